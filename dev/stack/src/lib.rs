@@ -1,1 +1,32 @@
+//! A simulator of the Stack Auth service: its key server, its REST API and the
+//! Neon console's calls, with the faults a real network has.
+//!
+//! Everything it hands out is derived from a seed, so the command line can
+//! sign a token that a server started elsewhere with the same seed accepts.
 
+pub mod credentials;
+pub mod keys;
+pub mod test_keys;
+pub mod tokens;
+pub mod users;
+
+mod derive;
+mod error;
+mod jwks;
+mod query;
+mod rest;
+mod server;
+mod simulator;
+mod state;
+
+pub use simulator::{Options, Simulator};
+pub use users::NewUser;
+
+/// The seed used where none is given: it stands for the server's secret.
+pub const DEFAULT_SEED: &str = "demo";
+
+/// The project used where none is given.
+pub const DEFAULT_PROJECT_ID: &str = "5e0f2b1c-93d7-4a86-8c41-d7a2f60b9e35";
+
+/// The base URL that hosted projects have.
+pub const HOSTED_BASE_URL: &str = "https://api.stack-auth.com";

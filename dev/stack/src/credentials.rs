@@ -1,0 +1,51 @@
+//! The keys of a project, as the Neon console hands them out.
+
+use serde_json::{Value, json};
+
+use crate::derive::text;
+
+/// What a client needs to talk to the service about one project.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    pub project_id: String,
+    /// Sent as `x-stack-publishable-client-key`.
+    pub pub_client_key: String,
+    /// Sent as `x-stack-secret-server-key`.
+    pub secret_server_key: String,
+    /// The bearer token of the console's calls.
+    pub neon_api_key: String,
+}
+
+impl Credentials {
+    /// The credentials that a seed gives for a project.
+    pub fn derive(seed: &str, project_id: &str) -> Self {
+        let key = |prefix: &str| format!("{prefix}{}", text(&[prefix, seed, project_id], 40));
+        Self {
+            project_id: project_id.to_owned(),
+            pub_client_key: key("pck_"),
+            secret_server_key: key("ssk_"),
+            neon_api_key: key("napi_"),
+        }
+    }
+
+    /// Where the project's key set is, on the server at `base_url`.
+    pub fn jwks_url(&self, base_url: &str) -> String {
+        format!(
+            "{base_url}/api/v1/projects/{}/.well-known/jwks.json",
+            self.project_id
+        )
+    }
+
+    /// The answer of the console's keys call.
+    pub fn keys_response(&self, base_url: &str) -> Value {
+        json!({
+            "auth_provider": "stack",
+            "auth_provider_project_id": self.project_id,
+            "pub_client_key": self.pub_client_key,
+            "secret_server_key": self.secret_server_key,
+            "jwks_url": self.jwks_url(base_url),
+            "schema_name": "neon_auth",
+            "table_name": "users_sync",
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! The service's refusals, in the form in which a client sees them.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// Where the code of a known error is repeated.
+pub const KNOWN_ERROR_HEADER: &str = "x-stack-known-error";
+
+/// A refusal with one of the service's documented codes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownError {
+    pub status: StatusCode,
+    pub code: &'static str,
+    pub message: String,
+    pub details: Option<Value>,
+}
+
+impl KnownError {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            details: None,
+        }
+    }
+
+    fn with_details(self, details: Value) -> Self {
+        Self {
+            details: Some(details),
+            ..self
+        }
+    }
+
+    /// The request does not have the form that the endpoint asks for.
+    pub fn schema(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::new(StatusCode::BAD_REQUEST, "SCHEMA_ERROR", message.clone())
+            .with_details(json!({ "message": message }))
+    }
+
+    pub fn access_type_required() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "ACCESS_TYPE_REQUIRED",
+            "The x-stack-access-type header is required here.",
+        )
+    }
+
+    pub fn key_without_access_type() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "PROJECT_KEY_WITHOUT_ACCESS_TYPE",
+            "A project key came without the x-stack-access-type header.",
+        )
+    }
+
+    pub fn invalid_access_type(given: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "INVALID_ACCESS_TYPE",
+            format!("The access type {given:?} is none of client, server and admin."),
+        )
+    }
+
+    pub fn access_type_without_project_id(given: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "ACCESS_TYPE_WITHOUT_PROJECT_ID",
+            "An access type came without the x-stack-project-id header.",
+        )
+        .with_details(json!({ "request_type": given }))
+    }
+
+    pub fn insufficient_access_type(given: &str) -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "INSUFFICIENT_ACCESS_TYPE",
+            format!("The access type {given:?} is not enough here."),
+        )
+        .with_details(json!({ "actual_access_type": given, "allowed_access_types": ["server"] }))
+    }
+
+    pub fn server_authentication_required() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "SERVER_AUTHENTICATION_REQUIRED",
+            "The x-stack-secret-server-key header is required here.",
+        )
+    }
+
+    pub fn invalid_secret_server_key(project_id: &str) -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "INVALID_SECRET_SERVER_KEY",
+            format!("This secret server key is not valid for the project {project_id:?}."),
+        )
+        .with_details(json!({ "project_id": project_id }))
+    }
+
+    pub fn user_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "USER_NOT_FOUND", "User not found.")
+    }
+}
+
+impl IntoResponse for KnownError {
+    fn into_response(self) -> Response {
+        let mut body = json!({ "code": self.code, "error": self.message });
+        if let Some(details) = self.details {
+            body["details"] = details;
+        }
+        (self.status, [(KNOWN_ERROR_HEADER, self.code)], Json(body)).into_response()
+    }
+}
