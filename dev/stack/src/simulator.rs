@@ -120,9 +120,12 @@ impl Simulator {
         self.shared.lock().sign_up(new)
     }
 
-    /// Lays `changes` over a user object and answers the result.
+    /// Lays an object of changes over a user object and answers the result.
     #[track_caller]
-    pub fn update_user(&self, user_id: Uuid, changes: Map<String, Value>) -> Value {
+    pub fn update_user(&self, user_id: Uuid, changes: Value) -> Value {
+        let Value::Object(changes) = changes else {
+            panic!("changes are an object");
+        };
         known(self.shared.lock().update_user(user_id, changes))
     }
 
