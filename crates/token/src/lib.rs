@@ -1,1 +1,42 @@
+//! JSON Web Token verification for `neon_auth`: bytes in, a checked type out.
+//!
+//! [`Token::parse`] reads a compact JWS (RFC 7515, RFC 7519) strictly and once.
+//! [`KeySet::parse`] reads a JWK Set (RFC 7517) and prepares every key for use.
+//! [`verify`] judges a token by a key set and a [`Policy`] and returns
+//! [`Verified`], which cannot be had any other way. [`inspect`] runs the same
+//! checks without stopping and tells what each of them found.
+//!
+//! There is no clock, no network and no global state here: the time is an
+//! argument, in seconds since 1970 (RFC 7519 section 2, "NumericDate"). No input
+//! makes a function of this crate panic. No error text holds a token, a signature
+//! or key material.
 
+#![forbid(unsafe_code)]
+
+mod algorithm;
+mod bad_key_set;
+mod base64url;
+mod checks;
+mod claims;
+mod header;
+mod inspect;
+mod json;
+mod jwk;
+mod key_set;
+mod parts;
+mod policy;
+mod public_key;
+mod refusal;
+mod shown;
+mod small_order;
+mod token;
+mod verify;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use bad_key_set::BadKeySet;
+pub use inspect::{Step, inspect};
+pub use key_set::KeySet;
+pub use policy::{Policy, StackRules};
+pub use refusal::Refusal;
+pub use token::Token;
+pub use verify::{Verified, verify};

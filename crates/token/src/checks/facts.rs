@@ -1,0 +1,103 @@
+//! What a token says, the policy it is held against, and the header's rules.
+
+use super::Check;
+use crate::refusal::Kind;
+use crate::token::Content;
+use crate::{Policy, shown};
+
+/// A token's content, the provider's policy, and the time in seconds since 1970.
+pub(super) struct Facts<'f> {
+    pub(super) content: &'f Content,
+    pub(super) policy: &'f Policy,
+    pub(super) now: i64,
+}
+
+impl Facts<'_> {
+    pub(super) const HEADER: [Check<Self>; 3] = [
+        Check {
+            name: "issuer",
+            run: Self::issuer,
+            describe: Self::describe_issuer,
+        },
+        Check {
+            name: "algorithm",
+            run: Self::algorithm,
+            describe: Self::describe_algorithm,
+        },
+        Check {
+            name: "type",
+            run: Self::typ,
+            describe: Self::describe_typ,
+        },
+    ];
+
+    /// The caller chose the provider by an unverified `iss`; this does not trust the choice.
+    fn issuer(&self) -> Result<(), Kind> {
+        let found = &self.content.claims.issuer;
+        require(self.policy.issuers.contains(found), Kind::WrongIssuer)
+    }
+
+    fn describe_issuer(&self) -> String {
+        format!(
+            "iss is {}; expected: {}",
+            shown::text(&self.content.claims.issuer),
+            shown::list(self.policy.issuers.iter().map(String::as_str))
+        )
+    }
+
+    fn algorithm(&self) -> Result<(), Kind> {
+        let found = &self.content.header.algorithm;
+        require(
+            self.policy.algorithms.contains(found),
+            Kind::AlgorithmNotAllowed,
+        )
+    }
+
+    fn describe_algorithm(&self) -> String {
+        format!(
+            "alg is {}; allowed: {}",
+            self.content.header.algorithm,
+            shown::list(self.policy.algorithms.iter().map(|allowed| allowed.name()))
+        )
+    }
+
+    fn typ(&self) -> Result<(), Kind> {
+        let Some(expected) = &self.policy.typ else {
+            return Ok(());
+        };
+        let found = self.content.header.typ.as_deref();
+        require(
+            found.is_some_and(|found| is_same_media_type(found, expected)),
+            Kind::WrongType,
+        )
+    }
+
+    fn describe_typ(&self) -> String {
+        let shown = |typ: &Option<String>, none: &str| {
+            typ.as_deref().map_or_else(|| none.to_owned(), shown::text)
+        };
+        format!(
+            "typ is {}; expected: {}",
+            shown(&self.content.header.typ, "absent"),
+            shown(&self.policy.typ, "any")
+        )
+    }
+}
+
+/// `Ok` if `condition` holds, else the reason.
+pub(super) fn require(condition: bool, otherwise: Kind) -> Result<(), Kind> {
+    if condition { Ok(()) } else { Err(otherwise) }
+}
+
+/// RFC 7515 section 4.1.9: case does not count, and a name without a slash stands for
+/// one with `application/` before it.
+fn is_same_media_type(left: &str, right: &str) -> bool {
+    short_media_type(left).eq_ignore_ascii_case(short_media_type(right))
+}
+
+fn short_media_type(name: &str) -> &str {
+    match name.split_once('/') {
+        Some((top, rest)) if top.eq_ignore_ascii_case("application") && !rest.contains('/') => rest,
+        _ => name,
+    }
+}

@@ -1,0 +1,94 @@
+//! The rules, each written once, in the order in which they apply.
+//!
+//! A rule is a name, a function that decides and a function that describes; the
+//! descriptions are made only when somebody will read them. `verify` stops at the first
+//! rule that a token breaks, `inspect` goes on, and both walk the same tables.
+
+mod claims;
+mod facts;
+mod proof;
+mod stack;
+mod time;
+
+use crate::refusal::{Kind, Refusal};
+use crate::token::Content;
+use crate::{KeySet, Policy, Token};
+use facts::Facts;
+use proof::Proof;
+use stack::StackUser;
+
+/// One rule about something of type `C`.
+struct Check<C> {
+    name: &'static str,
+    run: fn(&C) -> Result<(), Kind>,
+    /// What was found and what is expected, whatever the decision.
+    describe: fn(&C) -> String,
+}
+
+/// What one rule decided.
+pub(crate) struct Outcome<'c> {
+    pub(crate) name: &'static str,
+    pub(crate) decision: Result<(), Kind>,
+    pub(crate) describe: &'c dyn Fn() -> String,
+}
+
+/// Objects to the first broken rule, which is all that a verdict needs.
+pub(crate) fn demand(outcome: Outcome<'_>) -> Result<(), Refusal> {
+    outcome
+        .decision
+        .map_err(|kind| Refusal::new(kind, (outcome.describe)()))
+}
+
+/// Applies every rule to a token, for as long as `see` does not object.
+///
+/// Time comes before the key, so that a token from before a change of keys is called
+/// expired and causes no fetch. Everything else about the claims comes after the
+/// signature, so that a forged token learns nothing about the policy.
+pub(crate) fn all(
+    token: &Token<'_>,
+    keys: &KeySet,
+    policy: &Policy,
+    now: i64,
+    mut see: impl FnMut(Outcome<'_>) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    let facts = Facts {
+        content: &token.content,
+        policy,
+        now,
+    };
+    each(&Facts::HEADER, &facts, &mut see)?;
+    each(&Facts::TIME, &facts, &mut see)?;
+    each(&Proof::CHECKS, &Proof::new(token, keys), &mut see)?;
+    each(&Facts::CLAIMS, &facts, &mut see)?;
+    match &policy.stack {
+        Some(rules) => {
+            let user = StackUser::new(&token.content.claims, rules);
+            each(&StackUser::CHECKS, &user, &mut see)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Applies the rules about time alone.
+pub(crate) fn time(content: &Content, policy: &Policy, now: i64) -> Result<(), Refusal> {
+    let facts = Facts {
+        content,
+        policy,
+        now,
+    };
+    each(&Facts::TIME, &facts, &mut demand)
+}
+
+fn each<C>(
+    checks: &[Check<C>],
+    subject: &C,
+    see: &mut impl FnMut(Outcome<'_>) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    checks.iter().try_for_each(|check| {
+        see(Outcome {
+            name: check.name,
+            decision: (check.run)(subject),
+            describe: &|| (check.describe)(subject),
+        })
+    })
+}

@@ -1,0 +1,41 @@
+//! What a provider's tokens must look like.
+
+use crate::Algorithm;
+
+/// The rules by which [`verify`](crate::verify) judges a provider's tokens.
+///
+/// Empty lists of issuers or algorithms refuse every token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Accepted values of `iss`, compared byte for byte (RFC 7519 section 4.1.1).
+    pub issuers: Vec<String>,
+    /// Accepted values of `aud`, of which the token must name at least one
+    /// (RFC 7519 section 4.1.3). Empty: `aud` is not demanded.
+    pub audiences: Vec<String>,
+    /// Accepted algorithms (RFC 8725 section 3.1).
+    pub algorithms: Vec<Algorithm>,
+    /// The media type that the header's `typ` must name, such as `at+jwt`
+    /// (RFC 8725 section 3.11). `None`: any or none.
+    pub typ: Option<String>,
+    /// Longest accepted `exp` - `iat`, in seconds. With it, `iat` is required.
+    pub max_lifetime: Option<u64>,
+    /// How far the clocks of issuer and verifier may differ, in seconds.
+    pub leeway: u64,
+    /// Claims that must be present and not null, besides `iss`, `sub` and `exp`.
+    pub required_claims: Vec<String>,
+    /// The further rules of a Stack Auth project.
+    pub stack: Option<StackRules>,
+}
+
+/// Rules for the access tokens of a Stack Auth project, whose issuer, audience and
+/// flags name the kind of user three times over and must agree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackRules {
+    /// The project whose users may sign in.
+    pub project_id: String,
+    /// Whether anonymous users may.
+    pub allow_anonymous: bool,
+    /// Whether restricted users (an unverified e-mail address, say) may. Anonymous
+    /// users are restricted as well, and `allow_anonymous` alone decides about them.
+    pub allow_restricted: bool,
+}

@@ -1,0 +1,300 @@
+//! Why a token is refused.
+
+use std::fmt;
+
+use crate::json;
+use crate::shown;
+
+/// Why a token was refused.
+///
+/// The [`Display`](fmt::Display) form is one stable sentence fragment without values;
+/// [`detail`](Self::detail) adds what was found and what was expected. Neither ever
+/// holds a part of the token, its signature or a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    kind: Kind,
+    detail: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+        }
+    }
+
+    /// The refusal of JSON text that `part` of the token consists of.
+    pub(crate) fn bad_json(part: &str, fault: &json::Fault) -> Self {
+        let kind = match fault {
+            json::Fault::Syntax(_) => Kind::BadJson,
+            json::Fault::NotAnObject(_) => Kind::NotAnObject,
+            json::Fault::Duplicate(_) => Kind::DuplicateMember,
+            json::Fault::TooDeep => Kind::TooDeep,
+            json::Fault::Nul => Kind::NulCharacter,
+        };
+        Self::new(kind, format!("{part}: {}", fault.detail()))
+    }
+
+    /// The refusal of a token whose issuer no provider answers for.
+    pub fn unknown_issuer(issuer: &str) -> Self {
+        Self::new(
+            Kind::UnknownIssuer,
+            format!("no provider has the issuer {}", shown::text(issuer)),
+        )
+    }
+
+    /// A stable, machine-readable name such as `expired` or `unknown_key`.
+    pub fn code(&self) -> &'static str {
+        self.kind.words().code
+    }
+
+    /// What was found and what was expected; foreign values are cut to about
+    /// 100 characters each and their control characters escaped.
+    pub fn detail(&self) -> String {
+        self.detail.clone()
+    }
+
+    /// What to do about it, where there is something general to say.
+    pub fn hint(&self) -> Option<&'static str> {
+        self.kind.words().hint
+    }
+
+    /// Whether the token names a key that is not in the set: the one case in which
+    /// fetching the set again may help.
+    pub fn is_unknown_key(&self) -> bool {
+        self.kind == Kind::UnknownKey
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// The reasons, one per thing that a caller might want to tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Empty,
+    TooLarge,
+    BearerPrefix,
+    Encrypted,
+    Malformed,
+    BadBase64,
+    BadJson,
+    NotAnObject,
+    DuplicateMember,
+    TooDeep,
+    NulCharacter,
+    CriticalHeader,
+    ForbiddenHeader,
+    InvalidHeader,
+    UnsupportedAlgorithm,
+    AlgorithmNotAllowed,
+    MissingKeyId,
+    InvalidKeyId,
+    WrongType,
+    MissingClaim,
+    InvalidClaim,
+    UnknownIssuer,
+    WrongIssuer,
+    BadClock,
+    Expired,
+    NotYetValid,
+    IssuedInFuture,
+    InconsistentTimes,
+    LifetimeTooLong,
+    UnknownKey,
+    UnusableKey,
+    AmbiguousKey,
+    BadSignature,
+    WrongAudience,
+    WrongProject,
+    InconsistentUser,
+    WrongRole,
+    AnonymousRefused,
+    RestrictedRefused,
+}
+
+/// The fixed words of one reason.
+struct Words {
+    code: &'static str,
+    sentence: &'static str,
+    hint: Option<&'static str>,
+}
+
+impl Kind {
+    const fn words(self) -> Words {
+        let (code, sentence, hint) = match self {
+            Self::Empty => ("empty", "the token is empty", None),
+            Self::TooLarge => ("too_large", "the token is too large", None),
+            Self::BearerPrefix => (
+                "bearer_prefix",
+                "the token carries an authorization scheme",
+                Some("Pass the token alone, without \"Bearer \"."),
+            ),
+            Self::Encrypted => (
+                "encrypted",
+                "the token is encrypted, not signed",
+                Some("Have the issuer send signed tokens (JWS)."),
+            ),
+            Self::Malformed => (
+                "malformed",
+                "the token does not consist of three parts",
+                Some("A signed token is three base64url texts with dots between them."),
+            ),
+            Self::BadBase64 => (
+                "bad_base64",
+                "a part of the token is not unpadded base64url",
+                Some("Pass the token exactly as issued, without spaces or line breaks."),
+            ),
+            Self::BadJson => ("bad_json", "a part of the token is not JSON", None),
+            Self::NotAnObject => (
+                "not_an_object",
+                "a part of the token is not a JSON object",
+                None,
+            ),
+            Self::DuplicateMember => (
+                "duplicate_member",
+                "the token has a JSON object with a repeated member",
+                None,
+            ),
+            Self::TooDeep => ("too_deep", "the token's JSON is nested too deeply", None),
+            Self::NulCharacter => (
+                "nul_character",
+                "the token has a null character in its JSON",
+                None,
+            ),
+            Self::CriticalHeader => (
+                "critical_header",
+                "the token demands an extension that is not supported",
+                None,
+            ),
+            Self::ForbiddenHeader => (
+                "forbidden_header",
+                "the token has a header member that is not accepted",
+                Some("Keys are taken from the provider alone, never from a token."),
+            ),
+            Self::InvalidHeader => (
+                "invalid_header",
+                "the token has a header member of the wrong type",
+                None,
+            ),
+            Self::UnsupportedAlgorithm => (
+                "unsupported_algorithm",
+                "the token names no supported signature algorithm",
+                Some("Symmetric algorithms and \"none\" are never accepted."),
+            ),
+            Self::AlgorithmNotAllowed => (
+                "algorithm_not_allowed",
+                "the provider does not allow the token's algorithm",
+                None,
+            ),
+            Self::MissingKeyId => ("missing_key_id", "the token does not name its key", None),
+            Self::InvalidKeyId => (
+                "invalid_key_id",
+                "the token names its key in an unacceptable way",
+                None,
+            ),
+            Self::WrongType => (
+                "wrong_type",
+                "the token is not of the type that the provider issues",
+                Some("An ID token is no substitute for an access token."),
+            ),
+            Self::MissingClaim => ("missing_claim", "the token lacks a required claim", None),
+            Self::InvalidClaim => (
+                "invalid_claim",
+                "the token has a claim with an unacceptable value",
+                None,
+            ),
+            Self::UnknownIssuer => (
+                "unknown_issuer",
+                "no provider has the token's issuer",
+                Some("Issuers are compared exactly, trailing slash included."),
+            ),
+            Self::WrongIssuer => (
+                "wrong_issuer",
+                "the token was issued by someone else",
+                Some("Issuers are compared exactly, trailing slash included."),
+            ),
+            Self::BadClock => ("bad_clock", "the clock of this server is not set", None),
+            Self::Expired => ("expired", "the token has expired", None),
+            Self::NotYetValid => (
+                "not_yet_valid",
+                "the token is not valid yet",
+                Some("Check the clock of this server."),
+            ),
+            Self::IssuedInFuture => (
+                "issued_in_future",
+                "the token was issued in the future",
+                Some("Check the clock of this server."),
+            ),
+            Self::InconsistentTimes => (
+                "inconsistent_times",
+                "the token expires before it becomes valid",
+                None,
+            ),
+            Self::LifetimeTooLong => (
+                "lifetime_too_long",
+                "the token is valid for longer than the provider allows",
+                None,
+            ),
+            Self::UnknownKey => (
+                "unknown_key",
+                "the token's key is not in the provider's key set",
+                None,
+            ),
+            Self::UnusableKey => (
+                "unusable_key",
+                "the token's key does not serve the token's algorithm",
+                None,
+            ),
+            Self::AmbiguousKey => (
+                "ambiguous_key",
+                "more than one key in the provider's key set matches the token",
+                None,
+            ),
+            Self::BadSignature => ("bad_signature", "the token's signature is wrong", None),
+            Self::WrongAudience => (
+                "wrong_audience",
+                "the token is meant for another audience",
+                None,
+            ),
+            Self::WrongProject => (
+                "wrong_project",
+                "the token belongs to another project",
+                None,
+            ),
+            Self::InconsistentUser => (
+                "inconsistent_user",
+                "the token contradicts itself about the kind of its user",
+                None,
+            ),
+            Self::WrongRole => ("wrong_role", "the token has an unexpected role", None),
+            Self::AnonymousRefused => (
+                "anonymous_refused",
+                "the provider does not accept anonymous users",
+                Some("Set allow_anonymous on the provider to accept them."),
+            ),
+            Self::RestrictedRefused => (
+                "restricted_refused",
+                "the provider does not accept restricted users",
+                Some("Set allow_restricted on the provider to accept them."),
+            ),
+        };
+        Words {
+            code,
+            sentence,
+            hint,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words().sentence)
+    }
+}

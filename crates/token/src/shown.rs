@@ -1,0 +1,67 @@
+//! How values that a stranger chose appear in a report: bounded and escaped.
+
+use serde_json::Value;
+
+/// Longest piece of a foreign value that a report repeats, in characters.
+const LIMIT: usize = 100;
+
+/// The text in double quotes, control and invisible characters escaped.
+pub(crate) fn text(text: &str) -> String {
+    let mut shown = String::from('"');
+    for (index, character) in text.chars().enumerate() {
+        if index == LIMIT {
+            shown.push('…');
+            break;
+        }
+        shown.extend(character.escape_debug());
+    }
+    shown.push('"');
+    shown
+}
+
+/// A comma-separated list of quoted texts, cut when it has grown past the limit.
+pub(crate) fn list<'a>(items: impl IntoIterator<Item = &'a str>) -> String {
+    let mut shown = String::new();
+    for item in items {
+        if !shown.is_empty() {
+            shown.push_str(", ");
+        }
+        if shown.len() > LIMIT {
+            shown.push('…');
+            break;
+        }
+        shown.push_str(&text(item));
+    }
+    if shown.is_empty() {
+        shown.push_str("none");
+    }
+    shown
+}
+
+/// A value by its type alone, for values of which even the shape is unexpected.
+pub(crate) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(number) if number.is_f64() => "a number that is no whole number in range",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A member's value: strings and booleans as they are, anything else by its type.
+pub(crate) fn value(value: Option<&Value>) -> String {
+    match value {
+        None => "absent".to_owned(),
+        Some(Value::String(string)) => text(string),
+        Some(Value::Bool(flag)) => flag.to_string(),
+        Some(other) => kind(other).to_owned(),
+    }
+}
+
+/// An optional number of seconds.
+pub(crate) fn seconds(value: Option<i64>) -> String {
+    value.map_or_else(|| "absent".to_owned(), |seconds| seconds.to_string())
+}
