@@ -7,7 +7,9 @@ use neon_auth_stack::credentials::Credentials;
 use neon_auth_stack::keys::{Audience, Key, KeySet};
 use neon_auth_stack::test_keys::TestKey;
 use neon_auth_stack::tokens::{self, Subject};
-use neon_auth_stack::{DEFAULT_PROJECT_ID, DEFAULT_SEED, HOSTED_BASE_URL, Options};
+use neon_auth_stack::{
+    DEFAULT_NEON_PROJECT_ID, DEFAULT_PROJECT_ID, DEFAULT_SEED, HOSTED_BASE_URL, Options,
+};
 use serde_json::{Value, json};
 
 /// A simulator of the Stack Auth service.
@@ -45,6 +47,9 @@ struct Project {
 pub struct Serve {
     #[command(flatten)]
     project: Project,
+    /// The project's id in the Neon console's calls
+    #[arg(long, value_name = "ID", default_value = DEFAULT_NEON_PROJECT_ID)]
+    neon_project: String,
     /// The port; 0 takes a free one
     #[arg(long, default_value_t = 0)]
     port: u16,
@@ -67,6 +72,7 @@ impl Serve {
         Options {
             seed: self.project.seed,
             project_id: self.project.project,
+            neon_project_id: self.neon_project,
             port: self.port,
             issuer_base: self.iss_base,
             require_verified_email: self.require_verified_email,

@@ -103,6 +103,26 @@ impl KnownError {
     pub fn user_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "USER_NOT_FOUND", "User not found.")
     }
+
+    pub fn team_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "TEAM_NOT_FOUND", "Team not found.")
+    }
+
+    pub fn membership_not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "TEAM_MEMBERSHIP_NOT_FOUND",
+            "The user is not a member of the team.",
+        )
+    }
+
+    pub fn permission_not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "PERMISSION_NOT_FOUND",
+            "No such permission is defined or granted.",
+        )
+    }
 }
 
 impl IntoResponse for KnownError {

@@ -6,20 +6,31 @@
 
 pub mod credentials;
 pub mod keys;
+pub mod permissions;
+pub mod teams;
 pub mod test_keys;
 pub mod tokens;
 pub mod users;
 
+mod bodies;
+mod console;
+mod control;
 mod derive;
 mod error;
+mod faults;
 mod jwks;
 mod query;
+mod requests;
 mod rest;
 mod server;
 mod simulator;
+mod socket;
 mod state;
 
+pub use faults::{Endpoint, Fault};
+pub use requests::Received;
 pub use simulator::{Options, Simulator};
+pub use teams::NewTeam;
 pub use users::NewUser;
 
 /// The seed used where none is given: it stands for the server's secret.
@@ -27,6 +38,9 @@ pub const DEFAULT_SEED: &str = "demo";
 
 /// The project used where none is given.
 pub const DEFAULT_PROJECT_ID: &str = "5e0f2b1c-93d7-4a86-8c41-d7a2f60b9e35";
+
+/// The project's id at Neon, used where none is given.
+pub const DEFAULT_NEON_PROJECT_ID: &str = "quiet-field-12345678";
 
 /// The base URL that hosted projects have.
 pub const HOSTED_BASE_URL: &str = "https://api.stack-auth.com";

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::error::KnownError;
+use crate::permissions::Scope;
 use crate::query::{Given, accept, is_true};
 use crate::state::Shared;
 use crate::users::User;
@@ -137,4 +138,60 @@ pub async fn read_user(
     let state = shared.lock();
     let user = state.user(parse_id("user_id", &user_id)?)?;
     Ok(Json(state.read_user(user)))
+}
+
+/// A list that comes in one piece.
+fn whole(items: Vec<Value>) -> Json<Value> {
+    Json(json!({ "items": items, "is_paginated": false }))
+}
+
+/// `GET /api/v1/teams`
+pub async fn list_teams(State(shared): State<Shared>, _: Server) -> Json<Value> {
+    whole(shared.lock().teams.list())
+}
+
+/// `GET /api/v1/team-member-profiles`
+pub async fn list_memberships(State(shared): State<Shared>, _: Server) -> Json<Value> {
+    let state = shared.lock();
+    let memberships = state.teams.memberships();
+    whole(
+        memberships
+            .iter()
+            .filter_map(|membership| state.read_membership(membership))
+            .collect(),
+    )
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListPermissions {
+    recursive: Option<String>,
+}
+
+/// `GET /api/v1/team-permissions`
+pub async fn list_team_permissions(
+    shared: State<Shared>,
+    server: Server,
+    query: Given<ListPermissions>,
+) -> Result<Json<Value>, KnownError> {
+    list_permissions(shared, server, query, Scope::Team)
+}
+
+/// `GET /api/v1/project-permissions`
+pub async fn list_project_permissions(
+    shared: State<Shared>,
+    server: Server,
+    query: Given<ListPermissions>,
+) -> Result<Json<Value>, KnownError> {
+    list_permissions(shared, server, query, Scope::Project)
+}
+
+fn list_permissions(
+    State(shared): State<Shared>,
+    _: Server,
+    query: Given<ListPermissions>,
+    scope: Scope,
+) -> Result<Json<Value>, KnownError> {
+    let recursive = is_true("recursive", accept(query)?.recursive.as_deref())?;
+    Ok(whole(shared.lock().permissions.list(scope, recursive)))
 }

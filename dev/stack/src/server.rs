@@ -1,27 +1,111 @@
-//! The HTTP server: its routes and its listener.
+//! The HTTP server: its listener and its routes.
 
 use std::net::TcpListener;
 
 use axum::Router;
-use axum::routing::get;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, delete, get, patch, post};
 
+use crate::faults::{self, Endpoint};
+use crate::requests;
+use crate::socket::{Listener, Switch};
 use crate::state::Shared;
-use crate::{jwks, rest};
+use crate::{console, control, jwks, rest};
 
 /// Serves until the runtime stops.
 pub async fn serve(listener: TcpListener, shared: Shared) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    axum::serve(listener, routes(shared)).await
+    let listener = Listener(tokio::net::TcpListener::from_std(listener)?);
+    let service = routes(shared).into_make_service_with_connect_info::<Switch>();
+    axum::serve(listener, service).await
 }
 
 fn routes(shared: Shared) -> Router {
+    service(&shared)
+        .merge(steering())
+        .layer(from_fn_with_state(shared.clone(), requests::record))
+        .with_state(shared)
+}
+
+/// What Stack Auth and the Neon console serve.
+fn service(shared: &Shared) -> Router<Shared> {
+    use Endpoint::*;
+    let faulty = |endpoint: Endpoint, handler: MethodRouter<Shared>| {
+        handler.layer(from_fn_with_state(
+            (shared.clone(), endpoint),
+            faults::inject,
+        ))
+    };
     Router::new()
         .route(
             "/api/v1/projects/{project_id}/.well-known/jwks.json",
-            get(jwks::get),
+            faulty(Jwks, get(jwks::get)),
         )
-        .route("/api/v1/users", get(rest::list_users))
-        .route("/api/v1/users/{user_id}", get(rest::read_user))
-        .with_state(shared)
+        .route("/api/v1/users", faulty(Users, get(rest::list_users)))
+        .route(
+            "/api/v1/users/{user_id}",
+            faulty(User, get(rest::read_user)),
+        )
+        .route("/api/v1/teams", faulty(Teams, get(rest::list_teams)))
+        .route(
+            "/api/v1/team-member-profiles",
+            faulty(TeamMemberProfiles, get(rest::list_memberships)),
+        )
+        .route(
+            "/api/v1/team-permissions",
+            faulty(TeamPermissions, get(rest::list_team_permissions)),
+        )
+        .route(
+            "/api/v1/project-permissions",
+            faulty(ProjectPermissions, get(rest::list_project_permissions)),
+        )
+        .route(
+            "/api/v2/projects/auth/keys",
+            faulty(ConsoleKeys, post(console::create_keys)),
+        )
+        .route(
+            "/api/v2/projects/auth/transfer_ownership",
+            faulty(ConsoleTransfer, post(console::transfer)),
+        )
+}
+
+/// What only the simulator serves.
+fn steering() -> Router<Shared> {
+    Router::new()
+        .route("/dev/users", post(control::sign_up))
+        .route(
+            "/dev/users/{user_id}",
+            patch(control::update_user)
+                .put(control::put_user)
+                .delete(control::delete_user),
+        )
+        .route("/dev/teams", post(control::create_team))
+        .route(
+            "/dev/teams/{team_id}",
+            patch(control::update_team).delete(control::delete_team),
+        )
+        .route(
+            "/dev/memberships",
+            post(control::join_team).delete(control::leave_team),
+        )
+        .route(
+            "/dev/permissions",
+            post(control::grant).delete(control::revoke),
+        )
+        .route(
+            "/dev/permission-definitions",
+            post(control::define).delete(control::undefine),
+        )
+        .route("/dev/tokens", post(control::token))
+        .route("/dev/rotate", post(control::rotate))
+        .route("/dev/keys/{kid}", delete(control::drop_key))
+        .route(
+            "/dev/faults",
+            post(control::set_fault).delete(control::clear_faults),
+        )
+        .route("/dev/settings", post(control::settings))
+        .route(
+            "/dev/requests",
+            get(control::requests).delete(control::forget_requests),
+        )
 }

@@ -10,11 +10,16 @@ use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
 use crate::credentials::Credentials;
+use crate::error::KnownError;
+use crate::faults::{Endpoint, Fault};
 use crate::keys::Audience;
+use crate::permissions::{Definition, Grant, Scope};
+use crate::requests::Received;
 use crate::server;
 use crate::state::{Shared, State};
+use crate::teams::{Membership, NewTeam};
 use crate::users::NewUser;
-use crate::{DEFAULT_PROJECT_ID, DEFAULT_SEED};
+use crate::{DEFAULT_NEON_PROJECT_ID, DEFAULT_PROJECT_ID, DEFAULT_SEED};
 
 /// How long stopping waits for requests in flight.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
@@ -25,6 +30,8 @@ pub struct Options {
     /// Stands for the server's secret: keys, credentials and ids follow from it.
     pub seed: String,
     pub project_id: String,
+    /// The project's id in the Neon console's calls.
+    pub neon_project_id: String,
     /// The port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
     /// The base URL in tokens' `iss`, where it is not the server's own.
@@ -40,6 +47,7 @@ impl Default for Options {
         Self {
             seed: DEFAULT_SEED.to_owned(),
             project_id: DEFAULT_PROJECT_ID.to_owned(),
+            neon_project_id: DEFAULT_NEON_PROJECT_ID.to_owned(),
             port: 0,
             issuer_base: None,
             require_verified_email: false,
@@ -123,15 +131,96 @@ impl Simulator {
     /// Lays an object of changes over a user object and answers the result.
     #[track_caller]
     pub fn update_user(&self, user_id: Uuid, changes: Value) -> Value {
-        let Value::Object(changes) = changes else {
-            panic!("changes are an object");
-        };
-        known(self.shared.lock().update_user(user_id, changes))
+        known(self.shared.lock().update_user(user_id, object(changes)))
     }
 
     #[track_caller]
     pub fn delete_user(&self, user_id: Uuid) {
         known(self.shared.lock().delete_user(user_id));
+    }
+
+    /// Stores a user object exactly as it is, whatever it lacks.
+    #[track_caller]
+    pub fn put_raw_user(&self, user_id: Uuid, user: Value) {
+        self.shared.lock().put_raw_user(user_id, object(user));
+    }
+
+    /// Creates a team and answers the team object.
+    #[track_caller]
+    pub fn create_team(&self, new: NewTeam) -> Value {
+        known(self.shared.lock().create_team(new))
+    }
+
+    /// Lays an object of changes over a team object and answers the result.
+    #[track_caller]
+    pub fn update_team(&self, team_id: Uuid, changes: Value) -> Value {
+        known(self.shared.lock().teams.update(team_id, object(changes)))
+    }
+
+    #[track_caller]
+    pub fn delete_team(&self, team_id: Uuid) {
+        known(self.shared.lock().delete_team(team_id));
+    }
+
+    #[track_caller]
+    pub fn join_team(&self, membership: Membership) {
+        known(self.shared.lock().join_team(membership));
+    }
+
+    #[track_caller]
+    pub fn leave_team(&self, membership: Membership) {
+        known(self.shared.lock().leave_team(membership));
+    }
+
+    #[track_caller]
+    pub fn grant(&self, grant: Grant) {
+        known(self.shared.lock().grant(grant));
+    }
+
+    #[track_caller]
+    pub fn revoke(&self, grant: &Grant) {
+        known(self.shared.lock().permissions.revoke(grant));
+    }
+
+    pub fn define_permission(&self, definition: Definition) {
+        self.shared.lock().permissions.define(definition);
+    }
+
+    /// Forgets a definition; grants of it stay and mean nothing.
+    #[track_caller]
+    pub fn undefine_permission(&self, scope: Scope, id: &str) {
+        known(self.shared.lock().permissions.undefine(scope, id));
+    }
+
+    /// Lets every request to an endpoint meet a fault.
+    pub fn set_fault(&self, endpoint: Endpoint, fault: Fault) {
+        self.shared.lock().faults.set(endpoint, fault, None);
+    }
+
+    /// Lets the next requests to an endpoint meet a fault.
+    pub fn set_fault_times(&self, endpoint: Endpoint, fault: Fault, times: u32) {
+        self.shared.lock().faults.set(endpoint, fault, Some(times));
+    }
+
+    /// Lets an endpoint answer as it should again.
+    pub fn clear_fault(&self, endpoint: Endpoint) {
+        self.shared.lock().faults.clear(endpoint);
+    }
+
+    /// How many requests there were whose path begins with `path_prefix`.
+    pub fn requests(&self, path_prefix: &str) -> usize {
+        self.shared.lock().requests.with_prefix(path_prefix).count()
+    }
+
+    /// Those requests, the oldest first.
+    pub fn received(&self, path_prefix: &str) -> Vec<Received> {
+        let state = self.shared.lock();
+        state.requests.with_prefix(path_prefix).cloned().collect()
+    }
+
+    /// Forgets all requests so far.
+    pub fn forget_requests(&self) {
+        self.shared.lock().requests.clear();
     }
 
     /// A token as the service would give it to this user now.
@@ -163,6 +252,14 @@ impl Drop for Simulator {
 }
 
 #[track_caller]
-fn known<T>(answer: Result<T, crate::error::KnownError>) -> T {
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        other => panic!("not an object: {other}"),
+    }
+}
+
+#[track_caller]
+fn known<T>(answer: Result<T, KnownError>) -> T {
     answer.unwrap_or_else(|error| panic!("{}: {}", error.code, error.message))
 }

@@ -4,14 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::Options;
 use crate::credentials::Credentials;
 use crate::derive;
 use crate::error::KnownError;
+use crate::faults::Faults;
 use crate::keys::KeySet;
+use crate::permissions::{Grant, Permissions, TEAM_ADMIN, TEAM_MEMBER};
+use crate::requests::RequestLog;
+use crate::teams::{Membership, NewTeam, Teams};
 use crate::tokens::{self, Subject};
 use crate::users::{NewUser, User};
 
@@ -35,9 +39,13 @@ impl Shared {
 pub struct State {
     pub options: Options,
     pub credentials: Credentials,
-    /// The base URL in tokens' `iss`.
-    pub issuer_base: String,
+    /// Where the service itself is.
+    pub base_url: String,
     pub keys: KeySet,
+    pub faults: Faults,
+    pub requests: RequestLog,
+    pub teams: Teams,
+    pub permissions: Permissions,
     rotations: u32,
     next_id: u64,
     users: BTreeMap<Uuid, User>,
@@ -48,17 +56,26 @@ impl State {
     pub fn new(options: Options, base_url: &str) -> Self {
         Self {
             credentials: Credentials::derive(&options.seed, &options.project_id),
-            issuer_base: options
-                .issuer_base
-                .clone()
-                .unwrap_or_else(|| base_url.to_owned()),
+            base_url: base_url.to_owned(),
             keys: KeySet::derive(&options.seed, &options.project_id),
+            faults: Faults::default(),
+            requests: RequestLog::default(),
+            teams: Teams::default(),
+            permissions: Permissions::default(),
             rotations: 0,
             next_id: 0,
             users: BTreeMap::new(),
             by_sign_up: BTreeSet::new(),
             options,
         }
+    }
+
+    /// The base URL in tokens' `iss`.
+    fn issuer_base(&self) -> &str {
+        self.options
+            .issuer_base
+            .as_deref()
+            .unwrap_or(&self.base_url)
     }
 
     /// Gives the server a new secret, and with it six new keys.
@@ -99,7 +116,76 @@ impl State {
             .remove(&id)
             .ok_or_else(KnownError::user_not_found)?;
         self.by_sign_up.remove(&(user.signed_up_at_millis(), id));
+        self.teams.leave_all(id);
+        self.permissions.revoke_all(|grant| grant.user_id == id);
         Ok(())
+    }
+
+    pub fn create_team(&mut self, new: NewTeam) -> Result<Value, KnownError> {
+        let id = new.id.unwrap_or_else(|| self.fresh_id());
+        let creator = new.creator_user_id;
+        if let Some(creator) = creator {
+            self.user(creator)?;
+        }
+        let team = self.teams.create(id, new, now_millis());
+        if let Some(user_id) = creator {
+            let team_id = id;
+            self.add_member(Membership { team_id, user_id }, TEAM_ADMIN)?;
+        }
+        Ok(team)
+    }
+
+    /// Deletes a team, its memberships and the permissions in it; whoever had
+    /// it selected has none selected any more.
+    pub fn delete_team(&mut self, id: Uuid) -> Result<(), KnownError> {
+        self.teams.delete(id)?;
+        self.permissions
+            .revoke_all(|grant| grant.team_id == Some(id));
+        for user in self.users.values_mut() {
+            user.deselect_team(id);
+        }
+        Ok(())
+    }
+
+    /// Adds a user to a team, with the permission that every member has.
+    pub fn join_team(&mut self, membership: Membership) -> Result<(), KnownError> {
+        self.user(membership.user_id)?;
+        self.add_member(membership, TEAM_MEMBER)
+    }
+
+    fn add_member(&mut self, membership: Membership, permission: &str) -> Result<(), KnownError> {
+        if self.teams.join(membership)? {
+            self.permissions.grant_default(Grant {
+                team_id: Some(membership.team_id),
+                user_id: membership.user_id,
+                id: permission.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes a user out of a team, and with it the permissions there.
+    pub fn leave_team(&mut self, membership: Membership) -> Result<(), KnownError> {
+        let Membership { team_id, user_id } = membership;
+        self.teams.leave(&membership)?;
+        self.permissions
+            .revoke_all(|grant| grant.team_id == Some(team_id) && grant.user_id == user_id);
+        if let Some(user) = self.users.get_mut(&user_id) {
+            user.deselect_team(team_id);
+        }
+        Ok(())
+    }
+
+    /// Grants a permission to a user, who is a member where it is a team's.
+    pub fn grant(&mut self, grant: Grant) -> Result<(), KnownError> {
+        let user_id = grant.user_id;
+        self.user(user_id)?;
+        if let Some(team_id) = grant.team_id
+            && !self.teams.is_member(&Membership { team_id, user_id })
+        {
+            return Err(KnownError::membership_not_found());
+        }
+        self.permissions.grant(grant)
     }
 
     pub fn user(&self, id: Uuid) -> Result<&User, KnownError> {
@@ -111,9 +197,33 @@ impl State {
         self.by_sign_up.iter().map(|(_, id)| &self.users[id])
     }
 
-    /// The user object as a client reads it.
+    /// The user object as a client reads it, with the selected team in it.
     pub fn read_user(&self, user: &User) -> Value {
-        Value::Object(user.object.clone())
+        let mut object = user.object.clone();
+        if let Some(selected) = object.get_mut("selected_team") {
+            *selected = user
+                .selected_team_id()
+                .and_then(|id| self.teams.get(id))
+                .unwrap_or_default();
+        }
+        Value::Object(object)
+    }
+
+    /// A membership as the service lists it: with the user in it.
+    pub fn read_membership(&self, membership: &Membership) -> Option<Value> {
+        let user = self.users.get(&membership.user_id)?;
+        Some(json!({
+            "team_id": membership.team_id,
+            "user_id": membership.user_id,
+            "display_name": user.object.get("display_name"),
+            "profile_image_url": user.object.get("profile_image_url"),
+            "user": self.read_user(user),
+        }))
+    }
+
+    /// Stores a user object as it is, whatever it lacks: old rows do.
+    pub fn put_raw_user(&mut self, id: Uuid, object: Map<String, Value>) {
+        self.put_user(User { id, object });
     }
 
     /// A user's access token, after `alter` has had its way with claims and
@@ -127,7 +237,7 @@ impl State {
         let key = self.keys.signing(subject.audience());
         let mut claims = tokens::claims(
             &subject,
-            &self.issuer_base,
+            self.issuer_base(),
             &self.options.project_id,
             now_millis().div_euclid(1000),
         );

@@ -104,6 +104,18 @@ impl User {
         self.flag("is_restricted")
     }
 
+    pub fn selected_team_id(&self) -> Option<Uuid> {
+        self.object.get("selected_team_id")?.as_str()?.parse().ok()
+    }
+
+    /// Leaves no team selected, if it is this one.
+    pub fn deselect_team(&mut self, team_id: Uuid) {
+        if self.selected_team_id() == Some(team_id) {
+            self.object
+                .insert("selected_team_id".to_owned(), Value::Null);
+        }
+    }
+
     /// What users are listed by.
     pub fn signed_up_at_millis(&self) -> i64 {
         self.object

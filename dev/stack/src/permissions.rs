@@ -1,0 +1,226 @@
+//! Permission definitions, grants, and what a grant contains.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::error::KnownError;
+
+/// What the service grants to a team's creator.
+pub const TEAM_ADMIN: &str = "team_admin";
+
+/// What it grants to everybody who joins a team.
+pub const TEAM_MEMBER: &str = "team_member";
+
+/// Where a permission applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    Team,
+    Project,
+}
+
+/// A permission that somebody holds: in a team, or in the whole project.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team_id: Option<Uuid>,
+    pub user_id: Uuid,
+    /// The permission's id.
+    pub id: String,
+}
+
+impl Grant {
+    fn scope(&self) -> Scope {
+        match self.team_id {
+            Some(_) => Scope::Team,
+            None => Scope::Project,
+        }
+    }
+}
+
+/// A permission and the permissions it contains.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Definition {
+    pub scope: Scope,
+    pub id: String,
+    #[serde(default)]
+    pub contained_permission_ids: Vec<String>,
+}
+
+/// All definitions and direct grants.
+pub struct Permissions {
+    definitions: BTreeMap<(Scope, String), Vec<String>>,
+    grants: BTreeSet<Grant>,
+}
+
+impl Default for Permissions {
+    /// The system's permissions and the two that a new project defines.
+    fn default() -> Self {
+        const SYSTEM: [&str; 6] = [
+            "$update_team",
+            "$delete_team",
+            "$read_members",
+            "$remove_members",
+            "$invite_members",
+            "$manage_api_keys",
+        ];
+        let mut permissions = Self {
+            definitions: BTreeMap::new(),
+            grants: BTreeSet::new(),
+        };
+        let mut define = |id: &str, contained: &[&str]| {
+            permissions.define(Definition {
+                scope: Scope::Team,
+                id: id.to_owned(),
+                contained_permission_ids: contained.iter().map(|id| (*id).to_owned()).collect(),
+            });
+        };
+        for id in SYSTEM {
+            define(id, &[]);
+        }
+        define(TEAM_ADMIN, &SYSTEM);
+        define(TEAM_MEMBER, &["$read_members", "$invite_members"]);
+        permissions
+    }
+}
+
+impl Permissions {
+    pub fn define(&mut self, definition: Definition) {
+        self.definitions.insert(
+            (definition.scope, definition.id),
+            definition.contained_permission_ids,
+        );
+    }
+
+    /// Forgets a definition; grants of it stay and mean nothing.
+    pub fn undefine(&mut self, scope: Scope, id: &str) -> Result<(), KnownError> {
+        self.definitions
+            .remove(&(scope, id.to_owned()))
+            .map(drop)
+            .ok_or_else(KnownError::permission_not_found)
+    }
+
+    /// Grants a permission that is defined.
+    pub fn grant(&mut self, grant: Grant) -> Result<(), KnownError> {
+        if self.contained(&grant).is_none() {
+            return Err(KnownError::permission_not_found());
+        }
+        self.grants.insert(grant);
+        Ok(())
+    }
+
+    /// Grants a permission if the project still defines it.
+    pub fn grant_default(&mut self, grant: Grant) {
+        if self.contained(&grant).is_some() {
+            self.grants.insert(grant);
+        }
+    }
+
+    /// What the definition of a granted permission contains.
+    fn contained(&self, grant: &Grant) -> Option<&Vec<String>> {
+        self.definitions.get(&(grant.scope(), grant.id.clone()))
+    }
+
+    pub fn revoke(&mut self, grant: &Grant) -> Result<(), KnownError> {
+        if self.grants.remove(grant) {
+            Ok(())
+        } else {
+            Err(KnownError::permission_not_found())
+        }
+    }
+
+    /// Revokes every grant that `concerned` names.
+    pub fn revoke_all(&mut self, concerned: impl Fn(&Grant) -> bool) {
+        self.grants.retain(|grant| !concerned(grant));
+    }
+
+    /// What is granted, in the service's order: by team, user and permission.
+    /// Grants of undefined permissions are left out, and what a permission
+    /// contains is listed where `recursive` asks for it.
+    pub fn list(&self, scope: Scope, recursive: bool) -> Vec<Value> {
+        let mut held = BTreeSet::new();
+        for grant in self.grants.iter().filter(|grant| grant.scope() == scope) {
+            self.close(grant.clone(), recursive, &mut held);
+        }
+        held.iter().map(|grant| json!(grant)).collect()
+    }
+
+    /// Adds a grant and what it contains; cycles end where they began.
+    fn close(&self, grant: Grant, recursive: bool, held: &mut BTreeSet<Grant>) {
+        let mut pending = vec![grant];
+        while let Some(grant) = pending.pop() {
+            let Some(contained) = self.contained(&grant) else {
+                continue;
+            };
+            if held.insert(grant.clone()) && recursive {
+                pending.extend(contained.iter().map(|id| Grant {
+                    id: id.clone(),
+                    ..grant.clone()
+                }));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(id: &str) -> Grant {
+        Grant {
+            team_id: None,
+            user_id: Uuid::nil(),
+            id: id.to_owned(),
+        }
+    }
+
+    fn define(permissions: &mut Permissions, id: &str, contained: &[&str]) {
+        permissions.define(Definition {
+            scope: Scope::Project,
+            id: id.to_owned(),
+            contained_permission_ids: contained.iter().map(|id| (*id).to_owned()).collect(),
+        });
+    }
+
+    fn ids(permissions: &Permissions, recursive: bool) -> Vec<String> {
+        let listed = permissions.list(Scope::Project, recursive);
+        let ids = listed.iter().map(|grant| grant["id"].as_str().unwrap());
+        ids.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_cycle_of_permissions_is_listed_once() {
+        let mut permissions = Permissions::default();
+        define(&mut permissions, "a", &["b"]);
+        define(&mut permissions, "b", &["a"]);
+        permissions.grant(grant("a")).unwrap();
+        assert_eq!(ids(&permissions, false), ["a"]);
+        assert_eq!(ids(&permissions, true), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_grant_held_directly_still_contains_others() {
+        let mut permissions = Permissions::default();
+        define(&mut permissions, "a", &["b"]);
+        define(&mut permissions, "b", &["c"]);
+        define(&mut permissions, "c", &[]);
+        permissions.grant(grant("a")).unwrap();
+        permissions.grant(grant("b")).unwrap();
+        assert_eq!(ids(&permissions, true), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_grant_without_a_definition_is_not_listed() {
+        let mut permissions = Permissions::default();
+        define(&mut permissions, "a", &[]);
+        permissions.grant(grant("a")).unwrap();
+        permissions.undefine(Scope::Project, "a").unwrap();
+        assert!(ids(&permissions, true).is_empty());
+        assert!(permissions.grant(grant("a")).is_err());
+    }
+}
