@@ -1,1 +1,31 @@
+//! `CREATE EXTENSION neon_auth`: the users of Neon Auth as rows, tokens verified inside the
+//! database, and row-level security policies that name the signed-in user.
+//!
+//! The SQL surface is written in `sql/`, one file a subject, so that signature, privileges and
+//! comment of every object stand side by side; Rust holds what lies behind it.
 
+use pgrx::prelude::*;
+
+mod error;
+mod provider;
+mod session;
+mod settings;
+mod spi;
+
+pg_module_magic!(name, version);
+
+extension_sql_file!("../sql/requirements.sql", bootstrap);
+extension_sql_file!("../sql/users.sql", requires = ["requirements"]);
+extension_sql_file!("../sql/providers.sql", requires = ["users"]);
+extension_sql_file!("../sql/jwks.sql", requires = ["providers"]);
+extension_sql_file!("../sql/configure.sql", requires = ["jwks"]);
+extension_sql_file!("../sql/session.sql", requires = ["configure"]);
+extension_sql_file!("../sql/roles.sql", requires = ["session"]);
+
+/// Runs once in every process that loads the library.
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    settings::define();
+    session::define();
+    provider::define();
+}

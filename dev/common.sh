@@ -1,0 +1,18 @@
+# Sourced by the other scripts: where things are, and how they speak.
+# shellcheck shell=bash
+
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/neon_auth
+
+PGRX_VERSION=$(sed -n 's/^pgrx = "=\(.*\)"$/\1/p' "$ROOT/Cargo.toml")
+# The major that demo and test use unless told otherwise.
+PG_MAJOR=${PG_MAJOR:-15}
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+die() { printf '\033[1merror:\033[0m %s\n' "$*" >&2; exit 1; }
+
+# The pg_config in use: PG_CONFIG if given, else that of the private installation.
+pg_config() { printf '%s\n' "${PG_CONFIG:-$CACHE/postgresql-$PG_MAJOR/bin/pg_config}"; }
+pg_bindir() { "$(pg_config)" --bindir; }

@@ -1,0 +1,132 @@
+-- Neon Auth in one call, and its secrets.
+
+CREATE TABLE neon_auth.secrets (
+    name text NOT NULL,
+    value text NOT NULL CONSTRAINT secrets_value_check CHECK (value <> ''),
+    CONSTRAINT secrets_pkey PRIMARY KEY (name),
+    CONSTRAINT secrets_name_check CHECK (name IN ('publishable_client_key', 'secret_server_key', 'webhook_secret'))
+);
+COMMENT ON TABLE neon_auth.secrets IS 'Keys of the auth service. Granted to nobody and never dumped: set them again after a restore';
+COMMENT ON COLUMN neon_auth.secrets.name IS 'publishable_client_key, secret_server_key or webhook_secret';
+COMMENT ON COLUMN neon_auth.secrets.value IS 'The key itself';
+
+CREATE FUNCTION neon_auth.set_secret(name text, value text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF set_secret.name IS NULL
+       OR set_secret.name NOT IN ('publishable_client_key', 'secret_server_key', 'webhook_secret') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'there is no such secret',
+            DETAIL = 'The secrets are publishable_client_key, secret_server_key and webhook_secret.',
+            HINT = 'SELECT neon_auth.set_secret(''secret_server_key'', $1);';
+    END IF;
+    IF set_secret.value IS NULL OR set_secret.value = '' THEN
+        DELETE FROM neon_auth.secrets AS s WHERE s.name = set_secret.name;
+    ELSE
+        INSERT INTO neon_auth.secrets AS s (name, value) VALUES (set_secret.name, set_secret.value)
+            ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.set_secret(text, text) IS
+    'Stores a key of the auth service; NULL or an empty value forgets it. Pass the value as a parameter, so that it is not logged';
+REVOKE ALL ON FUNCTION neon_auth.set_secret(text, text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.configure(keys jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    clouds constant text[] := '{https://api.stack-auth.com,https://api.hexclave.com}';
+    member text;
+    project text;
+    parts text[];
+    bases text[];
+BEGIN
+    IF keys IS NULL OR jsonb_typeof(keys) <> 'object' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'configure takes the answer of the keys API',
+            DETAIL = format('It got %s.', coalesce('a JSON ' || jsonb_typeof(keys), 'NULL')),
+            HINT = 'Pass the JSON object as it came, with auth_provider_project_id, jwks_url and the keys.';
+    END IF;
+    IF keys ->> 'auth_provider' IS DISTINCT FROM 'stack' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'configure knows the auth_provider "stack" alone',
+            DETAIL = format('The member auth_provider is %s.', coalesce(keys ->> 'auth_provider', 'missing')),
+            HINT = 'For other issuers: SELECT neon_auth.add_provider(name => ..., issuers => ..., jwks_url => ...);';
+    END IF;
+    FOREACH member IN ARRAY '{auth_provider_project_id,pub_client_key,secret_server_key,jwks_url}'::text[] LOOP
+        IF coalesce(jsonb_typeof(keys -> member), 'nothing') <> 'string' OR keys ->> member = '' THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_parameter_value',
+                MESSAGE = 'the answer of the keys API is not whole',
+                DETAIL = format('The member %s is missing or is no string with characters.', member),
+                HINT = 'Pass the JSON object as it came.';
+        END IF;
+    END LOOP;
+    IF keys ->> 'schema_name' <> 'neon_auth' OR keys ->> 'table_name' <> 'users_sync' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'feature_not_supported',
+            MESSAGE = 'users are kept in neon_auth.users_sync',
+            DETAIL = format('The answer names %I.%I.', keys ->> 'schema_name', keys ->> 'table_name'),
+            HINT = 'For another name, make a view: CREATE VIEW name AS SELECT * FROM neon_auth.users_sync;';
+    END IF;
+
+    project := keys ->> 'auth_provider_project_id';
+    parts := regexp_match(keys ->> 'jwks_url', '^(https?://.+?)/api/v1/projects/([^/?#]+)/\.well-known/jwks\.json(\?.*)?$');
+    IF parts IS NULL OR parts[2] <> project THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the jwks_url is not that of the project',
+            DETAIL = format('It must end in /api/v1/projects/%s/.well-known/jwks.json.', project),
+            HINT = 'For other issuers: SELECT neon_auth.add_provider(name => ..., issuers => ..., jwks_url => ...);';
+    END IF;
+    -- Which host stands in iss is up to the SDK: the two cloud hosts are one service.
+    bases := CASE WHEN parts[1] = ANY (clouds) THEN clouds ELSE parts[1:1] END;
+
+    INSERT INTO neon_auth.providers AS p (name, kind, project_id, issuers, audiences, jwks_url, algorithms)
+    VALUES ('stack', 'stack', project,
+            ARRAY(SELECT base || path || project
+                    FROM unnest(bases) AS base,
+                         unnest('{/api/v1/projects/,/api/v1/projects-restricted-users/,/api/v1/projects-anonymous-users/}'::text[]) AS path),
+            ARRAY[project, project || ':restricted', project || ':anon'],
+            split_part(keys ->> 'jwks_url', '?', 1) || '?include_restricted=true&include_anonymous=true',
+            '{ES256}')
+        ON CONFLICT (name) DO UPDATE
+       SET kind = excluded.kind, project_id = excluded.project_id, issuers = excluded.issuers,
+           audiences = excluded.audiences, jwks_url = excluded.jwks_url, jwks = NULL,
+           algorithms = excluded.algorithms;
+    PERFORM neon_auth.set_secret('publishable_client_key', keys ->> 'pub_client_key');
+    PERFORM neon_auth.set_secret('secret_server_key', keys ->> 'secret_server_key');
+END
+$$;
+COMMENT ON FUNCTION neon_auth.configure(jsonb) IS
+    'Takes the answer of Neon''s keys API as it is: trusts the project''s tokens and stores its keys. Again to change them; other columns of the provider stay';
+REVOKE ALL ON FUNCTION neon_auth.configure(jsonb) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.env() RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    project text := (SELECT project_id FROM neon_auth.providers WHERE name = 'stack');
+    client_key text := (SELECT value FROM neon_auth.secrets WHERE name = 'publishable_client_key');
+    server_key text := (SELECT value FROM neon_auth.secrets WHERE name = 'secret_server_key');
+BEGIN
+    IF project IS NULL OR client_key IS NULL OR server_key IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'Neon Auth is not configured',
+            DETAIL = CASE WHEN project IS NULL THEN 'There is no provider "stack".'
+                          ELSE 'Its keys are not stored; a dump does not carry them.' END,
+            HINT = 'SELECT neon_auth.configure(''<answer of the keys API>'');';
+    END IF;
+    RETURN format(E'NEXT_PUBLIC_STACK_PROJECT_ID=%s\nNEXT_PUBLIC_STACK_PUBLISHABLE_CLIENT_KEY=%s\nSTACK_SECRET_SERVER_KEY=%s',
+                  project, client_key, server_key);
+END
+$$;
+COMMENT ON FUNCTION neon_auth.env() IS 'The environment variables that the Stack Auth SDKs want, secrets included';
+REVOKE ALL ON FUNCTION neon_auth.env() FROM PUBLIC;

@@ -1,0 +1,43 @@
+-- The providers' keys as last fetched, and the functions that verify with them.
+
+CREATE TABLE neon_auth.jwks_cache (
+    provider text NOT NULL
+        CONSTRAINT jwks_cache_provider_fkey
+        REFERENCES neon_auth.providers (name) ON UPDATE CASCADE ON DELETE CASCADE,
+    jwks_url text NOT NULL,
+    jwks jsonb,
+    etag text,
+    fetched_at timestamptz,
+    fresh_until timestamptz,
+    attempted_at timestamptz NOT NULL,
+    last_error text,
+    CONSTRAINT jwks_cache_pkey PRIMARY KEY (provider)
+);
+SELECT pg_catalog.pg_extension_config_dump('neon_auth.jwks_cache', '');
+COMMENT ON TABLE neon_auth.jwks_cache IS 'The keys of each provider as last fetched; kept by neon_auth';
+COMMENT ON COLUMN neon_auth.jwks_cache.provider IS 'Name of the provider';
+COMMENT ON COLUMN neon_auth.jwks_cache.jwks_url IS 'Where the keys come from; they count while it is the provider''s jwks_url';
+COMMENT ON COLUMN neon_auth.jwks_cache.jwks IS 'The last good JWKS';
+COMMENT ON COLUMN neon_auth.jwks_cache.etag IS 'The ETag that came with it';
+COMMENT ON COLUMN neon_auth.jwks_cache.fetched_at IS 'When the key server last sent or confirmed it';
+COMMENT ON COLUMN neon_auth.jwks_cache.fresh_until IS 'Until when it is used without asking again';
+COMMENT ON COLUMN neon_auth.jwks_cache.attempted_at IS 'When the key server was last asked, with success or not';
+COMMENT ON COLUMN neon_auth.jwks_cache.last_error IS 'Why the last attempt failed; NULL if it did not';
+
+CREATE TRIGGER trust_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.jwks_cache
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.trust_changed();
+ALTER TABLE neon_auth.jwks_cache ENABLE ALWAYS TRIGGER trust_changed;
+COMMENT ON TRIGGER trust_changed ON neon_auth.jwks_cache IS 'Tells every session to read the keys again';
+
+CREATE FUNCTION neon_auth.verify_jwt(token text) RETURNS jsonb
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'verify_jwt_wrapper';
+COMMENT ON FUNCTION neon_auth.verify_jwt(text) IS
+    'Verifies a token as auth.authenticate() does and answers its claims; the session''s identity stays as it is';
+
+CREATE FUNCTION neon_auth.refresh_jwks(provider text DEFAULT NULL) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'refresh_jwks_wrapper';
+COMMENT ON FUNCTION neon_auth.refresh_jwks(text) IS
+    'Fetches a provider''s keys now, or those of all providers; an error says why a fetch failed';
+REVOKE ALL ON FUNCTION neon_auth.refresh_jwks(text) FROM PUBLIC;

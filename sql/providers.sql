@@ -1,0 +1,182 @@
+-- Trusted issuers: whose tokens are accepted, by which rules.
+
+CREATE TABLE neon_auth.providers (
+    name text NOT NULL
+        CONSTRAINT providers_name_check CHECK (name ~ '^[a-z][a-z0-9_-]{0,62}$'),
+    kind text NOT NULL DEFAULT 'oidc'
+        CONSTRAINT providers_kind_check CHECK (kind IN ('stack', 'oidc')),
+    project_id text
+        CONSTRAINT providers_project_id_check CHECK (project_id <> ''),
+    issuers text[] NOT NULL
+        CONSTRAINT providers_issuers_check CHECK (
+            cardinality(issuers) > 0 AND array_position(issuers, NULL) IS NULL AND array_position(issuers, '') IS NULL),
+    audiences text[] NOT NULL DEFAULT '{}'
+        CONSTRAINT providers_audiences_check CHECK (
+            array_position(audiences, NULL) IS NULL AND array_position(audiences, '') IS NULL),
+    jwks_url text
+        CONSTRAINT providers_jwks_url_check CHECK (
+            jwks_url ~ '^https://[^/?#@\s]+([/?]\S*)?$'
+            OR jwks_url ~ '^http://(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d{1,5})?([/?]\S*)?$'),
+    jwks jsonb,
+    algorithms text[] NOT NULL DEFAULT '{RS256,PS256,ES256,ES384,EdDSA}'
+        CONSTRAINT providers_algorithms_check CHECK (
+            cardinality(algorithms) > 0
+            AND algorithms <@ '{RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,EdDSA}'::text[]),
+    typ text,
+    required_claims text[] NOT NULL DEFAULT '{}'
+        CONSTRAINT providers_required_claims_check CHECK (array_position(required_claims, NULL) IS NULL),
+    max_lifetime interval
+        CONSTRAINT providers_max_lifetime_check CHECK (max_lifetime > interval '0'),
+    leeway interval NOT NULL DEFAULT '30 seconds'
+        CONSTRAINT providers_leeway_check CHECK (leeway BETWEEN interval '0' AND interval '5 minutes'),
+    allow_anonymous boolean NOT NULL DEFAULT false,
+    allow_restricted boolean NOT NULL DEFAULT false,
+    role_claim text,
+    roles text[] NOT NULL DEFAULT '{}'
+        CONSTRAINT providers_roles_check CHECK (
+            array_position(roles, NULL) IS NULL AND NOT roles && '{none,"",public}'),
+    reject_deleted_users boolean NOT NULL DEFAULT false,
+    CONSTRAINT providers_pkey PRIMARY KEY (name),
+    CONSTRAINT providers_keys_check CHECK ((jwks_url IS NULL) <> (jwks IS NULL)),
+    CONSTRAINT providers_stack_check CHECK ((kind = 'stack') = (project_id IS NOT NULL)),
+    CONSTRAINT providers_role_claim_check CHECK ((role_claim IS NULL) = (roles = '{}'))
+);
+SELECT pg_catalog.pg_extension_config_dump('neon_auth.providers', '');
+
+COMMENT ON TABLE neon_auth.providers IS
+    'Trusted issuers of tokens and their rules. A change reaches every session at its next statement';
+COMMENT ON COLUMN neon_auth.providers.name IS 'Name of the provider, what auth.provider() answers';
+COMMENT ON COLUMN neon_auth.providers.kind IS 'stack (Neon Auth, with its own consistency rules) or oidc (any other)';
+COMMENT ON COLUMN neon_auth.providers.project_id IS 'Project of the auth service; for kind stack alone';
+COMMENT ON COLUMN neon_auth.providers.issuers IS 'The values of the claim iss that this provider signs, compared exactly; each belongs to one provider';
+COMMENT ON COLUMN neon_auth.providers.audiences IS 'The claim aud must hold one of them; empty: it is not looked at';
+COMMENT ON COLUMN neon_auth.providers.jwks_url IS 'Where the keys are fetched: https, or http on loopback';
+COMMENT ON COLUMN neon_auth.providers.jwks IS 'The keys themselves (RFC 7517), instead of jwks_url; no network is used then';
+COMMENT ON COLUMN neon_auth.providers.algorithms IS 'The signature algorithms accepted (RFC 7518)';
+COMMENT ON COLUMN neon_auth.providers.typ IS 'The header typ that is required, such as at+jwt; NULL: any or none';
+COMMENT ON COLUMN neon_auth.providers.required_claims IS 'Claims that must be there, besides sub, iss and exp';
+COMMENT ON COLUMN neon_auth.providers.max_lifetime IS 'Longest time between the claims iat and exp; NULL: any';
+COMMENT ON COLUMN neon_auth.providers.leeway IS 'Tolerance for clocks that differ, in the judgement of exp, nbf and iat';
+COMMENT ON COLUMN neon_auth.providers.allow_anonymous IS 'Whether tokens of anonymous users are accepted; kind stack';
+COMMENT ON COLUMN neon_auth.providers.allow_restricted IS 'Whether tokens of restricted users are accepted; kind stack';
+COMMENT ON COLUMN neon_auth.providers.role_claim IS 'The claim that names the Postgres role which auth.authenticate() sets; NULL: it sets none';
+COMMENT ON COLUMN neon_auth.providers.roles IS 'The roles that role_claim may name';
+COMMENT ON COLUMN neon_auth.providers.reject_deleted_users IS 'Whether tokens of users that are deleted in users_sync are refused';
+
+CREATE FUNCTION neon_auth.jwks_defect(jwks jsonb) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'jwks_defect_wrapper';
+COMMENT ON FUNCTION neon_auth.jwks_defect(jsonb) IS
+    'Why a JWKS cannot be used to verify tokens, as a sentence; NULL when it can';
+REVOKE ALL ON FUNCTION neon_auth.jwks_defect(jsonb) FROM PUBLIC;
+
+-- What no single row's constraint can say. Sessions check it again when they read the table, so
+-- that a load with triggers disabled opens nothing.
+CREATE FUNCTION neon_auth.check_provider() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    other record;
+    reason text;
+BEGIN
+    -- One at a time, so that two transactions cannot add the same issuer unseen by each other.
+    LOCK TABLE neon_auth.providers IN SHARE ROW EXCLUSIVE MODE;
+    SELECT p.name, i.issuer INTO other
+      FROM neon_auth.providers p, unnest(p.issuers) AS i(issuer)
+     WHERE p.name <> new.name AND i.issuer = ANY (new.issuers)
+     LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'unique_violation',
+            MESSAGE = 'an issuer belongs to one provider',
+            DETAIL = format('Provider %I already has the issuer %s.', other.name, other.issuer),
+            HINT = format('SELECT neon_auth.drop_provider(%L);', other.name);
+    END IF;
+    SELECT p.name INTO other
+      FROM neon_auth.providers p
+     WHERE p.name <> new.name AND p.jwks_url = new.jwks_url
+       AND (p.audiences = '{}' OR new.audiences = '{}')
+     LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'check_violation',
+            MESSAGE = 'providers that share their keys must name their audiences',
+            DETAIL = format('Provider %I has the same jwks_url, so a token for one would pass for the other.', other.name),
+            HINT = 'Set audiences for both.';
+    END IF;
+    IF new.jwks IS NOT NULL THEN
+        reason := neon_auth.jwks_defect(new.jwks);
+        IF reason IS NOT NULL THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_parameter_value',
+                MESSAGE = 'the jwks cannot be used',
+                DETAIL = reason,
+                HINT = 'A JWKS is {"keys": [...]} with public keys (RFC 7517).';
+        END IF;
+    END IF;
+    RETURN new;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.check_provider() IS 'Refuses a provider that would blur who signed a token';
+REVOKE ALL ON FUNCTION neon_auth.check_provider() FROM PUBLIC;
+CREATE TRIGGER check_provider BEFORE INSERT OR UPDATE ON neon_auth.providers
+    FOR EACH ROW EXECUTE FUNCTION neon_auth.check_provider();
+COMMENT ON TRIGGER check_provider ON neon_auth.providers IS 'Refuses a provider that would blur who signed a token';
+
+CREATE FUNCTION neon_auth.trust_changed() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'trust_changed_wrapper';
+COMMENT ON FUNCTION neon_auth.trust_changed() IS 'Tells every session, when the transaction commits, to read the providers and keys again';
+REVOKE ALL ON FUNCTION neon_auth.trust_changed() FROM PUBLIC;
+CREATE TRIGGER trust_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.providers
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.trust_changed();
+ALTER TABLE neon_auth.providers ENABLE ALWAYS TRIGGER trust_changed;
+COMMENT ON TRIGGER trust_changed ON neon_auth.providers IS 'Tells every session to read the providers again';
+
+CREATE FUNCTION neon_auth.add_provider(
+    name text,
+    issuers text[],
+    audiences text[] DEFAULT '{}',
+    jwks_url text DEFAULT NULL,
+    jwks jsonb DEFAULT NULL,
+    algorithms text[] DEFAULT '{RS256,PS256,ES256,ES384,EdDSA}',
+    kind text DEFAULT 'oidc',
+    project_id text DEFAULT NULL,
+    typ text DEFAULT NULL,
+    required_claims text[] DEFAULT '{}',
+    max_lifetime interval DEFAULT NULL,
+    leeway interval DEFAULT '30 seconds',
+    allow_anonymous boolean DEFAULT false,
+    allow_restricted boolean DEFAULT false,
+    role_claim text DEFAULT NULL,
+    roles text[] DEFAULT '{}',
+    reject_deleted_users boolean DEFAULT false
+) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    INSERT INTO neon_auth.providers (
+        name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims,
+        max_lifetime, leeway, allow_anonymous, allow_restricted, role_claim, roles, reject_deleted_users)
+    VALUES (
+        name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims,
+        max_lifetime, leeway, allow_anonymous, allow_restricted, role_claim, roles, reject_deleted_users);
+$$;
+COMMENT ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, text[], interval, interval, boolean, boolean, text, text[], boolean) IS
+    'Trusts an issuer: its tokens are accepted by the rules given, see the columns of neon_auth.providers';
+REVOKE ALL ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, text[], interval, interval, boolean, boolean, text, text[], boolean) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.drop_provider(name text) RETURNS void
+LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM neon_auth.providers AS p WHERE p.name = drop_provider.name;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_object',
+            MESSAGE = 'there is no such authentication provider',
+            DETAIL = format('The name given is %s.', quote_literal(name)),
+            HINT = 'SELECT name FROM neon_auth.providers;';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.drop_provider(text) IS 'Trusts an issuer no longer, from the next statement of every session on';
+REVOKE ALL ON FUNCTION neon_auth.drop_provider(text) FROM PUBLIC;

@@ -1,0 +1,57 @@
+-- What must hold before anything is made. Each failure says what is in the way and what to run.
+DO $requirements$
+DECLARE
+    owner_extension text;
+    foreign_table boolean;
+BEGIN
+    IF pg_catalog.getdatabaseencoding() <> 'UTF8' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'feature_not_supported',
+            MESSAGE = 'neon_auth needs a database with the encoding UTF8',
+            DETAIL = pg_catalog.format('This database has the encoding %s; the claims of a JWT are UTF-8.',
+                                       pg_catalog.getdatabaseencoding()),
+            HINT = 'CREATE DATABASE name TEMPLATE template0 ENCODING ''UTF8'';';
+    END IF;
+
+    IF EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'auth') THEN
+        SELECT e.extname INTO owner_extension
+          FROM pg_catalog.pg_depend d
+          JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+         WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+           AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+           AND d.deptype = 'e'
+           AND d.objid IN (SELECT p.oid FROM pg_catalog.pg_proc p
+                            JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+                           WHERE n.nspname = 'auth')
+         LIMIT 1;
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_schema',
+            MESSAGE = 'schema "auth" already exists',
+            DETAIL = CASE WHEN owner_extension IS NULL
+                          THEN 'neon_auth makes this schema itself, so that nobody else''s functions stand in it.'
+                          ELSE pg_catalog.format('It holds functions of the extension %I.', owner_extension) END,
+            HINT = CASE WHEN owner_extension IS NULL
+                        THEN 'ALTER SCHEMA auth RENAME TO auth_before; or, if it is empty: DROP SCHEMA auth;'
+                        ELSE pg_catalog.format('DROP EXTENSION %I; DROP SCHEMA auth; neon_auth offers functions of the same names.',
+                                               owner_extension) END;
+    END IF;
+
+    SELECT true INTO foreign_table
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = 'neon_auth' AND c.relname = 'users_sync';
+    IF foreign_table THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_table',
+            MESSAGE = 'table "neon_auth.users_sync" already exists',
+            DETAIL = 'neon_auth makes this table itself.',
+            HINT = 'ALTER TABLE neon_auth.users_sync RENAME TO users_before; and copy its rows after CREATE EXTENSION: INSERT INTO neon_auth.users_sync (raw_json, updated_at, deleted_at) SELECT raw_json, updated_at, deleted_at FROM neon_auth.users_before;';
+    END IF;
+END
+$requirements$;
+
+CREATE SCHEMA auth;
+COMMENT ON SCHEMA auth IS 'neon_auth: who is signed in, for policies and applications';
+GRANT USAGE ON SCHEMA auth TO PUBLIC;
+
+COMMENT ON SCHEMA neon_auth IS 'neon_auth: users, providers and administration';
+GRANT USAGE ON SCHEMA neon_auth TO PUBLIC;

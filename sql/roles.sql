@@ -1,0 +1,27 @@
+-- The two roles that applications act as.
+
+CREATE FUNCTION neon_auth.setup_roles() RETURNS void
+LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    role_name text;
+    existing record;
+BEGIN
+    FOREACH role_name IN ARRAY '{authenticated,anonymous}'::text[] LOOP
+        SELECT rolsuper, rolbypassrls, rolcanlogin INTO existing FROM pg_roles WHERE rolname = role_name;
+        IF NOT FOUND THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
+        ELSIF existing.rolsuper OR existing.rolbypassrls THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_role_specification',
+                MESSAGE = format('role "%s" passes by row-level security', role_name),
+                DETAIL = 'It exists and is a superuser or has BYPASSRLS.',
+                HINT = format('ALTER ROLE %I NOSUPERUSER NOBYPASSRLS;', role_name);
+        END IF;
+        EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', role_name);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.setup_roles() IS
+    'Creates the roles authenticated and anonymous (NOLOGIN) and lets them use schema public; tables are granted by you, one by one. Can be called again';
+REVOKE ALL ON FUNCTION neon_auth.setup_roles() FROM PUBLIC;

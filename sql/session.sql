@@ -1,0 +1,94 @@
+-- Who is signed in. These functions are for everybody; impersonate is not.
+-- None of them has a SET clause: a function with one undoes on return the settings made inside,
+-- and the identity is one.
+
+CREATE FUNCTION auth.authenticate(token text, is_local boolean DEFAULT true) RETURNS text
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'authenticate_wrapper';
+COMMENT ON FUNCTION auth.authenticate(text, boolean) IS
+    'Verifies a token, signs its user in until the transaction ends (with is_local => false: the session) and answers the user id; NULL signs out. A refused token leaves nobody signed in';
+
+CREATE FUNCTION auth.logout() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'logout_wrapper';
+COMMENT ON FUNCTION auth.logout() IS 'Signs out: forgets the identity';
+
+CREATE FUNCTION auth.impersonate(user_id text, claims jsonb DEFAULT '{}', is_local boolean DEFAULT true) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'impersonate_wrapper';
+COMMENT ON FUNCTION auth.impersonate(text, jsonb, boolean) IS
+    'Signs a user in without a token, to test policies; for superusers and whom they grant it';
+REVOKE ALL ON FUNCTION auth.impersonate(text, jsonb, boolean) FROM PUBLIC;
+
+CREATE FUNCTION auth.init() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'init_wrapper';
+COMMENT ON FUNCTION auth.init() IS 'Reads the providers ahead of the first token; pg_session_jwt''s name';
+
+CREATE FUNCTION auth.jwt_session_init(jwt text) RETURNS void
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'jwt_session_init_wrapper';
+COMMENT ON FUNCTION auth.jwt_session_init(text) IS 'auth.authenticate(jwt, is_local => false); pg_session_jwt''s name';
+
+CREATE FUNCTION auth.user_id() RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'user_id_wrapper';
+COMMENT ON FUNCTION auth.user_id() IS 'Id of the signed-in user (the claim sub); NULL with nobody signed in';
+
+CREATE FUNCTION auth.uid() RETURNS uuid
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'uid_wrapper';
+COMMENT ON FUNCTION auth.uid() IS 'auth.user_id() as a uuid; NULL where it is none';
+
+CREATE FUNCTION auth.jwt() RETURNS jsonb
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'jwt_wrapper';
+COMMENT ON FUNCTION auth.jwt() IS 'All claims of the signed-in user''s token';
+
+CREATE FUNCTION auth.session() RETURNS jsonb
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'jwt_wrapper';
+COMMENT ON FUNCTION auth.session() IS 'The same as auth.jwt(); pg_session_jwt''s name';
+
+CREATE FUNCTION auth.claim(VARIADIC path text[]) RETURNS text
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'claim_wrapper';
+COMMENT ON FUNCTION auth.claim(text[]) IS 'One claim, by its path of member names: auth.claim(''o'', ''slug'')';
+
+CREATE FUNCTION auth.role() RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'role_wrapper';
+COMMENT ON FUNCTION auth.role() IS 'The claim role; Stack Auth says authenticated for anonymous users too, see auth.is_anonymous()';
+
+CREATE FUNCTION auth.email() RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'email_wrapper';
+COMMENT ON FUNCTION auth.email() IS 'The claim email';
+
+CREATE FUNCTION auth.email_verified() RETURNS boolean
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'email_verified_wrapper';
+COMMENT ON FUNCTION auth.email_verified() IS 'The claim email_verified';
+
+CREATE FUNCTION auth.is_anonymous() RETURNS boolean
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'is_anonymous_wrapper';
+COMMENT ON FUNCTION auth.is_anonymous() IS 'The claim is_anonymous';
+
+CREATE FUNCTION auth.team_id() RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'team_id_wrapper';
+COMMENT ON FUNCTION auth.team_id() IS 'The claim selected_team_id: the team that the user has chosen, not a proof of membership';
+
+CREATE FUNCTION auth.provider() RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'provider_wrapper';
+COMMENT ON FUNCTION auth.provider() IS 'Name of the provider that vouched for the user; NULL under auth.impersonate()';
+
+CREATE FUNCTION auth.expires_at() RETURNS timestamptz
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'expires_at_wrapper';
+COMMENT ON FUNCTION auth.expires_at() IS 'When the token expires (the claim exp)';
+
+CREATE FUNCTION auth.organization() RETURNS jsonb
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'organization_wrapper';
+COMMENT ON FUNCTION auth.organization() IS 'The claim o: the organization, with id, slug and role; pg_session_jwt''s name';
+
+CREATE FUNCTION auth.organization_id() RETURNS uuid
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'organization_id_wrapper';
+COMMENT ON FUNCTION auth.organization_id() IS 'The id of auth.organization(); NULL where it is no uuid';
+
+CREATE FUNCTION auth.profile() RETURNS neon_auth.users_sync
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (u.raw_json - '{server_metadata,restricted_by_admin_reason,restricted_by_admin_private_details}'::text[],
+            u.id, u.name, u.email, u.created_at, u.updated_at, u.deleted_at)::neon_auth.users_sync
+      FROM neon_auth.users_sync u
+     WHERE u.id = auth.user_id() AND u.deleted_at IS NULL
+$$;
+COMMENT ON FUNCTION auth.profile() IS
+    'The signed-in user''s row of users_sync, without what the auth service keeps from users (server_metadata, notes of administrators); NULL when absent or deleted';

@@ -1,0 +1,63 @@
+//! The provider functions of schema `neon_auth` that are not SQL: `verify_jwt`, `refresh_jwks`,
+//! the check of a pinned JWKS, and the trigger that invalidates what sessions have read.
+
+use neon_auth_token::KeySet;
+use pgrx::JsonB;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use serde_json::Value;
+
+use super::trust;
+use super::{admit, refresh};
+
+/// `neon_auth.verify_jwt(token)`: the claims, or the error that `auth.authenticate` would raise.
+#[pg_extern(sql = false)]
+fn verify_jwt(token: &str) -> Result<JsonB, ErrorReport> {
+    let admitted = admit(token)?;
+    Ok(JsonB(Value::Object(admitted.verified.claims().clone())))
+}
+
+/// `neon_auth.refresh_jwks(provider)`: fetches now, whatever the cooldown says; with NULL, the
+/// keys of every provider that has a `jwks_url`. Raises 58000 for the first that failed.
+#[pg_extern(sql = false)]
+fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
+    let trust = trust::latest()?;
+    let names = match provider {
+        Some(name) => vec![name.to_owned()],
+        None => trust.remote(),
+    };
+    for name in &names {
+        refresh::fetch_once(&*trust.named(name)?);
+    }
+    let trust = trust::latest()?;
+    for name in &names {
+        trust.named(name)?.supply(super::now())?.last_attempt(name)?;
+    }
+    Ok(())
+}
+
+/// `neon_auth.jwks_defect(jwks)`: why a JWKS cannot be used to verify tokens; NULL when it can.
+#[pg_extern(sql = false)]
+fn jwks_defect(jwks: JsonB) -> Option<String> {
+    let bad = KeySet::parse(jwks.0.to_string().as_bytes()).err()?;
+    Some(format!("{bad}: {}", bad.detail()))
+}
+
+/// `neon_auth.trust_changed()`: statement-level trigger on the tables that `trust` reads.
+#[pg_extern(sql = false)]
+fn trust_changed(call: pg_sys::FunctionCallInfo) -> Option<()> {
+    // SAFETY: PostgreSQL passes trigger data as the call's context when it fires a trigger.
+    unsafe {
+        let context = (*call).context;
+        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
+            ereport!(
+                ERROR,
+                PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                "neon_auth.trust_changed() is a trigger function"
+            );
+        }
+        let trigger = context.cast::<pg_sys::TriggerData>();
+        pg_sys::CacheInvalidateRelcacheByRelid((*(*trigger).tg_relation).rd_id);
+    }
+    None
+}

@@ -1,0 +1,279 @@
+//! New keys, with one fetch for many waiting sessions.
+//!
+//! A session that needs keys cannot store them itself: a refused token aborts its transaction,
+//! a READ ONLY one may not write, and a row that it wrote would block every other session until
+//! it commits. So a short-lived background worker fetches and stores in transactions of its own;
+//! sessions queue on a lock, and all but the first find the work done. The attempt is committed
+//! before the request is made, so failures count towards the cooldown whatever becomes of the
+//! session that asked.
+//!
+//! Where no worker can store (a standby, no free worker slot, a provider that is not committed
+//! yet) the session fetches for itself and keeps the keys in its memory.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use pgrx::bgworkers::{BackgroundWorker, BackgroundWorkerBuilder};
+use pgrx::prelude::*;
+use serde::Deserialize;
+
+use super::fetch::{self, Answer, Request};
+use super::supply;
+use super::trust::{self, KeySource, Provider};
+use crate::error::quoted;
+use crate::spi;
+
+/// An attempt to refresh one provider's keys.
+struct Attempt<'a> {
+    provider: &'a str,
+    url: &'a str,
+    /// When the last attempt was made, as far as this session knows; it identifies the state of
+    /// the cache that this attempt is to replace.
+    seen: Option<i64>,
+}
+
+/// Makes one attempt to refresh a provider's keys, or waits for another session's. Its outcome
+/// is what `trust::current` and `Provider::supply` answer next.
+pub fn fetch_once(provider: &Provider) {
+    let Some(attempt) = Attempt::of(provider) else { return };
+    if !in_recovery() {
+        let turn = Lock::wait(Queue::Sessions, attempt.provider);
+        let made = attempt.is_made() || {
+            attempt.run_worker();
+            attempt.is_made()
+        };
+        turn.release();
+        if made {
+            // The attempt may be that of a session which was cancelled: let its worker finish.
+            Lock::wait(Queue::Workers, attempt.provider).release();
+            return;
+        }
+    }
+    attempt.fetch_locally();
+}
+
+/// Starts a refresh behind the session's back, unless another session is at it.
+pub fn fetch_behind(provider: &Provider) {
+    if in_recovery() {
+        return;
+    }
+    if let Some(attempt) = Attempt::of(provider)
+        && let Some(turn) = Lock::try_now(Queue::Sessions, attempt.provider)
+    {
+        // Without a free slot the next session tries again.
+        let _ = attempt.worker().load_dynamic();
+        turn.release();
+    }
+}
+
+fn in_recovery() -> bool {
+    // SAFETY: reads shared state.
+    unsafe { pg_sys::RecoveryInProgress() }
+}
+
+impl<'a> Attempt<'a> {
+    fn of(provider: &'a Provider) -> Option<Self> {
+        match &provider.source {
+            KeySource::Remote { url, cache, .. } => {
+                Some(Self { provider: &provider.name, url, seen: cache.attempted_at })
+            }
+            KeySource::Pinned(_) => None,
+        }
+    }
+
+    /// Whether the stored state has moved on since this attempt was thought of.
+    fn is_made(&self) -> bool {
+        match trust::latest().and_then(|trust| trust.named(self.provider)) {
+            Ok(provider) => Attempt::of(&provider).is_none_or(|now| now.seen != self.seen),
+            // The provider is gone or changed: whoever asks next is told.
+            Err(_) => true,
+        }
+    }
+
+    fn run_worker(&self) {
+        // SAFETY: reads a variable of this process.
+        let me = unsafe { pg_sys::MyProcPid };
+        if let Ok(worker) = self.worker().set_notify_pid(me).load_dynamic() {
+            // Whether it did its work is seen in the table.
+            let _ = worker.wait_for_shutdown();
+        }
+    }
+
+    fn worker(&self) -> BackgroundWorkerBuilder {
+        // SAFETY: reads a variable of this process.
+        let database = unsafe { pg_sys::MyDatabaseId };
+        let seen = self.seen.map(|at| at.to_string()).unwrap_or_default();
+        BackgroundWorkerBuilder::new("neon_auth JWKS refresh")
+            .set_type("neon_auth JWKS refresh")
+            .set_library("neon_auth")
+            .set_function("neon_auth_refresh_main")
+            .set_argument(Some(pg_sys::Datum::from(database)))
+            .set_extra(&format!("{seen}:{}", self.provider))
+            .enable_spi_access()
+    }
+
+    fn fetch_locally(&self) {
+        let outcome = fetch::get(Request { url: self.url.to_owned(), etag: None });
+        let outcome = outcome.and_then(|answer| match answer {
+            Answer::Keys { keys, lifetime, .. } => Ok((keys, lifetime)),
+            Answer::Unchanged { .. } => Err("The key server answered 304 to no ETag.".to_owned()),
+        });
+        supply::keep_local(self.url, outcome, super::now());
+    }
+}
+
+/// The two queues of a provider: sessions that need its keys, and the worker that gets them.
+#[derive(Clone, Copy)]
+enum Queue {
+    Sessions = 1,
+    Workers = 2,
+}
+
+/// An exclusive lock until `release`, or until the transaction ends with an ERROR.
+///
+/// It is an advisory lock in a key space of its own: `pg_advisory_lock()` writes 1 or 2 into the
+/// field that holds `SPACE` here, so no user can hold up authentication by taking it.
+struct Lock(pg_sys::LOCKTAG);
+
+impl Lock {
+    const SPACE: u16 = 0x4e41;
+    const MODE: pg_sys::LOCKMODE = pg_sys::ExclusiveLock as pg_sys::LOCKMODE;
+
+    /// Waits for its turn; `statement_timeout`, `lock_timeout` and a cancel end the wait.
+    fn wait(queue: Queue, provider: &str) -> Self {
+        let lock = Self::on(queue, provider);
+        lock.acquire(false, false);
+        lock
+    }
+
+    /// Takes the lock if nobody has it.
+    fn try_now(queue: Queue, provider: &str) -> Option<Self> {
+        let lock = Self::on(queue, provider);
+        lock.acquire(false, true).then_some(lock)
+    }
+
+    /// Holds the lock over transactions, until this process ends.
+    fn hold_until_exit(queue: Queue, provider: &str) {
+        Self::on(queue, provider).acquire(true, false);
+    }
+
+    fn on(queue: Queue, provider: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        provider.hash(&mut hasher);
+        Self(pg_sys::LOCKTAG {
+            // SAFETY: reads a variable of this process.
+            locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
+            locktag_field2: hasher.finish() as u32,
+            locktag_field3: queue as u32,
+            locktag_field4: Self::SPACE,
+            locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
+            locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
+        })
+    }
+
+    fn acquire(&self, for_session: bool, at_once: bool) -> bool {
+        // SAFETY: a lock tag of our own, inside a transaction.
+        let got =
+            unsafe { pg_sys::LockAcquire(&raw const self.0, Self::MODE, for_session, at_once) };
+        got != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+    }
+
+    fn release(self) {
+        // SAFETY: the lock that `acquire` got.
+        unsafe {
+            pg_sys::LockRelease(&raw const self.0, Self::MODE, false);
+        }
+    }
+}
+
+/// Records the attempt, unless the cache has moved on or the provider is gone.
+const BEGIN: &str = "\
+INSERT INTO neon_auth.jwks_cache AS c (provider, jwks_url, attempted_at)
+SELECT name, jwks_url, clock_timestamp()
+  FROM neon_auth.providers
+ WHERE name = $1 AND jwks_url IS NOT NULL
+ON CONFLICT (provider) DO UPDATE
+   SET jwks_url = EXCLUDED.jwks_url,
+       attempted_at = EXCLUDED.attempted_at,
+       jwks = CASE WHEN c.jwks_url = EXCLUDED.jwks_url THEN c.jwks END,
+       fetched_at = CASE WHEN c.jwks_url = EXCLUDED.jwks_url THEN c.fetched_at END,
+       fresh_until = CASE WHEN c.jwks_url = EXCLUDED.jwks_url THEN c.fresh_until END,
+       etag = CASE WHEN c.jwks_url = EXCLUDED.jwks_url THEN c.etag END
+ WHERE c.jwks_url <> EXCLUDED.jwks_url
+    OR (extract(epoch FROM c.attempted_at) * 1000000)::bigint::text = $2
+RETURNING json_build_object('url', jwks_url, 'etag', etag)::text";
+
+/// Stores an answer; an empty `$3` keeps the set at hand, which the server confirmed.
+const STORE: &str = "\
+UPDATE neon_auth.jwks_cache
+   SET jwks = coalesce(nullif($3, '')::jsonb, jwks),
+       etag = CASE WHEN $3 = '' THEN etag ELSE nullif($4, '') END,
+       fetched_at = clock_timestamp(),
+       fresh_until = clock_timestamp() + make_interval(secs => $5::bigint),
+       last_error = NULL
+ WHERE provider = $1 AND jwks_url = $2";
+
+const FAIL: &str = "\
+UPDATE neon_auth.jwks_cache SET last_error = $3 WHERE provider = $1 AND jwks_url = $2";
+
+/// The worker: one attempt for one provider of one database, then it is gone.
+///
+/// # Safety
+/// PostgreSQL calls it, in a process of its own, with the database's OID.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) {
+    #[derive(Deserialize)]
+    struct Begun {
+        url: String,
+        etag: Option<String>,
+    }
+
+    die_on_sigterm();
+    let database = pg_sys::Oid::from(database.value() as u32);
+    BackgroundWorker::connect_worker_to_spi_by_oid(Some(database), None);
+    let Some((seen, provider)) = BackgroundWorker::get_extra().split_once(':') else { return };
+
+    in_transaction(|| {
+        // A session's open transaction may hold what we need while it waits for us.
+        spi::write("SELECT set_config('lock_timeout', '1s', false)", &[]);
+        Lock::hold_until_exit(Queue::Workers, provider);
+    });
+    let begun = in_transaction(|| spi::write(BEGIN, &[provider, seen]));
+    if let Some(begun) = begun.and_then(|json| serde_json::from_str::<Begun>(&json).ok()) {
+        let url = begun.url.clone();
+        let outcome = fetch::get(Request { url: begun.url, etag: begun.etag });
+        in_transaction(|| match outcome {
+            Ok(Answer::Keys { json, etag, lifetime, .. }) => spi::write(
+                STORE,
+                &[provider, &url, &json, &etag.unwrap_or_default(), &lifetime.to_string()],
+            ),
+            Ok(Answer::Unchanged { lifetime }) => {
+                spi::write(STORE, &[provider, &url, "", "", &lifetime.to_string()])
+            }
+            Err(reason) => {
+                pgrx::log!("neon_auth: JWKS of provider {} not refreshed: {reason}", quoted(provider));
+                spi::write(FAIL, &[provider, &url, &reason])
+            }
+        });
+    }
+}
+
+/// Runs one transaction of the worker; an ERROR ends the worker.
+fn in_transaction<R>(body: impl FnOnce() -> R) -> R {
+    BackgroundWorker::transaction(std::panic::AssertUnwindSafe(body))
+}
+
+/// Ends the worker at its next interrupt check, as backends do: the fetch has such checks.
+fn die_on_sigterm() {
+    unsafe extern "C-unwind" {
+        fn die(signal: i32);
+    }
+    // SAFETY: the handler is PostgreSQL's own.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        pg_sys::pqsignal(pg_sys::SIGTERM as i32, Some(die));
+        #[cfg(feature = "pg18")]
+        pg_sys::pqsignal_be(pg_sys::SIGTERM as i32, Some(die));
+        pg_sys::BackgroundWorkerUnblockSignals();
+    }
+}

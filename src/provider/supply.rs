@@ -1,0 +1,164 @@
+//! Whether the keys at hand will do: fresh, due for a refresh, or too old to be trusted.
+//!
+//! | age of the set            | what happens                                                |
+//! |---------------------------|-------------------------------------------------------------|
+//! | fresh                     | it serves                                                   |
+//! | last fifth of its time    | it serves, and a refresh starts behind the session's back   |
+//! | past its time             | refreshed first; if that fails, it serves `jwks_max_stale`  |
+//! | past that too, or no set  | refreshed first; if that fails, tokens are refused          |
+//!
+//! No attempt is made within `jwks_cooldown` of the last one, successful or not.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use neon_auth_token::KeySet;
+
+use super::trust::{CacheTimes, KeySource, Provider};
+use crate::error::Problem;
+use crate::settings;
+
+const SECOND: i64 = 1_000_000;
+
+thread_local! {
+    /// What this session fetched for itself because it could not be stored, by URL.
+    static LOCAL: RefCell<HashMap<String, Local>> = RefCell::new(HashMap::new());
+}
+
+#[derive(Clone, Default)]
+struct Local {
+    keys: Option<Rc<KeySet>>,
+    times: CacheTimes,
+}
+
+/// A provider's keys at one moment.
+pub struct Supply {
+    keys: Option<Result<Rc<KeySet>, String>>,
+    /// `None` for pinned keys, which have no age.
+    times: Option<CacheTimes>,
+}
+
+impl Provider {
+    /// The keys at hand: pinned, or the newer of what is stored and what this session fetched
+    /// for itself.
+    pub fn supply(&self, now: i64) -> Result<Supply, Problem> {
+        let (url, cached, cache) = match &self.source {
+            KeySource::Pinned(keys) => {
+                return Ok(Supply { keys: Some(keys.parsed()), times: None });
+            }
+            KeySource::Remote { url, cached, cache } => (url, cached, cache),
+        };
+        let local = LOCAL.with_borrow(|local| local.get(url).cloned()).unwrap_or_default();
+        let attempted_at = cache.attempted_at.max(local.times.attempted_at);
+        let last_error = if local.times.attempted_at > cache.attempted_at {
+            local.times.last_error
+        } else {
+            cache.last_error.clone()
+        };
+        let (keys, newer) = if local.times.fetched_at > cache.fetched_at {
+            (local.keys.map(Ok), local.times.fetched_at.zip(local.times.fresh_until))
+        } else {
+            (cached.as_ref().map(|keys| keys.parsed()), cache.fetched_at.zip(cache.fresh_until))
+        };
+        // A set from the future tells of a clock that went wrong: it counts as none.
+        let plausible = newer.filter(|(fetched_at, _)| *fetched_at <= (now + 60) * SECOND);
+        Ok(Supply {
+            keys: keys.filter(|_| plausible.is_some()),
+            times: Some(CacheTimes {
+                fetched_at: plausible.map(|(fetched_at, _)| fetched_at),
+                fresh_until: plausible.map(|(_, fresh_until)| fresh_until),
+                attempted_at,
+                last_error,
+            }),
+        })
+    }
+}
+
+impl Supply {
+    /// Whether keys must be fetched before this set may be used.
+    pub fn is_due(&self, now: i64) -> bool {
+        let Some(times) = &self.times else { return false };
+        !matches!(self.keys, Some(Ok(_)))
+            || times.fresh_until.is_none_or(|until| until <= now * SECOND)
+    }
+
+    /// Whether the last fifth of the set's time has begun.
+    pub fn is_due_soon(&self, now: i64) -> bool {
+        let Some(times) = &self.times else { return false };
+        let Some((from, until)) = times.fetched_at.zip(times.fresh_until) else { return false };
+        self.may_attempt(now) && until - (until - from) / 5 <= now * SECOND
+    }
+
+    /// Whether the cooldown since the last attempt is over. An attempt from the future tells of
+    /// a clock that went back, and holds up nothing.
+    pub fn may_attempt(&self, now: i64) -> bool {
+        let Some(times) = &self.times else { return false };
+        let cooldown = i64::from(settings::JWKS_COOLDOWN.get()) * SECOND;
+        times
+            .attempted_at
+            .is_none_or(|at| at > (now + 1) * SECOND || at + cooldown <= now * SECOND)
+    }
+
+    /// The outcome of the last attempt to fetch.
+    pub fn last_attempt(&self, provider: &str) -> Result<(), Problem> {
+        match &self.times {
+            Some(CacheTimes { last_error: Some(reason), .. }) => {
+                Err(Problem::NoKeys { provider: provider.to_owned(), reason: reason.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The set, if it may be used at all.
+    pub fn keys(&self, provider: &str, now: i64) -> Result<Rc<KeySet>, Problem> {
+        let unusable = |reason| Err(Problem::NoKeys { provider: provider.to_owned(), reason });
+        match (&self.keys, &self.times) {
+            (Some(Ok(keys)), None) => Ok(Rc::clone(keys)),
+            (Some(Ok(keys)), Some(times)) => {
+                let limit = i64::from(settings::JWKS_MAX_STALE.get()) * SECOND;
+                let until = times.fresh_until.unwrap_or(0) + limit;
+                if now * SECOND < until {
+                    return Ok(Rc::clone(keys));
+                }
+                let over = now - until / SECOND;
+                unusable(format!(
+                    "The last JWKS fetched is {over} s beyond neon_auth.jwks_max_stale. {}",
+                    times.failure(now)
+                ))
+            }
+            (Some(Err(reason)), _) => unusable(format!("The stored JWKS is unusable: {reason}.")),
+            (None, Some(times)) => unusable(times.failure(now)),
+            (None, None) => unusable("Nothing is stored.".to_owned()),
+        }
+    }
+}
+
+impl CacheTimes {
+    fn failure(&self, now: i64) -> String {
+        match (&self.last_error, self.attempted_at) {
+            (Some(error), Some(at)) => {
+                format!("The last attempt, {} s ago, failed: {error}", now - at / SECOND)
+            }
+            (None, Some(at)) => format!("A fetch was begun {} s ago.", now - at / SECOND),
+            (_, None) => "No JWKS has been fetched yet.".to_owned(),
+        }
+    }
+}
+
+/// Keeps the outcome of a fetch for this session alone.
+pub fn keep_local(url: &str, outcome: Result<(KeySet, i64), String>, now: i64) {
+    LOCAL.with_borrow_mut(|local| {
+        let entry = local.entry(url.to_owned()).or_default();
+        entry.times.attempted_at = Some(now * SECOND);
+        match outcome {
+            Ok((keys, lifetime)) => {
+                entry.keys = Some(Rc::new(keys));
+                entry.times.fetched_at = Some(now * SECOND);
+                entry.times.fresh_until = Some((now + lifetime) * SECOND);
+                entry.times.last_error = None;
+            }
+            Err(reason) => entry.times.last_error = Some(reason),
+        }
+    });
+}

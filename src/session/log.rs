@@ -1,0 +1,46 @@
+//! One line in the server log for each authentication, where `neon_auth.log_authentication` asks
+//! for it. Never the token; nothing reaches the client.
+
+use neon_auth_token::Token;
+use pgrx::PgLogLevel;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgSqlErrorCode, ereport};
+
+use crate::error::{Problem, quoted};
+use crate::provider::Admitted;
+use crate::settings::{LOG_AUTHENTICATION, LogAuthentication};
+
+/// Logs what became of an attempt.
+pub fn outcome(token: &str, outcome: Result<&Admitted, &Problem>) {
+    match (LOG_AUTHENTICATION.get(), outcome) {
+        (LogAuthentication::All, Ok(Admitted { provider, verified })) => line(format!(
+            "neon_auth: authenticated: provider={} iss={} sub={} kid={}",
+            quoted(&provider.name),
+            quoted(verified.issuer()),
+            quoted(verified.subject()),
+            quoted(verified.key_id()),
+        )),
+        (LogAuthentication::All | LogAuthentication::Failures, Err(problem)) => {
+            let report = ErrorReport::from(problem);
+            // What a token that parses claims about itself helps, although nothing vouches for it.
+            let claimed = Token::parse(token).map_or(String::new(), |token| {
+                format!(
+                    " iss={} sub={} kid={}",
+                    quoted(token.issuer()),
+                    quoted(token.subject()),
+                    quoted(token.key_id()),
+                )
+            });
+            line(format!(
+                "neon_auth: authentication failed:{claimed} reason={} detail={}",
+                quoted(report.message()),
+                quoted(report.detail().unwrap_or_default()),
+            ));
+        }
+        _ => {}
+    }
+}
+
+fn line(message: String) {
+    ereport!(PgLogLevel::LOG_SERVER_ONLY, PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message);
+}

@@ -1,0 +1,14 @@
+//! The session's identity: the verified claims that it acts under.
+//!
+//! `identity` is what an identity is, `store` keeps it where nobody can forge it and where it
+//! follows transactions, `enter` is how a session comes by one, `role` follows a token's
+//! role claim, `log` writes the server log, `readers` are the functions that policies call.
+
+mod enter;
+mod identity;
+mod log;
+mod readers;
+mod role;
+mod store;
+
+pub use store::define;

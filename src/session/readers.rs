@@ -1,0 +1,77 @@
+//! What policies and applications ask: who is signed in, and what the token says.
+//!
+//! Every reader is NULL with nobody signed in, and raises 28000 once the identity has expired.
+//! None touches the network or SPI.
+
+use pgrx::JsonB;
+use pgrx::datum::{TimestampWithTimeZone, Uuid};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use serde_json::Value;
+
+use super::identity::{Identity, hyphenated};
+use super::store;
+
+/// Defines readers: the SQL name's Rust function, and what it takes from the identity.
+macro_rules! readers {
+    ($($(#[$doc:meta])* $name:ident: $type:ident = $from:expr;)*) => {$(
+        $(#[$doc])*
+        #[pg_extern(sql = false)]
+        fn $name() -> Result<Option<$type>, ErrorReport> {
+            let from: fn(&Identity) -> Option<$type> = $from;
+            Ok(store::current()?.and_then(|identity| from(&identity)))
+        }
+    )*};
+}
+
+readers! {
+    /// `auth.user_id()`: the claim `sub`.
+    user_id: String = |identity| Some(identity.subject.clone());
+    /// `auth.uid()`: the claim `sub` where it is a UUID.
+    uid: Uuid = |identity| Some(Uuid::from_bytes(identity.uuid?.into_bytes()));
+    /// `auth.jwt()` and `auth.session()`: all claims.
+    jwt: JsonB = |identity| Some(JsonB(Value::Object(identity.claims.clone())));
+    /// `auth.role()`: the claim `role`.
+    role: String = |identity| identity.text("role");
+    /// `auth.email()`: the claim `email`.
+    email: String = |identity| identity.text("email");
+    /// `auth.email_verified()`: the claim `email_verified`.
+    email_verified: bool = |identity| identity.boolean("email_verified");
+    /// `auth.is_anonymous()`: the claim `is_anonymous`.
+    is_anonymous: bool = |identity| identity.boolean("is_anonymous");
+    /// `auth.team_id()`: the claim `selected_team_id`.
+    team_id: String = |identity| identity.text("selected_team_id");
+    /// `auth.provider()`: the name of the provider that vouched.
+    provider: String = |identity| identity.provider.clone();
+    /// `auth.expires_at()`: the claim `exp`.
+    expires_at: TimestampWithTimeZone = |identity| identity.expires_at.and_then(timestamp);
+    /// `auth.organization()`: the claim `o`.
+    organization: JsonB = |identity| match identity.claims.get("o")? {
+        organization @ Value::Object(_) => Some(JsonB(organization.clone())),
+        _ => None,
+    };
+    /// `auth.organization_id()`: the member `id` of the claim `o`, where it is a UUID.
+    organization_id: Uuid = |identity| {
+        let id = identity.claims.get("o")?.get("id")?.as_str()?;
+        Some(Uuid::from_bytes(hyphenated(id)?.into_bytes()))
+    };
+}
+
+/// `auth.claim(VARIADIC path)`: the text of what stands at a path of the claims; NULL where
+/// nothing or a JSON null does.
+#[pg_extern(sql = false)]
+fn claim(path: Vec<Option<String>>) -> Result<Option<String>, ErrorReport> {
+    let Some(path) = path.into_iter().collect::<Option<Vec<String>>>() else { return Ok(None) };
+    Ok(store::current()?.and_then(|identity| match identity.at(&path)? {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        value => Some(value.to_string()),
+    }))
+}
+
+/// Seconds since 1970 as a timestamp; NULL beyond what PostgreSQL can hold.
+fn timestamp(seconds: i64) -> Option<TimestampWithTimeZone> {
+    const POSTGRES_EPOCH: i64 = 946_684_800;
+    let microseconds = seconds.checked_sub(POSTGRES_EPOCH)?.checked_mul(1_000_000)?;
+    TimestampWithTimeZone::try_from(microseconds).ok()
+}

@@ -1,0 +1,127 @@
+//! Every setting of the extension. The identity is a setting too, but nobody sets it:
+//! `session::store` keeps it.
+
+use std::ffi::CString;
+
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum, pg_sys};
+
+/// What `neon_auth.log_authentication` writes to the server log.
+#[derive(PostgresGucEnum, Clone, Copy, PartialEq, Eq)]
+pub enum LogAuthentication {
+    #[name = c"off"]
+    Off,
+    #[name = c"failures"]
+    Failures,
+    #[name = c"all"]
+    All,
+}
+
+/// Seconds for which a fetched JWKS is used without asking again, unless the server's
+/// `Cache-Control` says less or more (between the cooldown and a day).
+pub static JWKS_CACHE_TIME: GucSetting<i32> = GucSetting::<i32>::new(600);
+/// Seconds between two attempts to fetch one provider's JWKS, failed ones included.
+pub static JWKS_COOLDOWN: GucSetting<i32> = GucSetting::<i32>::new(30);
+/// Seconds for which the last good JWKS serves beyond its cache time while the key server is out
+/// of reach.
+pub static JWKS_MAX_STALE: GucSetting<i32> = GucSetting::<i32>::new(3600);
+/// Milliseconds to open the connection to the key server.
+pub static JWKS_CONNECT_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(2000);
+/// Milliseconds for the whole request to the key server.
+pub static JWKS_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5000);
+/// PEM file with the certificate authorities to trust instead of the system's.
+pub static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+/// Which calls of `auth.authenticate` are logged.
+pub static LOG_AUTHENTICATION: GucSetting<LogAuthentication> =
+    GucSetting::<LogAuthentication>::new(LogAuthentication::Off);
+
+/// Registers the settings; only a superuser changes one, or whoever is granted `SET` on it.
+pub fn define() {
+    let seconds = |name, short, long, setting, min, max| {
+        GucRegistry::define_int_guc(
+            name,
+            short,
+            long,
+            setting,
+            min,
+            max,
+            GucContext::Suset,
+            GucFlags::UNIT_S,
+        );
+    };
+    seconds(
+        c"neon_auth.jwks_cache_time",
+        c"How long a fetched JWKS is used without asking again.",
+        c"A Cache-Control max-age of the key server takes its place, between neon_auth.jwks_cooldown and one day.",
+        &JWKS_CACHE_TIME,
+        10,
+        86_400,
+    );
+    seconds(
+        c"neon_auth.jwks_cooldown",
+        c"Shortest time between two attempts to fetch a provider's JWKS, failed ones included.",
+        c"It bounds what tokens with unknown keys can make the database ask of the key server.",
+        &JWKS_COOLDOWN,
+        1,
+        3_600,
+    );
+    seconds(
+        c"neon_auth.jwks_max_stale",
+        c"How long beyond its cache time the last good JWKS serves while the key server is out of reach.",
+        c"After that, tokens are refused until a fetch succeeds.",
+        &JWKS_MAX_STALE,
+        0,
+        604_800,
+    );
+    let milliseconds = |name, short, setting, max| {
+        GucRegistry::define_int_guc(
+            name,
+            short,
+            c"",
+            setting,
+            100,
+            max,
+            GucContext::Suset,
+            GucFlags::UNIT_MS,
+        );
+    };
+    milliseconds(
+        c"neon_auth.jwks_connect_timeout",
+        c"Time allowed to connect to a key server.",
+        &JWKS_CONNECT_TIMEOUT,
+        60_000,
+    );
+    milliseconds(
+        c"neon_auth.jwks_timeout",
+        c"Time allowed for a whole request to a key server.",
+        &JWKS_TIMEOUT,
+        60_000,
+    );
+    GucRegistry::define_string_guc(
+        c"neon_auth.ca_file",
+        c"PEM file with the certificate authorities to trust for key servers.",
+        c"Empty: the system's own.",
+        &CA_FILE,
+        GucContext::Suset,
+        GucFlags::SUPERUSER_ONLY,
+    );
+    GucRegistry::define_enum_guc(
+        c"neon_auth.log_authentication",
+        c"Which calls of auth.authenticate are written to the server log.",
+        c"One line a call, with provider, sub, kid and the reason of a refusal; never the token.",
+        &LOG_AUTHENTICATION,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+}
+
+/// Refuses unknown `neon_auth.*` settings from here on, and drops placeholders made before the
+/// library was loaded. Called once every setting is defined.
+pub fn reserve_prefix() {
+    // SAFETY: a static C string, and we are in _PG_init.
+    unsafe {
+        #[cfg(feature = "pg14")]
+        pg_sys::EmitWarningsOnPlaceholders(c"neon_auth".as_ptr());
+        #[cfg(not(feature = "pg14"))]
+        pg_sys::MarkGUCPrefixReserved(c"neon_auth".as_ptr());
+    }
+}

@@ -1,0 +1,144 @@
+//! The extension's own tables, read and written as their owner.
+//!
+//! `authenticate` and its kin may carry no SET clause (what they set would be undone on return)
+//! and their callers may not touch these tables. So the switch of user and search_path that a
+//! definer function with a pinned search_path makes is made here, around one statement.
+
+use std::ffi::CString;
+
+use pgrx::{FromDatum, IntoDatum, PgRelation, pg_sys};
+
+/// Runs a query that yields at most one text value, and answers it.
+///
+/// It sees what is committed now, whatever snapshot the transaction holds: a policy decided on
+/// an old snapshot would outlive the transaction in this session's cache. It assigns no
+/// transaction id and works in READ ONLY transactions and on a standby.
+pub fn read(query: &str, arguments: &[&str]) -> Option<String> {
+    // SAFETY: the snapshot is popped in the same nesting; after an ERROR the abort does both.
+    unsafe {
+        pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+        let value = run(query, arguments, true);
+        pg_sys::PopActiveSnapshot();
+        value
+    }
+}
+
+/// Runs a statement that changes the extension's tables.
+pub fn write(statement: &str, arguments: &[&str]) -> Option<String> {
+    // SAFETY: as `run` asks, a transaction is under way.
+    unsafe { run(statement, arguments, false) }
+}
+
+/// # Safety
+/// A transaction must be under way, with an active snapshot when `read_only`.
+unsafe fn run(query: &str, arguments: &[&str], read_only: bool) -> Option<String> {
+    let query = CString::new(query).expect("our own SQL holds no NUL");
+    unsafe {
+        let outer_context = pg_sys::CurrentMemoryContext;
+        let pinned = PinnedOwner::enter();
+        pg_sys::SPI_connect();
+        let mut types = vec![pg_sys::TEXTOID; arguments.len()];
+        let mut values: Vec<pg_sys::Datum> = arguments
+            .iter()
+            .map(|argument| argument.into_datum().expect("text is never NULL"))
+            .collect();
+        let outcome = pg_sys::SPI_execute_with_args(
+            query.as_ptr(),
+            arguments.len() as i32,
+            types.as_mut_ptr(),
+            values.as_mut_ptr(),
+            std::ptr::null(),
+            read_only,
+            1,
+        );
+        if outcome < 0 {
+            pgrx::error!("SPI_execute_with_args returned {outcome}");
+        }
+        let table = pg_sys::SPI_tuptable;
+        let value = if pg_sys::SPI_processed == 0 || table.is_null() {
+            None
+        } else {
+            let mut is_null = false;
+            let datum =
+                pg_sys::SPI_getbinval(*(*table).vals, (*table).tupdesc, 1, &raw mut is_null);
+            String::from_datum(datum, is_null)
+        };
+        pg_sys::SPI_finish();
+        pg_sys::MemoryContextSwitchTo(outer_context);
+        pinned.leave();
+        value
+    }
+}
+
+/// The owner's rights and a search_path that nobody can shadow. When an ERROR passes by, the
+/// abort of the (sub)transaction puts back both, so there is no Drop.
+struct PinnedOwner {
+    user: pg_sys::Oid,
+    context: i32,
+    level: i32,
+}
+
+impl PinnedOwner {
+    unsafe fn enter() -> Self {
+        unsafe {
+            let mut user = pg_sys::InvalidOid;
+            let mut context = 0;
+            let owner = owner();
+            pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context);
+            pg_sys::SetUserIdAndSecContext(
+                owner,
+                context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32,
+            );
+            let level = pg_sys::NewGUCNestLevel();
+            pg_sys::set_config_option(
+                c"search_path".as_ptr(),
+                c"pg_catalog, pg_temp".as_ptr(),
+                pg_sys::GucContext::PGC_USERSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_SAVE,
+                true,
+                0,
+                false,
+            );
+            Self { user, context, level }
+        }
+    }
+
+    unsafe fn leave(self) {
+        unsafe {
+            pg_sys::AtEOXact_GUC(true, self.level);
+            pg_sys::SetUserIdAndSecContext(self.user, self.context);
+        }
+    }
+}
+
+/// The table whose owner stands for the extension's.
+pub const PROVIDERS: &std::ffi::CStr = c"providers";
+pub const JWKS_CACHE: &std::ffi::CStr = c"jwks_cache";
+
+/// The OID of one of the extension's tables. Raises 3F000 or 42P01 where it does not exist.
+pub fn table(name: &std::ffi::CStr) -> pg_sys::Oid {
+    // SAFETY: catalog look-ups inside a transaction.
+    let relation = unsafe {
+        let schema = pg_sys::get_namespace_oid(c"neon_auth".as_ptr(), false);
+        pg_sys::get_relname_relid(name.as_ptr(), schema)
+    };
+    if relation == pg_sys::InvalidOid {
+        pgrx::ereport!(
+            ERROR,
+            pgrx::PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
+            "the tables of neon_auth are missing",
+            "Run: CREATE EXTENSION neon_auth;"
+        );
+    }
+    relation
+}
+
+fn owner() -> pg_sys::Oid {
+    // SAFETY: `table` answers a table's OID, and an open relation has its pg_class row.
+    unsafe {
+        let relation =
+            PgRelation::with_lock(table(PROVIDERS), pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        (*relation.rd_rel).relowner
+    }
+}
