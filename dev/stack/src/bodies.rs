@@ -8,8 +8,9 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::header;
 use axum::response::Response;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde_json::Value;
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 /// The longest document that `padded` and `many_keys` make.
@@ -27,8 +28,12 @@ const MAX_REGULAR: usize = 64 << 20;
 pub async fn truncated(answer: Response) -> Response {
     split(answer, |body| {
         let half = body.slice(..body.len() / 2);
-        let cut = io::Error::from(io::ErrorKind::ConnectionAborted);
-        Body::from_stream(stream::iter([Ok(half), Err(cut)]))
+        let cut = stream::once(async {
+            // What has been written goes out whenever a body has to wait.
+            yield_now().await;
+            Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+        });
+        Body::from_stream(stream::once(async { Ok(half) }).chain(cut))
     })
     .await
 }

@@ -1,7 +1,7 @@
 //! The key server.
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
@@ -12,7 +12,7 @@ use crate::query::{Given, accept, is_true};
 use crate::state::Shared;
 
 /// What the service itself says about caching its keys.
-pub const CACHE_CONTROL: &str = "public, max-age=3600";
+const CACHE_CONTROL: &str = "public, max-age=3600";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,22 +48,26 @@ pub async fn get(
         return Ok((StatusCode::NOT_FOUND, "Project not found").into_response());
     }
     let body = state.keys.jwks(audiences).to_string();
-    let mut answer = (
-        [
-            (header::CONTENT_TYPE, "application/json; charset=utf-8"),
-            (header::CACHE_CONTROL, CACHE_CONTROL),
-        ],
-        body.clone(),
-    )
-        .into_response();
-    if state.options.etags {
-        let etag = format!("\"{}\"", derive::text(&[&body], 16));
-        if names(&headers, &etag) {
-            answer = StatusCode::NOT_MODIFIED.into_response();
-        }
-        if let Ok(etag) = etag.parse() {
-            answer.headers_mut().insert(header::ETAG, etag);
-        }
+    let etag = state
+        .options
+        .etags
+        .then(|| format!("\"{}\"", derive::text(&[&body], 16)));
+    let unchanged = etag.as_deref().is_some_and(|etag| names(&headers, etag));
+    let mut answer = if unchanged {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        (
+            [(header::CONTENT_TYPE, "application/json; charset=utf-8")],
+            body,
+        )
+            .into_response()
+    };
+    answer.headers_mut().insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static(CACHE_CONTROL),
+    );
+    if let Some(Ok(etag)) = etag.map(HeaderValue::try_from) {
+        answer.headers_mut().insert(header::ETAG, etag);
     }
     Ok(answer)
 }
