@@ -3,8 +3,10 @@
 
 use neon_auth_token::KeySet;
 use pgrx::JsonB;
+use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+use pgrx::trigger_support::PgTriggerError;
 use serde_json::Value;
 
 use super::trust;
@@ -44,20 +46,12 @@ fn jwks_defect(jwks: JsonB) -> Option<String> {
 }
 
 /// `neon_auth.trust_changed()`: statement-level trigger on the tables that `trust` reads.
-#[pg_extern(sql = false)]
-fn trust_changed(call: pg_sys::FunctionCallInfo) -> Option<()> {
-    // SAFETY: PostgreSQL passes trigger data as the call's context when it fires a trigger.
-    unsafe {
-        let context = (*call).context;
-        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
-            ereport!(
-                ERROR,
-                PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                "neon_auth.trust_changed() is a trigger function"
-            );
-        }
-        let trigger = context.cast::<pg_sys::TriggerData>();
-        pg_sys::CacheInvalidateRelcacheByRelid((*(*trigger).tg_relation).rd_id);
-    }
-    None
+#[pg_trigger(sql = false)]
+fn trust_changed<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<PgHeapTuple<'a, AllocatedByPostgres>>, PgTriggerError> {
+    let table = trigger.relation()?.oid();
+    // SAFETY: the table that the trigger is on exists.
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table) };
+    Ok(None)
 }
