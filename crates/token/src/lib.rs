@@ -27,6 +27,8 @@ mod parts;
 mod policy;
 mod public_key;
 mod refusal;
+#[cfg(test)]
+mod rfc_vectors;
 mod shown;
 mod small_order;
 mod token;

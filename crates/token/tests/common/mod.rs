@@ -1,0 +1,172 @@
+//! A judge that cross-checks itself, and the token that all tests begin with.
+
+mod raw_rsa;
+mod signer;
+
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use neon_auth_token::{Algorithm, KeySet, Policy, Refusal, Token, Verified, inspect, verify};
+use serde_json::{Map, Value, json};
+
+pub use raw_rsa::RawRsa;
+pub use signer::{Pair, Signer};
+
+/// The time at which tests take place.
+pub const NOW: i64 = 1_700_000_000;
+/// The issuer that [`policy`] accepts.
+pub const ISSUER: &str = "https://issuer.example/";
+
+/// The key that signs unless a test says otherwise.
+pub static ES256: LazyLock<Signer> = LazyLock::new(|| Signer::new(Algorithm::ES256, "key-1"));
+pub static ES384: LazyLock<Signer> = LazyLock::new(|| Signer::new(Algorithm::ES384, "key-384"));
+pub static EDDSA: LazyLock<Signer> = LazyLock::new(|| Signer::new(Algorithm::EdDSA, "key-ed"));
+pub static RS256: LazyLock<Signer> = LazyLock::new(|| Signer::new(Algorithm::RS256, "key-rsa"));
+
+static KEYS: LazyLock<KeySet> = LazyLock::new(|| key_set(&[ES256.jwk()]));
+
+pub fn encode(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Signed claims that everything accepts.
+pub fn claims() -> Value {
+    json!({"iss": ISSUER, "sub": "user-1", "aud": "app", "iat": NOW, "exp": NOW + 600})
+}
+
+/// [`claims`] with one of them replaced.
+pub fn claims_with(name: &str, value: Value) -> Value {
+    let mut claims = claims();
+    claims[name] = value;
+    claims
+}
+
+/// [`claims`] without one of them.
+pub fn claims_without(name: &str) -> Value {
+    let mut claims = claims();
+    claims.as_object_mut().map(|members| members.remove(name));
+    claims
+}
+
+pub fn policy() -> Policy {
+    Policy {
+        issuers: vec![ISSUER.to_owned()],
+        audiences: vec!["app".to_owned()],
+        algorithms: Algorithm::ALL.to_vec(),
+        typ: None,
+        max_lifetime: None,
+        leeway: 30,
+        required_claims: vec![],
+        stack: None,
+    }
+}
+
+/// A parsed set of these JWKs.
+pub fn key_set(jwks: &[Value]) -> KeySet {
+    let json = json!({ "keys": jwks }).to_string();
+    match KeySet::parse(json.as_bytes()) {
+        Ok(keys) => keys,
+        Err(error) => panic!("{error}: {}", error.detail()),
+    }
+}
+
+/// The code with which a set of these JWKs is refused.
+pub fn bad_set(jwks: &[Value]) -> &'static str {
+    bad_set_text(&json!({ "keys": jwks }).to_string())
+}
+
+/// The code with which this document is refused as a set.
+pub fn bad_set_text(json: &str) -> &'static str {
+    let error = KeySet::parse(json.as_bytes()).expect_err("the set must be refused");
+    assert_no_secret(&format!("{error} {} {error:?}", error.detail()), json);
+    error.code()
+}
+
+/// Judges a token in every way there is; they must agree, and tell no secrets.
+pub fn judge_by(
+    token: &str,
+    keys: &KeySet,
+    policy: &Policy,
+    now: i64,
+) -> Result<Verified, Refusal> {
+    let verdict = Token::parse(token).and_then(|token| verify(&token, keys, policy, now));
+    let steps = inspect(token, |_| Some((keys, policy)), now);
+    let failed = steps.iter().find(|step| !step.ok);
+    match (&verdict, failed) {
+        (Ok(_), None) => {}
+        (Err(refusal), Some(step)) => {
+            assert!(
+                step.detail.starts_with(&refusal.to_string()),
+                "{step:?} {refusal:?}"
+            );
+            let texts = [
+                refusal.to_string(),
+                refusal.detail(),
+                format!("{refusal:?}"),
+            ];
+            assert_no_secret(&texts.concat(), token);
+            assert!(refusal.detail().chars().count() < 1000);
+            assert!(!refusal.detail().contains(char::is_control));
+        }
+        (verdict, step) => panic!("verify says {verdict:?}, inspect says {step:?}"),
+    }
+    for step in &steps {
+        assert_no_secret(&step.detail, token);
+    }
+    verdict
+}
+
+/// No twelve characters in a row of `secret` appear in `text`.
+fn assert_no_secret(text: &str, secret: &str) {
+    let encoded = |character: &char| character.is_ascii_alphanumeric() || "-_".contains(*character);
+    let secret: Vec<char> = secret.chars().collect();
+    for run in secret.windows(12) {
+        if run.iter().all(encoded) {
+            let run: String = run.iter().collect();
+            assert!(!text.contains(&run), "{run:?} appears in {text:?}");
+        }
+    }
+}
+
+/// Judges a token by the usual key, policy and time.
+pub fn judge(token: &str) -> Result<Verified, Refusal> {
+    judge_by(token, &KEYS, &policy(), NOW)
+}
+
+/// The code with which the usual judge refuses a token.
+pub fn refusal(token: &str) -> &'static str {
+    judge(token).expect_err("the token must be refused").code()
+}
+
+/// The code with which this set and policy refuse a token.
+pub fn refusal_by(token: &str, keys: &KeySet, policy: &Policy) -> &'static str {
+    judge_by(token, keys, policy, NOW)
+        .expect_err("the token must be refused")
+        .code()
+}
+
+/// The code with which a signed token with these claims is refused.
+pub fn refusal_of_claims(claims: &Value) -> &'static str {
+    refusal(&ES256.token(claims))
+}
+
+/// The code with which a signed token with this payload is refused.
+pub fn refusal_of_payload(payload: impl AsRef<[u8]>) -> &'static str {
+    refusal(&ES256.raw_token(ES256.header().to_string(), payload))
+}
+
+/// The code with which a signed token with this header is refused.
+pub fn refusal_of_header(header: impl AsRef<[u8]>) -> &'static str {
+    refusal(&ES256.raw_token(header, claims().to_string()))
+}
+
+/// The usual header with further members, which replace those of the same name.
+pub fn header_with(members: Value) -> String {
+    let mut header: Map<String, Value> = match ES256.header() {
+        Value::Object(header) => header,
+        other => panic!("{other} is no header"),
+    };
+    header.extend(members.as_object().cloned().unwrap_or_default());
+    Value::Object(header).to_string()
+}

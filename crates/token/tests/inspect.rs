@@ -1,0 +1,97 @@
+//! What `inspect` tells; that it agrees with `verify` is asserted in every other test.
+
+use neon_auth_token::{Policy, Refusal, Step, inspect};
+use serde_json::json;
+
+use crate::common::*;
+
+fn inspect_by(token: &str, policy: &Policy) -> Vec<Step> {
+    let keys = key_set(&[ES256.jwk()]);
+    inspect(token, |_| Some((&keys, policy)), NOW)
+}
+
+fn failed(steps: &[Step]) -> Vec<&'static str> {
+    let failed = steps.iter().filter(|step| !step.ok);
+    failed.map(|step| step.name).collect()
+}
+
+#[test]
+fn lists_every_check_in_order() {
+    let steps = inspect_by(&ES256.token(&claims()), &policy());
+    let names: Vec<_> = steps.iter().map(|step| step.name).collect();
+    assert_eq!(
+        names,
+        [
+            "form",
+            "header",
+            "claims",
+            "provider",
+            "issuer",
+            "algorithm",
+            "type",
+            "clock",
+            "expiry",
+            "not before",
+            "issued at",
+            "time order",
+            "lifetime",
+            "key",
+            "signature",
+            "audience",
+            "required claims",
+        ]
+    );
+    assert!(failed(&steps).is_empty());
+    assert!(steps.iter().all(|step| !step.detail.is_empty()));
+}
+
+#[test]
+fn goes_on_after_a_failure() {
+    let mut claims = claims_with("exp", json!(NOW - 100));
+    claims["aud"] = json!("other");
+    claims["iat"] = json!(NOW - 700);
+    let forged = ES256.token_signed_by(ES256.header().to_string(), claims.to_string(), |_| {
+        vec![0; 64]
+    });
+    let steps = inspect_by(&forged, &policy());
+    assert_eq!(failed(&steps), ["expiry", "signature", "audience"]);
+    let expiry = steps.iter().find(|step| step.name == "expiry");
+    assert_eq!(
+        expiry.map(|step| step.detail.as_str()),
+        Some(
+            "the token has expired: exp is 1699999900; now is 1700000000 with 30 seconds of leeway"
+        )
+    );
+}
+
+#[test]
+fn looks_at_the_claims_of_a_token_with_a_bad_header() {
+    let token = ES256.raw_token("{}", claims_without("exp").to_string());
+    assert_eq!(failed(&inspect_by(&token, &policy())), ["header", "claims"]);
+    assert_eq!(failed(&inspect_by("x", &policy())), ["form"]);
+}
+
+#[test]
+fn says_when_no_provider_answers_for_the_issuer() {
+    let steps = inspect(&ES256.token(&claims()), |_| None, NOW);
+    assert_eq!(failed(&steps), ["provider"]);
+    let detail = steps.last().map(|step| step.detail.clone());
+    let refusal = Refusal::unknown_issuer(ISSUER);
+    assert_eq!(detail, Some(format!("{refusal}: {}", refusal.detail())));
+    assert_eq!(refusal.code(), "unknown_issuer");
+}
+
+#[test]
+fn says_which_keys_there_are() {
+    let token = ES256.raw_token(header_with(json!({"kid": "gone"})), claims().to_string());
+    let steps = inspect_by(&token, &policy());
+    assert_eq!(failed(&steps), ["key", "signature"]);
+    let key = steps.iter().find(|step| step.name == "key");
+    assert_eq!(
+        key.map(|step| step.detail.as_str()),
+        Some(
+            "the token's key is not in the provider's key set: kid is \"gone\", alg is ES256; \
+             keys of that name: none; usable keys in the set: \"key-1\""
+        )
+    );
+}

@@ -1,0 +1,106 @@
+//! Whatever is changed in a valid token, it is no valid token any more.
+
+use neon_auth_token::{Algorithm, KeySet, Token, inspect, verify};
+
+use crate::common::*;
+
+/// A small generator with a fixed seed (xorshift64), so that a failure repeats.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % limit as u64).unwrap_or(0)
+    }
+
+    /// A character of a token, or now and then any other.
+    fn character(&mut self) -> char {
+        const ALPHABET: &[u8] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ {}\"\0\n";
+        char::from(ALPHABET[self.below(ALPHABET.len())])
+    }
+
+    /// The token with one thing changed.
+    fn mutate(&mut self, token: &str) -> String {
+        let mut characters: Vec<char> = token.chars().collect();
+        let at = self.below(characters.len());
+        match self.below(6) {
+            0 => characters[at] = self.character(),
+            1 => characters.insert(at, self.character()),
+            2 => drop(characters.remove(at)),
+            3 => characters.truncate(at),
+            4 => {
+                let other = self.below(characters.len());
+                characters.swap(at, other);
+            }
+            _ => {
+                let end = at + self.below(characters.len() - at);
+                let copy = characters[at..end].to_vec();
+                characters.splice(at..at, copy);
+            }
+        }
+        characters.into_iter().collect()
+    }
+}
+
+#[test]
+fn refuses_every_mutation() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    for algorithm in [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256] {
+        let signer = Signer::new(algorithm, "k");
+        let keys = key_set(&[signer.jwk()]);
+        let token = signer.token(&claims());
+        let accepted = |text: &str| {
+            Token::parse(text).is_ok_and(|token| verify(&token, &keys, &policy(), NOW).is_ok())
+        };
+        assert!(accepted(&token));
+        for _ in 0..4_000 {
+            let mut mutated = token.clone();
+            for _ in 0..=random.below(3) {
+                if !mutated.is_empty() {
+                    mutated = random.mutate(&mutated);
+                }
+            }
+            assert_eq!(accepted(&mutated), mutated == token, "{mutated:?}");
+        }
+    }
+}
+
+#[test]
+fn refuses_every_flipped_bit_of_what_was_signed() {
+    let keys = key_set(&[EDDSA.jwk()]);
+    let header = EDDSA.header().to_string().into_bytes();
+    let payload = claims().to_string().into_bytes();
+    let signature = |message: &[u8]| EDDSA.sign(message);
+    let good = format!("{}.{}", encode(&header), encode(&payload));
+    let good_signature = signature(good.as_bytes());
+    for part in 0..3 {
+        let mut parts = [header.clone(), payload.clone(), good_signature.clone()];
+        for bit in 0..parts[part].len() * 8 {
+            parts[part][bit / 8] ^= 1 << (bit % 8);
+            let text = parts.each_ref().map(encode).join(".");
+            let verdict =
+                Token::parse(&text).and_then(|token| verify(&token, &keys, &policy(), NOW));
+            assert!(verdict.is_err(), "bit {bit} of part {part}");
+            parts[part][bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+}
+
+#[test]
+fn never_panics_on_noise() {
+    let mut random = Random(7);
+    let (keys, policy) = (key_set(&[ES256.jwk()]), policy());
+    for _ in 0..4_000 {
+        let length = random.below(120);
+        let noise: String = (0..length).map(|_| random.character()).collect();
+        assert!(Token::parse(&noise).is_err());
+        let json = format!("{{\"keys\":[{noise}]}}");
+        assert!(KeySet::parse(json.as_bytes()).is_err());
+        let token = ES256.raw_token(ES256.header().to_string(), &noise);
+        let steps = inspect(&token, |_| Some((&keys, &policy)), NOW);
+        assert!(steps.iter().any(|step| !step.ok));
+    }
+}
