@@ -7,6 +7,7 @@ use neon_auth_stack::credentials::Credentials;
 use neon_auth_stack::keys::{Audience, Key, KeySet};
 use neon_auth_stack::test_keys::TestKey;
 use neon_auth_stack::tokens::{self, Subject};
+use neon_auth_stack::webhooks::Delivery;
 use neon_auth_stack::{
     DEFAULT_NEON_PROJECT_ID, DEFAULT_PROJECT_ID, DEFAULT_SEED, HOSTED_BASE_URL, Options,
 };
@@ -30,17 +31,27 @@ pub enum Command {
     Token(Box<Token>),
     /// Print the answer of the Neon console's keys call
     Keys(Keys),
+    /// Print all of a project's credentials
+    Credentials(Project),
+    /// Print a signed webhook delivery
+    Webhook(Webhook),
 }
 
 /// What keys and credentials are derived from.
 #[derive(Args)]
-struct Project {
+pub struct Project {
     /// Stands for the server's secret
     #[arg(long, default_value = DEFAULT_SEED)]
     seed: String,
     /// The project's id
     #[arg(long, value_name = "ID", default_value = DEFAULT_PROJECT_ID)]
     project: String,
+}
+
+impl Project {
+    pub fn credentials(&self) -> Credentials {
+        Credentials::derive(&self.seed, &self.project)
+    }
 }
 
 #[derive(Args)]
@@ -62,6 +73,9 @@ pub struct Serve {
     /// Send an ETag with the keys and answer 304
     #[arg(long)]
     etags: bool,
+    /// Where to deliver webhooks, over plain HTTP
+    #[arg(long, value_name = "URL")]
+    webhook_url: Option<String>,
     /// Stop when standard input ends
     #[arg(long)]
     pub until_eof: bool,
@@ -77,6 +91,8 @@ impl Serve {
             issuer_base: self.iss_base,
             require_verified_email: self.require_verified_email,
             etags: self.etags,
+            webhook_url: self.webhook_url,
+            ..Options::default()
         }
     }
 }
@@ -138,7 +154,40 @@ pub struct Keys {
 
 impl Keys {
     pub fn document(&self) -> Value {
-        Credentials::derive(&self.project.seed, &self.project.project).keys_response(&self.base_url)
+        self.project.credentials().keys_response(&self.base_url)
+    }
+}
+
+#[derive(Args)]
+pub struct Webhook {
+    #[command(flatten)]
+    project: Project,
+    /// The event, such as user.created
+    #[arg(long = "type", value_name = "EVENT")]
+    event: String,
+    /// The event's data
+    #[arg(long, value_name = "JSON", value_parser = json_value)]
+    data: Value,
+    /// The message's id
+    #[arg(long, default_value = "msg_example")]
+    id: String,
+    /// The time of signing in seconds since 1970 [default: now]
+    #[arg(long, value_name = "UNIX")]
+    now: Option<i64>,
+    /// Another secret than the project's
+    #[arg(long)]
+    secret: Option<String>,
+}
+
+impl Webhook {
+    /// The headers and the body; none, if the secret is no secret.
+    pub fn delivery(self) -> Option<Delivery> {
+        let secret = self
+            .secret
+            .unwrap_or_else(|| self.project.credentials().webhook_secret);
+        let now = self.now.unwrap_or_else(unix_time);
+        let body = json!({ "type": self.event, "data": self.data }).to_string();
+        Delivery::sign(&secret, &self.id, now, &body)
     }
 }
 
@@ -249,9 +298,12 @@ impl Token {
 
 /// Reads `key=json`.
 fn member(text: &str) -> Result<(String, Value), String> {
-    let (key, json) = text.split_once('=').ok_or("expected KEY=JSON")?;
-    let value = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    Ok((key.to_owned(), value))
+    let (key, value) = text.split_once('=').ok_or("expected KEY=JSON")?;
+    Ok((key.to_owned(), json_value(value)?))
+}
+
+fn json_value(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 fn unix_time() -> i64 {

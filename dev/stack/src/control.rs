@@ -17,6 +17,7 @@ use crate::rest::parse_id;
 use crate::state::Shared;
 use crate::teams::{Membership, NewTeam};
 use crate::users::NewUser;
+use crate::webhooks::{Delivery, Message};
 
 type Answer = Result<Json<Value>, KnownError>;
 
@@ -39,6 +40,16 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Input<T> {
 
 fn done() -> Answer {
     Ok(Json(json!({ "success": true })))
+}
+
+/// What an operation answers that finds nothing but its own target missing.
+fn done_if(found: bool) -> (StatusCode, Json<Value>) {
+    let status = if found {
+        StatusCode::OK
+    } else {
+        StatusCode::NOT_FOUND
+    };
+    (status, Json(json!({ "success": found })))
 }
 
 /// `POST /dev/users`
@@ -85,7 +96,7 @@ pub async fn update_team(
     Input(changes): Input<Map<String, Value>>,
 ) -> Answer {
     let id = parse_id("team_id", &team_id)?;
-    shared.lock().teams.update(id, changes).map(Json)
+    shared.lock().update_team(id, changes).map(Json)
 }
 
 /// `DELETE /dev/teams/{team_id}`
@@ -120,7 +131,7 @@ pub async fn grant(State(shared): State<Shared>, Input(grant): Input<Grant>) -> 
 
 /// `DELETE /dev/permissions`
 pub async fn revoke(State(shared): State<Shared>, Input(grant): Input<Grant>) -> Answer {
-    shared.lock().permissions.revoke(&grant)?;
+    shared.lock().revoke(&grant)?;
     done()
 }
 
@@ -189,11 +200,7 @@ pub async fn drop_key(
     State(shared): State<Shared>,
     Path(kid): Path<String>,
 ) -> (StatusCode, Json<Value>) {
-    if shared.lock().keys.drop_key(&kid) {
-        (StatusCode::OK, Json(json!({ "success": true })))
-    } else {
-        (StatusCode::NOT_FOUND, Json(json!({ "success": false })))
-    }
+    done_if(shared.lock().keys.drop_key(&kid))
 }
 
 #[derive(Deserialize)]
@@ -257,4 +264,44 @@ pub async fn requests(State(shared): State<Shared>, Query(which): Query<Which>) 
 pub async fn forget_requests(State(shared): State<Shared>) -> Answer {
     shared.lock().requests.clear();
     done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookEndpoint {
+    url: Option<String>,
+}
+
+/// `POST /dev/webhook-endpoint`: where messages go from now on; nowhere
+/// without a `url`
+pub async fn set_webhook_endpoint(
+    State(shared): State<Shared>,
+    Input(endpoint): Input<WebhookEndpoint>,
+) -> Answer {
+    shared.lock().outbox.url = endpoint.url;
+    done()
+}
+
+/// `GET /dev/webhooks`
+pub async fn webhooks(State(shared): State<Shared>) -> Json<Value> {
+    let state = shared.lock();
+    let items: Vec<&Message> = state.outbox.messages().collect();
+    Json(json!({ "items": items }))
+}
+
+/// `GET /dev/webhooks/{message_id}`: the message as it is signed now
+pub async fn webhook(
+    State(shared): State<Shared>,
+    Path(message_id): Path<String>,
+) -> Result<Json<Delivery>, StatusCode> {
+    let delivery = shared.lock().delivery(&message_id);
+    delivery.map(Json).ok_or(StatusCode::NOT_FOUND)
+}
+
+/// `POST /dev/webhooks/{message_id}/resend`
+pub async fn resend_webhook(
+    State(shared): State<Shared>,
+    Path(message_id): Path<String>,
+) -> (StatusCode, Json<Value>) {
+    done_if(shared.lock().outbox.resend(&message_id))
 }

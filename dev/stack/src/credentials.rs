@@ -1,11 +1,15 @@
 //! The keys of a project, as the Neon console hands them out.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::derive::text;
+use crate::derive::{digest, text};
+use crate::webhooks::SECRET_PREFIX;
 
 /// What a client needs to talk to the service about one project.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Credentials {
     pub project_id: String,
     /// Sent as `x-stack-publishable-client-key`.
@@ -14,17 +18,21 @@ pub struct Credentials {
     pub secret_server_key: String,
     /// The bearer token of the console's calls.
     pub neon_api_key: String,
+    /// What webhooks are signed with.
+    pub webhook_secret: String,
 }
 
 impl Credentials {
     /// The credentials that a seed gives for a project.
     pub fn derive(seed: &str, project_id: &str) -> Self {
         let key = |prefix: &str| format!("{prefix}{}", text(&[prefix, seed, project_id], 40));
+        let webhook_key = &digest(&[SECRET_PREFIX, seed, project_id])[..24];
         Self {
             project_id: project_id.to_owned(),
             pub_client_key: key("pck_"),
             secret_server_key: key("ssk_"),
             neon_api_key: key("napi_"),
+            webhook_secret: format!("{SECRET_PREFIX}{}", STANDARD.encode(webhook_key)),
         }
     }
 

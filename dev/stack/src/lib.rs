@@ -1,5 +1,5 @@
-//! A simulator of the Stack Auth service: its key server, its REST API and the
-//! Neon console's calls, with the faults a real network has.
+//! A simulator of the Stack Auth service: its key server, its REST API, its
+//! webhooks and the Neon console's calls, with the faults a real network has.
 //!
 //! Everything it hands out is derived from a seed, so the command line can
 //! sign a token that a server started elsewhere with the same seed accepts.
@@ -11,10 +11,13 @@ pub mod teams;
 pub mod test_keys;
 pub mod tokens;
 pub mod users;
+pub mod webhooks;
 
 mod bodies;
+mod clock;
 mod console;
 mod control;
+mod delivery;
 mod derive;
 mod error;
 mod faults;

@@ -38,6 +38,11 @@ fn run(command: Command) -> io::Result<()> {
         Command::Jwks(jwks) => print(&jwks.document().to_string()),
         Command::Token(token) => print(&token.sign()),
         Command::Keys(keys) => print(&keys.document().to_string()),
+        Command::Credentials(project) => print(&serde_json::to_string(&project.credentials())?),
+        Command::Webhook(webhook) => match webhook.delivery() {
+            Some(delivery) => print(&serde_json::to_string(&delivery)?),
+            None => Err(io::Error::other("the secret is not base64")),
+        },
     }
 }
 

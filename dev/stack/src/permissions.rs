@@ -40,6 +40,22 @@ impl Grant {
             None => Scope::Project,
         }
     }
+
+    /// The event of granting it.
+    pub fn created_event(&self) -> &'static str {
+        match self.scope() {
+            Scope::Team => "team_permission.created",
+            Scope::Project => "project_permission.created",
+        }
+    }
+
+    /// The event of revoking it.
+    pub fn deleted_event(&self) -> &'static str {
+        match self.scope() {
+            Scope::Team => "team_permission.deleted",
+            Scope::Project => "project_permission.deleted",
+        }
+    }
 }
 
 /// A permission and the permissions it contains.
@@ -114,11 +130,10 @@ impl Permissions {
         Ok(())
     }
 
-    /// Grants a permission if the project still defines it.
-    pub fn grant_default(&mut self, grant: Grant) {
-        if self.contained(&grant).is_some() {
-            self.grants.insert(grant);
-        }
+    /// Grants a permission if the project still defines it, and answers what
+    /// has been granted.
+    pub fn grant_default(&mut self, grant: Grant) -> Option<Grant> {
+        self.grant(grant.clone()).ok().map(|()| grant)
     }
 
     /// What the definition of a granted permission contains.

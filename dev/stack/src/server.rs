@@ -104,6 +104,13 @@ fn steering() -> Router<Shared> {
             post(control::set_fault).delete(control::clear_faults),
         )
         .route("/dev/settings", post(control::settings))
+        .route("/dev/webhook-endpoint", post(control::set_webhook_endpoint))
+        .route("/dev/webhooks", get(control::webhooks))
+        .route("/dev/webhooks/{message_id}", get(control::webhook))
+        .route(
+            "/dev/webhooks/{message_id}/resend",
+            post(control::resend_webhook),
+        )
         .route(
             "/dev/requests",
             get(control::requests).delete(control::forget_requests),

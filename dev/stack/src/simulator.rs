@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::unbounded_channel;
 use uuid::Uuid;
 
 use crate::credentials::Credentials;
+use crate::delivery;
 use crate::error::KnownError;
 use crate::faults::{Endpoint, Fault};
 use crate::keys::Audience;
@@ -19,6 +21,7 @@ use crate::server;
 use crate::state::{Shared, State};
 use crate::teams::{Membership, NewTeam};
 use crate::users::NewUser;
+use crate::webhooks::{Delivery, Message};
 use crate::{DEFAULT_NEON_PROJECT_ID, DEFAULT_PROJECT_ID, DEFAULT_SEED};
 
 /// How long stopping waits for requests in flight.
@@ -40,6 +43,10 @@ pub struct Options {
     pub require_verified_email: bool,
     /// Whether the key server sends an `ETag` and answers 304.
     pub etags: bool,
+    /// Where webhooks are delivered to, over plain HTTP.
+    pub webhook_url: Option<String>,
+    /// The waits before the second and every further attempt.
+    pub webhook_retries: Vec<Duration>,
 }
 
 impl Default for Options {
@@ -52,6 +59,8 @@ impl Default for Options {
             issuer_base: None,
             require_verified_email: false,
             etags: false,
+            webhook_url: None,
+            webhook_retries: delivery::RETRIES.to_vec(),
         }
     }
 }
@@ -71,12 +80,14 @@ impl Simulator {
     pub fn start(options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
         let base_url = format!("http://{}", listener.local_addr()?);
-        let shared = Shared::new(State::new(options, &base_url));
+        let (deliveries, queue) = unbounded_channel();
+        let shared = Shared::new(State::new(options, &base_url, deliveries));
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()?;
         runtime.spawn(server::serve(listener, shared.clone()));
+        runtime.spawn(delivery::run(shared.clone(), queue));
         Ok(Self {
             base_url,
             shared,
@@ -154,7 +165,7 @@ impl Simulator {
     /// Lays an object of changes over a team object and answers the result.
     #[track_caller]
     pub fn update_team(&self, team_id: Uuid, changes: Value) -> Value {
-        known(self.shared.lock().teams.update(team_id, object(changes)))
+        known(self.shared.lock().update_team(team_id, object(changes)))
     }
 
     #[track_caller]
@@ -179,7 +190,7 @@ impl Simulator {
 
     #[track_caller]
     pub fn revoke(&self, grant: &Grant) {
-        known(self.shared.lock().permissions.revoke(grant));
+        known(self.shared.lock().revoke(grant));
     }
 
     pub fn define_permission(&self, definition: Definition) {
@@ -205,6 +216,28 @@ impl Simulator {
     /// Lets an endpoint answer as it should again.
     pub fn clear_fault(&self, endpoint: Endpoint) {
         self.shared.lock().faults.clear(endpoint);
+    }
+
+    /// Where webhooks go from now on.
+    pub fn set_webhook_url(&self, url: Option<&str>) {
+        self.shared.lock().outbox.url = url.map(str::to_owned);
+    }
+
+    /// The webhooks' messages so far, the oldest first, delivered or not.
+    pub fn messages(&self) -> Vec<Message> {
+        self.shared.lock().outbox.messages().cloned().collect()
+    }
+
+    /// A message as it is signed now.
+    #[track_caller]
+    pub fn delivery(&self, message_id: &str) -> Delivery {
+        let delivery = self.shared.lock().delivery(message_id);
+        delivery.unwrap_or_else(|| panic!("no message {message_id}"))
+    }
+
+    /// Delivers a message once more. Answers whether there is such a message.
+    pub fn resend(&self, message_id: &str) -> bool {
+        self.shared.lock().outbox.resend(message_id)
     }
 
     /// How many requests there were whose path begins with `path_prefix`.

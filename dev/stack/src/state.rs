@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
+use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
 use crate::Options;
+use crate::clock::now_millis;
 use crate::credentials::Credentials;
 use crate::derive;
 use crate::error::KnownError;
@@ -18,6 +19,7 @@ use crate::requests::RequestLog;
 use crate::teams::{Membership, NewTeam, Teams};
 use crate::tokens::{self, Subject};
 use crate::users::{NewUser, User};
+use crate::webhooks::{Delivery, Outbox};
 
 /// The service's state as every handler shares it.
 #[derive(Clone)]
@@ -46,6 +48,7 @@ pub struct State {
     pub requests: RequestLog,
     pub teams: Teams,
     pub permissions: Permissions,
+    pub outbox: Outbox,
     rotations: u32,
     next_id: u64,
     users: BTreeMap<Uuid, User>,
@@ -53,8 +56,11 @@ pub struct State {
 }
 
 impl State {
-    pub fn new(options: Options, base_url: &str) -> Self {
+    /// A new project; the ids of its webhooks' messages go to `deliveries`.
+    pub fn new(options: Options, base_url: &str, deliveries: UnboundedSender<String>) -> Self {
+        let run = format!("{base_url} {}", now_millis());
         Self {
+            outbox: Outbox::new(run, options.webhook_url.clone(), deliveries),
             credentials: Credentials::derive(&options.seed, &options.project_id),
             base_url: base_url.to_owned(),
             keys: KeySet::derive(&options.seed, &options.project_id),
@@ -95,7 +101,9 @@ impl State {
         let id = new.id.unwrap_or_else(|| self.fresh_id());
         let required = self.options.require_verified_email;
         self.put_user(User::sign_up(new, id, now_millis(), required));
-        self.read_user(&self.users[&id])
+        let answer = self.read_user(&self.users[&id]);
+        self.outbox.send("user.created", answer.clone());
+        answer
     }
 
     pub fn update_user(
@@ -107,6 +115,7 @@ impl State {
         user.update(changes, self.options.require_verified_email);
         let answer = self.read_user(&user);
         self.put_user(user);
+        self.outbox.send("user.updated", answer.clone());
         Ok(answer)
     }
 
@@ -116,8 +125,18 @@ impl State {
             .remove(&id)
             .ok_or_else(KnownError::user_not_found)?;
         self.by_sign_up.remove(&(user.signed_up_at_millis(), id));
-        self.teams.leave_all(id);
         self.permissions.revoke_all(|grant| grant.user_id == id);
+        let left = self.teams.leave_all(id);
+        for membership in &left {
+            self.outbox
+                .send("team_membership.deleted", json!(membership));
+        }
+        let teams: Vec<Value> = left
+            .iter()
+            .map(|membership| json!({ "id": membership.team_id }))
+            .collect();
+        self.outbox
+            .send("user.deleted", json!({ "id": id, "teams": teams }));
         Ok(())
     }
 
@@ -132,6 +151,17 @@ impl State {
             let team_id = id;
             self.add_member(Membership { team_id, user_id }, TEAM_ADMIN)?;
         }
+        self.outbox.send("team.created", team.clone());
+        Ok(team)
+    }
+
+    pub fn update_team(
+        &mut self,
+        id: Uuid,
+        changes: Map<String, Value>,
+    ) -> Result<Value, KnownError> {
+        let team = self.teams.update(id, changes)?;
+        self.outbox.send("team.updated", team.clone());
         Ok(team)
     }
 
@@ -144,24 +174,37 @@ impl State {
         for user in self.users.values_mut() {
             user.deselect_team(id);
         }
+        self.outbox.send("team.deleted", json!({ "id": id }));
         Ok(())
     }
 
     /// Adds a user to a team, with the permission that every member has.
     pub fn join_team(&mut self, membership: Membership) -> Result<(), KnownError> {
         self.user(membership.user_id)?;
-        self.add_member(membership, TEAM_MEMBER)
+        if let Some(granted) = self.add_member(membership, TEAM_MEMBER)? {
+            self.outbox
+                .send("team_membership.created", json!(membership));
+            if let Some(grant) = granted {
+                self.outbox.send(grant.created_event(), json!(grant));
+            }
+        }
+        Ok(())
     }
 
-    fn add_member(&mut self, membership: Membership, permission: &str) -> Result<(), KnownError> {
-        if self.teams.join(membership)? {
+    /// Adds a member with a default permission. Answers whether that is news,
+    /// and what has been granted.
+    fn add_member(
+        &mut self,
+        membership: Membership,
+        permission: &str,
+    ) -> Result<Option<Option<Grant>>, KnownError> {
+        Ok(self.teams.join(membership)?.then(|| {
             self.permissions.grant_default(Grant {
                 team_id: Some(membership.team_id),
                 user_id: membership.user_id,
                 id: permission.to_owned(),
-            });
-        }
-        Ok(())
+            })
+        }))
     }
 
     /// Takes a user out of a team, and with it the permissions there.
@@ -173,6 +216,8 @@ impl State {
         if let Some(user) = self.users.get_mut(&user_id) {
             user.deselect_team(team_id);
         }
+        self.outbox
+            .send("team_membership.deleted", json!(membership));
         Ok(())
     }
 
@@ -185,7 +230,16 @@ impl State {
         {
             return Err(KnownError::membership_not_found());
         }
-        self.permissions.grant(grant)
+        let (event, data) = (grant.created_event(), json!(grant));
+        self.permissions.grant(grant)?;
+        self.outbox.send(event, data);
+        Ok(())
+    }
+
+    pub fn revoke(&mut self, grant: &Grant) -> Result<(), KnownError> {
+        self.permissions.revoke(grant)?;
+        self.outbox.send(grant.deleted_event(), json!(grant));
+        Ok(())
     }
 
     pub fn user(&self, id: Uuid) -> Result<&User, KnownError> {
@@ -246,6 +300,14 @@ impl State {
         Ok(tokens::encode(&header, &claims, key))
     }
 
+    /// A message as it is signed now.
+    pub fn delivery(&self, message_id: &str) -> Option<Delivery> {
+        let message = self.outbox.find(message_id)?;
+        let timestamp = now_millis().div_euclid(1000);
+        let secret = &self.credentials.webhook_secret;
+        Delivery::sign(secret, message_id, timestamp, &message.body)
+    }
+
     fn put_user(&mut self, user: User) {
         let id = user.id;
         self.by_sign_up.insert((user.signed_up_at_millis(), id));
@@ -256,13 +318,4 @@ impl State {
             self.by_sign_up.remove(&(old.signed_up_at_millis(), id));
         }
     }
-}
-
-/// The time in milliseconds since 1970.
-pub fn now_millis() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|elapsed| i64::try_from(elapsed.as_millis()).ok())
-        .unwrap_or_default()
 }

@@ -124,10 +124,14 @@ impl Teams {
             .ok_or_else(KnownError::membership_not_found)
     }
 
-    /// Takes a user out of every team.
-    pub fn leave_all(&mut self, user_id: Uuid) {
-        self.members
-            .retain(|membership, _| membership.user_id != user_id);
+    /// Takes a user out of every team, and answers which those were.
+    pub fn leave_all(&mut self, user_id: Uuid) -> Vec<Membership> {
+        let mut left = self.memberships();
+        left.retain(|membership| membership.user_id == user_id);
+        for membership in &left {
+            self.members.remove(membership);
+        }
+        left
     }
 
     pub fn is_member(&self, membership: &Membership) -> bool {

@@ -1,13 +1,22 @@
 //! An HTTP client that shows what really arrives on the socket.
 
-#![allow(dead_code, reason = "every test file uses its own part")]
-
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use neon_auth_stack::Simulator;
+use neon_auth_stack::{Options, Simulator};
 use serde_json::Value;
+use uuid::Uuid;
+
+/// A server like any other.
+pub fn start() -> Simulator {
+    Simulator::start(Options::default()).unwrap()
+}
+
+/// The id of a user or a team.
+pub fn id(object: &Value) -> Uuid {
+    object["id"].as_str().unwrap().parse().unwrap()
+}
 
 /// An answer, read to the end of its connection.
 #[derive(Debug)]

@@ -1,10 +1,9 @@
 //! The Neon console's calls.
 
-mod client;
-
-use client::{Answer, request};
-use neon_auth_stack::{DEFAULT_NEON_PROJECT_ID, Options, Simulator};
+use neon_auth_stack::{DEFAULT_NEON_PROJECT_ID, Simulator};
 use serde_json::{Value, json};
+
+use crate::client::{Answer, request, start};
 
 const CALLS: [&str; 2] = ["keys", "transfer_ownership"];
 
@@ -24,7 +23,7 @@ fn about_the_project() -> Value {
 
 #[test]
 fn the_calls_answer_keys_and_a_link() {
-    let stack = Simulator::start(Options::default()).unwrap();
+    let stack = start();
     let bearer = stack.credentials().neon_api_key;
     let keys = call(&stack, "keys", &bearer, about_the_project());
     assert_eq!(keys.status, 201);
@@ -36,7 +35,7 @@ fn the_calls_answer_keys_and_a_link() {
 
 #[test]
 fn the_calls_refuse_what_the_console_refuses() {
-    let stack = Simulator::start(Options::default()).unwrap();
+    let stack = start();
     let bearer = stack.credentials().neon_api_key;
     for name in CALLS {
         let status = |bearer: &str, body: Value| call(&stack, name, bearer, body).status;

@@ -1,14 +1,9 @@
 //! Everything a Rust test can do to the simulator is open over HTTP too.
 
-mod client;
-
-use client::{get_jwks, request, server_get, steer};
-use neon_auth_stack::{Options, Simulator};
+use neon_auth_stack::Simulator;
 use serde_json::{Value, json};
 
-fn start() -> Simulator {
-    Simulator::start(Options::default()).unwrap()
-}
+use crate::client::{get_jwks, request, server_get, start, steer};
 
 fn accepted(stack: &Simulator, method: &str, path: &str, body: Value) -> Value {
     let answer = steer(stack, method, path, body);

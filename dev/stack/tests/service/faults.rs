@@ -1,18 +1,17 @@
 //! Every fault as it looks from the client's end of the connection.
 
-mod client;
-
 use std::io::{self, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use client::{Answer, get_jwks, jwks_path, receive, send, server_get};
-use neon_auth_stack::{Endpoint, Fault, Options, Simulator};
+use neon_auth_stack::{Endpoint, Fault, Simulator};
 use serde_json::json;
 
+use crate::client::{Answer, get_jwks, jwks_path, receive, send, server_get, start};
+
 /// A server whose key server has a fault.
-fn start(fault: Fault) -> Simulator {
-    let stack = Simulator::start(Options::default()).unwrap();
+fn faulty(fault: Fault) -> Simulator {
+    let stack = start();
     stack.set_fault(Endpoint::Jwks, fault);
     stack
 }
@@ -23,12 +22,12 @@ fn ask(stack: &Simulator) -> TcpStream {
 
 /// What reading the answer of a faulty key server gives.
 fn answer(fault: Fault) -> io::Result<Answer> {
-    receive(ask(&start(fault)))
+    receive(ask(&faulty(fault)))
 }
 
 #[test]
 fn a_hanging_server_sends_nothing() {
-    let stack = start(Fault::Hang);
+    let stack = faulty(Fault::Hang);
     let mut stream = ask(&stack);
     stream
         .set_read_timeout(Some(Duration::from_millis(300)))
@@ -39,7 +38,7 @@ fn a_hanging_server_sends_nothing() {
 
 #[test]
 fn a_hanging_server_stops_at_once() {
-    let stack = start(Fault::Hang);
+    let stack = faulty(Fault::Hang);
     let _stream = ask(&stack);
     let started = Instant::now();
     drop(stack);
@@ -62,7 +61,7 @@ fn a_reset_is_a_reset() {
 
 #[test]
 fn a_closed_connection_just_ends() {
-    let stack = start(Fault::Close);
+    let stack = faulty(Fault::Close);
     let mut stream = ask(&stack);
     assert_eq!(stream.read(&mut [0]).unwrap(), 0);
 }
@@ -76,7 +75,7 @@ fn a_truncated_body_is_shorter_than_promised() {
 
 #[test]
 fn a_trickling_body_comes_byte_by_byte_and_is_right() {
-    let stack = start(Fault::Trickle { interval_millis: 1 });
+    let stack = faulty(Fault::Trickle { interval_millis: 1 });
     let started = Instant::now();
     let trickled = receive(ask(&stack)).unwrap();
     let bytes = trickled.body.len() as u64;
@@ -87,7 +86,7 @@ fn a_trickling_body_comes_byte_by_byte_and_is_right() {
 #[test]
 fn a_trickle_is_a_byte_a_second_unless_told_otherwise() {
     let fault: Fault = serde_json::from_value(json!({ "kind": "trickle" })).unwrap();
-    let stack = start(fault);
+    let stack = faulty(fault);
     let mut stream = ask(&stack);
     let mut received = Vec::new();
     stream
@@ -162,7 +161,7 @@ fn documents_are_not_what_was_asked_for() {
 
 #[test]
 fn a_private_key_belongs_to_the_signing_key() {
-    let stack = start(Fault::PrivateKey);
+    let stack = faulty(Fault::PrivateKey);
     let mut key = receive(ask(&stack)).unwrap().json()["keys"][0].clone();
     assert!(key.as_object_mut().unwrap().remove("d").is_some());
     assert_eq!(key, stack.jwks()["keys"][0]);
@@ -184,7 +183,7 @@ fn many_keys_have_as_many_ids() {
 
 #[test]
 fn a_huge_body_is_a_key_set_of_exactly_that_length() {
-    let stack = start(Fault::Huge { bytes: 1_000_000 });
+    let stack = faulty(Fault::Huge { bytes: 1_000_000 });
     let huge = receive(ask(&stack)).unwrap();
     assert_eq!(huge.body.len(), 1_000_000);
     assert_eq!(huge.json()["keys"][0], stack.jwks()["keys"][0]);
@@ -192,7 +191,7 @@ fn a_huge_body_is_a_key_set_of_exactly_that_length() {
 
 #[test]
 fn a_gigabyte_is_sent_as_far_as_it_is_read() {
-    let stack = start(Fault::Huge { bytes: 1 << 30 });
+    let stack = faulty(Fault::Huge { bytes: 1 << 30 });
     let mut stream = ask(&stack);
     stream.read_exact(&mut vec![0; 4 << 20]).unwrap();
     drop(stream);
@@ -232,7 +231,7 @@ fn a_fault_that_http_cannot_express_is_answered_501() {
 
 #[test]
 fn a_fault_stays_with_its_endpoint_and_its_number_of_requests() {
-    let stack = Simulator::start(Options::default()).unwrap();
+    let stack = start();
     stack.set_fault_times(Endpoint::Teams, Fault::Reset, 2);
     let teams = || {
         let stream = send(stack.base_url(), "GET", "/api/v1/teams", &[], "");

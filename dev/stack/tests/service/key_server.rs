@@ -1,13 +1,8 @@
 //! What the key server lists, and how it says so.
 
-mod client;
-
-use client::{get_jwks, jwks_path, request};
 use neon_auth_stack::{Options, Simulator};
 
-fn start() -> Simulator {
-    Simulator::start(Options::default()).unwrap()
-}
+use crate::client::{get_jwks, jwks_path, request, start};
 
 #[test]
 fn the_key_set_grows_with_the_kinds_of_user_asked_for() {

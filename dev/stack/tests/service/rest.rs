@@ -1,24 +1,15 @@
 //! The REST API: who may ask, pages, single users, and what belongs to teams.
 
-mod client;
-
-use client::{request, server_get};
 use neon_auth_stack::permissions::{Definition, Grant, Scope};
 use neon_auth_stack::teams::Membership;
-use neon_auth_stack::{NewTeam, NewUser, Options, Simulator};
+use neon_auth_stack::{NewTeam, NewUser, Simulator};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::client::{id, request, server_get, start};
+
 /// Names and values.
 type Headers<'a> = &'a [(&'a str, &'a str)];
-
-fn start() -> Simulator {
-    Simulator::start(Options::default()).unwrap()
-}
-
-fn id(object: &Value) -> Uuid {
-    object["id"].as_str().unwrap().parse().unwrap()
-}
 
 fn items(stack: &Simulator, path: &str) -> Vec<Value> {
     let answer = server_get(stack, path);

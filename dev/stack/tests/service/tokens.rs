@@ -10,7 +10,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use neon_auth_stack::keys::SHORT_X_SEED;
 use neon_auth_stack::{NewUser, Options, Simulator};
 use serde_json::{Value, json};
-use uuid::Uuid;
+
+use crate::client::{id, start};
 
 const CLAIMS: [&str; 18] = [
     "sub",
@@ -64,14 +65,6 @@ fn padded(jwks: &Value) -> Value {
         }
     }
     jwks
-}
-
-fn id(user: &Value) -> Uuid {
-    user["id"].as_str().unwrap().parse().unwrap()
-}
-
-fn start() -> Simulator {
-    Simulator::start(Options::default()).unwrap()
 }
 
 #[test]

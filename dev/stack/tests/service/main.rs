@@ -1,0 +1,10 @@
+//! The simulator, seen through its sockets, its library and its command line.
+
+mod client;
+mod console;
+mod control;
+mod faults;
+mod key_server;
+mod rest;
+mod tokens;
+mod webhooks;
