@@ -236,16 +236,30 @@ static mut PREVIOUS_EXECUTOR_START: pg_sys::ExecutorStart_hook_type = None;
 
 /// Before any query runs, an identity that a refusal has made void leaves the setting too:
 /// parallel workers inherit the setting, but know nothing of epochs.
-#[pg_guard]
+///
+/// Only that part is guarded. An ERROR of the query itself, which is not our business, passes
+/// over this frame as it would without us; the frame owns nothing that needs dropping.
 unsafe extern "C-unwind" fn executor_start(query: *mut pg_sys::QueryDesc, flags: i32) {
-    if FIRST_VALID_EPOCH.get() > 0 && raw().is_some() && stored().is_none() {
-        forget();
+    unsafe extern "C-unwind" {
+        // PostgreSQL's own, without the guard that pgrx puts around it.
+        fn standard_ExecutorStart(query: *mut pg_sys::QueryDesc, flags: i32);
+    }
+    if FIRST_VALID_EPOCH.get() > 0 {
+        // SAFETY: guarded, and inside a transaction.
+        unsafe { drop_void_identity() };
     }
     // SAFETY: the hook chain as PostgreSQL has it.
     unsafe {
         match PREVIOUS_EXECUTOR_START {
             Some(previous) => previous(query, flags),
-            None => pg_sys::standard_ExecutorStart(query, flags),
+            None => standard_ExecutorStart(query, flags),
         }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn drop_void_identity() {
+    if raw().is_some() && stored().is_none() {
+        forget();
     }
 }
