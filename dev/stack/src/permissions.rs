@@ -130,12 +130,6 @@ impl Permissions {
         Ok(())
     }
 
-    /// Grants a permission if the project still defines it, and answers what
-    /// has been granted.
-    pub fn grant_default(&mut self, grant: Grant) -> Option<Grant> {
-        self.grant(grant.clone()).ok().map(|()| grant)
-    }
-
     /// What the definition of a granted permission contains.
     fn contained(&self, grant: &Grant) -> Option<&Vec<String>> {
         self.definitions.get(&(grant.scope(), grant.id.clone()))

@@ -149,7 +149,9 @@ impl State {
         let team = self.teams.create(id, new, now_millis());
         if let Some(user_id) = creator {
             let team_id = id;
-            self.add_member(Membership { team_id, user_id }, TEAM_ADMIN)?;
+            let membership = Membership { team_id, user_id };
+            self.teams.join(membership)?;
+            self.grant_default(membership, TEAM_ADMIN);
         }
         self.outbox.send("team.created", team.clone());
         Ok(team)
@@ -181,30 +183,24 @@ impl State {
     /// Adds a user to a team, with the permission that every member has.
     pub fn join_team(&mut self, membership: Membership) -> Result<(), KnownError> {
         self.user(membership.user_id)?;
-        if let Some(granted) = self.add_member(membership, TEAM_MEMBER)? {
+        if self.teams.join(membership)? {
             self.outbox
                 .send("team_membership.created", json!(membership));
-            if let Some(grant) = granted {
+            if let Some(grant) = self.grant_default(membership, TEAM_MEMBER) {
                 self.outbox.send(grant.created_event(), json!(grant));
             }
         }
         Ok(())
     }
 
-    /// Adds a member with a default permission. Answers whether that is news,
-    /// and what has been granted.
-    fn add_member(
-        &mut self,
-        membership: Membership,
-        permission: &str,
-    ) -> Result<Option<Option<Grant>>, KnownError> {
-        Ok(self.teams.join(membership)?.then(|| {
-            self.permissions.grant_default(Grant {
-                team_id: Some(membership.team_id),
-                user_id: membership.user_id,
-                id: permission.to_owned(),
-            })
-        }))
+    /// Grants a member what the project grants by default, and answers it.
+    fn grant_default(&mut self, membership: Membership, permission: &str) -> Option<Grant> {
+        let grant = Grant {
+            team_id: Some(membership.team_id),
+            user_id: membership.user_id,
+            id: permission.to_owned(),
+        };
+        self.permissions.grant(grant.clone()).ok().map(|()| grant)
     }
 
     /// Takes a user out of a team, and with it the permissions there.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NewUser {
-    /// Derived from the seed where it is not given.
+    /// Derived from the seed where it is not given; one in use is replaced.
     pub id: Option<Uuid>,
     pub display_name: Option<String>,
     pub primary_email: Option<String>,
