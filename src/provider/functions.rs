@@ -16,7 +16,7 @@ use super::{admit, refresh};
 #[pg_extern(sql = false)]
 fn verify_jwt(token: &str) -> Result<JsonB, ErrorReport> {
     let admitted = admit(token)?;
-    Ok(JsonB(Value::Object(admitted.verified.claims().clone())))
+    Ok(JsonB(Value::Object(admitted.identity.claims.clone())))
 }
 
 /// `neon_auth.refresh_jwks(provider)`: fetches now, whatever the cooldown says; with NULL, the
@@ -33,7 +33,7 @@ fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
     }
     let trust = trust::latest()?;
     for name in &names {
-        trust.named(name)?.supply(super::now())?.last_attempt(name)?;
+        trust.named(name)?.supply(super::now()).last_attempt(name)?;
     }
     Ok(())
 }

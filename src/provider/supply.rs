@@ -16,7 +16,7 @@ use std::rc::Rc;
 use neon_auth_token::KeySet;
 
 use super::trust::{CacheTimes, KeySource, Provider};
-use crate::error::Problem;
+use crate::error::{Problem, quoted};
 use crate::settings;
 
 const SECOND: i64 = 1_000_000;
@@ -42,10 +42,10 @@ pub struct Supply {
 impl Provider {
     /// The keys at hand: pinned, or the newer of what is stored and what this session fetched
     /// for itself.
-    pub fn supply(&self, now: i64) -> Result<Supply, Problem> {
+    pub fn supply(&self, now: i64) -> Supply {
         let (url, cached, cache) = match &self.source {
             KeySource::Pinned(keys) => {
-                return Ok(Supply { keys: Some(keys.parsed()), times: None });
+                return Supply { keys: Some(keys.parsed()), times: None };
             }
             KeySource::Remote { url, cached, cache } => (url, cached, cache),
         };
@@ -63,7 +63,7 @@ impl Provider {
         };
         // A set from the future tells of a clock that went wrong: it counts as none.
         let plausible = newer.filter(|(fetched_at, _)| *fetched_at <= (now + 60) * SECOND);
-        Ok(Supply {
+        Supply {
             keys: keys.filter(|_| plausible.is_some()),
             times: Some(CacheTimes {
                 fetched_at: plausible.map(|(fetched_at, _)| fetched_at),
@@ -71,7 +71,7 @@ impl Provider {
                 attempted_at,
                 last_error,
             }),
-        })
+        }
     }
 }
 
@@ -107,6 +107,18 @@ impl Supply {
                 Err(Problem::NoKeys { provider: provider.to_owned(), reason: reason.clone() })
             }
             _ => Ok(()),
+        }
+    }
+
+    /// What there is, in words.
+    pub fn describe(&self, now: i64) -> String {
+        let ids = match &self.keys {
+            Some(Ok(keys)) => keys.key_ids().map(quoted).collect::<Vec<_>>().join(", "),
+            _ => "none".to_owned(),
+        };
+        match self.times.as_ref().and_then(|times| times.fetched_at) {
+            Some(at) => format!("JWKS fetched {} s ago, with kid {ids}.", now - at / SECOND),
+            None => format!("JWKS with kid {ids}."),
         }
     }
 

@@ -1,5 +1,7 @@
 //! How a session comes by an identity, and how it loses it.
 
+use std::rc::Rc;
+
 use pgrx::JsonB;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -9,13 +11,12 @@ use super::identity::Identity;
 use super::store::{self, Admission, Scope};
 use super::{log, role};
 use crate::error::Problem;
-use crate::provider::{self, Admitted};
+use crate::provider;
 
 /// `auth.authenticate(token, is_local)`.
 #[pg_extern(sql = false)]
 fn authenticate(token: Option<&str>, is_local: bool) -> Result<Option<String>, ErrorReport> {
-    let scope = if is_local { Scope::Transaction } else { Scope::Session };
-    Ok(enter(token, scope)?)
+    Ok(enter(token, Scope::from(is_local))?)
 }
 
 /// `auth.jwt_session_init(jwt)`: pg_session_jwt's name for the session scope.
@@ -47,11 +48,8 @@ fn impersonate(user_id: &str, claims: JsonB, is_local: bool) -> Result<(), Error
         return Err(bad_impersonation("The claims are no JSON object.").into());
     };
     claims.insert("sub".to_owned(), Value::String(user_id.to_owned()));
-    let claims_json = Value::Object(claims.clone()).to_string();
-    let valid_until = claims.get("exp").and_then(Value::as_i64);
-    let identity = Identity::new(None, valid_until, claims, store::next_epoch())
-        .map_err(bad_impersonation)?;
-    assume(identity, &claims_json, if is_local { Scope::Transaction } else { Scope::Session });
+    let identity = Identity::impersonated(&claims).map_err(bad_impersonation)?;
+    assume(Rc::new(identity), Scope::from(is_local));
     admission.succeed();
     Ok(())
 }
@@ -70,26 +68,17 @@ fn enter(token: Option<&str>, scope: Scope) -> Result<Option<String>, Problem> {
         let role = role::of(&admitted)?;
         Ok((admitted, role))
     });
-    log::outcome(token, outcome.as_ref().map(|(admitted, _)| admitted));
-    let (Admitted { provider, verified }, role) = outcome?;
-    let leeway = provider.policy.leeway.try_into().unwrap_or(i64::MAX);
-    let identity = Identity::new(
-        Some(provider.name.clone()),
-        Some(verified.expires_at().saturating_add(leeway)),
-        verified.claims().clone(),
-        store::next_epoch(),
-    )
-    .expect("a verified token has sub and exp");
-    let user_id = identity.subject.clone();
-    assume(identity, verified.claims_json(), scope);
+    log::outcome(token, outcome.as_ref().map(|(admitted, _)| &**admitted));
+    let (admitted, role) = outcome?;
+    assume(Rc::clone(&admitted.identity), scope);
     if let Some(role) = role {
         role::switch_to(&role, scope);
     }
     admission.succeed();
-    Ok(Some(user_id))
+    Ok(Some(admitted.identity.subject.clone()))
 }
 
-fn assume(identity: Identity, claims_json: &str, scope: Scope) {
+fn assume(identity: Rc<Identity>, scope: Scope) {
     if scope == Scope::Transaction && !in_block() {
         ereport!(
             WARNING,
@@ -98,7 +87,7 @@ fn assume(identity: Identity, claims_json: &str, scope: Scope) {
             "A local identity lasts until the transaction ends, and there is no transaction block. Use BEGIN, or pass is_local => false."
         );
     }
-    store::assume(identity, claims_json, scope);
+    store::assume(identity, scope);
 }
 
 /// Whether statements that follow can be part of the same transaction: in a transaction block,

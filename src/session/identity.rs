@@ -1,9 +1,12 @@
 //! What an identity is.
 
+use neon_auth_token::Verified;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use uuid::Uuid;
+
+use crate::provider::Provider;
 
 /// The claims of a verified token, or of `impersonate`, with what readers ask for most kept
 /// ready in its own type.
@@ -20,29 +23,43 @@ pub struct Identity {
     pub valid_until: Option<i64>,
     /// Every claim.
     pub claims: Map<String, Value>,
-    /// Orders the identities of a session, see `store::Admission`.
-    pub epoch: u64,
+    /// The same as text, for whoever inherits it: see `to_text`.
+    text: String,
 }
 
-/// An identity as the store keeps it: one line of JSON, with the claims as they came.
+/// An identity as text: one line of JSON, with the claims as they came.
 #[derive(Serialize, Deserialize)]
 struct Stored<'a> {
-    epoch: u64,
-    provider: Option<String>,
+    provider: Option<&'a str>,
     valid_until: Option<i64>,
     #[serde(borrow)]
     claims: &'a RawValue,
 }
 
 impl Identity {
-    /// Builds an identity. Answers a reason where the claims cannot be one: no `sub`, or an
-    /// `exp` that is no whole number.
-    pub fn new(
-        provider: Option<String>,
+    /// The identity that a provider's verified token gives.
+    pub fn verified(provider: &Provider, verified: &Verified) -> Self {
+        let leeway = provider.policy.leeway.try_into().unwrap_or(i64::MAX);
+        let valid_until = verified.expires_at().saturating_add(leeway);
+        Self::new(Some(&provider.name), Some(valid_until), verified.claims_json())
+            .expect("a verified token has sub and exp")
+    }
+
+    /// The identity that nobody vouches for. Answers a reason where the claims cannot be one:
+    /// no `sub`, or an `exp` that is no whole number.
+    pub fn impersonated(claims: &Map<String, Value>) -> Result<Self, &'static str> {
+        let valid_until = claims.get("exp").and_then(Value::as_i64);
+        let claims = serde_json::to_string(claims).map_err(|_| "The claims are no JSON.")?;
+        Self::new(None, valid_until, &claims)
+    }
+
+    fn new(
+        provider: Option<&str>,
         valid_until: Option<i64>,
-        claims: Map<String, Value>,
-        epoch: u64,
+        claims_json: &str,
     ) -> Result<Self, &'static str> {
+        let no_object = |_| "The claims are no JSON object.";
+        let claims: Map<String, Value> = serde_json::from_str(claims_json).map_err(no_object)?;
         let subject = match claims.get("sub") {
             Some(Value::String(sub)) if !sub.is_empty() => sub.clone(),
             _ => return Err("The claim sub is missing or is not a string with characters."),
@@ -51,36 +68,33 @@ impl Identity {
             None => None,
             Some(exp) => Some(exp.as_i64().ok_or("The claim exp is no whole number of seconds.")?),
         };
+        let raw = serde_json::from_str(claims_json).map_err(no_object)?;
+        let text = serde_json::to_string(&Stored { provider, valid_until, claims: raw })
+            .map_err(no_object)?;
         Ok(Self {
-            provider,
+            provider: provider.map(str::to_owned),
             uuid: hyphenated(&subject),
             subject,
             expires_at,
             valid_until,
             claims,
-            epoch,
+            text,
         })
     }
 
-    /// The line that the store keeps. `claims_json` is the text of `self.claims`.
-    pub fn to_line(&self, claims_json: &str) -> Result<String, serde_json::Error> {
-        serde_json::to_string(&Stored {
-            epoch: self.epoch,
-            provider: self.provider.clone(),
-            valid_until: self.valid_until,
-            claims: serde_json::from_str(claims_json)?,
-        })
+    /// The identity as text, from which `from_text` makes it again.
+    pub fn to_text(&self) -> &str {
+        &self.text
     }
 
-    /// Reads back what `to_line` wrote.
-    pub fn from_line(line: &str) -> Option<Self> {
-        let stored: Stored = serde_json::from_str(line).ok()?;
-        let claims = serde_json::from_str(stored.claims.get()).ok()?;
-        Self::new(stored.provider, stored.valid_until, claims, stored.epoch).ok()
+    /// Reads back what `to_text` wrote.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let stored: Stored = serde_json::from_str(text).ok()?;
+        Self::new(stored.provider, stored.valid_until, stored.claims.get()).ok()
     }
 
     /// A claim that is a string.
-    pub fn text(&self, claim: &str) -> Option<String> {
+    pub fn string(&self, claim: &str) -> Option<String> {
         self.claims.get(claim)?.as_str().map(str::to_owned)
     }
 

@@ -13,7 +13,7 @@ use crate::settings::{LOG_AUTHENTICATION, LogAuthentication};
 /// Logs what became of an attempt.
 pub fn outcome(token: &str, outcome: Result<&Admitted, &Problem>) {
     match (LOG_AUTHENTICATION.get(), outcome) {
-        (LogAuthentication::All, Ok(Admitted { provider, verified })) => line(format!(
+        (LogAuthentication::All, Ok(Admitted { provider, verified, .. })) => line(format!(
             "neon_auth: authenticated: provider={} iss={} sub={} kid={}",
             quoted(&provider.name),
             quoted(verified.issuer()),

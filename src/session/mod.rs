@@ -11,4 +11,6 @@ mod readers;
 mod role;
 mod store;
 
+pub use identity::Identity;
+pub use role::of as role_of;
 pub use store::define;

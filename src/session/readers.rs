@@ -32,15 +32,15 @@ readers! {
     /// `auth.jwt()` and `auth.session()`: all claims.
     jwt: JsonB = |identity| Some(JsonB(Value::Object(identity.claims.clone())));
     /// `auth.role()`: the claim `role`.
-    role: String = |identity| identity.text("role");
+    role: String = |identity| identity.string("role");
     /// `auth.email()`: the claim `email`.
-    email: String = |identity| identity.text("email");
+    email: String = |identity| identity.string("email");
     /// `auth.email_verified()`: the claim `email_verified`.
     email_verified: bool = |identity| identity.boolean("email_verified");
     /// `auth.is_anonymous()`: the claim `is_anonymous`.
     is_anonymous: bool = |identity| identity.boolean("is_anonymous");
     /// `auth.team_id()`: the claim `selected_team_id`.
-    team_id: String = |identity| identity.text("selected_team_id");
+    team_id: String = |identity| identity.string("selected_team_id");
     /// `auth.provider()`: the name of the provider that vouched.
     provider: String = |identity| identity.provider.clone();
     /// `auth.expires_at()`: the claim `exp`.

@@ -10,7 +10,7 @@ use crate::error::{Problem, quoted};
 use crate::provider::Admitted;
 
 /// The role to switch to: none where the provider maps no claim, else one of its list.
-pub fn of(Admitted { provider, verified }: &Admitted) -> Result<Option<String>, Problem> {
+pub fn of(Admitted { provider, verified, .. }: &Admitted) -> Result<Option<String>, Problem> {
     let Some(claim) = &provider.role_claim else { return Ok(None) };
     let refused = |reason| Err(Problem::RoleRefused { provider: provider.name.clone(), reason });
     // Stack's tokens say "authenticated" for anonymous users too.

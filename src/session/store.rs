@@ -35,7 +35,7 @@ thread_local! {
 enum Current {
     Nobody,
     Unread,
-    Known(Rc<Identity>),
+    Known { epoch: u64, identity: Rc<Identity> },
 }
 
 /// How long an identity lasts.
@@ -45,6 +45,13 @@ pub enum Scope {
     Transaction,
     /// Until the session ends or another statement changes it, as `SET`.
     Session,
+}
+
+impl From<bool> for Scope {
+    /// As `set_config` has it: true for a local setting.
+    fn from(is_local: bool) -> Self {
+        if is_local { Scope::Transaction } else { Scope::Session }
+    }
 }
 
 impl Scope {
@@ -91,22 +98,17 @@ pub fn current() -> Result<Option<Rc<Identity>>, Problem> {
     Ok(Some(identity))
 }
 
-/// Makes `identity` the session's. `claims_json` is the text of its claims.
-pub fn assume(identity: Identity, claims_json: &str, scope: Scope) {
-    let line = identity.to_line(claims_json).expect("claims that were parsed are JSON");
-    let line = CString::new(line).expect("JSON text holds no NUL");
-    set(&line, scope);
-    CURRENT.set(Current::Known(Rc::new(identity)));
+/// Makes `identity` the session's.
+pub fn assume(identity: Rc<Identity>, scope: Scope) {
+    let epoch = NEXT_EPOCH.replace(NEXT_EPOCH.get() + 1);
+    let value = format!("{epoch} {}", identity.to_text());
+    set(&CString::new(value).expect("JSON text holds no NUL"), scope);
+    CURRENT.set(Current::Known { epoch, identity });
 }
 
 /// Forgets the identity, as a SET does: an abort of the transaction takes it back.
 pub fn forget() {
     set(c"", Scope::Session);
-}
-
-/// The epoch for a new identity.
-pub fn next_epoch() -> u64 {
-    NEXT_EPOCH.replace(NEXT_EPOCH.get() + 1)
 }
 
 /// An attempt to come by an identity: unless it ends in `succeed`, nobody is signed in after it.
@@ -135,19 +137,24 @@ impl Drop for Admission {
 }
 
 fn stored() -> Option<Rc<Identity>> {
-    let identity = CURRENT.with_borrow_mut(|current| {
+    CURRENT.with_borrow_mut(|current| {
         if let Current::Unread = current {
-            *current = match raw().and_then(Identity::from_line) {
-                Some(identity) => Current::Known(Rc::new(identity)),
-                None => Current::Nobody,
-            };
+            *current = raw().and_then(read).unwrap_or(Current::Nobody);
         }
         match current {
-            Current::Known(identity) => Some(Rc::clone(identity)),
+            Current::Known { epoch, identity } if *epoch >= FIRST_VALID_EPOCH.get() => {
+                Some(Rc::clone(identity))
+            }
             _ => None,
         }
-    })?;
-    (identity.epoch >= FIRST_VALID_EPOCH.get()).then_some(identity)
+    })
+}
+
+/// Reads back what `assume` wrote.
+fn read(value: &str) -> Option<Current> {
+    let (epoch, text) = value.split_once(' ')?;
+    let identity = Rc::new(Identity::from_text(text)?);
+    Some(Current::Known { epoch: epoch.parse().ok()?, identity })
 }
 
 /// The setting's text; `None` when it is empty.

@@ -1,0 +1,81 @@
+//! `neon_auth.inspect_jwt`: every check that a token has to pass, in order, for whoever wonders
+//! why it is refused.
+
+use neon_auth_token::{Step, Token};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+use super::admit::{admit, reject_deleted};
+use super::{Provider, now, trust};
+use crate::error::Problem;
+use crate::session;
+
+/// `neon_auth.inspect_jwt(token)`. It first tries the token, so that keys are fetched as they
+/// would be for `auth.authenticate`; what it then lists is why that went as it did.
+#[pg_extern(sql = false)]
+fn inspect_jwt(
+    token: &str,
+) -> TableIterator<'static, (name!(step, String), name!(ok, bool), name!(detail, String))> {
+    let attempt = admit(token);
+    let now = now();
+    let claimed = Token::parse(token).ok();
+    let provider = claimed.as_ref().and_then(|claimed| {
+        trust::current().and_then(|trust| trust.provider_for(claimed.issuer())).ok()
+    });
+    let supply = provider.as_ref().map(|provider| provider.supply(now));
+    let keys = provider.as_ref().zip(supply.as_ref()).map(|(p, supply)| supply.keys(&p.name, now));
+
+    let mut rows = Vec::new();
+    let known = provider.as_ref().zip(keys.as_ref().and_then(|keys| keys.as_ref().ok()));
+    for step in neon_auth_token::inspect(token, |_| known.map(|(p, keys)| (&**keys, &p.policy)), now)
+    {
+        // What the crate cannot know: which provider it is, and how old its keys are.
+        if step.name == "provider" {
+            rows.extend(trusted(provider.as_deref(), step));
+            if let Some((provider, supply)) = provider.as_ref().zip(supply.as_ref()) {
+                rows.push(row("keys", supply.keys(&provider.name, now).map(|_| supply.describe(now))));
+            }
+        } else {
+            rows.push((step.name.to_owned(), step.ok, step.detail));
+        }
+    }
+    if let Some((provider, claimed)) = provider.as_ref().zip(claimed.as_ref()) {
+        if provider.reject_deleted_users {
+            let living = reject_deleted(provider, claimed.subject());
+            rows.push(row("user", living.map(|()| "The user is not deleted.".to_owned())));
+        }
+        if let Ok(admitted) = &attempt
+            && provider.role_claim.is_some()
+        {
+            let role = session::role_of(admitted);
+            rows.push(row("role", role.map(|role| role.unwrap_or_default())));
+        }
+    }
+    let verdict = attempt.map(|admitted| format!("Accepted by provider {:?}.", admitted.provider.name));
+    rows.push(row("outcome", verdict));
+    TableIterator::new(rows)
+}
+
+type Row = (String, bool, String);
+
+fn trusted(provider: Option<&Provider>, step: Step) -> Option<Row> {
+    let detail = match provider {
+        Some(provider) => format!("{:?}: {}", provider.name, step.detail),
+        None => step.detail,
+    };
+    Some((step.name.to_owned(), provider.is_some(), detail))
+}
+
+fn row(step: &str, outcome: Result<String, Problem>) -> Row {
+    match outcome {
+        Ok(detail) => (step.to_owned(), true, detail),
+        Err(problem) => {
+            let report = ErrorReport::from(&problem);
+            let detail = match report.detail() {
+                Some(detail) => format!("{}: {detail}", report.message()),
+                None => report.message().to_owned(),
+            };
+            (step.to_owned(), false, detail)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Tokens that this session has verified, so that one seen again costs a hash.
+//!
+//! A verdict counts only while the provider's row and its key set are the very objects that it
+//! was made with: any change to the tables replaces them, and with them every verdict. Time is
+//! judged each time. A refused token is never remembered.
+
+use std::cell::RefCell;
+use std::num::NonZeroUsize;
+use std::rc::Rc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use lru::LruCache;
+use neon_auth_token::KeySet;
+
+use super::{Admitted, now, trust};
+use crate::error::Problem;
+
+/// Verdicts kept; the one longest unused goes first.
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+
+type Digest = [u8; 32];
+
+struct Verdict {
+    admitted: Rc<Admitted>,
+    keys: Rc<KeySet>,
+}
+
+thread_local! {
+    static SEEN: RefCell<LruCache<Digest, Verdict>> = RefCell::new(LruCache::new(CAPACITY));
+}
+
+/// The verdict on this very token, if it was good and nothing that it stands on has changed.
+/// Raises what `judge_time` says against it.
+pub fn before(text: &str) -> Result<Option<Rc<Admitted>>, Problem> {
+    let digest = digest_of(text);
+    let Some((admitted, keys)) = SEEN.with_borrow_mut(|seen| {
+        seen.get(&digest).map(|verdict| (Rc::clone(&verdict.admitted), Rc::clone(&verdict.keys)))
+    }) else {
+        return Ok(None);
+    };
+    let now = now();
+    let provider = trust::current()?.provider_for(admitted.verified.issuer())?;
+    let supply = provider.supply(now);
+    let unchanged = Rc::ptr_eq(&provider, &admitted.provider)
+        && !supply.is_due(now)
+        && !supply.is_due_soon(now)
+        && supply.keys(&provider.name, now).is_ok_and(|now| Rc::ptr_eq(&now, &keys));
+    if !unchanged {
+        return Ok(None);
+    }
+    admitted.verified.judge_time(&provider.policy, now)?;
+    Ok(Some(admitted))
+}
+
+/// Remembers a good verdict and the keys that it was made with.
+pub fn remember(text: &str, admitted: &Rc<Admitted>, keys: Rc<KeySet>) {
+    let verdict = Verdict { admitted: Rc::clone(admitted), keys };
+    SEEN.with_borrow_mut(|seen| seen.put(digest_of(text), verdict));
+}
+
+fn digest_of(text: &str) -> Digest {
+    digest(&SHA256, text.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
