@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use crate::shown;
@@ -163,11 +164,12 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let below = self.deeper()?;
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            let name = self.without_nul(name)?;
-            if object.contains_key(&name) {
-                return Err(self.refuse(Fault::Duplicate(name)));
-            }
-            object.insert(name, members.next_value_seed(below)?);
+            match object.entry(self.without_nul(name)?) {
+                Entry::Vacant(vacant) => vacant.insert(members.next_value_seed(below)?),
+                Entry::Occupied(first) => {
+                    return Err(self.refuse(Fault::Duplicate(first.key().clone())));
+                }
+            };
         }
         Ok(Value::Object(object))
     }

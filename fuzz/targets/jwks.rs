@@ -1,0 +1,28 @@
+//! Any bytes as a key set: nothing panics, and what is accepted is usable.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use neon_auth_fuzz::NOW;
+use neon_auth_token::{KeySet, Policy, Token, inspect, verify};
+
+const SIGNED: &str = include_str!("../seeds/token/valid");
+
+static POLICY: LazyLock<Policy> = LazyLock::new(|| neon_auth_fuzz::policy(None));
+
+fuzz_target!(|json: &[u8]| match KeySet::parse(json) {
+    Ok(keys) => {
+        assert!((1..=100).contains(&keys.len()));
+        assert!(keys.key_ids().all(|kid| keys.contains(kid)));
+        let token = Token::parse(SIGNED).expect("a sound form");
+        let verdict = verify(&token, &keys, &POLICY, NOW);
+        let steps = inspect(SIGNED, |_| Some((&keys, &*POLICY)), NOW);
+        assert_eq!(verdict.is_ok(), steps.iter().all(|step| step.ok));
+        if let Err(refusal) = verdict {
+            assert_eq!(refusal.is_unknown_key(), !keys.contains("k"));
+        }
+    }
+    Err(error) => assert!(!error.code().is_empty() && error.detail().len() < 4_000),
+});

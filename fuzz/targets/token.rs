@@ -1,0 +1,29 @@
+//! Any text as a token: nothing panics, and only the one signed token is accepted.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use neon_auth_fuzz::NOW;
+use neon_auth_token::{KeySet, Policy, Token, inspect, verify};
+
+const SIGNED: &str = include_str!("../seeds/token/valid");
+
+static KEYS: LazyLock<KeySet> = LazyLock::new(neon_auth_fuzz::keys);
+static POLICY: LazyLock<Policy> = LazyLock::new(|| neon_auth_fuzz::policy(None));
+
+fuzz_target!(|text: &str| {
+    let verdict = Token::parse(text).and_then(|token| verify(&token, &KEYS, &POLICY, NOW));
+    assert_eq!(verdict.is_ok(), text == SIGNED);
+    let steps = inspect(text, |_| Some((&*KEYS, &*POLICY)), NOW);
+    let failed = steps.iter().find(|step| !step.ok);
+    match (verdict, failed) {
+        (Ok(_), None) => {}
+        (Err(refusal), Some(step)) => {
+            assert!(step.detail.starts_with(&refusal.to_string()));
+            assert!(refusal.detail().len() < 4_000);
+        }
+        (verdict, step) => panic!("verify says {verdict:?}, inspect says {step:?}"),
+    }
+});
