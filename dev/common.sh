@@ -16,3 +16,14 @@ die() { printf '\033[1merror:\033[0m %s\n' "$*" >&2; exit 1; }
 # The pg_config in use: PG_CONFIG if given, else that of the private installation.
 pg_config() { printf '%s\n' "${PG_CONFIG:-$CACHE/postgresql-$PG_MAJOR/bin/pg_config}"; }
 pg_bindir() { "$(pg_config)" --bindir; }
+
+# The major of that pg_config; dies on one that neon_auth does not support.
+pg_major() {
+    local version major
+    version=$("$(pg_config)" --version) || die "$(pg_config) does not run"
+    major=$(sed -E 's/^PostgreSQL ([0-9]+).*/\1/' <<<"$version")
+    case $major in
+        14 | 15 | 16 | 17 | 18) echo "$major" ;;
+        *) die "$(pg_config) is of $version; neon_auth supports PostgreSQL 14 to 18" ;;
+    esac
+}

@@ -48,7 +48,7 @@ fn inspect_jwt(
             && provider.role_claim.is_some()
         {
             let role = session::role_of(admitted);
-            rows.push(row("role", role.map(|role| role.unwrap_or_default())));
+            rows.push(row("database role", role.map(|role| role.unwrap_or_default())));
         }
     }
     let verdict = attempt.map(|admitted| format!("Accepted by provider {:?}.", admitted.provider.name));
