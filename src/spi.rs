@@ -100,7 +100,11 @@ impl PinnedOwner {
                 0,
                 false,
             );
-            Self { user, context, level }
+            Self {
+                user,
+                context,
+                level,
+            }
         }
     }
 
@@ -137,8 +141,10 @@ pub fn table(name: &std::ffi::CStr) -> pg_sys::Oid {
 fn owner() -> pg_sys::Oid {
     // SAFETY: `table` answers a table's OID, and an open relation has its pg_class row.
     unsafe {
-        let relation =
-            PgRelation::with_lock(table(PROVIDERS), pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        let relation = PgRelation::with_lock(
+            table(PROVIDERS),
+            pg_sys::AccessShareLock as pg_sys::LOCKMODE,
+        );
         (*relation.rd_rel).relowner
     }
 }

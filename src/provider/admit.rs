@@ -56,7 +56,14 @@ fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
             Err(refusal) => return Err(refusal.into()),
             Ok(verified) => {
                 let identity = Rc::new(Identity::verified(&provider, &verified));
-                return Ok((Rc::new(Admitted { provider, verified, identity }), keys));
+                return Ok((
+                    Rc::new(Admitted {
+                        provider,
+                        verified,
+                        identity,
+                    }),
+                    keys,
+                ));
             }
         }
     }
@@ -72,7 +79,9 @@ pub fn reject_deleted(provider: &Provider, subject: &str) -> Result<(), Problem>
         &[subject],
     );
     match deleted {
-        Some(_) => Err(Problem::UserDeleted { provider: provider.name.clone() }),
+        Some(_) => Err(Problem::UserDeleted {
+            provider: provider.name.clone(),
+        }),
         None => Ok(()),
     }
 }

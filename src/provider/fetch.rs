@@ -32,7 +32,12 @@ pub struct Request {
 /// What the key server answered.
 pub enum Answer {
     /// A set that parsed, as text and parsed, and how to ask for it again.
-    Keys { json: String, keys: KeySet, etag: Option<String>, lifetime: i64 },
+    Keys {
+        json: String,
+        keys: KeySet,
+        etag: Option<String>,
+        lifetime: i64,
+    },
     /// The set at hand still holds, for so many seconds.
     Unchanged { lifetime: i64 },
 }
@@ -73,11 +78,13 @@ fn aside<T: Send + 'static>(
     let (bell, ringing) = UnixStream::pair().map_err(failed)?;
     let (answer, answered) = mpsc::channel();
     let signals = BlockedSignals::block();
-    let thread = std::thread::Builder::new().name("neon_auth fetch".to_owned()).spawn(move || {
-        // Nobody may be listening any more; dropping `bell` wakes whoever is.
-        let _ = answer.send(work());
-        drop(bell);
-    });
+    let thread = std::thread::Builder::new()
+        .name("neon_auth fetch".to_owned())
+        .spawn(move || {
+            // Nobody may be listening any more; dropping `bell` wakes whoever is.
+            let _ = answer.send(work());
+            drop(bell);
+        });
     drop(signals);
     thread.map_err(failed)?;
     loop {
@@ -86,7 +93,8 @@ fn aside<T: Send + 'static>(
             Err(TryRecvError::Disconnected) => return Err("The request failed inside.".to_owned()),
             Err(TryRecvError::Empty) => {}
         }
-        let events = pg_sys::WL_LATCH_SET | pg_sys::WL_SOCKET_READABLE | pg_sys::WL_EXIT_ON_PM_DEATH;
+        let events =
+            pg_sys::WL_LATCH_SET | pg_sys::WL_SOCKET_READABLE | pg_sys::WL_EXIT_ON_PM_DEATH;
         // SAFETY: our own latch and a socket that lives through the call.
         unsafe {
             pg_sys::WaitLatchOrSocket(
@@ -124,14 +132,21 @@ impl Drop for BlockedSignals {
     fn drop(&mut self) {
         // SAFETY: puts back what `block` found.
         unsafe {
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, std::ptr::null_mut());
+            libc::pthread_sigmask(
+                libc::SIG_SETMASK,
+                &raw const self.before,
+                std::ptr::null_mut(),
+            );
         }
     }
 }
 
 /// The request itself; runs off the main thread and so touches nothing of PostgreSQL.
 fn perform(request: &Request, limits: &Limits) -> Result<Answer, String> {
-    let uri: Uri = request.url.parse().map_err(|_| "The jwks_url is no URL.".to_owned())?;
+    let uri: Uri = request
+        .url
+        .parse()
+        .map_err(|_| "The jwks_url is no URL.".to_owned())?;
     let encrypted = uri.scheme_str() == Some("https");
     if !encrypted && !(uri.scheme_str() == Some("http") && is_loopback(&uri)) {
         return Err("The jwks_url must be https, or http on loopback.".to_owned());
@@ -149,7 +164,9 @@ fn perform(request: &Request, limits: &Limits) -> Result<Answer, String> {
         .tls_config(tls(limits)?)
         .build()
         .new_agent();
-    let mut call = agent.get(&uri).header("accept", "application/jwk-set+json, application/json");
+    let mut call = agent
+        .get(&uri)
+        .header("accept", "application/jwk-set+json, application/json");
     if let Some(etag) = &request.etag {
         call = call.header("if-none-match", etag);
     }
@@ -161,7 +178,9 @@ fn perform(request: &Request, limits: &Limits) -> Result<Answer, String> {
         200 => {}
         304 if request.etag.is_some() => return Ok(Answer::Unchanged { lifetime }),
         status @ 300..=399 => {
-            return Err(format!("The key server answered {status}; redirects are not followed."));
+            return Err(format!(
+                "The key server answered {status}; redirects are not followed."
+            ));
         }
         status => return Err(format!("The key server answered {status}.")),
     }
@@ -171,15 +190,31 @@ fn perform(request: &Request, limits: &Limits) -> Result<Answer, String> {
         .limit(MAX_BODY)
         .read_to_vec()
         .map_err(|error| failure(&error))?;
-    let keys = KeySet::parse(&body)
-        .map_err(|bad| format!("The key server's answer is no usable JWKS: {bad}. {}", bad.detail()))?;
+    let keys = KeySet::parse(&body).map_err(|bad| {
+        format!(
+            "The key server's answer is no usable JWKS: {bad}. {}",
+            bad.detail()
+        )
+    })?;
     let json = String::from_utf8(body).map_err(|_| "The JWKS is not UTF-8.".to_owned())?;
-    Ok(Answer::Keys { json, keys, etag, lifetime })
+    Ok(Answer::Keys {
+        json,
+        keys,
+        etag,
+        lifetime,
+    })
 }
 
 fn is_loopback(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    let host = uri
+        .host()
+        .unwrap_or_default()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 fn tls(limits: &Limits) -> Result<TlsConfig, String> {
@@ -208,12 +243,18 @@ fn tls(limits: &Limits) -> Result<TlsConfig, String> {
 
 /// Seconds for which an answer may be used: `max-age` within bounds, else the setting.
 fn lifetime(cache_control: Option<&str>, limits: &Limits) -> i64 {
-    let directives = || cache_control.into_iter().flat_map(|value| value.split(',')).map(str::trim);
+    let directives = || {
+        cache_control
+            .into_iter()
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+    };
     let forbidden = directives()
         .any(|name| name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache"));
     let max_age = directives().find_map(|directive| {
         let (name, seconds) = directive.split_once('=')?;
-        name.eq_ignore_ascii_case("max-age").then(|| seconds.trim_matches('"').parse::<i64>().ok())?
+        name.eq_ignore_ascii_case("max-age")
+            .then(|| seconds.trim_matches('"').parse::<i64>().ok())?
     });
     match max_age {
         _ if forbidden => limits.shortest_cache_time,
@@ -224,11 +265,12 @@ fn lifetime(cache_control: Option<&str>, limits: &Limits) -> i64 {
 
 fn failure(error: &ureq::Error) -> String {
     match error {
-        ureq::Error::Timeout(_) => "The key server did not answer within the time limit.".to_owned(),
+        ureq::Error::Timeout(_) => {
+            "The key server did not answer within the time limit.".to_owned()
+        }
         ureq::Error::BodyExceedsLimit(limit) => {
             format!("The key server's answer is longer than {limit} bytes.")
         }
         error => format!("The request to the key server failed: {error}."),
     }
 }
-

@@ -20,20 +20,33 @@ fn inspect_jwt(
     let now = now();
     let claimed = Token::parse(token).ok();
     let provider = claimed.as_ref().and_then(|claimed| {
-        trust::current().and_then(|trust| trust.provider_for(claimed.issuer())).ok()
+        trust::current()
+            .and_then(|trust| trust.provider_for(claimed.issuer()))
+            .ok()
     });
     let supply = provider.as_ref().map(|provider| provider.supply(now));
-    let keys = provider.as_ref().zip(supply.as_ref()).map(|(p, supply)| supply.keys(&p.name, now));
+    let keys = provider
+        .as_ref()
+        .zip(supply.as_ref())
+        .map(|(p, supply)| supply.keys(&p.name, now));
 
     let mut rows = Vec::new();
-    let known = provider.as_ref().zip(keys.as_ref().and_then(|keys| keys.as_ref().ok()));
-    for step in neon_auth_token::inspect(token, |_| known.map(|(p, keys)| (&**keys, &p.policy)), now)
+    let known = provider
+        .as_ref()
+        .zip(keys.as_ref().and_then(|keys| keys.as_ref().ok()));
+    for step in
+        neon_auth_token::inspect(token, |_| known.map(|(p, keys)| (&**keys, &p.policy)), now)
     {
         // What the crate cannot know: which provider it is, and how old its keys are.
         if step.name == "provider" {
             rows.extend(trusted(provider.as_deref(), step));
             if let Some((provider, supply)) = provider.as_ref().zip(supply.as_ref()) {
-                rows.push(row("keys", supply.keys(&provider.name, now).map(|_| supply.describe(now))));
+                rows.push(row(
+                    "keys",
+                    supply
+                        .keys(&provider.name, now)
+                        .map(|_| supply.describe(now)),
+                ));
             }
         } else {
             rows.push((step.name.to_owned(), step.ok, step.detail));
@@ -42,16 +55,23 @@ fn inspect_jwt(
     if let Some((provider, claimed)) = provider.as_ref().zip(claimed.as_ref()) {
         if provider.reject_deleted_users {
             let living = reject_deleted(provider, claimed.subject());
-            rows.push(row("user", living.map(|()| "The user is not deleted.".to_owned())));
+            rows.push(row(
+                "user",
+                living.map(|()| "The user is not deleted.".to_owned()),
+            ));
         }
         if let Ok(admitted) = &attempt
             && provider.role_claim.is_some()
         {
             let role = session::role_of(admitted);
-            rows.push(row("database role", role.map(|role| role.unwrap_or_default())));
+            rows.push(row(
+                "database role",
+                role.map(|role| role.unwrap_or_default()),
+            ));
         }
     }
-    let verdict = attempt.map(|admitted| format!("Accepted by provider {:?}.", admitted.provider.name));
+    let verdict =
+        attempt.map(|admitted| format!("Accepted by provider {:?}.", admitted.provider.name));
     rows.push(row("outcome", verdict));
     TableIterator::new(rows)
 }

@@ -34,7 +34,9 @@ struct Attempt<'a> {
 /// Makes one attempt to refresh a provider's keys, or waits for another session's. Its outcome
 /// is what `trust::current` and `Provider::supply` answer next.
 pub fn fetch_once(provider: &Provider) {
-    let Some(attempt) = Attempt::of(provider) else { return };
+    let Some(attempt) = Attempt::of(provider) else {
+        return;
+    };
     if !in_recovery() {
         let turn = Lock::wait(Queue::Sessions, attempt.provider);
         let made = attempt.is_made() || {
@@ -73,9 +75,11 @@ fn in_recovery() -> bool {
 impl<'a> Attempt<'a> {
     fn of(provider: &'a Provider) -> Option<Self> {
         match &provider.source {
-            KeySource::Remote { url, cache, .. } => {
-                Some(Self { provider: &provider.name, url, seen: cache.attempted_at })
-            }
+            KeySource::Remote { url, cache, .. } => Some(Self {
+                provider: &provider.name,
+                url,
+                seen: cache.attempted_at,
+            }),
             KeySource::Pinned(_) => None,
         }
     }
@@ -112,7 +116,10 @@ impl<'a> Attempt<'a> {
     }
 
     fn fetch_locally(&self) {
-        let outcome = fetch::get(Request { url: self.url.to_owned(), etag: None });
+        let outcome = fetch::get(Request {
+            url: self.url.to_owned(),
+            etag: None,
+        });
         let outcome = outcome.and_then(|answer| match answer {
             Answer::Keys { keys, lifetime, .. } => Ok((keys, lifetime)),
             Answer::Unchanged { .. } => Err("The key server answered 304 to no ETag.".to_owned()),
@@ -231,7 +238,9 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
     die_on_sigterm();
     let database = pg_sys::Oid::from(database.value() as u32);
     BackgroundWorker::connect_worker_to_spi_by_oid(Some(database), None);
-    let Some((seen, provider)) = BackgroundWorker::get_extra().split_once(':') else { return };
+    let Some((seen, provider)) = BackgroundWorker::get_extra().split_once(':') else {
+        return;
+    };
 
     in_transaction(|| {
         // A session's open transaction may hold what we need while it waits for us.
@@ -241,17 +250,34 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
     let begun = in_transaction(|| spi::write(BEGIN, &[provider, seen]));
     if let Some(begun) = begun.and_then(|json| serde_json::from_str::<Begun>(&json).ok()) {
         let url = begun.url.clone();
-        let outcome = fetch::get(Request { url: begun.url, etag: begun.etag });
+        let outcome = fetch::get(Request {
+            url: begun.url,
+            etag: begun.etag,
+        });
         in_transaction(|| match outcome {
-            Ok(Answer::Keys { json, etag, lifetime, .. }) => spi::write(
+            Ok(Answer::Keys {
+                json,
+                etag,
+                lifetime,
+                ..
+            }) => spi::write(
                 STORE,
-                &[provider, &url, &json, &etag.unwrap_or_default(), &lifetime.to_string()],
+                &[
+                    provider,
+                    &url,
+                    &json,
+                    &etag.unwrap_or_default(),
+                    &lifetime.to_string(),
+                ],
             ),
             Ok(Answer::Unchanged { lifetime }) => {
                 spi::write(STORE, &[provider, &url, "", "", &lifetime.to_string()])
             }
             Err(reason) => {
-                pgrx::log!("neon_auth: JWKS of provider {} not refreshed: {reason}", quoted(provider));
+                pgrx::log!(
+                    "neon_auth: JWKS of provider {} not refreshed: {reason}",
+                    quoted(provider)
+                );
                 spi::write(FAIL, &[provider, &url, &reason])
             }
         });

@@ -34,7 +34,8 @@ thread_local! {
 pub fn before(text: &str) -> Result<Option<Rc<Admitted>>, Problem> {
     let digest = digest_of(text);
     let Some((admitted, keys)) = SEEN.with_borrow_mut(|seen| {
-        seen.get(&digest).map(|verdict| (Rc::clone(&verdict.admitted), Rc::clone(&verdict.keys)))
+        seen.get(&digest)
+            .map(|verdict| (Rc::clone(&verdict.admitted), Rc::clone(&verdict.keys)))
     }) else {
         return Ok(None);
     };
@@ -44,7 +45,9 @@ pub fn before(text: &str) -> Result<Option<Rc<Admitted>>, Problem> {
     let unchanged = Rc::ptr_eq(&provider, &admitted.provider)
         && !supply.is_due(now)
         && !supply.is_due_soon(now)
-        && supply.keys(&provider.name, now).is_ok_and(|now| Rc::ptr_eq(&now, &keys));
+        && supply
+            .keys(&provider.name, now)
+            .is_ok_and(|now| Rc::ptr_eq(&now, &keys));
     if !unchanged {
         return Ok(None);
     }
@@ -54,10 +57,16 @@ pub fn before(text: &str) -> Result<Option<Rc<Admitted>>, Problem> {
 
 /// Remembers a good verdict and the keys that it was made with.
 pub fn remember(text: &str, admitted: &Rc<Admitted>, keys: Rc<KeySet>) {
-    let verdict = Verdict { admitted: Rc::clone(admitted), keys };
+    let verdict = Verdict {
+        admitted: Rc::clone(admitted),
+        keys,
+    };
     SEEN.with_borrow_mut(|seen| seen.put(digest_of(text), verdict));
 }
 
 fn digest_of(text: &str) -> Digest {
-    digest(&SHA256, text.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
+    digest(&SHA256, text.as_bytes())
+        .as_ref()
+        .try_into()
+        .expect("SHA-256 has 32 bytes")
 }

@@ -45,11 +45,16 @@ impl Provider {
     pub fn supply(&self, now: i64) -> Supply {
         let (url, cached, cache) = match &self.source {
             KeySource::Pinned(keys) => {
-                return Supply { keys: Some(keys.parsed()), times: None };
+                return Supply {
+                    keys: Some(keys.parsed()),
+                    times: None,
+                };
             }
             KeySource::Remote { url, cached, cache } => (url, cached, cache),
         };
-        let local = LOCAL.with_borrow(|local| local.get(url).cloned()).unwrap_or_default();
+        let local = LOCAL
+            .with_borrow(|local| local.get(url).cloned())
+            .unwrap_or_default();
         let attempted_at = cache.attempted_at.max(local.times.attempted_at);
         let last_error = if local.times.attempted_at > cache.attempted_at {
             local.times.last_error
@@ -57,9 +62,15 @@ impl Provider {
             cache.last_error.clone()
         };
         let (keys, newer) = if local.times.fetched_at > cache.fetched_at {
-            (local.keys.map(Ok), local.times.fetched_at.zip(local.times.fresh_until))
+            (
+                local.keys.map(Ok),
+                local.times.fetched_at.zip(local.times.fresh_until),
+            )
         } else {
-            (cached.as_ref().map(|keys| keys.parsed()), cache.fetched_at.zip(cache.fresh_until))
+            (
+                cached.as_ref().map(|keys| keys.parsed()),
+                cache.fetched_at.zip(cache.fresh_until),
+            )
         };
         // A set from the future tells of a clock that went wrong: it counts as none.
         let plausible = newer.filter(|(fetched_at, _)| *fetched_at <= (now + 60) * SECOND);
@@ -78,22 +89,30 @@ impl Provider {
 impl Supply {
     /// Whether keys must be fetched before this set may be used.
     pub fn is_due(&self, now: i64) -> bool {
-        let Some(times) = &self.times else { return false };
+        let Some(times) = &self.times else {
+            return false;
+        };
         !matches!(self.keys, Some(Ok(_)))
             || times.fresh_until.is_none_or(|until| until <= now * SECOND)
     }
 
     /// Whether the last fifth of the set's time has begun.
     pub fn is_due_soon(&self, now: i64) -> bool {
-        let Some(times) = &self.times else { return false };
-        let Some((from, until)) = times.fetched_at.zip(times.fresh_until) else { return false };
+        let Some(times) = &self.times else {
+            return false;
+        };
+        let Some((from, until)) = times.fetched_at.zip(times.fresh_until) else {
+            return false;
+        };
         self.may_attempt(now) && until - (until - from) / 5 <= now * SECOND
     }
 
     /// Whether the cooldown since the last attempt is over. An attempt from the future tells of
     /// a clock that went back, and holds up nothing.
     pub fn may_attempt(&self, now: i64) -> bool {
-        let Some(times) = &self.times else { return false };
+        let Some(times) = &self.times else {
+            return false;
+        };
         let cooldown = i64::from(settings::JWKS_COOLDOWN.get()) * SECOND;
         times
             .attempted_at
@@ -103,9 +122,13 @@ impl Supply {
     /// The outcome of the last attempt to fetch.
     pub fn last_attempt(&self, provider: &str) -> Result<(), Problem> {
         match &self.times {
-            Some(CacheTimes { last_error: Some(reason), .. }) => {
-                Err(Problem::NoKeys { provider: provider.to_owned(), reason: reason.clone() })
-            }
+            Some(CacheTimes {
+                last_error: Some(reason),
+                ..
+            }) => Err(Problem::NoKeys {
+                provider: provider.to_owned(),
+                reason: reason.clone(),
+            }),
             _ => Ok(()),
         }
     }
@@ -124,7 +147,12 @@ impl Supply {
 
     /// The set, if it may be used at all.
     pub fn keys(&self, provider: &str, now: i64) -> Result<Rc<KeySet>, Problem> {
-        let unusable = |reason| Err(Problem::NoKeys { provider: provider.to_owned(), reason });
+        let unusable = |reason| {
+            Err(Problem::NoKeys {
+                provider: provider.to_owned(),
+                reason,
+            })
+        };
         match (&self.keys, &self.times) {
             (Some(Ok(keys)), None) => Ok(Rc::clone(keys)),
             (Some(Ok(keys)), Some(times)) => {
@@ -150,7 +178,10 @@ impl CacheTimes {
     fn failure(&self, now: i64) -> String {
         match (&self.last_error, self.attempted_at) {
             (Some(error), Some(at)) => {
-                format!("The last attempt, {} s ago, failed: {error}", now - at / SECOND)
+                format!(
+                    "The last attempt, {} s ago, failed: {error}",
+                    now - at / SECOND
+                )
             }
             (None, Some(at)) => format!("A fetch was begun {} s ago.", now - at / SECOND),
             (_, None) => "No JWKS has been fetched yet.".to_owned(),

@@ -49,7 +49,11 @@ pub enum KeySource {
     /// In the provider's row; no network.
     Pinned(Keys),
     /// Fetched, and kept in `neon_auth.jwks_cache`.
-    Remote { url: String, cached: Option<Keys>, cache: CacheTimes },
+    Remote {
+        url: String,
+        cached: Option<Keys>,
+        cache: CacheTimes,
+    },
 }
 
 /// A JWKS as stored, parsed at its first use.
@@ -145,7 +149,10 @@ unsafe extern "C-unwind" fn invalidated(_argument: pg_sys::Datum, relation: pg_s
 impl Trust {
     fn read() -> Result<Self, Problem> {
         let Some(json) = spi::read(READ, &[]) else {
-            return Ok(Self { providers: HashMap::new(), issuers: HashMap::new() });
+            return Ok(Self {
+                providers: HashMap::new(),
+                issuers: HashMap::new(),
+            });
         };
         let rows: Vec<Row> =
             serde_json::from_str(&json).map_err(|error| Problem::UnusableProvider {
@@ -161,8 +168,10 @@ impl Trust {
                 }
             }
         }
-        let providers =
-            rows.into_iter().map(|row| (row.name.clone(), Rc::new(Provider::from(row)))).collect();
+        let providers = rows
+            .into_iter()
+            .map(|row| (row.name.clone(), Rc::new(Provider::from(row))))
+            .collect();
         Ok(Self { providers, issuers })
     }
 
@@ -172,9 +181,13 @@ impl Trust {
             return Err(Problem::NoProvider);
         }
         match self.issuers.get(issuer).map(Vec::as_slice) {
-            None | Some([]) => Err(Problem::UnknownIssuer { issuer: issuer.to_owned() }),
+            None | Some([]) => Err(Problem::UnknownIssuer {
+                issuer: issuer.to_owned(),
+            }),
             Some([name]) => self.named(name),
-            Some(_) => Err(Problem::AmbiguousIssuer { issuer: issuer.to_owned() }),
+            Some(_) => Err(Problem::AmbiguousIssuer {
+                issuer: issuer.to_owned(),
+            }),
         }
     }
 
@@ -183,7 +196,9 @@ impl Trust {
         let provider = self
             .providers
             .get(name)
-            .ok_or_else(|| Problem::NoSuchProvider { provider: name.to_owned() })?;
+            .ok_or_else(|| Problem::NoSuchProvider {
+                provider: name.to_owned(),
+            })?;
         match &provider.defect {
             None => Ok(Rc::clone(provider)),
             Some(reason) => Err(Problem::UnusableProvider {
@@ -195,7 +210,10 @@ impl Trust {
 
     /// The names of the providers whose keys are fetched.
     pub fn remote(&self) -> Vec<String> {
-        let remote = self.providers.values().filter(|provider| provider.is_remote());
+        let remote = self
+            .providers
+            .values()
+            .filter(|provider| provider.is_remote());
         let mut names: Vec<String> = remote.map(|provider| provider.name.clone()).collect();
         names.sort();
         names
@@ -248,7 +266,11 @@ impl From<Row> for Provider {
             },
             _ => {
                 defect = Some("It needs either jwks_url or jwks.".to_owned());
-                KeySource::Remote { url: String::new(), cached: None, cache: CacheTimes::default() }
+                KeySource::Remote {
+                    url: String::new(),
+                    cached: None,
+                    cache: CacheTimes::default(),
+                }
             }
         };
         Self {
@@ -275,7 +297,10 @@ impl From<Row> for Provider {
 
 impl Keys {
     fn new(json: Box<RawValue>) -> Self {
-        Self { json, parsed: OnceCell::new() }
+        Self {
+            json,
+            parsed: OnceCell::new(),
+        }
     }
 
     /// The parsed set, or why it is none.

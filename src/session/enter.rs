@@ -55,7 +55,9 @@ fn impersonate(user_id: &str, claims: JsonB, is_local: bool) -> Result<(), Error
 }
 
 fn bad_impersonation(reason: &str) -> Problem {
-    Problem::BadImpersonation { reason: reason.to_owned() }
+    Problem::BadImpersonation {
+        reason: reason.to_owned(),
+    }
 }
 
 fn enter(token: Option<&str>, scope: Scope) -> Result<Option<String>, Problem> {

@@ -41,8 +41,12 @@ impl Identity {
     pub fn verified(provider: &Provider, verified: &Verified) -> Self {
         let leeway = provider.policy.leeway.try_into().unwrap_or(i64::MAX);
         let valid_until = verified.expires_at().saturating_add(leeway);
-        Self::new(Some(&provider.name), Some(valid_until), verified.claims_json())
-            .expect("a verified token has sub and exp")
+        Self::new(
+            Some(&provider.name),
+            Some(valid_until),
+            verified.claims_json(),
+        )
+        .expect("a verified token has sub and exp")
     }
 
     /// The identity that nobody vouches for. Answers a reason where the claims cannot be one:
@@ -66,11 +70,18 @@ impl Identity {
         };
         let expires_at = match claims.get("exp") {
             None => None,
-            Some(exp) => Some(exp.as_i64().ok_or("The claim exp is no whole number of seconds.")?),
+            Some(exp) => Some(
+                exp.as_i64()
+                    .ok_or("The claim exp is no whole number of seconds.")?,
+            ),
         };
         let raw = serde_json::from_str(claims_json).map_err(no_object)?;
-        let text = serde_json::to_string(&Stored { provider, valid_until, claims: raw })
-            .map_err(no_object)?;
+        let text = serde_json::to_string(&Stored {
+            provider,
+            valid_until,
+            claims: raw,
+        })
+        .map_err(no_object)?;
         Ok(Self {
             provider: provider.map(str::to_owned),
             uuid: hyphenated(&subject),
@@ -106,11 +117,12 @@ impl Identity {
     /// What stands at a path of member names, and of positions in arrays.
     pub fn at(&self, path: &[String]) -> Option<&Value> {
         let (first, rest) = path.split_first()?;
-        rest.iter().try_fold(self.claims.get(first)?, |value, step| match value {
-            Value::Object(members) => members.get(step),
-            Value::Array(items) => items.get(step.parse::<usize>().ok()?),
-            _ => None,
-        })
+        rest.iter()
+            .try_fold(self.claims.get(first)?, |value, step| match value {
+                Value::Object(members) => members.get(step),
+                Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+                _ => None,
+            })
     }
 }
 

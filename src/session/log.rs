@@ -13,7 +13,12 @@ use crate::settings::{LOG_AUTHENTICATION, LogAuthentication};
 /// Logs what became of an attempt.
 pub fn outcome(token: &str, outcome: Result<&Admitted, &Problem>) {
     match (LOG_AUTHENTICATION.get(), outcome) {
-        (LogAuthentication::All, Ok(Admitted { provider, verified, .. })) => line(format!(
+        (
+            LogAuthentication::All,
+            Ok(Admitted {
+                provider, verified, ..
+            }),
+        ) => line(format!(
             "neon_auth: authenticated: provider={} iss={} sub={} kid={}",
             quoted(&provider.name),
             quoted(verified.issuer()),
@@ -42,5 +47,9 @@ pub fn outcome(token: &str, outcome: Result<&Admitted, &Problem>) {
 }
 
 fn line(message: String) {
-    ereport!(PgLogLevel::LOG_SERVER_ONLY, PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message);
+    ereport!(
+        PgLogLevel::LOG_SERVER_ONLY,
+        PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+        message
+    );
 }

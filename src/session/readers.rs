@@ -61,17 +61,23 @@ readers! {
 /// nothing or a JSON null does.
 #[pg_extern(sql = false)]
 fn claim(path: Vec<Option<String>>) -> Result<Option<String>, ErrorReport> {
-    let Some(path) = path.into_iter().collect::<Option<Vec<String>>>() else { return Ok(None) };
-    Ok(store::current()?.and_then(|identity| match identity.at(&path)? {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        value => Some(value.to_string()),
-    }))
+    let Some(path) = path.into_iter().collect::<Option<Vec<String>>>() else {
+        return Ok(None);
+    };
+    Ok(
+        store::current()?.and_then(|identity| match identity.at(&path)? {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            value => Some(value.to_string()),
+        }),
+    )
 }
 
 /// Seconds since 1970 as a timestamp; NULL beyond what PostgreSQL can hold.
 fn timestamp(seconds: i64) -> Option<TimestampWithTimeZone> {
     const POSTGRES_EPOCH: i64 = 946_684_800;
-    let microseconds = seconds.checked_sub(POSTGRES_EPOCH)?.checked_mul(1_000_000)?;
+    let microseconds = seconds
+        .checked_sub(POSTGRES_EPOCH)?
+        .checked_mul(1_000_000)?;
     TimestampWithTimeZone::try_from(microseconds).ok()
 }

@@ -10,12 +10,27 @@ use crate::error::{Problem, quoted};
 use crate::provider::Admitted;
 
 /// The role to switch to: none where the provider maps no claim, else one of its list.
-pub fn of(Admitted { provider, verified, .. }: &Admitted) -> Result<Option<String>, Problem> {
-    let Some(claim) = &provider.role_claim else { return Ok(None) };
-    let refused = |reason| Err(Problem::RoleRefused { provider: provider.name.clone(), reason });
+pub fn of(
+    Admitted {
+        provider, verified, ..
+    }: &Admitted,
+) -> Result<Option<String>, Problem> {
+    let Some(claim) = &provider.role_claim else {
+        return Ok(None);
+    };
+    let refused = |reason| {
+        Err(Problem::RoleRefused {
+            provider: provider.name.clone(),
+            reason,
+        })
+    };
     // Stack's tokens say "authenticated" for anonymous users too.
     let anonymous = provider.is_stack
-        && verified.claims().get("is_anonymous").and_then(Value::as_bool) == Some(true);
+        && verified
+            .claims()
+            .get("is_anonymous")
+            .and_then(Value::as_bool)
+            == Some(true);
     let role = match verified.claims().get(claim) {
         _ if anonymous => "anonymous",
         Some(Value::String(role)) => role,

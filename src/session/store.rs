@@ -50,7 +50,11 @@ pub enum Scope {
 impl From<bool> for Scope {
     /// As `set_config` has it: true for a local setting.
     fn from(is_local: bool) -> Self {
-        if is_local { Scope::Transaction } else { Scope::Session }
+        if is_local {
+            Scope::Transaction
+        } else {
+            Scope::Session
+        }
     }
 }
 
@@ -88,11 +92,15 @@ pub fn define() {
 /// The identity in force for this statement: `None` with nobody signed in, an error once it has
 /// expired.
 pub fn current() -> Result<Option<Rc<Identity>>, Problem> {
-    let Some(identity) = stored() else { return Ok(None) };
+    let Some(identity) = stored() else {
+        return Ok(None);
+    };
     if let Some(valid_until) = identity.valid_until {
         let now = statement_start();
         if now >= valid_until {
-            return Err(Problem::Expired { ago: now - valid_until });
+            return Err(Problem::Expired {
+                ago: now - valid_until,
+            });
         }
     }
     Ok(Some(identity))
@@ -154,7 +162,10 @@ fn stored() -> Option<Rc<Identity>> {
 fn read(value: &str) -> Option<Current> {
     let (epoch, text) = value.split_once(' ')?;
     let identity = Rc::new(Identity::from_text(text)?);
-    Some(Current::Known { epoch: epoch.parse().ok()?, identity })
+    Some(Current::Known {
+        epoch: epoch.parse().ok()?,
+        identity,
+    })
 }
 
 /// The setting's text; `None` when it is empty.
@@ -217,11 +228,13 @@ unsafe extern "C-unwind" fn check(
             return true;
         }
         pg_sys::GUC_check_errcode(PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE as i32);
-        pg_sys::GUC_check_errmsg_string = c"the session's identity cannot be set".as_ptr().cast_mut();
+        pg_sys::GUC_check_errmsg_string =
+            c"the session's identity cannot be set".as_ptr().cast_mut();
         pg_sys::GUC_check_errdetail_string =
-            c"It comes from a verified token, or from auth.impersonate().".as_ptr().cast_mut();
-        pg_sys::GUC_check_errhint_string =
-            c"SELECT auth.authenticate($1);".as_ptr().cast_mut();
+            c"It comes from a verified token, or from auth.impersonate()."
+                .as_ptr()
+                .cast_mut();
+        pg_sys::GUC_check_errhint_string = c"SELECT auth.authenticate($1);".as_ptr().cast_mut();
         false
     }
 }
@@ -230,13 +243,21 @@ unsafe extern "C-unwind" fn check(
 unsafe extern "C-unwind" fn assign(value: *const c_char, _extra: *mut c_void) {
     // SAFETY: PostgreSQL passes NULL or a C string.
     let is_empty = unsafe { value.is_null() || *value == 0 };
-    CURRENT.set(if is_empty { Current::Nobody } else { Current::Unread });
+    CURRENT.set(if is_empty {
+        Current::Nobody
+    } else {
+        Current::Unread
+    });
 }
 
 /// What `SHOW` answers to those who may read protected settings: not the claims.
 #[pg_guard]
 unsafe extern "C-unwind" fn show() -> *const c_char {
-    if raw().is_some() { c"(set)".as_ptr() } else { c"".as_ptr() }
+    if raw().is_some() {
+        c"(set)".as_ptr()
+    } else {
+        c"".as_ptr()
+    }
 }
 
 static mut PREVIOUS_EXECUTOR_START: pg_sys::ExecutorStart_hook_type = None;
