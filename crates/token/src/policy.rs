@@ -2,7 +2,7 @@
 
 use crate::Algorithm;
 
-/// The rules by which [`verify`](crate::verify) judges a provider's tokens.
+/// The rules by which [`verify`](crate::verify()) judges a provider's tokens.
 ///
 /// Empty lists of issuers or algorithms refuse every token.
 #[derive(Clone, Debug, PartialEq, Eq)]

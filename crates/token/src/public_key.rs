@@ -25,18 +25,14 @@ impl PublicKey {
     /// An RSA key for `algorithm`, or nothing if the algorithm or the key is not RSA.
     /// Both integers are big-endian, without leading zeros, and already of a sane size.
     pub(crate) fn rsa(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Option<Self> {
-        let components = RsaPublicKeyComponents {
-            n: modulus,
-            e: exponent,
-        };
-        let key = components
-            .to_parsed_public_key(rsa_parameters(algorithm)?)
-            .ok()?;
+        let components = RsaPublicKeyComponents { n: modulus, e: exponent };
+        let key = components.to_parsed_public_key(rsa_parameters(algorithm)?).ok()?;
         Some(Self { algorithm, key })
     }
 
     /// A key of an elliptic curve: an uncompressed SEC 1 point for ES256 and ES384, 32
-    /// bytes for EdDSA. Nothing if the point is not on the curve of `algorithm`.
+    /// bytes for EdDSA. Nothing if the point is not on the curve of `algorithm`; aws-lc
+    /// finds that out for Ed25519 only at verification, which then always fails.
     pub(crate) fn elliptic(algorithm: Algorithm, point: &[u8]) -> Option<Self> {
         let curve: &'static dyn VerificationAlgorithm = match algorithm {
             Algorithm::ES256 => &ECDSA_P256_SHA256_FIXED,
@@ -56,9 +52,7 @@ impl PublicKey {
 
 impl Verifier<Vec<u8>> for PublicKey {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), Error> {
-        self.key
-            .verify_sig(message, signature)
-            .map_err(|_| Error::new())
+        self.key.verify_sig(message, signature).map_err(|_| Error::new())
     }
 }
 
