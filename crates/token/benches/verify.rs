@@ -130,7 +130,8 @@ fn compare(signer: &Signer) {
     let (mut bare_times, mut parse_times, mut whole_times) = (vec![], vec![], vec![]);
     for _ in 0..ROUNDS {
         bare_times.push(time(|| {
-            bare.verify_sig(black_box(signed.as_bytes()), &signature).expect("a good signature");
+            bare.verify_sig(black_box(signed.as_bytes()), &signature)
+                .expect("a good signature");
         }));
         whole_times.push(time(|| verify_whole(&token, &keys, &policy)));
         parse_times.push(time(|| {
@@ -160,7 +161,10 @@ fn by_size_of_set(signer: &Signer) {
         }
     }
     let [one, ten, hundred] = times.map(median);
-    println!("{} with 1 key {one:.1}, 10 keys {ten:.1}, 100 keys {hundred:.1}", signer.algorithm);
+    println!(
+        "{} with 1 key {one:.1}, 10 keys {ten:.1}, 100 keys {hundred:.1}",
+        signer.algorithm
+    );
 }
 
 fn main() {

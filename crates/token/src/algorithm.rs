@@ -44,8 +44,14 @@ impl Algorithm {
     ];
 
     /// The algorithms that one RSA key can serve when its JWK names none.
-    pub(crate) const RSA: [Self; 6] =
-        [Self::RS256, Self::RS384, Self::RS512, Self::PS256, Self::PS384, Self::PS512];
+    pub(crate) const RSA: [Self; 6] = [
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+    ];
 
     /// The registered name, as the `alg` member carries it.
     pub const fn name(self) -> &'static str {
@@ -74,7 +80,10 @@ impl FromStr for Algorithm {
 
     /// Algorithm names are case-sensitive (RFC 7515 section 4.1.1).
     fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name).ok_or(UnknownAlgorithm)
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name() == name)
+            .ok_or(UnknownAlgorithm)
     }
 }
 

@@ -15,7 +15,10 @@ pub struct BadKeySet {
 
 impl BadKeySet {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self {
+            kind,
+            detail: detail.into(),
+        }
     }
 
     /// The same reason, with the place in the set at which it was found.
@@ -91,20 +94,28 @@ impl Kind {
         match self {
             Self::TooLarge => ("too_large", "the key set is too large"),
             Self::BadJson => ("bad_json", "the key set is not JSON"),
-            Self::DuplicateMember => {
-                ("duplicate_member", "the key set has a JSON object with a repeated member")
-            }
+            Self::DuplicateMember => (
+                "duplicate_member",
+                "the key set has a JSON object with a repeated member",
+            ),
             Self::TooDeep => ("too_deep", "the key set's JSON is nested too deeply"),
-            Self::NulCharacter => ("nul_character", "the key set has a null character in its JSON"),
+            Self::NulCharacter => (
+                "nul_character",
+                "the key set has a null character in its JSON",
+            ),
             Self::Malformed => ("malformed", "the document is not a JWK Set"),
             Self::TooManyKeys => ("too_many_keys", "the key set has too many keys"),
             Self::PrivateKey => ("private_key", "the key set contains a private key"),
             Self::SymmetricKey => ("symmetric_key", "the key set contains a symmetric key"),
-            Self::AlgorithmMismatch => {
-                ("algorithm_mismatch", "a key in the set names an algorithm that it cannot serve")
-            }
+            Self::AlgorithmMismatch => (
+                "algorithm_mismatch",
+                "a key in the set names an algorithm that it cannot serve",
+            ),
             Self::BadRsaKey => ("bad_rsa_key", "an RSA key in the set is not acceptable"),
-            Self::BadEcKey => ("bad_ec_key", "an elliptic curve key in the set is not acceptable"),
+            Self::BadEcKey => (
+                "bad_ec_key",
+                "an elliptic curve key in the set is not acceptable",
+            ),
             Self::BadEdKey => ("bad_ed_key", "an Ed25519 key in the set is not acceptable"),
             Self::NoUsableKey => ("no_usable_key", "the key set has no usable key"),
         }

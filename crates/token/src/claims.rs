@@ -59,7 +59,10 @@ pub(crate) fn missing(name: &str) -> Refusal {
 }
 
 fn invalid(name: &str, found: &str, expected: &str) -> Refusal {
-    Refusal::new(Kind::InvalidClaim, format!("{name} is {found}; expected {expected}"))
+    Refusal::new(
+        Kind::InvalidClaim,
+        format!("{name} is {found}; expected {expected}"),
+    )
 }
 
 fn string<'m>(members: &'m Map<String, Value>, name: &str) -> Result<&'m str, Refusal> {
@@ -86,7 +89,11 @@ fn subject(members: &Map<String, Value>) -> Result<String, Refusal> {
         return Err(invalid("sub", &found, &format!("1 to {MAX_SUBJECT} bytes")));
     }
     if subject.contains(char::is_control) {
-        return Err(invalid("sub", "a string with a control character", "one without"));
+        return Err(invalid(
+            "sub",
+            "a string with a control character",
+            "one without",
+        ));
     }
     Ok(subject.to_owned())
 }
@@ -101,7 +108,11 @@ fn date(members: &Map<String, Value>, name: &str) -> Result<Option<i64>, Refusal
             let expected = format!("0 to {MAX_DATE} seconds");
             Err(invalid(name, &seconds.to_string(), &expected))
         }
-        None => Err(invalid(name, shown::kind(value), "a whole number of seconds since 1970")),
+        None => Err(invalid(
+            name,
+            shown::kind(value),
+            "a whole number of seconds since 1970",
+        )),
     }
 }
 

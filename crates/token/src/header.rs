@@ -27,7 +27,11 @@ impl Header {
             .and_then(|text| json::object(&text))
             .map_err(|fault| Refusal::bad_json("header", &fault))?;
         refuse_unsupported_features(&members)?;
-        Ok(Self { algorithm: algorithm(&members)?, key_id: key_id(&members)?, typ: typ(&members)? })
+        Ok(Self {
+            algorithm: algorithm(&members)?,
+            key_id: key_id(&members)?,
+            typ: typ(&members)?,
+        })
     }
 }
 
@@ -37,7 +41,10 @@ fn refuse_unsupported_features(members: &Map<String, Value>) -> Result<(), Refus
     }
     // No extension is understood, so any list is unacceptable (RFC 7515 section 4.1.11).
     if members.contains_key("crit") {
-        return Err(Refusal::new(Kind::CriticalHeader, "the header has \"crit\""));
+        return Err(Refusal::new(
+            Kind::CriticalHeader,
+            "the header has \"crit\"",
+        ));
     }
     match FORBIDDEN.iter().find(|name| members.contains_key(**name)) {
         Some(name) => {
@@ -50,11 +57,14 @@ fn refuse_unsupported_features(members: &Map<String, Value>) -> Result<(), Refus
 
 fn algorithm(members: &Map<String, Value>) -> Result<Algorithm, Refusal> {
     let found = members.get("alg");
-    found.and_then(Value::as_str).and_then(|name| name.parse().ok()).ok_or_else(|| {
-        let supported = Algorithm::ALL.map(Algorithm::name).join(", ");
-        let detail = format!("alg is {}; supported: {supported}", shown::value(found));
-        Refusal::new(Kind::UnsupportedAlgorithm, detail)
-    })
+    found
+        .and_then(Value::as_str)
+        .and_then(|name| name.parse().ok())
+        .ok_or_else(|| {
+            let supported = Algorithm::ALL.map(Algorithm::name).join(", ");
+            let detail = format!("alg is {}; supported: {supported}", shown::value(found));
+            Refusal::new(Kind::UnsupportedAlgorithm, detail)
+        })
 }
 
 fn key_id(members: &Map<String, Value>) -> Result<String, Refusal> {

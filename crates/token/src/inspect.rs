@@ -48,7 +48,11 @@ pub fn inspect<'p>(
 /// Reads the token as [`Token::parse`] does; the claims also when the header is bad.
 fn read<'t>(text: &'t str, steps: &mut Vec<Step>) -> Option<Token<'t>> {
     let parts = note(steps, "form", Parts::split(text), |parts| {
-        format!("{} bytes, {} of signature", text.len(), parts.signature.len())
+        format!(
+            "{} bytes, {} of signature",
+            text.len(),
+            parts.signature.len()
+        )
     })?;
     let header = note(steps, "header", Header::parse(parts.header), |header| {
         let kid = shown::text(&header.key_id);
@@ -71,12 +75,20 @@ fn note<T>(
         Ok(value) => describe(value),
         Err(refusal) => sentence(refusal, &refusal.detail()),
     };
-    steps.push(Step { name, ok: result.is_ok(), detail });
+    steps.push(Step {
+        name,
+        ok: result.is_ok(),
+        detail,
+    });
     result.ok()
 }
 
 fn sentence(reason: &dyn std::fmt::Display, detail: &str) -> String {
-    if detail.is_empty() { reason.to_string() } else { format!("{reason}: {detail}") }
+    if detail.is_empty() {
+        reason.to_string()
+    } else {
+        format!("{reason}: {detail}")
+    }
 }
 
 impl From<Outcome<'_>> for Step {

@@ -46,7 +46,10 @@ impl Fault {
 /// Checks that `bytes` are UTF-8.
 pub(crate) fn utf8(bytes: Vec<u8>) -> Result<String, Fault> {
     String::from_utf8(bytes).map_err(|error| {
-        Fault::Syntax(format!("no UTF-8 from byte {}", error.utf8_error().valid_up_to()))
+        Fault::Syntax(format!(
+            "no UTF-8 from byte {}",
+            error.utf8_error().valid_up_to()
+        ))
     })
 }
 
@@ -55,10 +58,17 @@ pub(crate) fn object(text: &str) -> Result<Map<String, Value>, Fault> {
     // serde's error type is fixed by the deserializer, so the reason travels beside it.
     let reason = RefCell::new(None);
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Strict { depth: 0, reason: &reason }
-        .deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value))
-        .map_err(|error| reason.take().unwrap_or_else(|| Fault::Syntax(error.to_string())))?;
+    let value = Strict {
+        depth: 0,
+        reason: &reason,
+    }
+    .deserialize(&mut deserializer)
+    .and_then(|value| deserializer.end().map(|()| value))
+    .map_err(|error| {
+        reason
+            .take()
+            .unwrap_or_else(|| Fault::Syntax(error.to_string()))
+    })?;
     match value {
         Value::Object(members) => Ok(members),
         other => Err(Fault::NotAnObject(shown::kind(&other))),
@@ -82,7 +92,10 @@ impl Strict<'_> {
         if self.depth == MAX_DEPTH {
             return Err(self.refuse(Fault::TooDeep));
         }
-        Ok(Self { depth: self.depth + 1, ..self })
+        Ok(Self {
+            depth: self.depth + 1,
+            ..self
+        })
     }
 
     fn without_nul<E: Error>(self, text: String) -> Result<String, E> {
@@ -125,7 +138,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("number out of range"))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {

@@ -37,7 +37,9 @@ impl Key {
             return Ok(None);
         };
         if !is_key_id(id) {
-            return Err(malformed("kid is empty, too long or has control characters"));
+            return Err(malformed(
+                "kid is empty, too long or has control characters",
+            ));
         }
         let serves = match purpose(jwk)? {
             Purpose::Other(why) => Err(why),
@@ -48,7 +50,10 @@ impl Key {
                 _ => Err("its kty is not known"),
             },
         };
-        Ok(Some(Self { id: id.to_owned(), serves }))
+        Ok(Some(Self {
+            id: id.to_owned(),
+            serves,
+        }))
     }
 }
 
@@ -70,14 +75,20 @@ fn string<'j>(jwk: &'j Map<String, Value>, name: &str) -> Result<Option<&'j str>
 /// A published secret proves nothing, so a set that has one is not merely short of a key.
 fn refuse_secrets(kty: &str, jwk: &Map<String, Value>) -> Result<(), BadKeySet> {
     if kty == "oct" || jwk.contains_key("k") {
-        return Err(BadKeySet::new(Kind::SymmetricKey, "kty is \"oct\" or k is present"));
+        return Err(BadKeySet::new(
+            Kind::SymmetricKey,
+            "kty is \"oct\" or k is present",
+        ));
     }
     let private: &[&str] = match kty {
         "RSA" => &["d", "p", "q", "dp", "dq", "qi", "oth"],
         _ => &["d", "priv"],
     };
     match private.iter().find(|name| jwk.contains_key(**name)) {
-        Some(name) => Err(BadKeySet::new(Kind::PrivateKey, format!("{name} is present"))),
+        Some(name) => Err(BadKeySet::new(
+            Kind::PrivateKey,
+            format!("{name} is present"),
+        )),
         None => Ok(()),
     }
 }
@@ -101,8 +112,9 @@ fn may_verify(jwk: &Map<String, Value>) -> Result<bool, BadKeySet> {
     let Some(value) = jwk.get("key_ops") else {
         return Ok(true);
     };
-    let operations: Option<Vec<&str>> =
-        value.as_array().and_then(|items| items.iter().map(Value::as_str).collect());
+    let operations: Option<Vec<&str>> = value
+        .as_array()
+        .and_then(|items| items.iter().map(Value::as_str).collect());
     let Some(mut operations) = operations else {
         return Err(malformed("key_ops is not an array of strings"));
     };
@@ -137,7 +149,10 @@ fn rsa(
         return Err(BadKeySet::new(Kind::BadRsaKey, detail));
     }
     let candidates = algorithm.map_or(Algorithm::RSA.to_vec(), |named| vec![named]);
-    if let Some(other) = candidates.iter().find(|named| !Algorithm::RSA.contains(named)) {
+    if let Some(other) = candidates
+        .iter()
+        .find(|named| !Algorithm::RSA.contains(named))
+    {
         return Err(mismatch(*other, "an RSA key"));
     }
     candidates
@@ -191,7 +206,9 @@ fn okp(
         return Err(mismatch(named, "an Ed25519 key"));
     }
     let bad = |detail: &str| BadKeySet::new(Kind::BadEdKey, detail);
-    let point: [u8; 32] = bytes(jwk, "x")?.try_into().map_err(|_| bad("x is not 32 bytes long"))?;
+    let point: [u8; 32] = bytes(jwk, "x")?
+        .try_into()
+        .map_err(|_| bad("x is not 32 bytes long"))?;
     if small_order::is_unsafe(&point) {
         return Err(bad("x is of small order or not canonical"));
     }
@@ -200,7 +217,10 @@ fn okp(
 }
 
 fn mismatch(algorithm: Algorithm, key: &str) -> BadKeySet {
-    BadKeySet::new(Kind::AlgorithmMismatch, format!("alg is {algorithm} on {key}"))
+    BadKeySet::new(
+        Kind::AlgorithmMismatch,
+        format!("alg is {algorithm} on {key}"),
+    )
 }
 
 /// A required member of base64url bytes.

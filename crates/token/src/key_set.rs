@@ -78,7 +78,10 @@ impl KeySet {
 
     /// The names of the keys that can verify a token, in the order of the set.
     pub fn key_ids(&self) -> impl Iterator<Item = &str> {
-        self.keys.iter().filter(|key| key.serves.is_ok()).map(|key| key.id.as_str())
+        self.keys
+            .iter()
+            .filter(|key| key.serves.is_ok())
+            .map(|key| key.id.as_str())
     }
 
     /// The one key of that name that serves the algorithm.

@@ -2,8 +2,8 @@
 //!
 //! [`Token::parse`] reads a compact JWS (RFC 7515, RFC 7519) strictly and once.
 //! [`KeySet::parse`] reads a JWK Set (RFC 7517) and prepares every key for use.
-//! [`verify`] judges a token by a key set and a [`Policy`] and returns
-//! [`Verified`], which cannot be had any other way. [`inspect`] runs the same
+//! [`verify()`] judges a token by a key set and a [`Policy`] and returns
+//! [`Verified`], which cannot be had any other way. [`inspect()`] runs the same
 //! checks without stopping and tells what each of them found.
 //!
 //! There is no clock, no network and no global state here: the time is an

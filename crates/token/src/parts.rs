@@ -26,7 +26,10 @@ impl<'a> Parts<'a> {
             return Err(Refusal::new(Kind::TooLarge, detail));
         }
         if has_bearer_prefix(text) {
-            return Err(Refusal::new(Kind::BearerPrefix, "it begins with \"Bearer\""));
+            return Err(Refusal::new(
+                Kind::BearerPrefix,
+                "it begins with \"Bearer\"",
+            ));
         }
         let Some((signed, signature)) = text.rsplit_once('.') else {
             return Err(wrong_number_of_parts(text));
@@ -37,7 +40,12 @@ impl<'a> Parts<'a> {
         if payload.contains('.') {
             return Err(wrong_number_of_parts(text));
         }
-        Ok(Self { header, payload, signature: decode("signature", signature)?, signed })
+        Ok(Self {
+            header,
+            payload,
+            signature: decode("signature", signature)?,
+            signed,
+        })
     }
 }
 
@@ -48,13 +56,17 @@ pub(crate) fn decode(name: &str, part: &str) -> Result<Vec<u8>, Refusal> {
 }
 
 fn has_bearer_prefix(text: &str) -> bool {
-    text.split_once(' ').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+    text.split_once(' ')
+        .is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
 }
 
 fn wrong_number_of_parts(text: &str) -> Refusal {
     match text.split('.').count() {
         // RFC 7516 section 3.1: a compact JWE has five parts.
         5 => Refusal::new(Kind::Encrypted, "five parts instead of three"),
-        found => Refusal::new(Kind::Malformed, format!("parts found: {found}; expected: 3")),
+        found => Refusal::new(
+            Kind::Malformed,
+            format!("parts found: {found}; expected: 3"),
+        ),
     }
 }

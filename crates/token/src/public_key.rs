@@ -25,8 +25,13 @@ impl PublicKey {
     /// An RSA key for `algorithm`, or nothing if the algorithm or the key is not RSA.
     /// Both integers are big-endian, without leading zeros, and already of a sane size.
     pub(crate) fn rsa(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Option<Self> {
-        let components = RsaPublicKeyComponents { n: modulus, e: exponent };
-        let key = components.to_parsed_public_key(rsa_parameters(algorithm)?).ok()?;
+        let components = RsaPublicKeyComponents {
+            n: modulus,
+            e: exponent,
+        };
+        let key = components
+            .to_parsed_public_key(rsa_parameters(algorithm)?)
+            .ok()?;
         Some(Self { algorithm, key })
     }
 
@@ -52,7 +57,9 @@ impl PublicKey {
 
 impl Verifier<Vec<u8>> for PublicKey {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), Error> {
-        self.key.verify_sig(message, signature).map_err(|_| Error::new())
+        self.key
+            .verify_sig(message, signature)
+            .map_err(|_| Error::new())
     }
 }
 

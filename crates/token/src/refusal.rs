@@ -18,7 +18,10 @@ pub struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self {
+            kind,
+            detail: detail.into(),
+        }
     }
 
     /// The refusal of JSON text that `part` of the token consists of.
@@ -149,48 +152,64 @@ impl Kind {
                 Some("Pass the token exactly as issued, without spaces or line breaks."),
             ),
             Self::BadJson => ("bad_json", "a part of the token is not JSON", None),
-            Self::NotAnObject => {
-                ("not_an_object", "a part of the token is not a JSON object", None)
-            }
-            Self::DuplicateMember => {
-                ("duplicate_member", "the token has a JSON object with a repeated member", None)
-            }
+            Self::NotAnObject => (
+                "not_an_object",
+                "a part of the token is not a JSON object",
+                None,
+            ),
+            Self::DuplicateMember => (
+                "duplicate_member",
+                "the token has a JSON object with a repeated member",
+                None,
+            ),
             Self::TooDeep => ("too_deep", "the token's JSON is nested too deeply", None),
-            Self::NulCharacter => {
-                ("nul_character", "the token has a null character in its JSON", None)
-            }
-            Self::CriticalHeader => {
-                ("critical_header", "the token demands an extension that is not supported", None)
-            }
+            Self::NulCharacter => (
+                "nul_character",
+                "the token has a null character in its JSON",
+                None,
+            ),
+            Self::CriticalHeader => (
+                "critical_header",
+                "the token demands an extension that is not supported",
+                None,
+            ),
             Self::ForbiddenHeader => (
                 "forbidden_header",
                 "the token has a header member that is not accepted",
                 Some("Keys are taken from the provider alone, never from a token."),
             ),
-            Self::InvalidHeader => {
-                ("invalid_header", "the token has a header member of the wrong type", None)
-            }
+            Self::InvalidHeader => (
+                "invalid_header",
+                "the token has a header member of the wrong type",
+                None,
+            ),
             Self::UnsupportedAlgorithm => (
                 "unsupported_algorithm",
                 "the token names no supported signature algorithm",
                 Some("Symmetric algorithms and \"none\" are never accepted."),
             ),
-            Self::AlgorithmNotAllowed => {
-                ("algorithm_not_allowed", "the provider does not allow the token's algorithm", None)
-            }
+            Self::AlgorithmNotAllowed => (
+                "algorithm_not_allowed",
+                "the provider does not allow the token's algorithm",
+                None,
+            ),
             Self::MissingKeyId => ("missing_key_id", "the token does not name its key", None),
-            Self::InvalidKeyId => {
-                ("invalid_key_id", "the token names its key in an unacceptable way", None)
-            }
+            Self::InvalidKeyId => (
+                "invalid_key_id",
+                "the token names its key in an unacceptable way",
+                None,
+            ),
             Self::WrongType => (
                 "wrong_type",
                 "the token is not of the type that the provider issues",
                 Some("An ID token is no substitute for an access token."),
             ),
             Self::MissingClaim => ("missing_claim", "the token lacks a required claim", None),
-            Self::InvalidClaim => {
-                ("invalid_claim", "the token has a claim with an unacceptable value", None)
-            }
+            Self::InvalidClaim => (
+                "invalid_claim",
+                "the token has a claim with an unacceptable value",
+                None,
+            ),
             Self::UnknownIssuer => (
                 "unknown_issuer",
                 "no provider has the token's issuer",
@@ -213,30 +232,42 @@ impl Kind {
                 "the token was issued in the future",
                 Some("Check the clock of this server."),
             ),
-            Self::InconsistentTimes => {
-                ("inconsistent_times", "the token expires before it becomes valid", None)
-            }
+            Self::InconsistentTimes => (
+                "inconsistent_times",
+                "the token expires before it becomes valid",
+                None,
+            ),
             Self::LifetimeTooLong => (
                 "lifetime_too_long",
                 "the token is valid for longer than the provider allows",
                 None,
             ),
-            Self::UnknownKey => {
-                ("unknown_key", "the token's key is not in the provider's key set", None)
-            }
-            Self::UnusableKey => {
-                ("unusable_key", "the token's key does not serve the token's algorithm", None)
-            }
+            Self::UnknownKey => (
+                "unknown_key",
+                "the token's key is not in the provider's key set",
+                None,
+            ),
+            Self::UnusableKey => (
+                "unusable_key",
+                "the token's key does not serve the token's algorithm",
+                None,
+            ),
             Self::AmbiguousKey => (
                 "ambiguous_key",
                 "more than one key in the provider's key set matches the token",
                 None,
             ),
             Self::BadSignature => ("bad_signature", "the token's signature is wrong", None),
-            Self::WrongAudience => {
-                ("wrong_audience", "the token is meant for another audience", None)
-            }
-            Self::WrongProject => ("wrong_project", "the token belongs to another project", None),
+            Self::WrongAudience => (
+                "wrong_audience",
+                "the token is meant for another audience",
+                None,
+            ),
+            Self::WrongProject => (
+                "wrong_project",
+                "the token belongs to another project",
+                None,
+            ),
             Self::InconsistentUser => (
                 "inconsistent_user",
                 "the token contradicts itself about the kind of its user",
@@ -254,7 +285,11 @@ impl Kind {
                 Some("Set allow_restricted on the provider to accept them."),
             ),
         };
-        Words { code, sentence, hint }
+        Words {
+            code,
+            sentence,
+            hint,
+        }
     }
 }
 

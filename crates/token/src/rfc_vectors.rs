@@ -13,7 +13,10 @@ fn verifies(jwk: Value, token: &str) -> bool {
     let key = Key::parse(jwk).expect("a sound key").expect("a named key");
     let keys = key.serves.expect("a usable key");
     let parts = Parts::split(token).expect("three parts");
-    keys.iter().any(|key| key.verify(parts.signed.as_bytes(), &parts.signature).is_ok())
+    keys.iter().any(|key| {
+        key.verify(parts.signed.as_bytes(), &parts.signature)
+            .is_ok()
+    })
 }
 
 fn spoilt(token: &str) -> String {

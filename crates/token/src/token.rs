@@ -70,6 +70,8 @@ impl<'a> Token<'a> {
 /// Shows neither the token nor its claims.
 impl fmt::Debug for Token<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token").field("algorithm", &self.algorithm()).finish_non_exhaustive()
+        f.debug_struct("Token")
+            .field("algorithm", &self.algorithm())
+            .finish_non_exhaustive()
     }
 }

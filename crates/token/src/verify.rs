@@ -22,7 +22,9 @@ pub fn verify(
     now: i64,
 ) -> Result<Verified, Refusal> {
     checks::all(token, keys, policy, now, checks::demand)?;
-    Ok(Verified { content: Arc::clone(&token.content) })
+    Ok(Verified {
+        content: Arc::clone(&token.content),
+    })
 }
 
 /// The content of a token that [`verify`] accepted. There is no other way to make one.

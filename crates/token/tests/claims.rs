@@ -41,11 +41,21 @@ fn refuses_057_exp_that_is_no_date() {
     ] {
         assert_eq!(refusal_of("exp", exp), "invalid_claim", "{exp}");
     }
-    for exp in ["NaN", "Infinity", "1e999", "+1700000600", "0x6553f100", "1_700"] {
+    for exp in [
+        "NaN",
+        "Infinity",
+        "1e999",
+        "+1700000600",
+        "0x6553f100",
+        "1_700",
+    ] {
         assert_eq!(refusal_of("exp", exp), "bad_json", "{exp}");
     }
     assert_eq!(refusal_of("exp", "0"), "expired");
-    assert!(accepts(&claims_with("exp", json!(253_402_300_799_i64)), &policy()));
+    assert!(accepts(
+        &claims_with("exp", json!(253_402_300_799_i64)),
+        &policy()
+    ));
 }
 
 #[test]
@@ -66,15 +76,23 @@ fn refuses_061_another_issuer() {
         "https://issuer.exаmple/",
         "issuer.example",
     ] {
-        assert_eq!(refusal_of_claims(&claims_with("iss", json!(iss))), "wrong_issuer");
+        assert_eq!(
+            refusal_of_claims(&claims_with("iss", json!(iss))),
+            "wrong_issuer"
+        );
     }
     let long = |length: usize| claims_with("iss", json!("i".repeat(length)));
     assert_eq!(refusal_of_claims(&long(2048)), "wrong_issuer");
     assert_eq!(refusal_of_claims(&long(2049)), "invalid_claim");
-    let nobody = Policy { issuers: vec![], ..policy() };
+    let nobody = Policy {
+        issuers: vec![],
+        ..policy()
+    };
     assert_eq!(refusal_under(&claims(), &nobody), "wrong_issuer");
-    let several =
-        Policy { issuers: vec!["https://a.example".to_owned(), ISSUER.to_owned()], ..policy() };
+    let several = Policy {
+        issuers: vec!["https://a.example".to_owned(), ISSUER.to_owned()],
+        ..policy()
+    };
     assert!(accepts(&claims(), &several));
 }
 
@@ -102,13 +120,25 @@ fn refuses_062_another_audience() {
         json!(["other", "another"]),
         json!(["app,other"]),
     ] {
-        assert_eq!(refusal_of_claims(&claims_with("aud", aud)), "wrong_audience");
+        assert_eq!(
+            refusal_of_claims(&claims_with("aud", aud)),
+            "wrong_audience"
+        );
     }
-    assert!(accepts(&claims_with("aud", json!(["other", "app"])), &policy()));
-    let anyone = Policy { audiences: vec![], ..policy() };
+    assert!(accepts(
+        &claims_with("aud", json!(["other", "app"])),
+        &policy()
+    ));
+    let anyone = Policy {
+        audiences: vec![],
+        ..policy()
+    };
     assert!(accepts(&claims_without("aud"), &anyone));
     assert!(accepts(&claims_with("aud", json!("other")), &anyone));
-    assert_eq!(refusal_under(&claims_with("aud", json!([])), &anyone), "invalid_claim");
+    assert_eq!(
+        refusal_under(&claims_with("aud", json!([])), &anyone),
+        "invalid_claim"
+    );
 }
 
 #[test]
@@ -152,7 +182,11 @@ fn refuses_064_repeated_claims() {
         r#""o":[{"a":{"b":1,"\u0062":2}}],"#,
         r#""":1,"":2,"#,
     ] {
-        assert_eq!(refusal_of_payload(format!("{{{twice}{rest}")), "duplicate_member", "{twice}");
+        assert_eq!(
+            refusal_of_payload(format!("{{{twice}{rest}")),
+            "duplicate_member",
+            "{twice}"
+        );
     }
     // Names that only look alike are different names.
     let alike = format!("{{\"Sub\":1,\"sub \":2,\"ѕub\":3,{rest}");
@@ -171,10 +205,22 @@ fn refuses_066_null_characters() {
         r#""o":{"a":["\u0000"]}"#,
         r#""o":[{"\u0000":1}]"#,
     ] {
-        assert_eq!(refusal_of_payload(format!("{{{member},{rest}")), "nul_character", "{member}");
+        assert_eq!(
+            refusal_of_payload(format!("{{{member},{rest}")),
+            "nul_character",
+            "{member}"
+        );
     }
-    for member in ["\"name\":\"a\0b\"", r#""name":"\ud800""#, r#""name":"\udc00\ud800""#] {
-        assert_eq!(refusal_of_payload(format!("{{{member},{rest}")), "bad_json", "{member:?}");
+    for member in [
+        "\"name\":\"a\0b\"",
+        r#""name":"\ud800""#,
+        r#""name":"\udc00\ud800""#,
+    ] {
+        assert_eq!(
+            refusal_of_payload(format!("{{{member},{rest}")),
+            "bad_json",
+            "{member:?}"
+        );
     }
     // A backslash before the escape makes it plain text.
     let plain = format!("{{\"name\":\"\\\\u0000\",{rest}");
@@ -183,7 +229,10 @@ fn refuses_066_null_characters() {
 
 #[test]
 fn refuses_claims_that_the_policy_requires() {
-    let strict = Policy { required_claims: vec!["email".to_owned(), "o".to_owned()], ..policy() };
+    let strict = Policy {
+        required_claims: vec!["email".to_owned(), "o".to_owned()],
+        ..policy()
+    };
     let mut claims = claims();
     assert_eq!(refusal_under(&claims, &strict), "missing_claim");
     claims["email"] = json!("a@b.example");
@@ -222,7 +271,11 @@ fn shows_no_claims_by_accident() {
     let token = ES256.token(&claims_with("email", json!("a@b.example")));
     let unverified = Token::parse(&token).expect("a sound form");
     let shown = format!("{unverified:?} {:?}", judge(&token));
-    for secret in ["user-1", "a@b.example", token.split('.').next().expect("a part")] {
+    for secret in [
+        "user-1",
+        "a@b.example",
+        token.split('.').next().expect("a part"),
+    ] {
         assert!(!shown.contains(secret), "{shown}");
     }
 }

@@ -54,7 +54,10 @@ fn refuses_002_wrong_number_of_parts() {
     assert_eq!(refusal(&header), "malformed");
     assert_eq!(refusal(&format!("{header}.{payload}")), "malformed");
     assert_eq!(refusal(&format!("{}.{signature}", good())), "malformed");
-    assert_eq!(refusal(&format!("{}.{signature}.{signature}", good())), "encrypted");
+    assert_eq!(
+        refusal(&format!("{}.{signature}.{signature}", good())),
+        "encrypted"
+    );
     assert_eq!(refusal(&format!("{}.", good())), "malformed");
     assert_eq!(refusal(&format!(".{}", good())), "malformed");
     assert_eq!(refusal("."), "malformed");
@@ -78,7 +81,10 @@ fn refuses_004_one_byte_too_many() {
 fn refuses_005_padding() {
     for index in 0..3 {
         for padding in ["=", "==", "%3D"] {
-            assert_eq!(refusal(&changed(index, |part| format!("{part}{padding}"))), "bad_base64");
+            assert_eq!(
+                refusal(&changed(index, |part| format!("{part}{padding}"))),
+                "bad_base64"
+            );
         }
     }
 }
@@ -102,7 +108,9 @@ fn refuses_007_whitespace_anywhere() {
             let codes = [
                 refusal(&changed(index, |part| format!("{space}{part}"))),
                 refusal(&changed(index, |part| format!("{part}{space}"))),
-                refusal(&changed(index, |part| format!("{}{space}{}", &part[..4], &part[4..]))),
+                refusal(&changed(index, |part| {
+                    format!("{}{space}{}", &part[..4], &part[4..])
+                })),
             ];
             assert_eq!(codes, ["bad_base64"; 3]);
         }
@@ -143,16 +151,26 @@ fn refuses_009_an_impossible_length() {
 #[test]
 fn refuses_010_nul_bom_and_invalid_utf8() {
     for index in 0..3 {
-        assert_eq!(refusal(&changed(index, |part| format!("{part}\0"))), "bad_base64");
+        assert_eq!(
+            refusal(&changed(index, |part| format!("{part}\0"))),
+            "bad_base64"
+        );
     }
     assert_eq!(refusal(&format!("\u{feff}{}", good())), "bad_base64");
     let claims = claims().to_string();
     assert_eq!(refusal_of_payload(format!("\u{feff}{claims}")), "bad_json");
-    assert_eq!(refusal_of_header(format!("\u{feff}{}", ES256.header())), "bad_json");
+    assert_eq!(
+        refusal_of_header(format!("\u{feff}{}", ES256.header())),
+        "bad_json"
+    );
     assert_eq!(refusal_of_payload(format!("{claims}\0")), "bad_json");
-    for invalid in
-        [b"\xff".as_slice(), b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82"]
-    {
+    for invalid in [
+        b"\xff".as_slice(),
+        b"\xc0\x80",
+        b"\xed\xa0\x80",
+        b"\xf4\x90\x80\x80",
+        b"\xe2\x82",
+    ] {
         let mut payload = claims.clone().into_bytes();
         payload.splice(2..2, invalid.iter().copied());
         assert_eq!(refusal_of_payload(payload), "bad_json");
@@ -187,8 +205,14 @@ fn refuses_012_bearer_prefix() {
 #[test]
 fn refuses_013_trailing_json() {
     for tail in ["{}", " {}", ",", "x", "]", "//", "\u{0}"] {
-        assert_eq!(refusal_of_payload(format!("{}{tail}", claims())), "bad_json");
-        assert_eq!(refusal_of_header(format!("{}{tail}", ES256.header())), "bad_json");
+        assert_eq!(
+            refusal_of_payload(format!("{}{tail}", claims())),
+            "bad_json"
+        );
+        assert_eq!(
+            refusal_of_header(format!("{}{tail}", ES256.header())),
+            "bad_json"
+        );
     }
     // White space around JSON is JSON, and signed.
     let spaced = format!(" {}\n", claims());
@@ -210,7 +234,10 @@ fn refuses_014_deep_nesting() {
     assert_eq!(refusal(&token(100_000)), "too_large");
     assert_eq!(refusal_of_payload("[".repeat(11_000)), "too_deep");
     assert_eq!(refusal_of_payload("{\"a\":".repeat(2_000)), "too_deep");
-    assert_eq!(refusal_of_header(format!("{{\"alg\":{}", "[".repeat(200))), "too_deep");
+    assert_eq!(
+        refusal_of_header(format!("{{\"alg\":{}", "[".repeat(200))),
+        "too_deep"
+    );
 }
 
 #[test]
@@ -221,7 +248,10 @@ fn refuses_015_a_payload_that_is_no_object() {
     for payload in ["", "nil", "{", "{'a':1}", "{\"a\":1,}", "{\"a\":01}", "NaN"] {
         assert_eq!(refusal_of_payload(payload), "bad_json");
     }
-    assert_eq!(refusal_of_payload(format!("[{}]", claims())), "not_an_object");
+    assert_eq!(
+        refusal_of_payload(format!("[{}]", claims())),
+        "not_an_object"
+    );
 }
 
 #[test]

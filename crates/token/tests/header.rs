@@ -25,15 +25,26 @@ fn refuses_017_no_algorithm_at_all() {
 
 #[test]
 fn refuses_018_alg_of_the_wrong_type() {
-    assert_eq!(refusal_of_header(r#"{"kid":"key-1"}"#), "unsupported_algorithm");
-    for alg in [json!(256), json!(["ES256"]), json!(null), json!({}), json!(true)] {
+    assert_eq!(
+        refusal_of_header(r#"{"kid":"key-1"}"#),
+        "unsupported_algorithm"
+    );
+    for alg in [
+        json!(256),
+        json!(["ES256"]),
+        json!(null),
+        json!({}),
+        json!(true),
+    ] {
         assert_eq!(with(json!({"alg": alg})), "unsupported_algorithm");
     }
 }
 
 #[test]
 fn refuses_019_alg_in_another_case() {
-    for alg in ["es256", "Es256", "ES256 ", " ES256", "EDDSA", "eddsa", "ES256\n"] {
+    for alg in [
+        "es256", "Es256", "ES256 ", " ES256", "EDDSA", "eddsa", "ES256\n",
+    ] {
         assert_eq!(with(json!({"alg": alg})), "unsupported_algorithm");
     }
 }
@@ -43,11 +54,22 @@ fn refuses_020_the_public_key_as_a_secret() {
     let jwk = ES256.jwk();
     let point = ES256.public_point();
     let der = [b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00".as_slice(), &point].concat();
-    let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", encode(&der));
-    let secrets =
-        [pem.into_bytes(), der, jwk.to_string().into_bytes(), point, encode("").into_bytes()];
-    let hashes =
-        [("HS256", hmac::HMAC_SHA256), ("HS384", hmac::HMAC_SHA384), ("HS512", hmac::HMAC_SHA512)];
+    let pem = format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+        encode(&der)
+    );
+    let secrets = [
+        pem.into_bytes(),
+        der,
+        jwk.to_string().into_bytes(),
+        point,
+        encode("").into_bytes(),
+    ];
+    let hashes = [
+        ("HS256", hmac::HMAC_SHA256),
+        ("HS384", hmac::HMAC_SHA384),
+        ("HS512", hmac::HMAC_SHA512),
+    ];
     for secret in secrets {
         for (alg, hash) in hashes {
             let token = ES256.token_signed_by(
@@ -66,17 +88,25 @@ fn refuses_020_the_public_key_as_a_secret() {
 /// A token of the RSA key that claims one algorithm and is signed by another.
 fn rsa_token(claimed: Algorithm, used: Algorithm) -> String {
     let header = json!({"alg": claimed.name(), "kid": RS256.kid}).to_string();
-    RS256.token_signed_by(header, claims().to_string(), |message| RS256.sign_as(used, message))
+    RS256.token_signed_by(header, claims().to_string(), |message| {
+        RS256.sign_as(used, message)
+    })
 }
 
 fn refuses_confusion(one: Algorithm, other: Algorithm) {
     let bound = key_set(&[RS256.jwk_with("alg", json!(one.name()))]);
     let free = key_set(&[RS256.jwk_with("alg", Value::Null)]);
-    let only_one = Policy { algorithms: vec![one], ..policy() };
+    let only_one = Policy {
+        algorithms: vec![one],
+        ..policy()
+    };
     let honest = rsa_token(other, other);
     assert!(judge_by(&honest, &free, &policy(), NOW).is_ok());
     assert_eq!(refusal_by(&honest, &bound, &policy()), "unusable_key");
-    assert_eq!(refusal_by(&honest, &free, &only_one), "algorithm_not_allowed");
+    assert_eq!(
+        refusal_by(&honest, &free, &only_one),
+        "algorithm_not_allowed"
+    );
     let lying = rsa_token(one, other);
     assert_eq!(refusal_by(&lying, &bound, &policy()), "bad_signature");
     assert_eq!(refusal_by(&lying, &free, &policy()), "bad_signature");
@@ -120,7 +150,13 @@ fn refuses_024_crit_with_any_list() {
 
 #[test]
 fn refuses_025_crit_in_any_shape() {
-    for crit in [json!([]), json!("exp"), json!(null), json!({}), json!(false)] {
+    for crit in [
+        json!([]),
+        json!("exp"),
+        json!(null),
+        json!({}),
+        json!(false),
+    ] {
         assert_eq!(with(json!({"crit": crit})), "critical_header");
     }
     let twice = r#"{"alg":"ES256","kid":"key-1","crit":["a"],"crit":["a"]}"#;
@@ -132,7 +168,10 @@ fn refuses_025_crit_in_any_shape() {
 fn refuses_026_unencoded_payload() {
     assert_eq!(with(json!({"b64": false})), "forbidden_header");
     assert_eq!(with(json!({"b64": true})), "forbidden_header");
-    assert_eq!(with(json!({"b64": false, "crit": ["b64"]})), "critical_header");
+    assert_eq!(
+        with(json!({"b64": false, "crit": ["b64"]})),
+        "critical_header"
+    );
 }
 
 #[test]
@@ -143,7 +182,10 @@ fn refuses_027_compression() {
 #[test]
 fn refuses_028_enc_with_three_parts() {
     assert_eq!(with(json!({"enc": "A256GCM"})), "encrypted");
-    assert_eq!(with(json!({"alg": "dir", "enc": "A128CBC-HS256"})), "encrypted");
+    assert_eq!(
+        with(json!({"alg": "dir", "enc": "A128CBC-HS256"})),
+        "encrypted"
+    );
 }
 
 #[test]
@@ -164,9 +206,11 @@ fn refuses_030_an_embedded_key() {
 #[test]
 fn refuses_031_a_key_by_address() {
     for name in ["jku", "x5u"] {
-        for address in
-            ["https://attacker.example/keys", "http://127.0.0.1:1/", "file:///etc/passwd"]
-        {
+        for address in [
+            "https://attacker.example/keys",
+            "http://127.0.0.1:1/",
+            "file:///etc/passwd",
+        ] {
             assert_eq!(with(json!({name: address})), "forbidden_header");
         }
     }
@@ -181,7 +225,13 @@ fn refuses_032_a_certificate() {
 #[test]
 fn refuses_033_a_bad_key_id() {
     assert_eq!(refusal_of_header(r#"{"alg":"ES256"}"#), "missing_key_id");
-    for kid in [json!(1), json!(null), json!(["key-1"]), json!({}), json!("")] {
+    for kid in [
+        json!(1),
+        json!(null),
+        json!(["key-1"]),
+        json!({}),
+        json!(""),
+    ] {
         assert_eq!(with(json!({"kid": kid})), "invalid_key_id");
     }
     assert_eq!(with(json!({"kid": "k".repeat(256)})), "unknown_key");
@@ -231,21 +281,39 @@ fn refuses_034_a_repeated_member() {
 
 #[test]
 fn refuses_035_another_type_than_the_provider_names() {
-    let access = Policy { typ: Some("at+jwt".to_owned()), ..policy() };
+    let access = Policy {
+        typ: Some("at+jwt".to_owned()),
+        ..policy()
+    };
     let keys = key_set(&[ES256.jwk()]);
     let token = |header: String| ES256.raw_token(header, claims().to_string());
-    for typ in ["JWT", "at+jw", "at+jwt ", "text/at+jwt", "application/x/at+jwt", ""] {
+    for typ in [
+        "JWT",
+        "at+jw",
+        "at+jwt ",
+        "text/at+jwt",
+        "application/x/at+jwt",
+        "",
+    ] {
         let token = token(header_with(json!({"typ": typ})));
         assert_eq!(refusal_by(&token, &keys, &access), "wrong_type");
         assert!(judge(&token).is_ok(), "any type will do without a rule");
     }
     let untyped = token(ES256.header().to_string());
     assert_eq!(refusal_by(&untyped, &keys, &access), "wrong_type");
-    for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"] {
+    for typ in [
+        "at+jwt",
+        "AT+JWT",
+        "application/at+jwt",
+        "Application/AT+jwt",
+    ] {
         let token = token(header_with(json!({"typ": typ})));
         assert!(judge_by(&token, &keys, &access, NOW).is_ok());
     }
-    let long_rule = Policy { typ: Some("application/at+jwt".to_owned()), ..policy() };
+    let long_rule = Policy {
+        typ: Some("application/at+jwt".to_owned()),
+        ..policy()
+    };
     let short = token(header_with(json!({"typ": "at+jwt"})));
     assert!(judge_by(&short, &keys, &long_rule, NOW).is_ok());
 }
@@ -265,7 +333,10 @@ fn accepts_unknown_members() {
 
 #[test]
 fn refuses_what_the_policy_does_not_allow() {
-    let none = Policy { algorithms: vec![], ..policy() };
+    let none = Policy {
+        algorithms: vec![],
+        ..policy()
+    };
     let keys = key_set(&[ES256.jwk()]);
     let token = ES256.token(&claims());
     assert_eq!(refusal_by(&token, &keys, &none), "algorithm_not_allowed");

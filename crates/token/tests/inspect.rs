@@ -50,8 +50,9 @@ fn goes_on_after_a_failure() {
     let mut claims = claims_with("exp", json!(NOW - 100));
     claims["aud"] = json!("other");
     claims["iat"] = json!(NOW - 700);
-    let forged =
-        ES256.token_signed_by(ES256.header().to_string(), claims.to_string(), |_| vec![0; 64]);
+    let forged = ES256.token_signed_by(ES256.header().to_string(), claims.to_string(), |_| {
+        vec![0; 64]
+    });
     let steps = inspect_by(&forged, &policy());
     assert_eq!(failed(&steps), ["expiry", "signature", "audience"]);
     let expiry = steps.iter().find(|step| step.name == "expiry");

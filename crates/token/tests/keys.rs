@@ -28,7 +28,12 @@ fn refuses_046_bad_rsa_keys() {
         assert_eq!(bad_set(&[rsa(&modulus(bits), &common)]), "bad_rsa_key");
     }
     let n = modulus(2048);
-    for e in [[3].as_slice(), &[17], &[1, 0, 1], &[1, 0xff, 0xff, 0xff, 0xff]] {
+    for e in [
+        [3].as_slice(),
+        &[17],
+        &[1, 0, 1],
+        &[1, 0xff, 0xff, 0xff, 0xff],
+    ] {
         assert_eq!(key_set(&[rsa(&n, e)]).len(), 1);
     }
     for e in [
@@ -69,7 +74,10 @@ fn refuses_047_bad_points() {
     let longer = encode([[0].as_slice(), &ES256.public_point()[1..33]].concat());
     assert_eq!(bad_set(&[ec(&longer, y)]), "bad_ec_key");
     // A P-256 point is none of P-384.
-    assert_eq!(bad_set(&[ES256.jwk_with("crv", json!("P-384"))]), "algorithm_mismatch");
+    assert_eq!(
+        bad_set(&[ES256.jwk_with("crv", json!("P-384"))]),
+        "algorithm_mismatch"
+    );
     let mut other_curve = ec(x, y);
     other_curve["crv"] = json!("P-384");
     assert_eq!(bad_set(&[other_curve]), "bad_ec_key");
@@ -126,7 +134,10 @@ fn refuses_048_alg_that_does_not_fit_the_key() {
         (&RS256, "ES256"),
         (&RS256, "EdDSA"),
     ] {
-        assert_eq!(bad_set(&[signer.jwk_with("alg", json!(alg))]), "algorithm_mismatch");
+        assert_eq!(
+            bad_set(&[signer.jwk_with("alg", json!(alg))]),
+            "algorithm_mismatch"
+        );
     }
 }
 
@@ -144,10 +155,16 @@ fn refuses_049_a_key_for_encryption() {
     for name in ["enc", "SIG", "", "sig "] {
         let jwk = ES256.jwk_with("use", json!(name));
         assert_eq!(bad_set(&[jwk]), "no_usable_key");
-        assert_eq!(refusal_beside_a_good_key("use", json!(name)), "unusable_key");
+        assert_eq!(
+            refusal_beside_a_good_key("use", json!(name)),
+            "unusable_key"
+        );
     }
     assert_eq!(key_set(&[ES256.jwk_with("use", json!("sig"))]).len(), 1);
-    assert_eq!(bad_set(&[ES256.jwk_with("use", json!(["sig"]))]), "malformed");
+    assert_eq!(
+        bad_set(&[ES256.jwk_with("use", json!(["sig"]))]),
+        "malformed"
+    );
 }
 
 #[test]
@@ -155,9 +172,17 @@ fn refuses_050_key_ops_without_verify_or_repeated() {
     for operations in [json!([]), json!(["sign"]), json!(["encrypt", "wrapKey"])] {
         let jwk = ES256.jwk_with("key_ops", operations.clone());
         assert_eq!(bad_set(&[jwk]), "no_usable_key");
-        assert_eq!(refusal_beside_a_good_key("key_ops", operations), "unusable_key");
+        assert_eq!(
+            refusal_beside_a_good_key("key_ops", operations),
+            "unusable_key"
+        );
     }
-    for operations in [json!(["verify", "verify"]), json!("verify"), json!([1]), json!({})] {
+    for operations in [
+        json!(["verify", "verify"]),
+        json!("verify"),
+        json!([1]),
+        json!({}),
+    ] {
         let jwk = ES256.jwk_with("key_ops", operations);
         assert_eq!(bad_set(&[jwk]), "malformed");
     }
@@ -169,8 +194,14 @@ fn refuses_050_key_ops_without_verify_or_repeated() {
 fn refuses_051_a_symmetric_key() {
     let oct = json!({"kty": "oct", "kid": "s", "alg": "HS256", "k": encode("secret")});
     assert_eq!(bad_set(&[ES256.jwk(), oct]), "symmetric_key");
-    assert_eq!(bad_set(&[ES256.jwk(), json!({"kty": "oct"})]), "symmetric_key");
-    assert_eq!(bad_set(&[ES256.jwk(), ES384.jwk_with("k", json!("AA"))]), "symmetric_key");
+    assert_eq!(
+        bad_set(&[ES256.jwk(), json!({"kty": "oct"})]),
+        "symmetric_key"
+    );
+    assert_eq!(
+        bad_set(&[ES256.jwk(), ES384.jwk_with("k", json!("AA"))]),
+        "symmetric_key"
+    );
 }
 
 #[test]
@@ -182,7 +213,10 @@ fn refuses_052_a_private_key() {
         );
     }
     for name in ["p", "q", "dp", "dq", "qi", "oth"] {
-        assert_eq!(bad_set(&[ES384.jwk(), RS256.jwk_with(name, json!("AA"))]), "private_key");
+        assert_eq!(
+            bad_set(&[ES384.jwk(), RS256.jwk_with(name, json!("AA"))]),
+            "private_key"
+        );
     }
     // It is a secret whatever else is wrong with it, or however useless it is.
     let unknown = json!({"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA", "priv": "AA"});
@@ -209,7 +243,10 @@ fn refuses_053_two_keys_of_one_name() {
     let bound = RS256.jwk();
     let free = Signer::new(Algorithm::RS256, &RS256.kid).jwk_with("alg", Value::Null);
     let keys = key_set(&[bound, free]);
-    assert_eq!(refusal_by(&RS256.token(&claims()), &keys, &policy()), "ambiguous_key");
+    assert_eq!(
+        refusal_by(&RS256.token(&claims()), &keys, &policy()),
+        "ambiguous_key"
+    );
 }
 
 #[test]
@@ -224,7 +261,10 @@ fn refuses_054_no_key_id_and_no_named_key() {
     assert_eq!(bad_set(std::slice::from_ref(&unnamed)), "no_usable_key");
     let keys = key_set(&[unnamed, ES384.jwk()]);
     assert_eq!(keys.len(), 1);
-    assert_eq!(refusal_by(&ES256.token(&claims()), &keys, &policy()), "unknown_key");
+    assert_eq!(
+        refusal_by(&ES256.token(&claims()), &keys, &policy()),
+        "unknown_key"
+    );
 }
 
 #[test]
@@ -243,19 +283,28 @@ fn accepts_055_an_unknown_type_beside_a_good_key() {
     assert_eq!(keys.key_ids().collect::<Vec<_>>(), ["key-1"]);
     assert!(!keys.is_empty());
     assert!(keys.contains("pq") && !keys.contains("nobody"));
-    assert_eq!(refusal_by(&RS256.token(&claims()), &keys, &policy()), "unusable_key");
+    assert_eq!(
+        refusal_by(&RS256.token(&claims()), &keys, &policy()),
+        "unusable_key"
+    );
 }
 
 #[test]
 fn refuses_056_the_same_name_at_another_issuer() {
     let theirs = Signer::new(Algorithm::ES256, "key-1");
     let their_issuer = "https://other.example/";
-    let their_policy = Policy { issuers: vec![their_issuer.to_owned()], ..policy() };
+    let their_policy = Policy {
+        issuers: vec![their_issuer.to_owned()],
+        ..policy()
+    };
     let their_keys = key_set(&[theirs.jwk()]);
     let forged = theirs.token(&claims());
     // Signed by them in our name: our keys refuse it, and so does their own policy.
     assert_eq!(refusal(&forged), "bad_signature");
-    assert_eq!(refusal_by(&forged, &their_keys, &their_policy), "wrong_issuer");
+    assert_eq!(
+        refusal_by(&forged, &their_keys, &their_policy),
+        "wrong_issuer"
+    );
     // In their own name it is theirs alone.
     let honest = theirs.token(&claims_with("iss", json!(their_issuer)));
     assert!(judge_by(&honest, &their_keys, &their_policy, NOW).is_ok());
@@ -284,17 +333,36 @@ fn accepts_coordinates_without_leading_zeros() {
 
 #[test]
 fn refuses_documents_that_are_no_key_sets() {
-    for json in ["", "nonsense", "{\"keys\":[", "{\"keys\":[]} x", "\u{feff}{\"keys\":[]}"] {
+    for json in [
+        "",
+        "nonsense",
+        "{\"keys\":[",
+        "{\"keys\":[]} x",
+        "\u{feff}{\"keys\":[]}",
+    ] {
         assert_eq!(bad_set_text(json), "bad_json");
     }
-    for json in ["[]", "null", "{}", "{\"keys\":{}}", "{\"keys\":null}", "{\"keys\":[1]}"] {
+    for json in [
+        "[]",
+        "null",
+        "{}",
+        "{\"keys\":{}}",
+        "{\"keys\":null}",
+        "{\"keys\":[1]}",
+    ] {
         assert_eq!(bad_set_text(json), "malformed");
     }
     assert_eq!(bad_set(&[]), "no_usable_key");
     assert_eq!(bad_set_text(&ES256.jwk().to_string()), "malformed");
-    assert_eq!(bad_set_text("{\"keys\":[],\"keys\":[]}"), "duplicate_member");
+    assert_eq!(
+        bad_set_text("{\"keys\":[],\"keys\":[]}"),
+        "duplicate_member"
+    );
     let twice = ES256.jwk().to_string().replacen('{', "{\"kid\":\"a\",", 1);
-    assert_eq!(bad_set_text(&format!("{{\"keys\":[{twice}]}}")), "duplicate_member");
+    assert_eq!(
+        bad_set_text(&format!("{{\"keys\":[{twice}]}}")),
+        "duplicate_member"
+    );
     let deep = format!("{{\"keys\":{}", "[".repeat(100));
     assert_eq!(bad_set_text(&deep), "too_deep");
     let nul = ES256.jwk_with("kid", json!("a\0b"));
@@ -326,7 +394,9 @@ fn refuses_keys_of_the_wrong_shape() {
 #[test]
 fn limits_the_size_of_a_set() {
     let many = |count: usize| -> Vec<Value> {
-        (0..count).map(|index| ES256.jwk_with("kid", json!(format!("k{index}")))).collect()
+        (0..count)
+            .map(|index| ES256.jwk_with("kid", json!(format!("k{index}"))))
+            .collect()
     };
     assert_eq!(key_set(&many(100)).len(), 100);
     assert_eq!(bad_set(&many(101)), "too_many_keys");

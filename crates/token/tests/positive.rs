@@ -28,7 +28,10 @@ fn accepts_one_rsa_key_for_its_whole_family() {
         let token = RS256.token_signed_by(header, claims().to_string(), |message| {
             RS256.sign_as(algorithm, message)
         });
-        assert!(judge_by(&token, &keys, &policy(), NOW).is_ok(), "{algorithm}");
+        assert!(
+            judge_by(&token, &keys, &policy(), NOW).is_ok(),
+            "{algorithm}"
+        );
     }
 }
 
@@ -44,8 +47,11 @@ fn accepts_tokens_that_another_library_makes() {
     let private = pair.to_pkcs8v1().expect("a private key");
     let key = EncodingKey::from_ec_der(private.as_ref());
     let token = encode(&header, &claims(), &key).expect("a token");
-    let signer =
-        Signer { algorithm: Algorithm::ES256, kid: "key-1".to_owned(), pair: Pair::Ec(pair) };
+    let signer = Signer {
+        algorithm: Algorithm::ES256,
+        kid: "key-1".to_owned(),
+        pair: Pair::Ec(pair),
+    };
     assert!(judge_by(&token, &key_set(&[signer.jwk()]), &policy(), NOW).is_ok());
 }
 
@@ -53,7 +59,10 @@ fn accepts_tokens_that_another_library_makes() {
 fn names_algorithms_exactly() {
     for algorithm in Algorithm::ALL {
         assert_eq!(algorithm.to_string().parse(), Ok(algorithm));
-        assert_eq!(algorithm.name().to_lowercase().parse::<Algorithm>(), Err(UnknownAlgorithm));
+        assert_eq!(
+            algorithm.name().to_lowercase().parse::<Algorithm>(),
+            Err(UnknownAlgorithm)
+        );
     }
 }
 

@@ -72,12 +72,18 @@ fn refuses_039_der_encoded_ecdsa() {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a key");
     let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
     let jwk = json!({"kty": "EC", "crv": "P-256", "kid": "key-1", "x": encode(x), "y": encode(y)});
-    let token =
-        ES256.token_signed_by(ES256.header().to_string(), claims().to_string(), |message| {
+    let token = ES256.token_signed_by(
+        ES256.header().to_string(),
+        claims().to_string(),
+        |message| {
             let signature = pair.sign(&SystemRandom::new(), message);
             signature.expect("a signature").as_ref().to_vec()
-        });
-    assert_eq!(refusal_by(&token, &key_set(&[jwk]), &policy()), "bad_signature");
+        },
+    );
+    assert_eq!(
+        refusal_by(&token, &key_set(&[jwk]), &policy()),
+        "bad_signature"
+    );
 }
 
 #[test]
@@ -103,7 +109,10 @@ fn refuses_041_rsa_signature_out_of_range() {
     let rsa = RawRsa::of(&RS256);
     let sum = |message: &[u8]| BigUint::from_bytes_be(&RS256.sign(message)) + &rsa.n;
     // s + n is congruent to s; it may or may not need one byte more.
-    assert_eq!(spoilt(&RS256, |message| rsa.to_bytes(&sum(message))), "bad_signature");
+    assert_eq!(
+        spoilt(&RS256, |message| rsa.to_bytes(&sum(message))),
+        "bad_signature"
+    );
     assert_eq!(spoilt(&RS256, |_| rsa.to_bytes(&rsa.n)), "bad_signature");
     assert_eq!(spoilt(&RS256, |_| vec![0xff; 256]), "bad_signature");
     let prefixed = |message: &[u8]| [vec![0], RS256.sign(message)].concat();
@@ -142,10 +151,11 @@ fn encoded(kind: u8, filler: u8, content: &[u8]) -> Vec<u8> {
 #[test]
 fn refuses_042_pkcs1_padding_garbage() {
     let rsa = RawRsa::of(&RS256);
-    let honest =
-        RS256.token_signed_by(RS256.header().to_string(), claims().to_string(), |message| {
-            rsa.sign(&encoded(1, 0xff, &digest_info(message)))
-        });
+    let honest = RS256.token_signed_by(
+        RS256.header().to_string(),
+        claims().to_string(),
+        |message| rsa.sign(&encoded(1, 0xff, &digest_info(message))),
+    );
     let keys = key_set(&[RS256.jwk()]);
     assert!(judge_by(&honest, &keys, &policy(), NOW).is_ok());
 
@@ -180,7 +190,10 @@ fn refuses_042_pkcs1_padding_garbage() {
         },
     ];
     for forge in forgeries {
-        assert_eq!(spoilt(&RS256, |message| rsa.sign(&forge(message))), "bad_signature");
+        assert_eq!(
+            spoilt(&RS256, |message| rsa.sign(&forge(message))),
+            "bad_signature"
+        );
     }
 }
 
@@ -204,7 +217,10 @@ fn refuses_043_another_pss_salt_length() {
     };
     assert!(judge_by(&token(&RSA_PSS_SHA256), &keys, &policy(), NOW).is_ok());
     for encoding in [&NO_SALT, &SHORT, &LONG, &LONGEST] {
-        assert_eq!(refusal_by(&token(encoding), &keys, &policy()), "bad_signature");
+        assert_eq!(
+            refusal_by(&token(encoding), &keys, &policy()),
+            "bad_signature"
+        );
     }
 }
 

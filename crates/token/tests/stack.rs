@@ -8,7 +8,11 @@ use crate::common::*;
 const PROJECT: &str = "5f1c1f6e-9f0a-4c0e-8a52-1d2f3a4b5c6d";
 const HOST: &str = "https://api.stack-auth.com";
 
-const FAMILIES: [&str; 3] = ["projects", "projects-restricted-users", "projects-anonymous-users"];
+const FAMILIES: [&str; 3] = [
+    "projects",
+    "projects-restricted-users",
+    "projects-anonymous-users",
+];
 const SUFFIXES: [&str; 3] = ["", ":restricted", ":anon"];
 
 fn issuer(family: &str) -> String {
@@ -80,7 +84,11 @@ fn accepts_each_kind_of_user_where_allowed() {
     for (anonymous, restricted) in [(false, false), (false, true), (true, false), (true, true)] {
         let policy = stack_policy(anonymous, restricted);
         assert_eq!(code_by(&user(0), &policy), "ok");
-        let expected = if restricted { "ok" } else { "restricted_refused" };
+        let expected = if restricted {
+            "ok"
+        } else {
+            "restricted_refused"
+        };
         assert_eq!(code_by(&user(1), &policy), expected);
         let expected = if anonymous { "ok" } else { "anonymous_refused" };
         assert_eq!(code_by(&user(2), &policy), expected);
@@ -118,7 +126,10 @@ fn refuses_another_project() {
         json!([PROJECT, "other"]),
         json!([PROJECT, format!("{PROJECT}:anon")]),
     ] {
-        let lax = Policy { audiences: vec![], ..stack_policy(true, true) };
+        let lax = Policy {
+            audiences: vec![],
+            ..stack_policy(true, true)
+        };
         assert_eq!(code_by(&with(0, "aud", aud), &lax), "wrong_project");
     }
     let mut lax = stack_policy(true, true);
@@ -141,11 +152,26 @@ fn refuses_contradictions_about_the_user() {
             assert_eq!(code(&by_audience), "inconsistent_user");
         }
     }
-    assert_eq!(code(&with(0, "is_anonymous", json!(true))), "inconsistent_user");
-    assert_eq!(code(&with(0, "is_restricted", json!(true))), "inconsistent_user");
-    assert_eq!(code(&with(1, "is_restricted", json!(false))), "inconsistent_user");
-    assert_eq!(code(&with(1, "is_anonymous", json!(true))), "inconsistent_user");
-    assert_eq!(code(&with(2, "is_anonymous", json!(false))), "inconsistent_user");
+    assert_eq!(
+        code(&with(0, "is_anonymous", json!(true))),
+        "inconsistent_user"
+    );
+    assert_eq!(
+        code(&with(0, "is_restricted", json!(true))),
+        "inconsistent_user"
+    );
+    assert_eq!(
+        code(&with(1, "is_restricted", json!(false))),
+        "inconsistent_user"
+    );
+    assert_eq!(
+        code(&with(1, "is_anonymous", json!(true))),
+        "inconsistent_user"
+    );
+    assert_eq!(
+        code(&with(2, "is_anonymous", json!(false))),
+        "inconsistent_user"
+    );
     assert_eq!(code(&with(2, "is_restricted", json!(false))), "ok");
     for flag in [json!("true"), json!(1), json!(null), json!([])] {
         for name in ["is_anonymous", "is_restricted"] {
@@ -157,7 +183,8 @@ fn refuses_contradictions_about_the_user() {
 #[test]
 fn counts_missing_flags_as_false() {
     let mut old = without(0, "is_anonymous");
-    old.as_object_mut().map(|members| members.remove("is_restricted"));
+    old.as_object_mut()
+        .map(|members| members.remove("is_restricted"));
     assert_eq!(code(&old), "ok");
     assert_eq!(code(&without(1, "is_restricted")), "inconsistent_user");
     assert_eq!(code(&without(2, "is_anonymous")), "inconsistent_user");
@@ -174,10 +201,19 @@ fn refuses_issuers_of_another_shape() {
         format!("{HOST}/api/v1/projects/other"),
         "https://access-token.jwt-signature.stack-auth.com".to_owned(),
     ] {
-        let listed = Policy { issuers: vec![iss.clone()], ..stack_policy(true, true) };
-        assert_eq!(code_by(&with(0, "iss", json!(iss)), &listed), "inconsistent_user");
+        let listed = Policy {
+            issuers: vec![iss.clone()],
+            ..stack_policy(true, true)
+        };
+        assert_eq!(
+            code_by(&with(0, "iss", json!(iss)), &listed),
+            "inconsistent_user"
+        );
     }
     let hosted = "http://localhost:8102/prefix/api/v1/projects/".to_owned() + PROJECT;
-    let listed = Policy { issuers: vec![hosted.clone()], ..stack_policy(false, false) };
+    let listed = Policy {
+        issuers: vec![hosted.clone()],
+        ..stack_policy(false, false)
+    };
     assert_eq!(code_by(&with(0, "iss", json!(hosted)), &listed), "ok");
 }

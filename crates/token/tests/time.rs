@@ -16,7 +16,9 @@ fn at(claims: &Value, policy: &Policy, now: i64) -> Result<Verified, &'static st
 fn code_at(claims: &Value, policy: &Policy, now: i64) -> &'static str {
     let code = at(claims, policy, now).map_or_else(|code| code, |_| "ok");
     let kept = at(claims, policy, NOW).expect("accepted while the tests take place");
-    let later = kept.judge_time(policy, now).map_err(|refusal| refusal.code());
+    let later = kept
+        .judge_time(policy, now)
+        .map_err(|refusal| refusal.code());
     assert_eq!(later.map_or_else(|code| code, |()| "ok"), code);
     code
 }
@@ -33,7 +35,10 @@ fn refuses_058_beyond_the_leeway() {
     assert_eq!(code_at(&claims, &policy, exp + LEEWAY + 1), "expired");
     assert_eq!(code_at(&claims, &policy, NOW - LEEWAY), "ok");
     assert_eq!(code_at(&claims, &policy, NOW - LEEWAY - 1), "not_yet_valid");
-    let exact = Policy { leeway: 0, ..policy };
+    let exact = Policy {
+        leeway: 0,
+        ..policy
+    };
     assert_eq!(code_at(&claims, &exact, exp - 1), "ok");
     assert_eq!(code_at(&claims, &exact, exp), "expired");
     assert_eq!(code_at(&claims, &exact, NOW), "ok");
@@ -54,8 +59,14 @@ fn refuses_059_nbf_that_is_no_date() {
     ] {
         assert_eq!(refusal_of_claims(&claims_with("nbf", nbf)), "invalid_claim");
     }
-    assert_eq!(refusal_of_claims(&claims_with("nbf", json!(NOW + LEEWAY + 1))), "not_yet_valid");
-    assert_eq!(refusal_of_claims(&claims_with("nbf", json!(253_402_300_799_i64))), "not_yet_valid");
+    assert_eq!(
+        refusal_of_claims(&claims_with("nbf", json!(NOW + LEEWAY + 1))),
+        "not_yet_valid"
+    );
+    assert_eq!(
+        refusal_of_claims(&claims_with("nbf", json!(253_402_300_799_i64))),
+        "not_yet_valid"
+    );
     let mut inside_out = claims_with("nbf", json!(NOW + 20));
     inside_out["exp"] = json!(NOW + 20);
     assert_eq!(refusal_of_claims(&inside_out), "inconsistent_times");
@@ -67,8 +78,17 @@ fn refuses_059_nbf_that_is_no_date() {
 fn refuses_060_issued_in_the_future_or_valid_too_long() {
     let issued = |iat: Value| claims_with("iat", iat);
     assert!(judge(&ES256.token(&issued(json!(NOW + LEEWAY)))).is_ok());
-    assert_eq!(refusal_of_claims(&issued(json!(NOW + LEEWAY + 1))), "issued_in_future");
-    for iat in [json!("1700000000"), json!(null), json!(-1), json!(0.5), json!(1e19)] {
+    assert_eq!(
+        refusal_of_claims(&issued(json!(NOW + LEEWAY + 1))),
+        "issued_in_future"
+    );
+    for iat in [
+        json!("1700000000"),
+        json!(null),
+        json!(-1),
+        json!(0.5),
+        json!(1e19),
+    ] {
         assert_eq!(refusal_of_claims(&issued(iat)), "invalid_claim");
     }
     let mut at_once = claims_with("exp", json!(NOW));
@@ -76,7 +96,10 @@ fn refuses_060_issued_in_the_future_or_valid_too_long() {
     at_once["exp"] = json!(NOW + 1);
     assert!(judge(&ES256.token(&at_once)).is_ok());
 
-    let short = Policy { max_lifetime: Some(600), ..policy() };
+    let short = Policy {
+        max_lifetime: Some(600),
+        ..policy()
+    };
     assert_eq!(code_at(&claims(), &short, NOW), "ok");
     let longer = claims_with("exp", json!(NOW + 601));
     assert_eq!(at(&longer, &short, NOW).err(), Some("lifetime_too_long"));
@@ -90,7 +113,10 @@ fn refuses_070_a_clock_that_steps_backwards() {
     let policy = policy();
     let issued_now = claims();
     assert_eq!(code_at(&issued_now, &policy, NOW - LEEWAY), "ok");
-    assert_eq!(code_at(&issued_now, &policy, NOW - LEEWAY - 1), "issued_in_future");
+    assert_eq!(
+        code_at(&issued_now, &policy, NOW - LEEWAY - 1),
+        "issued_in_future"
+    );
     assert_eq!(code_at(&issued_now, &policy, 0), "issued_in_future");
     for unset in [-1, i64::MIN] {
         assert_eq!(code_at(&issued_now, &policy, unset), "bad_clock");
@@ -103,7 +129,11 @@ fn refuses_070_a_clock_that_steps_backwards() {
 
 #[test]
 fn survives_any_leeway() {
-    let generous = Policy { leeway: u64::MAX, max_lifetime: Some(u64::MAX), ..policy() };
+    let generous = Policy {
+        leeway: u64::MAX,
+        max_lifetime: Some(u64::MAX),
+        ..policy()
+    };
     for now in [0, NOW, i64::MAX - 1] {
         assert_eq!(code_at(&claims(), &generous, now), "ok");
     }

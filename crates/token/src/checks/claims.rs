@@ -9,8 +9,16 @@ use crate::shown;
 
 impl Facts<'_> {
     pub(super) const CLAIMS: [Check<Self>; 2] = [
-        Check { name: "audience", run: Self::audience, describe: Self::describe_audience },
-        Check { name: "required claims", run: Self::required, describe: Self::describe_required },
+        Check {
+            name: "audience",
+            run: Self::audience,
+            describe: Self::describe_audience,
+        },
+        Check {
+            name: "required claims",
+            run: Self::required,
+            describe: Self::describe_required,
+        },
     ];
 
     fn audience(&self) -> Result<(), Kind> {
@@ -21,7 +29,9 @@ impl Facts<'_> {
         let claims = &self.content.claims;
         require(claims.audiences().next().is_some(), Kind::MissingClaim)?;
         require(
-            claims.audiences().any(|found| accepted.iter().any(|own| own == found)),
+            claims
+                .audiences()
+                .any(|found| accepted.iter().any(|own| own == found)),
             Kind::WrongAudience,
         )
     }
@@ -31,7 +41,10 @@ impl Facts<'_> {
         let expected = if accepted.is_empty() {
             "any".to_owned()
         } else {
-            format!("one of {}", shown::list(accepted.iter().map(String::as_str)))
+            format!(
+                "one of {}",
+                shown::list(accepted.iter().map(String::as_str))
+            )
         };
         let found = shown::list(self.content.claims.audiences());
         format!("aud is {found}; expected: {expected}")

@@ -14,9 +14,21 @@ pub(super) struct Facts<'f> {
 
 impl Facts<'_> {
     pub(super) const HEADER: [Check<Self>; 3] = [
-        Check { name: "issuer", run: Self::issuer, describe: Self::describe_issuer },
-        Check { name: "algorithm", run: Self::algorithm, describe: Self::describe_algorithm },
-        Check { name: "type", run: Self::typ, describe: Self::describe_typ },
+        Check {
+            name: "issuer",
+            run: Self::issuer,
+            describe: Self::describe_issuer,
+        },
+        Check {
+            name: "algorithm",
+            run: Self::algorithm,
+            describe: Self::describe_algorithm,
+        },
+        Check {
+            name: "type",
+            run: Self::typ,
+            describe: Self::describe_typ,
+        },
     ];
 
     /// The caller chose the provider by an unverified `iss`; this does not trust the choice.
@@ -35,7 +47,10 @@ impl Facts<'_> {
 
     fn algorithm(&self) -> Result<(), Kind> {
         let found = &self.content.header.algorithm;
-        require(self.policy.algorithms.contains(found), Kind::AlgorithmNotAllowed)
+        require(
+            self.policy.algorithms.contains(found),
+            Kind::AlgorithmNotAllowed,
+        )
     }
 
     fn describe_algorithm(&self) -> String {
@@ -51,7 +66,10 @@ impl Facts<'_> {
             return Ok(());
         };
         let found = self.content.header.typ.as_deref();
-        require(found.is_some_and(|found| is_same_media_type(found, expected)), Kind::WrongType)
+        require(
+            found.is_some_and(|found| is_same_media_type(found, expected)),
+            Kind::WrongType,
+        )
     }
 
     fn describe_typ(&self) -> String {

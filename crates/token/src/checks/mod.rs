@@ -34,7 +34,9 @@ pub(crate) struct Outcome<'c> {
 
 /// Objects to the first broken rule, which is all that a verdict needs.
 pub(crate) fn demand(outcome: Outcome<'_>) -> Result<(), Refusal> {
-    outcome.decision.map_err(|kind| Refusal::new(kind, (outcome.describe)()))
+    outcome
+        .decision
+        .map_err(|kind| Refusal::new(kind, (outcome.describe)()))
 }
 
 /// Applies every rule to a token, for as long as `see` does not object.
@@ -49,7 +51,11 @@ pub(crate) fn all(
     now: i64,
     mut see: impl FnMut(Outcome<'_>) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
-    let facts = Facts { content: &token.content, policy, now };
+    let facts = Facts {
+        content: &token.content,
+        policy,
+        now,
+    };
     each(&Facts::HEADER, &facts, &mut see)?;
     each(&Facts::TIME, &facts, &mut see)?;
     each(&Proof::CHECKS, &Proof::new(token, keys), &mut see)?;
@@ -65,7 +71,11 @@ pub(crate) fn all(
 
 /// Applies the rules about time alone.
 pub(crate) fn time(content: &Content, policy: &Policy, now: i64) -> Result<(), Refusal> {
-    let facts = Facts { content, policy, now };
+    let facts = Facts {
+        content,
+        policy,
+        now,
+    };
     each(&Facts::TIME, &facts, &mut demand)
 }
 

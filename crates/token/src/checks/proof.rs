@@ -17,12 +17,24 @@ pub(super) struct Proof<'p> {
 
 impl<'p> Proof<'p> {
     pub(super) const CHECKS: [Check<Self>; 2] = [
-        Check { name: "key", run: Self::key, describe: Self::describe_key },
-        Check { name: "signature", run: Self::signature, describe: Self::describe_signature },
+        Check {
+            name: "key",
+            run: Self::key,
+            describe: Self::describe_key,
+        },
+        Check {
+            name: "signature",
+            run: Self::signature,
+            describe: Self::describe_signature,
+        },
     ];
 
     pub(super) fn new(token: &'p Token<'p>, keys: &'p KeySet) -> Self {
-        Self { token, keys, key: keys.choose(token.key_id(), token.algorithm()) }
+        Self {
+            token,
+            keys,
+            key: keys.choose(token.key_id(), token.algorithm()),
+        }
     }
 
     fn key(&self) -> Result<(), Kind> {
@@ -41,7 +53,9 @@ impl<'p> Proof<'p> {
     }
 
     fn signature(&self) -> Result<(), Kind> {
-        let verdict = self.key?.verify(self.token.signed.as_bytes(), &self.token.signature);
+        let verdict = self
+            .key?
+            .verify(self.token.signed.as_bytes(), &self.token.signature);
         require(verdict.is_ok(), Kind::BadSignature)
     }
 

@@ -27,10 +27,26 @@ pub(super) struct StackUser<'s> {
 
 impl<'s> StackUser<'s> {
     pub(super) const CHECKS: [Check<Self>; 5] = [
-        Check { name: "project", run: Self::project, describe: Self::describe_project },
-        Check { name: "kind of user", run: Self::agreement, describe: Self::describe_user },
-        Check { name: "role", run: Self::role, describe: Self::describe_role },
-        Check { name: "anonymous users", run: Self::anonymous, describe: Self::describe_anonymous },
+        Check {
+            name: "project",
+            run: Self::project,
+            describe: Self::describe_project,
+        },
+        Check {
+            name: "kind of user",
+            run: Self::agreement,
+            describe: Self::describe_user,
+        },
+        Check {
+            name: "role",
+            run: Self::role,
+            describe: Self::describe_role,
+        },
+        Check {
+            name: "anonymous users",
+            run: Self::anonymous,
+            describe: Self::describe_anonymous,
+        },
         Check {
             name: "restricted users",
             run: Self::restricted,
@@ -50,7 +66,11 @@ impl<'s> StackUser<'s> {
                 ":anon" => Some(UserKind::Anonymous),
                 _ => None,
             });
-        Self { claims, rules, kind }
+        Self {
+            claims,
+            rules,
+            kind,
+        }
     }
 
     fn claim(&self, name: &str) -> Option<&Value> {
@@ -95,7 +115,10 @@ impl<'s> StackUser<'s> {
 
     /// The kind that the path of `iss` names: `…/api/v1/<family>/<project>`.
     fn kind_by_issuer(&self) -> Option<UserKind> {
-        let base = self.claims.issuer.strip_suffix(self.rules.project_id.as_str())?;
+        let base = self
+            .claims
+            .issuer
+            .strip_suffix(self.rules.project_id.as_str())?;
         let (_, family) = base.strip_suffix('/')?.rsplit_once("/api/v1/")?;
         match family {
             "projects" => Some(UserKind::Normal),
@@ -117,7 +140,10 @@ impl<'s> StackUser<'s> {
 
     fn role(&self) -> Result<(), Kind> {
         let role = self.claim("role");
-        require(role.is_none_or(|role| role.as_str() == Some("authenticated")), Kind::WrongRole)
+        require(
+            role.is_none_or(|role| role.as_str() == Some("authenticated")),
+            Kind::WrongRole,
+        )
     }
 
     fn describe_role(&self) -> String {
@@ -144,11 +170,19 @@ impl<'s> StackUser<'s> {
     }
 
     fn describe_restricted(&self) -> String {
-        self.describe_permission("restricted", UserKind::Restricted, self.rules.allow_restricted)
+        self.describe_permission(
+            "restricted",
+            UserKind::Restricted,
+            self.rules.allow_restricted,
+        )
     }
 
     fn describe_permission(&self, name: &str, kind: UserKind, allowed: bool) -> String {
-        let is = if self.kind == Some(kind) { "is" } else { "is not" };
+        let is = if self.kind == Some(kind) {
+            "is"
+        } else {
+            "is not"
+        };
         let are = if allowed { "are" } else { "are not" };
         format!("the user {is} {name}; such users {are} accepted")
     }

@@ -7,12 +7,36 @@ use crate::shown;
 
 impl Facts<'_> {
     pub(super) const TIME: [Check<Self>; 6] = [
-        Check { name: "clock", run: Self::clock, describe: Self::describe_clock },
-        Check { name: "expiry", run: Self::expiry, describe: Self::describe_expiry },
-        Check { name: "not before", run: Self::not_before, describe: Self::describe_not_before },
-        Check { name: "issued at", run: Self::issued_at, describe: Self::describe_issued_at },
-        Check { name: "time order", run: Self::order, describe: Self::describe_order },
-        Check { name: "lifetime", run: Self::lifetime, describe: Self::describe_lifetime },
+        Check {
+            name: "clock",
+            run: Self::clock,
+            describe: Self::describe_clock,
+        },
+        Check {
+            name: "expiry",
+            run: Self::expiry,
+            describe: Self::describe_expiry,
+        },
+        Check {
+            name: "not before",
+            run: Self::not_before,
+            describe: Self::describe_not_before,
+        },
+        Check {
+            name: "issued at",
+            run: Self::issued_at,
+            describe: Self::describe_issued_at,
+        },
+        Check {
+            name: "time order",
+            run: Self::order,
+            describe: Self::describe_order,
+        },
+        Check {
+            name: "lifetime",
+            run: Self::lifetime,
+            describe: Self::describe_lifetime,
+        },
     ];
 
     fn leeway(&self) -> i64 {
@@ -44,7 +68,10 @@ impl Facts<'_> {
 
     fn not_before(&self) -> Result<(), Kind> {
         let reached = |start| start <= self.latest_now();
-        require(self.content.claims.not_before.is_none_or(reached), Kind::NotYetValid)
+        require(
+            self.content.claims.not_before.is_none_or(reached),
+            Kind::NotYetValid,
+        )
     }
 
     fn describe_not_before(&self) -> String {
@@ -53,7 +80,10 @@ impl Facts<'_> {
 
     fn issued_at(&self) -> Result<(), Kind> {
         let reached = |start| start <= self.latest_now();
-        require(self.content.claims.issued_at.is_none_or(reached), Kind::IssuedInFuture)
+        require(
+            self.content.claims.issued_at.is_none_or(reached),
+            Kind::IssuedInFuture,
+        )
     }
 
     fn describe_issued_at(&self) -> String {
@@ -94,7 +124,10 @@ impl Facts<'_> {
         };
         let claims = &self.content.claims;
         let issued_at = claims.issued_at.ok_or(Kind::MissingClaim)?;
-        require(claims.expires_at.abs_diff(issued_at) <= longest, Kind::LifetimeTooLong)
+        require(
+            claims.expires_at.abs_diff(issued_at) <= longest,
+            Kind::LifetimeTooLong,
+        )
     }
 
     fn describe_lifetime(&self) -> String {

@@ -96,8 +96,15 @@ pub fn judge_by(
     match (&verdict, failed) {
         (Ok(_), None) => {}
         (Err(refusal), Some(step)) => {
-            assert!(step.detail.starts_with(&refusal.to_string()), "{step:?} {refusal:?}");
-            let texts = [refusal.to_string(), refusal.detail(), format!("{refusal:?}")];
+            assert!(
+                step.detail.starts_with(&refusal.to_string()),
+                "{step:?} {refusal:?}"
+            );
+            let texts = [
+                refusal.to_string(),
+                refusal.detail(),
+                format!("{refusal:?}"),
+            ];
             assert_no_secret(&texts.concat(), token);
             assert!(refusal.detail().chars().count() < 1000);
             assert!(!refusal.detail().contains(char::is_control));
@@ -134,7 +141,9 @@ pub fn refusal(token: &str) -> &'static str {
 
 /// The code with which this set and policy refuse a token.
 pub fn refusal_by(token: &str, keys: &KeySet, policy: &Policy) -> &'static str {
-    judge_by(token, keys, policy, NOW).expect_err("the token must be refused").code()
+    judge_by(token, keys, policy, NOW)
+        .expect_err("the token must be refused")
+        .code()
 }
 
 /// The code with which a signed token with these claims is refused.

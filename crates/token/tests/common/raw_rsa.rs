@@ -28,7 +28,10 @@ impl RawRsa {
         let (n, rest) = element(rest);
         let (_e, rest) = element(rest);
         let (d, _) = element(rest);
-        Self { n: BigUint::from_bytes_be(n), d: BigUint::from_bytes_be(d) }
+        Self {
+            n: BigUint::from_bytes_be(n),
+            d: BigUint::from_bytes_be(d),
+        }
     }
 
     /// "Signs" an encoded message as it is.
@@ -53,8 +56,9 @@ fn element(der: &[u8]) -> (&[u8], &[u8]) {
         short @ ..0x80 => (usize::from(short), 2),
         long => {
             let bytes = usize::from(long & 0x7f);
-            let length =
-                der[2..2 + bytes].iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+            let length = der[2..2 + bytes]
+                .iter()
+                .fold(0, |length, byte| length << 8 | usize::from(*byte));
             (length, 2 + bytes)
         }
     };

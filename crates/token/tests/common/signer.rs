@@ -36,7 +36,11 @@ impl Signer {
             Algorithm::EdDSA => Pair::Ed(Ed25519KeyPair::generate().expect("a key")),
             _ => Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).expect("a key")),
         };
-        Self { algorithm, kid: kid.to_owned(), pair }
+        Self {
+            algorithm,
+            kid: kid.to_owned(),
+            pair,
+        }
     }
 
     /// The public key, with `kid` and `alg`.
@@ -52,8 +56,14 @@ impl Signer {
                 json!({"kty": "OKP", "crv": "Ed25519", "x": encode(pair.public_key())})
             }
             Pair::Rsa(pair) => {
-                let n = pair.public_key().modulus().big_endian_without_leading_zero();
-                let e = pair.public_key().exponent().big_endian_without_leading_zero();
+                let n = pair
+                    .public_key()
+                    .modulus()
+                    .big_endian_without_leading_zero();
+                let e = pair
+                    .public_key()
+                    .exponent()
+                    .big_endian_without_leading_zero();
                 json!({"kty": "RSA", "n": encode(n), "e": encode(e)})
             }
         };
@@ -108,7 +118,8 @@ impl Signer {
             panic!("{} is no RSA key", self.kid);
         };
         let mut signature = vec![0; pair.public_modulus_len()];
-        pair.sign(encoding, &SystemRandom::new(), message, &mut signature).expect("a signature");
+        pair.sign(encoding, &SystemRandom::new(), message, &mut signature)
+            .expect("a signature");
         signature
     }
 
