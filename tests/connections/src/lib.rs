@@ -1,1 +1,23 @@
+//! What the tests over many connections share.
+//!
+//! They run against the server that `dev/cluster` starts. Each test has a database and a key
+//! server of its own, so tests run side by side; what only a server of its own can show, such as
+//! a shutdown or a standby, starts a `Cluster`.
 
+mod cluster;
+mod database;
+mod random;
+mod server;
+mod server_log;
+mod session;
+mod wait;
+mod world;
+
+pub use cluster::Cluster;
+pub use database::Database;
+pub use random::Random;
+pub use server::Server;
+pub use server_log::ServerLog;
+pub use session::Session;
+pub use wait::{eventually, together};
+pub use world::World;

@@ -1,0 +1,146 @@
+//! A server of a test's own.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{self, Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::server::Server;
+
+const PORT: u16 = 5432;
+
+/// A server in a temporary directory; stopped and removed with this.
+pub struct Cluster {
+    directory: PathBuf,
+}
+
+impl Cluster {
+    /// Starts a server with additional lines of `postgresql.conf`.
+    pub fn start(configuration: &str) -> Self {
+        let cluster = Self::in_new_directory();
+        let data = cluster.data();
+        succeed(unprivileged("initdb").args([
+            OsStr::new("--pgdata"),
+            data.as_os_str(),
+            OsStr::new("--username=postgres"),
+            OsStr::new("--auth=trust"),
+            OsStr::new("--encoding=UTF8"),
+            OsStr::new("--locale=C"),
+            OsStr::new("--no-sync"),
+        ]));
+        cluster.append_configuration("fsync = off\nlisten_addresses = ''\n");
+        cluster.append_configuration(configuration);
+        cluster.run();
+        cluster
+    }
+
+    /// Starts a hot standby of this server.
+    pub fn start_standby(&self) -> Self {
+        let standby = Self::in_new_directory();
+        succeed(
+            unprivileged("pg_basebackup")
+                .arg("--pgdata")
+                .arg(standby.data())
+                .arg("--host")
+                .arg(&self.directory)
+                .args(["--port", &PORT.to_string(), "--username=postgres"])
+                .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]),
+        );
+        standby.run();
+        standby
+    }
+
+    pub fn server(&self) -> Server {
+        Server::new(&self.directory, PORT)
+    }
+
+    /// Stops the server with one of `pg_ctl`'s modes.
+    pub fn stop(&self, mode: &str) {
+        succeed(self.pg_ctl("stop").args(["--mode", mode]));
+    }
+
+    fn in_new_directory() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("neon_auth.{}.{number}", process::id());
+        let directory = env::temp_dir().join(name);
+        fs::create_dir(&directory).expect("a temporary directory can be made");
+        Self { directory }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    fn append_configuration(&self, lines: &str) {
+        let path = self.data().join("postgresql.conf");
+        let mut file = OpenOptions::new()
+            .append(true)
+            .open(path)
+            .expect("initdb makes postgresql.conf");
+        writeln!(file, "{lines}").expect("postgresql.conf can be written");
+    }
+
+    fn run(&self) {
+        let socket = format!("-c unix_socket_directories='{}'", self.directory.display());
+        let log = self.directory.join("log");
+        succeed(
+            self.pg_ctl("start")
+                .arg("--log")
+                .arg(log)
+                .args(["--options", &socket]),
+        );
+    }
+
+    fn pg_ctl(&self, action: &str) -> Command {
+        let mut command = unprivileged("pg_ctl");
+        command.arg(action).args(["--wait", "--silent"]);
+        command.arg("--pgdata").arg(self.data());
+        command
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.data().join("postmaster.pid").exists() {
+            let _ = self.pg_ctl("stop").args(["--mode", "immediate"]).output();
+        }
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// One of PostgreSQL's programs. They refuse to run as root, so root runs them in a user
+/// namespace of its own, where it is nobody.
+fn unprivileged(program: &str) -> Command {
+    let id = Command::new("id").arg("-u").output().expect("id runs");
+    let mut command = if id.stdout == b"0\n" {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--user", "--map-user=65534", "--map-group=65534", "--"]);
+        unshare.env("USER", "postgres").arg(program);
+        unshare
+    } else {
+        Command::new(program)
+    };
+    // The surroundings name the shared server.
+    for variable in ["PGHOST", "PGPORT", "PGUSER", "PGDATABASE"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+#[track_caller]
+fn succeed(command: &mut Command) {
+    // Null: a server that keeps a pipe open would keep the reader waiting.
+    let quiet = command
+        .stdin(process::Stdio::null())
+        .stdout(process::Stdio::null());
+    let Output { status, stderr, .. } = quiet.output().expect("the program is in PATH");
+    assert!(
+        status.success(),
+        "{command:?}: {status}: {}",
+        String::from_utf8_lossy(&stderr)
+    );
+}

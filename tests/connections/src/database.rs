@@ -1,0 +1,98 @@
+//! A database with the extension, for one test alone.
+
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use postgres::Config;
+
+use crate::server::Server;
+use crate::session::Session;
+
+/// Roles belong to the whole server: whoever makes them holds this advisory lock meanwhile.
+const MAKING: &str = "SELECT pg_advisory_lock(20261123)";
+
+const ROLES: &str = "
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') THEN
+        CREATE ROLE app LOGIN IN ROLE authenticated, anonymous;
+    END IF;
+END $$";
+
+/// The application's table: everybody sees and writes their own rows.
+const NOTES: &str = "
+CREATE TABLE notes (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    user_id text NOT NULL DEFAULT (auth.user_id()),
+    body text NOT NULL);
+CREATE INDEX ON notes (user_id);
+ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON notes USING (user_id = (SELECT auth.user_id()));
+GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO app";
+
+/// A database with the extension, the role `app` that applications log in as, and a table
+/// `notes`; dropped with this.
+pub struct Database {
+    server: Server,
+    name: String,
+}
+
+impl Database {
+    /// Creates a database in the server that `dev/cluster` has started.
+    pub fn create() -> Self {
+        Self::create_in(Server::shared())
+    }
+
+    pub fn create_in(server: Server) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("connections_{}_{number}", process::id());
+        let mut maker = Session::open(&server.config("postgres", "postgres"));
+        maker.run(MAKING);
+        maker.run(&format!("CREATE DATABASE {name}"));
+        let database = Self { server, name };
+        let mut inside = database.superuser();
+        inside.run("CREATE EXTENSION neon_auth");
+        inside.run("SELECT neon_auth.setup_roles()");
+        inside.run(ROLES);
+        inside.run(NOTES);
+        database
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Gives a setting to every session to come, background workers included.
+    pub fn set(&self, setting: &str, value: &str) {
+        self.superuser().run(&format!(
+            "ALTER DATABASE {} SET {setting} = '{value}'",
+            self.name
+        ));
+    }
+
+    /// How to connect as a role.
+    pub fn config(&self, role: &str) -> Config {
+        self.server.config(role, &self.name)
+    }
+
+    #[track_caller]
+    pub fn superuser(&self) -> Session {
+        Session::open(&self.config("postgres"))
+    }
+
+    /// A connection as an application makes it: a role without any privilege of note.
+    #[track_caller]
+    pub fn app(&self) -> Session {
+        Session::open(&self.config("app"))
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // The whole server is thrown away in the end: a failure here is no test's matter.
+        let config = self.server.config("postgres", "postgres");
+        if let Ok(mut client) = config.connect(postgres::NoTls) {
+            let _ = client.batch_execute(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! A PostgreSQL server and how to reach it.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use postgres::Config;
+
+/// A server that listens on a Unix socket in a directory.
+#[derive(Clone, Debug)]
+pub struct Server {
+    socket: PathBuf,
+    port: u16,
+}
+
+impl Server {
+    pub(crate) fn new(socket: &Path, port: u16) -> Self {
+        Self {
+            socket: socket.to_owned(),
+            port,
+        }
+    }
+
+    /// The server that `dev/cluster` has started for this run.
+    pub fn shared() -> Self {
+        let variable = |name: &str| {
+            env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run under dev/cluster"))
+        };
+        let port = variable("PGPORT").parse().expect("PGPORT is a number");
+        Self::new(Path::new(&variable("PGHOST")), port)
+    }
+
+    /// How to connect to one of its databases.
+    pub fn config(&self, user: &str, database: &str) -> Config {
+        let mut config = Config::new();
+        config
+            .host_path(&self.socket)
+            .port(self.port)
+            .user(user)
+            .dbname(database);
+        config
+    }
+}

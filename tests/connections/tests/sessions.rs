@@ -1,0 +1,161 @@
+//! Whom an identity belongs to, and when it ends.
+
+use neon_auth_connections::{World, eventually};
+use postgres::error::SqlState;
+
+#[test]
+fn an_identity_is_invisible_to_other_connections() {
+    let world = World::new();
+    let (mut one, mut other) = (world.app(), world.app());
+    let user = one.sign_in_for_session(&world.token());
+    assert_eq!(one.user(), Some(user));
+    assert_eq!(other.user(), None);
+    let second = other.sign_in_for_session(&world.token());
+    assert_eq!(other.user(), Some(second));
+    assert_ne!(one.user(), other.user());
+}
+
+#[test]
+fn a_session_identity_ends_with_its_connection() {
+    let world = World::new();
+    let mut first = world.app();
+    first.sign_in_for_session(&world.token());
+    drop(first);
+    assert_eq!(world.app().user(), None);
+}
+
+#[test]
+fn a_session_identity_outlives_transactions() {
+    let world = World::new();
+    let mut app = world.app();
+    let user = Some(app.sign_in_for_session(&world.token()));
+    app.run("BEGIN; COMMIT; BEGIN; ROLLBACK");
+    assert_eq!(app.user(), user);
+    app.run("BEGIN");
+    assert_eq!(
+        app.run_refused("SELECT 1/0").code(),
+        &SqlState::DIVISION_BY_ZERO
+    );
+    app.run("ROLLBACK");
+    assert_eq!(app.user(), user);
+}
+
+#[test]
+fn a_session_identity_that_is_rolled_back_was_never_there() {
+    let world = World::new();
+    let mut app = world.app();
+    app.run("BEGIN");
+    app.sign_in_for_session(&world.token());
+    app.run("ROLLBACK");
+    assert_eq!(app.user(), None);
+}
+
+#[test]
+fn a_local_identity_ends_at_commit() {
+    let world = World::new();
+    let mut app = world.app();
+    app.run("BEGIN");
+    let user = app.sign_in(&world.token());
+    assert_eq!(app.user(), Some(user));
+    app.run("COMMIT");
+    assert_eq!(app.user(), None);
+}
+
+#[test]
+fn a_local_identity_ends_at_rollback() {
+    let world = World::new();
+    let mut app = world.app();
+    app.run("BEGIN");
+    app.sign_in(&world.token());
+    app.run("ROLLBACK");
+    assert_eq!(app.user(), None);
+}
+
+#[test]
+fn a_local_identity_ends_with_an_error() {
+    let world = World::new();
+    let mut app = world.app();
+    app.run("BEGIN");
+    app.sign_in(&world.token());
+    app.run_refused("SELECT 1/0");
+    app.run("COMMIT");
+    assert_eq!(app.user(), None);
+}
+
+#[test]
+fn a_local_identity_uncovers_the_session_identity_when_it_ends() {
+    let world = World::new();
+    let mut app = world.app();
+    let outer = app.sign_in_for_session(&world.token());
+    app.run("BEGIN");
+    let inner = app.sign_in(&world.token());
+    assert_eq!(app.user(), Some(inner));
+    app.run("COMMIT");
+    assert_eq!(app.user(), Some(outer));
+}
+
+#[test]
+fn a_refused_token_leaves_nobody_signed_in_at_any_scope() {
+    let world = World::new();
+    let mut app = world.app();
+    app.sign_in_for_session(&world.token());
+    app.run("BEGIN");
+    app.sign_in(&world.token());
+    app.run("SAVEPOINT before");
+    let refusal = app.sign_in_refused(&world.forged_token());
+    assert_eq!(
+        refusal.code(),
+        &SqlState::INVALID_AUTHORIZATION_SPECIFICATION
+    );
+    app.run("ROLLBACK TO before");
+    assert_eq!(app.user(), None);
+    app.run("COMMIT");
+    assert_eq!(app.user(), None);
+}
+
+#[test]
+fn discard_all_signs_out() {
+    let world = World::new();
+    let mut app = world.app();
+    app.sign_in_for_session(&world.token());
+    app.run("DISCARD ALL");
+    assert_eq!(app.user(), None);
+    let user = app.sign_in_for_session(&world.token());
+    assert_eq!(app.user(), Some(user));
+}
+
+#[test]
+fn a_token_that_runs_out_ends_its_identity_between_two_statements() {
+    let world = World::with_keys();
+    world
+        .superuser()
+        .run("UPDATE neon_auth.providers SET leeway = '0'");
+    let user = world.sign_up("brief");
+    let token = world.token_with(&user, |claims, _| {
+        let issued = claims["iat"].as_i64().expect("iat is a number");
+        claims.insert("exp".to_owned(), (issued + 3).into());
+    });
+    let mut app = world.app();
+    app.sign_in_for_session(&token);
+    assert_eq!(app.user(), Some(user));
+    eventually("the reader refuses", || {
+        app.query_one("SELECT auth.user_id()", &[]).is_err()
+    });
+    let refusal = app.refused("SELECT auth.user_id()", &[]);
+    assert_eq!(
+        refusal.code(),
+        &SqlState::INVALID_AUTHORIZATION_SPECIFICATION
+    );
+    assert_eq!(
+        refusal.message(),
+        "the session's identity has expired",
+        "{refusal:?}"
+    );
+    // A policy must not answer either.
+    assert_eq!(
+        app.refused("SELECT body FROM notes", &[]).code(),
+        &SqlState::INVALID_AUTHORIZATION_SPECIFICATION
+    );
+    let fresh = app.sign_in_for_session(&world.token());
+    assert_eq!(app.user(), Some(fresh));
+}
