@@ -27,3 +27,17 @@ pg_major() {
         *) die "$(pg_config) is of $version; neon_auth supports PostgreSQL 14 to 18" ;;
     esac
 }
+
+# What pgrx builds against, for cargo and cargo-pgrx. It wants a home with a configuration; the
+# user's own stays as it is, and each pg_config has one that stays, so that nothing is built twice.
+use_pgrx() {
+    local config major
+    config=$(pg_config)
+    major=$(pg_major)
+    PGRX_HOME=$CACHE/pgrx/$(cksum <<<"$config" | cut -d ' ' -f 1)
+    PGRX_PG_CONFIG_PATH=$config
+    export PGRX_HOME PGRX_PG_CONFIG_PATH
+    mkdir -p "$PGRX_HOME"
+    printf '[configs]\npg%s = "%s"\n' "$major" "$config" >"$PGRX_HOME/config.toml"
+    PATH=$CACHE/cargo-pgrx-$PGRX_VERSION/bin:$PATH
+}

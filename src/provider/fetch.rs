@@ -148,7 +148,8 @@ fn perform(request: &Request, limits: &Limits) -> Result<Answer, String> {
         .parse()
         .map_err(|_| "The jwks_url is no URL.".to_owned())?;
     let encrypted = uri.scheme_str() == Some("https");
-    if !encrypted && !(uri.scheme_str() == Some("http") && is_loopback(&uri)) {
+    let on_loopback = uri.scheme_str() == Some("http") && is_loopback(&uri);
+    if !encrypted && !on_loopback {
         return Err("The jwks_url must be https, or http on loopback.".to_owned());
     }
     let agent = ureq::Agent::config_builder()
