@@ -1,0 +1,46 @@
+-- The keys of the auth service: stored, handed out as SDKs want them, shown to nobody else.
+\set SHOW_CONTEXT never
+BEGIN;
+-- What setup configured, with all values there and none of them printed.
+SELECT regexp_replace(line, '=.+', '=...') AS line
+  FROM regexp_split_to_table(neon_auth.env(), '\n') WITH ORDINALITY AS l(line, n) ORDER BY n;
+SELECT neon_auth.set_secret('publishable_client_key', 'pck_example');
+SELECT neon_auth.set_secret('secret_server_key', 'ssk_example');
+SELECT neon_auth.set_secret('webhook_secret', 'whsec_example');
+UPDATE neon_auth.providers SET project_id = 'project-id-123';
+SELECT neon_auth.env();
+-- Set again to change it; NULL and nothing forget it.
+SELECT neon_auth.set_secret('webhook_secret', 'whsec_other');
+SELECT name, value FROM neon_auth.secrets ORDER BY name;
+SELECT neon_auth.set_secret('webhook_secret', NULL), neon_auth.set_secret('secret_server_key', '');
+SELECT name FROM neon_auth.secrets ORDER BY name;
+SAVEPOINT s;
+SELECT neon_auth.env();
+\echo :SQLSTATE
+ROLLBACK TO s;
+DELETE FROM neon_auth.providers;
+SELECT neon_auth.env();
+\echo :SQLSTATE
+ROLLBACK TO s;
+SELECT neon_auth.set_secret('password', 'ssk_example');
+\echo :SQLSTATE
+ROLLBACK TO s;
+SELECT neon_auth.set_secret(NULL, 'ssk_example');
+\echo :SQLSTATE
+ROLLBACK TO s;
+ROLLBACK;
+
+-- No dump carries them.
+SELECT 'neon_auth.secrets'::regclass = ANY (extconfig) AS dumped FROM pg_extension WHERE extname = 'neon_auth';
+
+-- Nobody but the administrator sees or changes them.
+SET SESSION AUTHORIZATION app;
+SELECT * FROM neon_auth.secrets;
+\echo :SQLSTATE
+SELECT neon_auth.env();
+\echo :SQLSTATE
+SELECT neon_auth.set_secret('secret_server_key', 'ssk_example');
+\echo :SQLSTATE
+RESET SESSION AUTHORIZATION;
+SELECT grantee FROM information_schema.role_table_grants
+ WHERE table_schema = 'neon_auth' AND table_name = 'secrets' AND grantee <> 'postgres';
