@@ -37,7 +37,10 @@ use_pgrx() {
     PGRX_HOME=$CACHE/pgrx/$(cksum <<<"$config" | cut -d ' ' -f 1)
     PGRX_PG_CONFIG_PATH=$config
     export PGRX_HOME PGRX_PG_CONFIG_PATH
-    mkdir -p "$PGRX_HOME"
-    printf '[configs]\npg%s = "%s"\n' "$major" "$config" >"$PGRX_HOME/config.toml"
+    # Written once: a newer file would make pgrx build its bindings again.
+    if [ ! -f "$PGRX_HOME/config.toml" ]; then
+        mkdir -p "$PGRX_HOME"
+        printf '[configs]\npg%s = "%s"\n' "$major" "$config" >"$PGRX_HOME/config.toml"
+    fi
     PATH=$CACHE/cargo-pgrx-$PGRX_VERSION/bin:$PATH
 }

@@ -2,11 +2,13 @@
 //!
 //! `identity` is what an identity is, `store` keeps it where nobody can forge it and where it
 //! follows transactions, `enter` is how a session comes by one, `role` follows a token's
-//! role claim, `log` writes the server log, `readers` are the functions that policies call.
+//! role claim, `log` writes the server log, `readers` are the functions that policies call,
+//! and `once` has the planner call them once per query.
 
 mod enter;
 mod identity;
 mod log;
+mod once;
 mod readers;
 mod role;
 mod store;

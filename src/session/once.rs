@@ -1,0 +1,92 @@
+//! Readers are evaluated once per query, although nobody wrote `(select auth.user_id())`.
+//!
+//! A policy's `user_id = auth.user_id()` would call the reader for each row, and a stable
+//! function's call is no constant to an index or to partition pruning until it runs. When the
+//! planner asks whether a reader's call can be simplified, the answer is an uncorrelated
+//! sub-select around the same call. The planner makes an InitPlan of it: one evaluation for each
+//! execution, whose result serves every row, every parallel worker and every index condition.
+
+use pgrx::Internal;
+use pgrx::prelude::*;
+
+/// `neon_auth.once_per_query(internal)`: the planner support function of the readers.
+#[pg_extern(sql = false)]
+fn once_per_query(request: Internal) -> Internal {
+    let request: Option<pg_sys::Datum> = request.unwrap();
+    // SAFETY: the planner passes a pointer to a request node of the type that its tag says.
+    let answer = unsafe {
+        let node: *mut pg_sys::Node =
+            request.map_or(std::ptr::null_mut(), |datum| datum.cast_mut_ptr());
+        if node.is_null() || (*node).type_ != pg_sys::NodeTag::T_SupportRequestSimplify {
+            std::ptr::null_mut()
+        } else {
+            simplify(&*node.cast())
+        }
+    };
+    // To the planner, a null pointer says "no"; an SQL NULL would be an error.
+    Internal::from(Some(pg_sys::Datum::from(answer)))
+}
+
+unsafe fn simplify(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::SubLink {
+    unsafe {
+        // Without a planner there is nobody to make the InitPlan. Without a table there is
+        // nothing to repeat the call; the sub-select itself is such a query.
+        if request.root.is_null()
+            || !reads_a_table((*request.root).parse)
+            || !is_same_for_all_rows((*request.fcall).args)
+        {
+            return std::ptr::null_mut();
+        }
+        (*(*request.root).parse).hasSubLinks = true;
+        sub_select(request.fcall)
+    }
+}
+
+unsafe fn reads_a_table(query: *const pg_sys::Query) -> bool {
+    unsafe {
+        elements::<pg_sys::RangeTblEntry>((*query).rtable)
+            .any(|entry| (*entry).rtekind == pg_sys::RTEKind::RTE_RELATION)
+    }
+}
+
+/// Whether all arguments are constants, or parameters of the statement.
+unsafe fn is_same_for_all_rows(arguments: *mut pg_sys::List) -> bool {
+    unsafe {
+        elements::<pg_sys::Node>(arguments).all(|argument| match (*argument).type_ {
+            pg_sys::NodeTag::T_Const => true,
+            pg_sys::NodeTag::T_Param => {
+                (*argument.cast::<pg_sys::Param>()).paramkind == pg_sys::ParamKind::PARAM_EXTERN
+            }
+            _ => false,
+        })
+    }
+}
+
+/// `(SELECT call)`.
+unsafe fn sub_select(call: *mut pg_sys::FuncExpr) -> *mut pg_sys::SubLink {
+    unsafe {
+        // The planner's node lives on its stack.
+        let call = pg_sys::copyObjectImpl(call.cast()).cast();
+        let column = pg_sys::makeTargetEntry(call, 1, c"reader".as_ptr().cast_mut(), false);
+        let mut query = PgBox::<pg_sys::Query>::alloc_node(pg_sys::NodeTag::T_Query);
+        query.commandType = pg_sys::CmdType::CMD_SELECT;
+        query.canSetTag = true;
+        query.jointree = pg_sys::makeFromExpr(std::ptr::null_mut(), std::ptr::null_mut());
+        query.targetList = pg_sys::lappend(std::ptr::null_mut(), column.cast());
+        let mut link = PgBox::<pg_sys::SubLink>::alloc_node(pg_sys::NodeTag::T_SubLink);
+        link.subLinkType = pg_sys::SubLinkType::EXPR_SUBLINK;
+        link.subselect = query.into_pg().cast();
+        link.location = -1;
+        link.into_pg()
+    }
+}
+
+/// The pointers of a PostgreSQL list.
+unsafe fn elements<T>(list: *mut pg_sys::List) -> impl Iterator<Item = *mut T> {
+    let length = if list.is_null() {
+        0
+    } else {
+        unsafe { (*list).length }
+    };
+    (0..length).map(move |n| unsafe { (*(*list).elements.offset(n as isize)).ptr_value.cast() })
+}
