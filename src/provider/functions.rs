@@ -23,7 +23,7 @@ fn verify_jwt(token: &str) -> Result<JsonB, ErrorReport> {
 /// keys of every provider that has a `jwks_url`. Raises 58000 for the first that failed.
 #[pg_extern(sql = false)]
 fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
-    let trust = trust::latest()?;
+    let trust = trust::current()?;
     let names = match provider {
         Some(name) => vec![name.to_owned()],
         None => trust.remote(),
@@ -31,7 +31,7 @@ fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
     for name in &names {
         refresh::fetch_once(&*trust.named(name)?);
     }
-    let trust = trust::latest()?;
+    let trust = trust::current()?;
     for name in &names {
         trust.named(name)?.supply(super::now()).last_attempt(name)?;
     }

@@ -86,7 +86,7 @@ impl<'a> Attempt<'a> {
 
     /// Whether the stored state has moved on since this attempt was thought of.
     fn is_made(&self) -> bool {
-        match trust::latest().and_then(|trust| trust.named(self.provider)) {
+        match trust::current().and_then(|trust| trust.named(self.provider)) {
             Ok(provider) => Attempt::of(&provider).is_none_or(|now| now.seen != self.seen),
             // The provider is gone or changed: whoever asks next is told.
             Err(_) => true,

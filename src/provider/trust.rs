@@ -117,8 +117,11 @@ pub fn define() {
     unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(invalidated), pg_sys::Datum::from(0)) };
 }
 
-/// What the tables say now.
+/// What the tables say, with all that other sessions have committed until now. Within a
+/// transaction PostgreSQL looks for their messages when it locks a table; a token needs none.
 pub fn current() -> Result<Rc<Trust>, Problem> {
+    // SAFETY: inside a transaction.
+    unsafe { pg_sys::AcceptInvalidationMessages() };
     // Marked as fresh before the reading, so that a change that arrives meanwhile counts.
     if !STALE.replace(false)
         && let Some(trust) = TRUST.with_borrow(Clone::clone)
@@ -130,13 +133,6 @@ pub fn current() -> Result<Rc<Trust>, Problem> {
     let trust = Rc::new(Trust::read()?);
     TRUST.set(Some(Rc::clone(&trust)));
     Ok(trust)
-}
-
-/// What the tables say, with all changes that other sessions have committed until now.
-pub fn latest() -> Result<Rc<Trust>, Problem> {
-    // SAFETY: inside a transaction.
-    unsafe { pg_sys::AcceptInvalidationMessages() };
-    current()
 }
 
 #[pg_guard]
