@@ -1,0 +1,61 @@
+-- What the readers make of claims: full, missing, null, and of the wrong type.
+\pset null '-'
+\set token `"$STACK" token --sub 11111111-1111-4111-8111-111111111111 --name "Alice Example" --email alice@example.com --team 33333333-3333-4333-8333-333333333333 --now $(date +%s) --claim 'o={"id": "44444444-4444-4444-8444-444444444444", "slug": "example", "role": "admin", "tags": ["a", {"b": null}], "n": 1.50, "big": 12345678901234567890}'`
+\c - app
+BEGIN;
+SELECT auth.authenticate(:'token');
+\x on
+SELECT auth.user_id(), auth.uid(), auth.role(), auth.email(), auth.email_verified(), auth.is_anonymous(),
+       auth.team_id(), auth.provider(), auth.organization_id();
+\x off
+-- Ten minutes from its issue, to the second.
+SELECT auth.expires_at() - to_timestamp((auth.jwt() ->> 'iat')::bigint) AS lifetime;
+SELECT jsonb_object_keys(auth.jwt()) COLLATE "C" AS claim ORDER BY 1;
+SELECT auth.jwt() - '{iat,exp,refresh_token_id,signed_up_at,o}'::text[] AS claims;
+SELECT auth.session() = auth.jwt() AS same;
+SELECT auth.organization();
+
+-- One claim by its path: strings without quotes, everything else as JSON.
+SELECT auth.claim('sub') AS sub, auth.claim('email_verified') AS bool, auth.claim('restricted_reason') AS "null",
+       auth.claim('no such claim') AS absent, auth.claim('') AS "no name", auth.claim('SUB') AS "other case";
+SELECT auth.claim('o', 'slug') AS member, auth.claim('o', 'tags', '0') AS item, auth.claim('o', 'tags', '1') AS object,
+       auth.claim('o', 'tags', '1', 'b') AS "null", auth.claim('o', 'tags') AS list;
+SELECT auth.claim('o', 'n') AS number, auth.claim('o', 'big') AS "big number";
+-- Paths that lead nowhere: past the end, backwards, into a string, through a null, by a NULL.
+SELECT auth.claim('o', 'tags', '2') AS "past the end", auth.claim('o', 'tags', '-1') AS backwards,
+       auth.claim('o', 'tags', 'first') AS "no position", auth.claim('sub', '0') AS "in a string",
+       auth.claim('restricted_reason', 'type') AS "in null", auth.claim('o', NULL) AS "by NULL",
+       auth.claim(VARIADIC '{}') AS "no path", auth.claim(VARIADIC NULL) AS "NULL path";
+SELECT auth.claim(VARIADIC ARRAY['o', 'role']) AS "path as an array";
+COMMIT;
+\c - postgres
+
+-- What is not in the token is NULL.
+BEGIN;
+SELECT auth.impersonate('u1');
+\x on
+SELECT auth.user_id(), auth.uid(), auth.jwt(), auth.role(), auth.email(), auth.email_verified(), auth.is_anonymous(),
+       auth.team_id(), auth.provider(), auth.expires_at(), auth.organization(), auth.organization_id();
+
+-- So is what has another type than it should: nothing is converted, nothing fails.
+SELECT auth.impersonate('u1', '{"role": 1, "email": ["a@example.com"], "email_verified": "true", "is_anonymous": 1,
+                                "selected_team_id": {}, "o": "44444444-4444-4444-8444-444444444444"}');
+SELECT auth.role(), auth.email(), auth.email_verified(), auth.is_anonymous(), auth.team_id(), auth.organization(), auth.organization_id();
+SELECT auth.impersonate('u1', '{"role": null, "email": null, "email_verified": null, "is_anonymous": null,
+                                "selected_team_id": null, "o": null}');
+SELECT auth.role(), auth.email(), auth.email_verified(), auth.is_anonymous(), auth.team_id(), auth.organization(), auth.organization_id();
+-- Empty strings and false are values.
+SELECT auth.impersonate('u1', '{"role": "", "email": "", "email_verified": false, "is_anonymous": false, "o": {}}');
+SELECT auth.role() = '' AS role, auth.email() = '' AS email, auth.email_verified(), auth.is_anonymous(), auth.organization(), auth.organization_id();
+\x off
+-- Organizations whose id is no uuid, or whose id is no string.
+SELECT auth.impersonate('u1', '{"o": {"id": "org_1", "slug": "example"}}');
+SELECT auth.organization(), auth.organization_id();
+SELECT auth.impersonate('u1', '{"o": {"id": 7}}');
+SELECT auth.organization(), auth.organization_id();
+SELECT auth.impersonate('u1', '{"o": []}');
+SELECT auth.organization(), auth.organization_id();
+-- Text beyond ASCII comes as it is.
+SELECT auth.impersonate('ü', '{"email": "аlice@example.com", "name": "\ud83d\ude00 \"quoted\"\n"}');
+SELECT auth.user_id(), auth.email(), auth.claim('name');
+ROLLBACK;

@@ -1,0 +1,116 @@
+-- A provider may map a claim to a Postgres role, of a list: signing in switches to it, as SET ROLE would.
+\set SHOW_CONTEXT never
+\pset null '-'
+CREATE ROLE editor NOLOGIN;
+CREATE ROLE outsider NOLOGIN;
+CREATE ROLE chief SUPERUSER NOLOGIN;
+GRANT editor TO app;
+UPDATE neon_auth.providers SET role_claim = 'pg_role', roles = '{authenticated,anonymous,editor,outsider}', allow_anonymous = true;
+\set alice `"$STACK" token --sub alice --claim 'pg_role="authenticated"'`
+\set editor `"$STACK" token --sub editor --claim 'pg_role="editor"'`
+\c - app
+SELECT current_user;
+-- For the transaction
+BEGIN;
+SELECT auth.authenticate(:'alice');
+SELECT current_user, session_user, auth.user_id();
+-- another user, another role
+SELECT auth.authenticate(:'editor');
+SELECT current_user, auth.user_id();
+COMMIT;
+SELECT current_user, auth.user_id();
+BEGIN;
+SELECT auth.authenticate(:'alice');
+ROLLBACK;
+SELECT current_user, auth.user_id();
+BEGIN;
+SAVEPOINT s;
+SELECT auth.authenticate(:'alice');
+ROLLBACK TO s;
+SELECT current_user, auth.user_id();
+COMMIT;
+-- For the session
+SELECT auth.authenticate(:'editor', false);
+SELECT current_user, auth.user_id();
+-- From one role to another: it is the session's user who must be a member.
+SELECT auth.authenticate(:'alice', false);
+SELECT current_user, auth.user_id();
+DISCARD ALL;
+SELECT current_user, auth.user_id();
+
+-- verify_jwt switches nothing.
+SELECT neon_auth.verify_jwt(:'editor') ->> 'pg_role' AS claim, current_user;
+
+-- Refused, with nobody signed in and the role as it was: a role that is not in the list, be it
+-- one that exists, is spelled otherwise, or would be special to SET ROLE; no claim; no string.
+CREATE FUNCTION pg_temp.try(token text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    detail text;
+BEGIN
+    RETURN auth.authenticate(token);
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN format('%s %s. %s %s, %s', sqlstate, sqlerrm, detail, current_user, coalesce(auth.user_id(), 'nobody'));
+END
+$$;
+SELECT auth.authenticate(:'alice', false);
+RESET ROLE;
+\set token `"$STACK" token --sub mallory --claim 'pg_role="chief"'`
+SELECT pg_temp.try(:'token');
+\set token `"$STACK" token --sub mallory --claim 'pg_role="postgres"'`
+SELECT pg_temp.try(:'token');
+\set token `"$STACK" token --sub mallory --claim 'pg_role="none"'`
+SELECT pg_temp.try(:'token');
+\set token `"$STACK" token --sub mallory --claim 'pg_role="Editor"'`
+SELECT pg_temp.try(:'token');
+\set token `"$STACK" token --sub mallory --claim 'pg_role="\"editor\""'`
+SELECT pg_temp.try(:'token');
+\set token `"$STACK" token --sub mallory --claim 'pg_role=""'`
+SELECT pg_temp.try(:'token');
+\set token `"$STACK" token --sub mallory --claim 'pg_role=["editor"]'`
+SELECT pg_temp.try(:'token');
+\set token `"$STACK" token --sub mallory --claim 'pg_role=null'`
+SELECT pg_temp.try(:'token');
+\set token `"$STACK" token --sub mallory`
+SELECT pg_temp.try(:'token');
+SELECT auth.authenticate(:'token');
+\echo :SQLSTATE
+-- In the list, but the session's user is no member: PostgreSQL's own rule and error.
+SELECT auth.authenticate(:'alice', false);
+RESET ROLE;
+\set token `"$STACK" token --sub mallory --claim 'pg_role="outsider"'`
+SELECT auth.authenticate(:'token', false);
+\echo :SQLSTATE
+SELECT current_user, auth.user_id();
+
+-- An anonymous user is anonymous, whatever role its token names.
+\set token `"$STACK" token --sub visitor --anonymous --claim 'pg_role="editor"'`
+BEGIN;
+SELECT auth.authenticate(:'token');
+SELECT current_user, auth.user_id(), auth.is_anonymous();
+ROLLBACK;
+\c - postgres
+UPDATE neon_auth.providers SET roles = '{authenticated,editor}';
+\c - app
+SELECT auth.authenticate(:'token');
+\echo :SQLSTATE
+SELECT current_user, auth.user_id();
+
+-- In the list, and there is no such role.
+\c - postgres
+UPDATE neon_auth.providers SET roles = '{nowhere}';
+\set token `"$STACK" token --sub mallory --claim 'pg_role="nowhere"'`
+\c - app
+SELECT auth.authenticate(:'token', false);
+\echo :SQLSTATE
+SELECT current_user, auth.user_id();
+
+\c - postgres
+UPDATE neon_auth.providers SET role_claim = DEFAULT, roles = DEFAULT, allow_anonymous = DEFAULT;
+DROP ROLE editor, outsider, chief;
+-- Without a mapping nothing is switched, whatever a token says.
+\c - app
+BEGIN;
+SELECT auth.authenticate(:'editor');
+SELECT current_user, auth.user_id();
+COMMIT;
