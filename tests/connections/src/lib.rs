@@ -10,6 +10,7 @@ mod random;
 mod server;
 mod server_log;
 mod session;
+mod tls;
 mod wait;
 mod world;
 
@@ -19,5 +20,6 @@ pub use random::Random;
 pub use server::Server;
 pub use server_log::ServerLog;
 pub use session::Session;
+pub use tls::TlsKeyServer;
 pub use wait::{eventually, together};
 pub use world::World;
