@@ -14,7 +14,13 @@ say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 die() { printf '\033[1merror:\033[0m %s\n' "$*" >&2; exit 1; }
 
 # The pg_config in use: PG_CONFIG if given, else that of the private installation.
-pg_config() { printf '%s\n' "${PG_CONFIG:-$CACHE/postgresql-$PG_MAJOR/bin/pg_config}"; }
+pg_config() {
+    if [ -z "${PG_CONFIG:-}" ]; then
+        echo "$CACHE/postgresql-$PG_MAJOR/bin/pg_config"
+    else
+        command -v "$PG_CONFIG" || die "there is no $PG_CONFIG; name another with PG_CONFIG="
+    fi
+}
 pg_bindir() { "$(pg_config)" --bindir; }
 
 # The major of that pg_config; dies on one that neon_auth does not support.
