@@ -1,11 +1,14 @@
 //! What an identity is.
 
+use std::cell::OnceCell;
+
 use neon_auth_token::Verified;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::value::Jsonb;
 use crate::provider::Provider;
 
 /// The claims of a verified token, or of `impersonate`, with what readers ask for most kept
@@ -25,6 +28,9 @@ pub struct Identity {
     pub claims: Map<String, Value>,
     /// The same as text, for whoever inherits it: see `to_text`.
     text: String,
+    /// The claims as `jsonb`, and the claim `o`; made when first asked for.
+    jsonb: OnceCell<Jsonb>,
+    organization: OnceCell<Option<Jsonb>>,
 }
 
 /// An identity as text: one line of JSON, with the claims as they came.
@@ -90,6 +96,8 @@ impl Identity {
             valid_until,
             claims,
             text,
+            jsonb: OnceCell::new(),
+            organization: OnceCell::new(),
         })
     }
 
@@ -104,9 +112,24 @@ impl Identity {
         Self::new(stored.provider, stored.valid_until, stored.claims.get()).ok()
     }
 
+    /// All claims.
+    pub fn jsonb(&self) -> &Jsonb {
+        self.jsonb
+            .get_or_init(|| Jsonb::from_json(&Value::Object(self.claims.clone()).to_string()))
+    }
+
+    /// The claim `o`, where it is an object.
+    pub fn organization(&self) -> Option<&Jsonb> {
+        let made = || match self.claims.get("o")? {
+            organization @ Value::Object(_) => Some(Jsonb::from_json(&organization.to_string())),
+            _ => None,
+        };
+        self.organization.get_or_init(made).as_ref()
+    }
+
     /// A claim that is a string.
-    pub fn string(&self, claim: &str) -> Option<String> {
-        self.claims.get(claim)?.as_str().map(str::to_owned)
+    pub fn string(&self, claim: &str) -> Option<&str> {
+        self.claims.get(claim)?.as_str()
     }
 
     /// A claim that is a boolean.

@@ -3,7 +3,8 @@
 //! `identity` is what an identity is, `store` keeps it where nobody can forge it and where it
 //! follows transactions, `enter` is how a session comes by one, `role` follows a token's
 //! role claim, `log` writes the server log, `readers` are the functions that policies call,
-//! and `once` has the planner call them once per query.
+//! `value` makes
+//! their answers, and `once` has the planner call them once per query.
 
 mod enter;
 mod identity;
@@ -12,6 +13,7 @@ mod once;
 mod readers;
 mod role;
 mod store;
+mod value;
 
 pub use identity::Identity;
 pub use role::of as role_of;

@@ -3,14 +3,14 @@
 //! Every reader is NULL with nobody signed in, and raises 28000 once the identity has expired.
 //! None touches the network or SPI.
 
-use pgrx::JsonB;
 use pgrx::datum::{TimestampWithTimeZone, Uuid};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use super::identity::{Identity, hyphenated};
 use super::store;
+use super::value::Value;
 
 /// Defines readers: the SQL name's Rust function, and what it takes from the identity.
 macro_rules! readers {
@@ -26,30 +26,27 @@ macro_rules! readers {
 
 readers! {
     /// `auth.user_id()`: the claim `sub`.
-    user_id: String = |identity| Some(identity.subject.clone());
+    user_id: Value = |identity| Value::text(&identity.subject);
     /// `auth.uid()`: the claim `sub` where it is a UUID.
     uid: Uuid = |identity| Some(Uuid::from_bytes(identity.uuid?.into_bytes()));
     /// `auth.jwt()` and `auth.session()`: all claims.
-    jwt: JsonB = |identity| Some(JsonB(Value::Object(identity.claims.clone())));
+    jwt: Value = |identity| Some(Value::jsonb(identity.jsonb()));
     /// `auth.role()`: the claim `role`.
-    role: String = |identity| identity.string("role");
+    role: Value = |identity| Value::text(identity.string("role")?);
     /// `auth.email()`: the claim `email`.
-    email: String = |identity| identity.string("email");
+    email: Value = |identity| Value::text(identity.string("email")?);
     /// `auth.email_verified()`: the claim `email_verified`.
     email_verified: bool = |identity| identity.boolean("email_verified");
     /// `auth.is_anonymous()`: the claim `is_anonymous`.
     is_anonymous: bool = |identity| identity.boolean("is_anonymous");
     /// `auth.team_id()`: the claim `selected_team_id`.
-    team_id: String = |identity| identity.string("selected_team_id");
+    team_id: Value = |identity| Value::text(identity.string("selected_team_id")?);
     /// `auth.provider()`: the name of the provider that vouched.
-    provider: String = |identity| identity.provider.clone();
+    provider: Value = |identity| Value::text(identity.provider.as_deref()?);
     /// `auth.expires_at()`: the claim `exp`.
     expires_at: TimestampWithTimeZone = |identity| identity.expires_at.and_then(timestamp);
     /// `auth.organization()`: the claim `o`.
-    organization: JsonB = |identity| match identity.claims.get("o")? {
-        organization @ Value::Object(_) => Some(JsonB(organization.clone())),
-        _ => None,
-    };
+    organization: Value = |identity| identity.organization().map(Value::jsonb);
     /// `auth.organization_id()`: the member `id` of the claim `o`, where it is a UUID.
     organization_id: Uuid = |identity| {
         let id = identity.claims.get("o")?.get("id")?.as_str()?;
@@ -60,15 +57,15 @@ readers! {
 /// `auth.claim(VARIADIC path)`: the text of what stands at a path of the claims; NULL where
 /// nothing or a JSON null does.
 #[pg_extern(sql = false)]
-fn claim(path: Vec<Option<String>>) -> Result<Option<String>, ErrorReport> {
+fn claim(path: Vec<Option<String>>) -> Result<Option<Value>, ErrorReport> {
     let Some(path) = path.into_iter().collect::<Option<Vec<String>>>() else {
         return Ok(None);
     };
     Ok(
         store::current()?.and_then(|identity| match identity.at(&path)? {
-            Value::Null => None,
-            Value::String(text) => Some(text.clone()),
-            value => Some(value.to_string()),
+            Json::Null => None,
+            Json::String(text) => Value::text(text),
+            value => Value::text(&value.to_string()),
         }),
     )
 }
