@@ -25,12 +25,13 @@ pg_bindir() { "$(pg_config)" --bindir; }
 
 # The major of that pg_config; dies on one that neon_auth does not support.
 pg_major() {
-    local version major
-    version=$("$(pg_config)" --version) || die "$(pg_config) does not run"
+    local config version major
+    config=$(pg_config) || exit 1
+    version=$("$config" --version) || die "$config does not run"
     major=$(sed -E 's/^PostgreSQL ([0-9]+).*/\1/' <<<"$version")
     case $major in
         14 | 15 | 16 | 17 | 18) echo "$major" ;;
-        *) die "$(pg_config) is of $version; neon_auth supports PostgreSQL 14 to 18" ;;
+        *) die "$config is of $version; neon_auth supports PostgreSQL 14 to 18" ;;
     esac
 }
 
