@@ -57,6 +57,12 @@ impl Cluster {
         Server::new(&self.directory, PORT)
     }
 
+    /// Everything that the server has logged.
+    pub fn log(&self) -> String {
+        let log = fs::read(self.log_file()).expect("a server has a log");
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
     /// Stops the server with one of `pg_ctl`'s modes.
     pub fn stop(&self, mode: &str) {
         succeed(self.pg_ctl("stop").args(["--mode", mode]));
@@ -75,6 +81,10 @@ impl Cluster {
         self.directory.join("data")
     }
 
+    fn log_file(&self) -> PathBuf {
+        self.directory.join("log")
+    }
+
     fn append_configuration(&self, lines: &str) {
         let path = self.data().join("postgresql.conf");
         let mut file = OpenOptions::new()
@@ -86,11 +96,10 @@ impl Cluster {
 
     fn run(&self) {
         let socket = format!("-c unix_socket_directories='{}'", self.directory.display());
-        let log = self.directory.join("log");
         succeed(
             self.pg_ctl("start")
                 .arg("--log")
-                .arg(log)
+                .arg(self.log_file())
                 .args(["--options", &socket]),
         );
     }

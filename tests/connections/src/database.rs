@@ -75,6 +75,12 @@ impl Database {
         self.server.config(role, &self.name)
     }
 
+    /// A superuser's connection to another database of the same server.
+    #[track_caller]
+    pub fn administrator(&self) -> Session {
+        Session::open(&self.server.config("postgres", "postgres"))
+    }
+
     #[track_caller]
     pub fn superuser(&self) -> Session {
         Session::open(&self.config("postgres"))

@@ -1,0 +1,138 @@
+//! Writers of users_sync at work at the same time.
+
+use neon_auth_connections::{Database, Random, Session, together};
+use serde_json::{Value, json};
+
+const USERS: usize = 40;
+const WRITERS: usize = 8;
+
+fn user(number: usize, version: usize) -> Value {
+    json!({
+        "id": format!("user-{number:03}"),
+        "display_name": format!("version {version}"),
+        "primary_email": format!("{number}@example.com"),
+        "signed_up_at_millis": 1_700_000_000_000_u64,
+    })
+}
+
+fn upsert(session: &mut Session, users: &[Value]) {
+    let users = Value::from(users).to_string();
+    session
+        .execute("SELECT neon_auth.upsert_users($1::text::jsonb)", &[&users])
+        .expect("writers do not get in each other's way");
+}
+
+#[test]
+fn upserts_of_the_same_users_in_other_orders_do_not_deadlock_and_converge() {
+    let database = Database::create();
+    database.superuser().run("SET deadlock_timeout = '100ms'");
+    for round in 0..5 {
+        together(
+            (0..WRITERS).collect(),
+            |writer| {
+                let mut users: Vec<_> = (0..USERS).map(|n| user(n, round)).collect();
+                Random::seeded((round * WRITERS + writer) as u64).shuffle(&mut users);
+                (database.superuser(), users)
+            },
+            |(mut session, users)| {
+                for start in (0..USERS).step_by(5) {
+                    let mut some = users[start..].to_vec();
+                    some.extend_from_slice(&users[..start]);
+                    upsert(&mut session, &some);
+                }
+            },
+        );
+        let names = database.superuser().values(
+            "SELECT DISTINCT name || ' ' || count(*) OVER () FROM neon_auth.users_sync",
+            &[],
+        );
+        assert_eq!(names, [Some(format!("version {round} {USERS}"))]);
+    }
+}
+
+#[test]
+fn the_last_writer_of_different_versions_wins_whole() {
+    let database = Database::create();
+    together(
+        (0..WRITERS).collect(),
+        |version| (database.superuser(), version),
+        |(mut session, version)| {
+            let users: Vec<_> = (0..USERS).map(|n| user(n, version)).collect();
+            upsert(&mut session, &users);
+        },
+    );
+    // Each call takes its rows in one order and keeps them until it commits.
+    let versions = database
+        .superuser()
+        .values("SELECT DISTINCT name FROM neon_auth.users_sync", &[]);
+    assert_eq!(versions.len(), 1, "{versions:?}");
+}
+
+#[test]
+fn a_deletion_is_final_whatever_is_written_at_the_same_time() {
+    let database = Database::create();
+    let users: Vec<_> = (0..USERS).map(|n| user(n, 0)).collect();
+    upsert(&mut database.superuser(), &users);
+    together(
+        (0..WRITERS).collect(),
+        |writer| (database.superuser(), writer),
+        |(mut session, writer)| {
+            for number in 0..USERS {
+                if writer == 0 {
+                    session
+                        .execute(
+                            "SELECT neon_auth.delete_user($1)",
+                            &[&format!("user-{number:03}")],
+                        )
+                        .expect("deleting does not fail");
+                } else {
+                    upsert(&mut session, &[user(number, writer)]);
+                }
+            }
+        },
+    );
+    let mut superuser = database.superuser();
+    let living = "SELECT count(*)::text FROM neon_auth.users_sync WHERE deleted_at IS NULL";
+    assert_eq!(superuser.value(living, &[]), Some("0".to_owned()));
+    upsert(&mut superuser, &users);
+    assert_eq!(superuser.value(living, &[]), Some("0".to_owned()));
+}
+
+#[test]
+fn an_upsert_that_waits_for_a_deletion_does_not_undo_it() {
+    let database = Database::create();
+    upsert(&mut database.superuser(), &[user(1, 0)]);
+    let mut deleter = database.superuser();
+    deleter.run("BEGIN; SELECT neon_auth.delete_user('user-001')");
+    let mut writer = database.superuser();
+    let pid = writer.pid();
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| upsert(&mut writer, &[user(1, 1)]));
+        let waits = format!("SELECT wait_event_type FROM pg_stat_activity WHERE pid = {pid}");
+        neon_auth_connections::eventually("the writer waits", || {
+            database.superuser().value(&waits, &[]) == Some("Lock".to_owned())
+        });
+        deleter.run("COMMIT");
+        writing.join().expect("the writer does not fail");
+    });
+    let row = "SELECT name || ' ' || (deleted_at IS NOT NULL) FROM neon_auth.users_sync";
+    assert_eq!(
+        database.superuser().value(row, &[]),
+        Some("version 0 true".to_owned())
+    );
+}
+
+#[test]
+fn one_of_many_deletions_of_a_user_changes_it() {
+    let database = Database::create();
+    upsert(&mut database.superuser(), &[user(1, 0)]);
+    let answers = together(
+        vec![(); WRITERS],
+        |()| database.superuser(),
+        |mut session| session.value("SELECT neon_auth.delete_user('user-001')::text", &[]),
+    );
+    let changed = answers
+        .iter()
+        .filter(|answer| answer.as_deref() == Some("true"));
+    assert_eq!(changed.count(), 1);
+}
