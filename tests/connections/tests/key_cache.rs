@@ -1,6 +1,6 @@
 //! What the key server says about keeping its answer.
 
-use neon_auth_connections::{World, eventually};
+use neon_auth_connections::{ServerLog, World, eventually};
 use neon_auth_stack::Fault;
 use postgres::error::SqlState;
 
@@ -118,4 +118,39 @@ fn a_session_does_not_wait_for_a_refresh_behind_its_back() {
     app.run("SET statement_timeout = '2s'");
     app.sign_in_for_session(&world.token());
     app.sign_in_for_session(&world.token());
+}
+
+#[test]
+#[ignore = "defect: nobody hears of an attempt before it has ended"]
+fn many_sign_ins_start_one_refresh_behind_their_backs() {
+    let log = ServerLog::from_here();
+    let world = World::with_keys();
+    let mut sessions = [world.app(), world.app()];
+    for session in &mut sessions {
+        session.sign_in_for_session(&world.token());
+    }
+    enter_last_fifth(&world);
+    world.break_key_server(Fault::Delay { millis: 3000 });
+    sessions[0].sign_in_for_session(&world.token());
+    eventually("the refresh has begun", || world.fetches() == 1);
+    for _ in 0..3 {
+        for session in &mut sessions {
+            session.sign_in_for_session(&world.token());
+        }
+    }
+    let workers = "SELECT count(*)::text FROM pg_stat_activity
+                    WHERE datname = current_database() AND backend_type = 'neon_auth JWKS refresh'";
+    let mut superuser = world.superuser();
+    assert_eq!(superuser.value(workers, &[]), Some("1".to_owned()));
+    eventually("the keys are refreshed", || {
+        superuser.value(workers, &[]) == Some("0".to_owned())
+    });
+    assert_eq!(world.fetches(), 1);
+    let here = format!("@{} ", world.database.name());
+    let errors: Vec<_> = log
+        .lines_with("ERROR: ")
+        .into_iter()
+        .filter(|line| line.contains(&here))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
 }

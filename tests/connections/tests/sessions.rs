@@ -83,6 +83,67 @@ fn a_local_identity_ends_with_an_error() {
 }
 
 #[test]
+fn a_local_identity_does_not_reach_a_chained_transaction() {
+    let world = World::new();
+    let mut app = world.app();
+    for end in ["COMMIT AND CHAIN", "ROLLBACK AND CHAIN"] {
+        app.run("BEGIN");
+        app.sign_in(&world.token());
+        app.run(end);
+        assert_eq!(app.user(), None, "{end}");
+        app.run("COMMIT");
+    }
+}
+
+#[test]
+fn a_local_identity_ends_when_a_procedure_commits() {
+    let world = World::with_keys();
+    world.superuser().run(
+        "CREATE PROCEDURE sign_in(token text, OUT inside text, OUT afterwards text)
+         LANGUAGE plpgsql AS $$
+         BEGIN
+             PERFORM auth.authenticate(token);
+             inside := auth.user_id();
+             COMMIT;
+             afterwards := auth.user_id();
+         END $$",
+    );
+    let user = world.sign_up("caller");
+    let mut app = world.app();
+    let call = "CALL sign_in($1, NULL, NULL)";
+    let row = app.query_one(call, &[&world.token_of(&user)]);
+    let row = row.expect("the procedure runs");
+    assert_eq!(row.get::<_, Option<String>>(0), Some(user));
+    assert_eq!(row.get::<_, Option<String>>(1), None);
+    assert_eq!(app.user(), None);
+}
+
+#[test]
+fn a_local_identity_outside_a_transaction_block_ends_with_its_statement() {
+    let world = World::new();
+    let mut app = world.app();
+    app.sign_in(&world.token());
+    assert_eq!(app.user(), None);
+}
+
+#[test]
+fn a_local_identity_lasts_for_all_statements_that_are_sent_at_once() {
+    let world = World::new();
+    let mut app = world.app();
+    let user = world.sign_up("batch");
+    let batch = format!(
+        "SELECT auth.authenticate('{}');
+         INSERT INTO notes (body) VALUES ('hers');
+         SELECT body FROM notes",
+        world.token_of(&user)
+    );
+    app.run(&batch);
+    assert_eq!(app.user(), None);
+    let owner = world.superuser().value("SELECT user_id FROM notes", &[]);
+    assert_eq!(owner, Some(user));
+}
+
+#[test]
 fn a_local_identity_uncovers_the_session_identity_when_it_ends() {
     let world = World::new();
     let mut app = world.app();
@@ -110,6 +171,18 @@ fn a_refused_token_leaves_nobody_signed_in_at_any_scope() {
     app.run("ROLLBACK TO before");
     assert_eq!(app.user(), None);
     app.run("COMMIT");
+    assert_eq!(app.user(), None);
+}
+
+#[test]
+fn a_refused_token_ends_the_session_identity_outside_a_transaction_block() {
+    let world = World::new();
+    let mut app = world.app();
+    app.sign_in_for_session(&world.token());
+    app.sign_in_refused(&world.forged_token());
+    assert_eq!(app.user(), None);
+    // Nor does the end of anything bring it back.
+    app.run("BEGIN; SAVEPOINT s; SELECT auth.user_id(); ROLLBACK TO s; ROLLBACK");
     assert_eq!(app.user(), None);
 }
 
