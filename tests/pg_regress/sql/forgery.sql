@@ -21,8 +21,9 @@ SELECT set_config('neon_auth.identity', :'forged', false);
 \echo :SQLSTATE
 SELECT set_config('neon_auth.identity', :'forged', true);
 \echo :SQLSTATE
+\set VERBOSITY sqlstate
 SELECT set_config('NEON_AUTH.Identity', :'forged', false);
-\echo :SQLSTATE
+\set VERBOSITY default
 RESET neon_auth.identity;
 \echo :SQLSTATE
 SET neon_auth.identity TO DEFAULT;
@@ -83,8 +84,9 @@ GRANT SET, ALTER SYSTEM ON PARAMETER neon_auth.identity TO app;
 \endif
 \c - app
 SELECT auth.user_id();
+\set VERBOSITY sqlstate
 SET neon_auth.identity = :'forged';
-\echo :SQLSTATE
+\set VERBOSITY default
 SELECT auth.user_id();
 \c - postgres
 \if :parameters_have_privileges

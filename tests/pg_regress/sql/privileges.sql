@@ -21,7 +21,7 @@ SELECT c.relname COLLATE "C" AS relation, action, privileges.attempt(format(stat
  CROSS JOIN (VALUES ('select', 'SELECT FROM %s'), ('insert', 'INSERT INTO %s DEFAULT VALUES'),
                     ('delete', 'DELETE FROM %s'), ('truncate', 'TRUNCATE %s CASCADE'),
                     ('lock', 'LOCK TABLE %s'), ('drop', 'DROP TABLE %s')) AS a(action, statement)
- WHERE e.extname = 'neon_auth';
+ WHERE e.extname = 'neon_auth' AND (c.relkind = 'r' OR action = 'select');
 GRANT SELECT ON privileges.on_tables TO PUBLIC;
 -- Called with empty arguments: what is refused, is refused before they are looked at. A NULL
 -- would not do, since PostgreSQL answers a strict function's NULL without asking for privileges.
@@ -37,7 +37,9 @@ SELECT p.oid::regprocedure::text COLLATE "C" AS function,
   FROM pg_depend d
   JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
   JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
- WHERE e.extname = 'neon_auth' AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype;
+ WHERE e.extname = 'neon_auth' AND p.prokind = 'f'
+   -- neither of which can be called at all
+   AND p.prorettype <> 'trigger'::regtype AND NOT 'internal'::regtype = ANY (p.proargtypes);
 GRANT SELECT ON privileges.on_functions TO PUBLIC;
 -- A view checks its functions as its reader, who is the one we ask about.
 

@@ -57,5 +57,6 @@ SELECT auth.impersonate('u1', '{"o": []}');
 SELECT auth.organization(), auth.organization_id();
 -- Text beyond ASCII comes as it is.
 SELECT auth.impersonate('ü', '{"email": "аlice@example.com", "name": "\ud83d\ude00 \"quoted\"\n"}');
-SELECT auth.user_id(), auth.email(), auth.claim('name');
+SELECT auth.user_id() = 'ü' AS id, auth.email() = U&'\0430lice@example.com' AS email,
+       auth.claim('name') = U&'\+01F600 "quoted"\000A' AS name;
 ROLLBACK;

@@ -94,10 +94,12 @@ SELECT * FROM who;
 
 -- Parallel workers inherit the session's settings: they must find nobody as well.
 SELECT auth.authenticate(:'alice', false);
-SELECT count(set_config(name, 'on', false)) AS forced FROM pg_settings
- WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET parallel_leader_participation = off;
 CREATE SCHEMA refused;
-CREATE TABLE refused.t AS SELECT n, 'alice'::text AS owner FROM generate_series(1, 3) AS n;
+CREATE TABLE refused.t WITH (parallel_workers = 2) AS SELECT n, 'alice'::text AS owner FROM generate_series(1, 1000) AS n;
+ANALYZE refused.t;
 CREATE FUNCTION refused.is_parallel(query text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     line text;

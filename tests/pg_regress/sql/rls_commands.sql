@@ -2,7 +2,6 @@
 \set SHOW_CONTEXT never
 \set alice `"$STACK" token --sub alice`
 \set bob `"$STACK" token --sub bob`
-SELECT current_setting('server_version_num')::int >= 150000 AS has_merge \gset
 CREATE SCHEMA app;
 GRANT USAGE ON SCHEMA app TO authenticated;
 CREATE TABLE app.notes (id int PRIMARY KEY, user_id text NOT NULL DEFAULT (auth.user_id()), note text);
@@ -49,28 +48,6 @@ BEGIN;
 SELECT auth.authenticate(:'alice');
 TRUNCATE app.notes;
 ROLLBACK;
-\if :has_merge
-BEGIN;
-SELECT auth.authenticate(:'bob');
-MERGE INTO app.notes n USING (VALUES (2, 'merged'), (6, 'merged'), (7, 'new')) AS v(id, note) ON n.id = v.id
- WHEN MATCHED THEN UPDATE SET note = v.note
- WHEN NOT MATCHED AND v.id = 7 THEN INSERT (id, note) VALUES (v.id, v.note);
-SELECT * FROM app.notes ORDER BY id;
-SAVEPOINT s;
-MERGE INTO app.notes n USING (VALUES (2)) AS v(id) ON n.id = v.id WHEN MATCHED THEN UPDATE SET user_id = 'alice';
-\echo :SQLSTATE
-ROLLBACK TO s;
-MERGE INTO app.notes n USING (VALUES (8)) AS v(id) ON n.id = v.id WHEN NOT MATCHED THEN INSERT VALUES (8, 'alice', 'x');
-\echo :SQLSTATE
-ROLLBACK;
-\else
-BEGIN;
-SELECT auth.authenticate(:'bob');
-INSERT INTO app.notes (id, note) VALUES (7, 'new');
-UPDATE app.notes SET note = 'merged' WHERE id = 2;
-SELECT * FROM app.notes ORDER BY id;
-ROLLBACK;
-\endif
 
 -- Triggers see the user that the command was run for.
 \c - postgres

@@ -5,7 +5,7 @@
 \set bad `"$STACK" token --sub alice --aud other`
 CREATE SCHEMA app;
 GRANT USAGE ON SCHEMA app TO authenticated;
-CREATE TABLE app.notes (id int PRIMARY KEY, user_id text NOT NULL);
+CREATE TABLE app.notes (id int PRIMARY KEY, user_id text NOT NULL) WITH (parallel_workers = 2);
 CREATE INDEX ON app.notes (user_id);
 INSERT INTO app.notes SELECT n, CASE WHEN n <= 3 THEN 'alice' ELSE 'bob' END FROM generate_series(1, 5) AS n;
 ANALYZE app.notes;
@@ -16,9 +16,9 @@ ALTER TABLE app.others ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON app.others FOR SELECT TO authenticated USING (user_id = (SELECT auth.user_id()));
 ALTER TABLE app.notes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON app.notes FOR SELECT TO authenticated USING (user_id = auth.user_id());
+CREATE FUNCTION app.who() RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE AS 'BEGIN RETURN auth.user_id(); END';
 CREATE FUNCTION app.how_many() RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT count(*) FROM app.notes); END';
 CREATE FUNCTION app.how_many_sql() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM app.notes';
-GRANT EXECUTE ON FUNCTION app.how_many(), app.how_many_sql() TO authenticated;
 
 \c - app
 SET ROLE authenticated;
@@ -67,18 +67,35 @@ EXECUTE notes;
 \echo :SQLSTATE
 SET ROLE authenticated;
 
--- Parallel workers act as the leader does.
-SELECT count(set_config(name, 'on', false)) AS forced FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
+-- Parallel workers act as the leader does. The reader is evaluated in the leader, where the
+-- planner lifts it out of the scan, and in the workers inside a function.
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET parallel_leader_participation = off;
+DEALLOCATE notes;
+PREPARE notes AS SELECT count(*), count(*) FILTER (WHERE app.who() = user_id) AS in_worker FROM app.notes;
+CREATE FUNCTION pg_temp.is_parallel(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN ' || query LOOP
+        IF line LIKE '%Gather%' THEN RETURN true; END IF;
+    END LOOP;
+    RETURN false;
+END
+$$;
+SELECT pg_temp.is_parallel('EXECUTE notes');
+SET plan_cache_mode = force_generic_plan;
 SELECT auth.authenticate(:'alice', false);
-SELECT count(*) FROM app.notes;
 EXECUTE notes;
 SELECT auth.authenticate(:'bob', false);
-SELECT count(*) FROM app.notes;
 EXECUTE notes;
 SELECT auth.logout();
-SELECT count(*) FROM app.notes;
 EXECUTE notes;
-SELECT count(set_config(name, 'off', false)) AS forced FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
+RESET plan_cache_mode;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET parallel_leader_participation;
 -- By the index too
 SET enable_seqscan = off;
 SELECT auth.authenticate(:'alice', false);
@@ -96,6 +113,19 @@ SELECT auth.authenticate(:'alice');
 DECLARE c CURSOR FOR SELECT user_id FROM app.others;
 FETCH 1 FROM c;
 SELECT auth.authenticate(:'bob');
+FETCH ALL FROM c;
+CLOSE c;
+-- The same without the SELECT around the reader
+SELECT auth.authenticate(:'alice');
+DECLARE c CURSOR FOR SELECT user_id FROM app.notes;
+FETCH 1 FROM c;
+SELECT auth.authenticate(:'bob');
+FETCH ALL FROM c;
+CLOSE c;
+SELECT auth.authenticate(:'alice');
+DECLARE c CURSOR FOR SELECT user_id FROM app.notes;
+FETCH 1 FROM c;
+SELECT auth.logout();
 FETCH ALL FROM c;
 CLOSE c;
 COMMIT;

@@ -9,7 +9,11 @@ CREATE TEMP VIEW member AS
 SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) COLLATE "C" AS description
   FROM pg_depend d
   JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
- WHERE e.extname = 'neon_auth' AND d.deptype = 'e';
+ WHERE e.extname = 'neon_auth' AND d.deptype = 'e'
+   -- Since PostgreSQL 18 the row types of tables are members too, which their tables say already.
+   AND NOT (d.classid = 'pg_type'::regclass
+            AND EXISTS (SELECT FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
+                         WHERE t.oid = d.objid AND (t.typcategory = 'A' OR c.relkind IN ('r', 'p', 'v', 'm'))));
 -- Grants to others than the owner: what the owner may do differs by major and is no news.
 CREATE FUNCTION pg_temp.granted(acl aclitem[], owner oid) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(grants, '; ' ORDER BY grants COLLATE "C")

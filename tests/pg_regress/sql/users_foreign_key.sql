@@ -19,6 +19,7 @@ DELETE FROM neon_auth.users_sync WHERE id = 'u2';
 \echo :SQLSTATE
 ROLLBACK TO s;
 -- Ids are text: a uuid does not match, and PostgreSQL says so.
+\set VERBOSITY terse
 CREATE TABLE shop.carts (user_id uuid REFERENCES neon_auth.users_sync (id));
 \echo :SQLSTATE
 ROLLBACK;

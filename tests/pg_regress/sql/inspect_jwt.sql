@@ -1,0 +1,29 @@
+-- Why a token is refused, step by step, for administrators; it raises nothing and signs nobody in.
+\pset null '-'
+\set alice `"$STACK" token --sub alice`
+\set expired `"$STACK" token --sub alice --expired`
+\set other `"$STACK" token --sub alice --aud other`
+\set unknown `"$STACK" token --sub alice --claim 'iss="https://idp.example.com"'`
+\set forged `"$STACK" token --seed forger --sub mallory`
+\set anonymous `"$STACK" token --sub visitor --anonymous`
+-- The details name times, so they are shown for steps without them alone.
+SELECT step, ok FROM neon_auth.inspect_jwt(:'alice');
+SELECT step, ok FROM neon_auth.inspect_jwt(:'expired') WHERE ok IS NOT TRUE;
+SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'other') WHERE ok IS NOT TRUE;
+SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'unknown') WHERE ok IS NOT TRUE;
+SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'forged') WHERE ok IS NOT TRUE;
+SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'anonymous') WHERE ok IS NOT TRUE;
+SELECT step, ok, detail FROM neon_auth.inspect_jwt('') WHERE ok IS NOT TRUE;
+SELECT step, ok, detail FROM neon_auth.inspect_jwt('Bearer ' || :'alice') WHERE ok IS NOT TRUE;
+SELECT step, ok, detail FROM neon_auth.inspect_jwt('a.b.c') WHERE ok IS NOT TRUE;
+SELECT count(*) FROM neon_auth.inspect_jwt(NULL);
+BEGIN;
+DELETE FROM neon_auth.providers;
+SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'alice') WHERE ok IS NOT TRUE;
+ROLLBACK;
+-- No part of the token is in what it answers.
+SELECT count(*) FROM neon_auth.inspect_jwt(:'alice') WHERE detail LIKE '%' || split_part(:'alice', '.', 3) || '%';
+-- Whoever is signed in stays so.
+SELECT auth.authenticate(:'alice', false);
+SELECT count(*) > 0 AS inspected FROM neon_auth.inspect_jwt(:'forged');
+SELECT auth.user_id();

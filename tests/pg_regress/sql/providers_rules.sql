@@ -1,0 +1,81 @@
+-- Each column of a provider is a rule that its tokens are held to, from the next statement on.
+\set SHOW_CONTEXT never
+\set jwks `"$STACK" jwks --alg RS256`
+\set other_jwks `"$STACK" jwks --alg ES384`
+\set token `"$STACK" token --sub u1 --alg RS256 --claim 'iss="https://idp.example.com"' --claim 'aud="shop"'`
+\set jti `"$STACK" token --sub u1 --alg RS256 --claim 'iss="https://idp.example.com"' --claim 'aud="shop"' --claim 'jti="1"'`
+\set null_jti `"$STACK" token --sub u1 --alg RS256 --claim 'iss="https://idp.example.com"' --claim 'aud="shop"' --claim jti=null`
+\set typed `"$STACK" token --sub u1 --alg RS256 --claim 'iss="https://idp.example.com"' --claim 'aud="shop"' --header 'typ="at+jwt"'`
+\set many `"$STACK" token --sub u1 --alg RS256 --claim 'iss="https://idp.example.com"' --claim 'aud=["blog", "shop"]'`
+\set no_aud `"$STACK" token --sub u1 --alg RS256 --claim 'iss="https://idp.example.com"' --without aud`
+\set no_iat `"$STACK" token --sub u1 --alg RS256 --claim 'iss="https://idp.example.com"' --claim 'aud="shop"' --without iat`
+\set pss `"$STACK" token --sub u1 --alg PS256 --claim 'iss="https://idp.example.com"' --claim 'aud="shop"'`
+\set late `"$STACK" token --sub u1 --alg RS256 --claim 'iss="https://idp.example.com"' --claim 'aud="shop"' --now $(($(date +%s) - 602))`
+CREATE TEMP TABLE tokens (name text PRIMARY KEY, token text);
+INSERT INTO tokens VALUES ('plain', :'token'), ('with jti', :'jti'), ('jti null', :'null_jti'), ('at+jwt', :'typed'),
+    ('two audiences', :'many'), ('no audience', :'no_aud'), ('no iat', :'no_iat'), ('PS256', :'pss'), ('2 s late', :'late');
+CREATE FUNCTION pg_temp.try() RETURNS TABLE (token text, outcome text) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    given text;
+BEGIN
+    FOR token, given IN SELECT name, t.token FROM tokens t ORDER BY name COLLATE "C" LOOP
+        BEGIN
+            outcome := auth.authenticate(given);
+        EXCEPTION WHEN OTHERS THEN
+            outcome := sqlstate || ' ' || sqlerrm;
+        END;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+BEGIN;
+SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks => :'jwks');
+-- By default: any audience, any typ, any lifetime. The key says RS256, and so does not serve PS256.
+SELECT * FROM pg_temp.try();
+UPDATE neon_auth.providers SET audiences = '{shop,news}' WHERE name = 'idp';
+SELECT * FROM pg_temp.try() WHERE token LIKE '%audience%';
+UPDATE neon_auth.providers SET audiences = '{sho}' WHERE name = 'idp';
+SELECT * FROM pg_temp.try() WHERE token IN ('plain', 'two audiences');
+UPDATE neon_auth.providers SET audiences = DEFAULT, required_claims = '{jti,aud}' WHERE name = 'idp';
+SELECT * FROM pg_temp.try() WHERE token IN ('plain', 'with jti', 'jti null');
+UPDATE neon_auth.providers SET required_claims = DEFAULT, typ = 'at+jwt' WHERE name = 'idp';
+SELECT * FROM pg_temp.try() WHERE token IN ('plain', 'at+jwt');
+UPDATE neon_auth.providers SET typ = NULL, max_lifetime = '10 min' WHERE name = 'idp';
+SELECT * FROM pg_temp.try() WHERE token IN ('plain', 'no iat');
+UPDATE neon_auth.providers SET max_lifetime = '9 min 59 s' WHERE name = 'idp';
+SELECT * FROM pg_temp.try() WHERE token IN ('plain', 'no iat');
+UPDATE neon_auth.providers SET max_lifetime = NULL, leeway = '0' WHERE name = 'idp';
+SELECT * FROM pg_temp.try() WHERE token IN ('plain', '2 s late');
+UPDATE neon_auth.providers SET leeway = DEFAULT, algorithms = '{ES384}' WHERE name = 'idp';
+SELECT * FROM pg_temp.try() WHERE token = 'plain';
+UPDATE neon_auth.providers SET algorithms = DEFAULT, issuers = '{https://idp.example.com/}' WHERE name = 'idp';
+SELECT * FROM pg_temp.try() WHERE token = 'plain';
+-- Other keys revoke those before at once.
+UPDATE neon_auth.providers SET issuers = '{https://idp.example.com}', jwks = :'other_jwks' WHERE name = 'idp';
+SELECT * FROM pg_temp.try() WHERE token = 'plain';
+-- The rules of Stack's tokens are not for others: no project, no kinds of users.
+UPDATE neon_auth.providers SET jwks = :'jwks' WHERE name = 'idp';
+\set token `"$STACK" token --sub u1 --alg RS256 --claim 'iss="https://idp.example.com"' --claim 'is_anonymous=true' --claim 'role="admin"'`
+SELECT auth.authenticate(:'token');
+SELECT auth.provider(), auth.is_anonymous(), auth.role();
+-- Dropped: who is signed in stays so until its end, the next token is another matter.
+SELECT neon_auth.drop_provider('idp');
+SELECT auth.user_id();
+SELECT * FROM pg_temp.try() WHERE token = 'plain';
+ROLLBACK;
+
+-- What came past the table's rules, in a load with triggers off, is refused when it is used.
+BEGIN;
+SET LOCAL session_replication_role = replica;
+SELECT neon_auth.add_provider('first', '{https://idp.example.com}', jwks => :'jwks');
+SELECT neon_auth.add_provider('second', '{https://idp.example.com}', jwks => :'jwks');
+SAVEPOINT s;
+SELECT auth.authenticate(:'token');
+\echo :SQLSTATE
+ROLLBACK TO s;
+SELECT neon_auth.drop_provider('second');
+UPDATE neon_auth.providers SET jwks = '{"keys": []}' WHERE name = 'first';
+SELECT auth.authenticate(:'token');
+\echo :SQLSTATE
+ROLLBACK;

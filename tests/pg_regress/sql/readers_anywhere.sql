@@ -1,0 +1,114 @@
+-- A reader may stand wherever an expression may, and answers the same there as by itself.
+\set SHOW_CONTEXT never
+\set ON_ERROR_ROLLBACK on
+CREATE SCHEMA anywhere;
+CREATE TABLE anywhere.t (id int PRIMARY KEY, owner text DEFAULT auth.user_id(), n int);
+INSERT INTO anywhere.t VALUES (1, 'alice', 1), (2, 'bob', 2), (3, 'alice', 3);
+CREATE TABLE anywhere.p (owner text, id int) PARTITION BY LIST (owner);
+CREATE TABLE anywhere.p_alice PARTITION OF anywhere.p FOR VALUES IN ('alice');
+CREATE TABLE anywhere.p_bob PARTITION OF anywhere.p FOR VALUES IN ('bob');
+INSERT INTO anywhere.p VALUES ('alice', 1), ('bob', 2);
+CREATE TABLE anywhere.log (id int, signed text CHECK (signed = auth.user_id()));
+CREATE VIEW anywhere.mine AS SELECT * FROM anywhere.t WHERE owner = auth.user_id();
+CREATE VIEW anywhere.mine_guarded WITH (security_barrier) AS SELECT * FROM anywhere.t WHERE owner = auth.user_id();
+CREATE FUNCTION anywhere.mine_sql() RETURNS SETOF anywhere.t LANGUAGE sql STABLE AS 'SELECT * FROM anywhere.t WHERE owner = auth.user_id()';
+CREATE FUNCTION anywhere.is_me(who text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT who = auth.user_id()';
+CREATE FUNCTION anywhere.tagged(suffix text) RETURNS text LANGUAGE sql STABLE RETURN auth.user_id() || suffix;
+CREATE DOMAIN anywhere.me AS text CHECK (VALUE = auth.user_id());
+BEGIN;
+SELECT auth.impersonate('alice', '{"limit": 2, "teams": ["a", "b"], "n": 3}');
+
+-- Conditions of every kind of join
+SELECT id FROM anywhere.t WHERE owner = auth.user_id() ORDER BY id;
+SELECT id FROM anywhere.t WHERE NOT owner = auth.user_id() OR auth.user_id() IS NULL ORDER BY id;
+SELECT id FROM anywhere.t WHERE owner IN (auth.user_id(), auth.claim('nobody')) ORDER BY id;
+SELECT id FROM anywhere.t WHERE owner = ANY (ARRAY[auth.user_id()]) ORDER BY id;
+SELECT id FROM anywhere.t WHERE (owner, n) = (auth.user_id(), auth.claim('n')::int);
+SELECT id FROM anywhere.t WHERE owner LIKE auth.user_id() || '%' ORDER BY id;
+SELECT id FROM anywhere.t WHERE CASE WHEN n > 1 THEN owner = auth.user_id() ELSE false END;
+SELECT a.id, b.id AS other FROM anywhere.t a JOIN anywhere.t b ON a.owner = auth.user_id() AND b.id = a.id + 1 ORDER BY 1;
+SELECT a.id, b.id AS other FROM anywhere.t a LEFT JOIN anywhere.t b ON b.id = a.id AND b.owner = auth.user_id() ORDER BY 1;
+SELECT a.id, b.id AS other FROM anywhere.t a FULL JOIN anywhere.p b ON b.id = a.id AND a.owner = auth.user_id() ORDER BY 1, 2;
+SELECT a.id, l.id AS other FROM anywhere.t a, LATERAL (SELECT id FROM anywhere.t WHERE owner = auth.user_id() AND id > a.id ORDER BY id LIMIT 1) AS l ORDER BY 1;
+SELECT id FROM anywhere.t a WHERE EXISTS (SELECT FROM anywhere.t b WHERE b.id = a.id AND b.owner = auth.user_id()) ORDER BY id;
+SELECT id FROM anywhere.t WHERE owner NOT IN (SELECT auth.user_id() FROM anywhere.t) ORDER BY id;
+SELECT id FROM anywhere.t WHERE anywhere.is_me(owner) ORDER BY id;
+
+-- Columns, groups, orders, limits, windows
+SELECT id, auth.user_id(), anywhere.tagged('!'), owner = auth.user_id() AS mine FROM anywhere.t ORDER BY id;
+SELECT auth.user_id(), count(*) FROM anywhere.t GROUP BY auth.user_id();
+SELECT auth.user_id() || '!' AS me, count(*) FROM anywhere.t GROUP BY auth.user_id();
+SELECT owner = auth.user_id() AS mine, count(*) FROM anywhere.t GROUP BY 1 ORDER BY 1;
+SELECT owner = auth.user_id() AS mine, count(*) FROM anywhere.t GROUP BY owner = auth.user_id() HAVING bool_or(owner = auth.user_id()) ORDER BY 1;
+SELECT count(*) FILTER (WHERE owner = auth.user_id()), max(auth.user_id()), string_agg(auth.user_id(), ',' ORDER BY auth.user_id()) FROM anywhere.t;
+SELECT auth.user_id() AS me, owner, count(*) FROM anywhere.t GROUP BY ROLLUP (auth.user_id(), owner) ORDER BY 3, 2, 1;
+SELECT DISTINCT auth.user_id() FROM anywhere.t;
+SELECT id FROM anywhere.t ORDER BY owner = auth.user_id() DESC, id LIMIT auth.claim('limit')::int;
+SELECT id, count(*) OVER (PARTITION BY owner = auth.user_id()) FROM anywhere.t ORDER BY id;
+SELECT id, team FROM anywhere.t, jsonb_array_elements_text(auth.jwt() -> 'teams') AS team WHERE owner = auth.user_id() ORDER BY 1, 2;
+SELECT id, x FROM anywhere.t, (VALUES (auth.user_id()), ('x')) AS v(x) WHERE x = owner ORDER BY 1;
+SELECT id FROM anywhere.t TABLESAMPLE system (auth.claim('limit')::real * 50) WHERE owner = auth.user_id() ORDER BY id;
+
+-- Parts of queries
+WITH mine AS (SELECT * FROM anywhere.t WHERE owner = auth.user_id()) SELECT count(*) FROM mine;
+WITH mine AS MATERIALIZED (SELECT * FROM anywhere.t WHERE owner = auth.user_id()) SELECT count(*) FROM mine a JOIN mine b ON a.id < b.id;
+WITH RECURSIVE chain AS (
+    SELECT id, 1 AS depth FROM anywhere.t WHERE owner = auth.user_id() AND id = 1
+    UNION ALL
+    SELECT t.id, depth + 1 FROM chain JOIN anywhere.t ON t.id = chain.id + 2 AND t.owner = auth.user_id())
+SELECT * FROM chain ORDER BY 1;
+SELECT id FROM anywhere.t WHERE owner = auth.user_id() UNION SELECT id FROM anywhere.p WHERE owner = auth.user_id() ORDER BY 1;
+SELECT id FROM anywhere.t WHERE owner = auth.user_id() EXCEPT SELECT id FROM anywhere.p WHERE owner = auth.user_id();
+SELECT count(*) FROM (SELECT auth.user_id() AS me FROM anywhere.t) AS s WHERE me = 'alice';
+SELECT id FROM anywhere.mine ORDER BY id;
+SELECT id FROM anywhere.mine_guarded WHERE n > 1;
+SELECT id FROM anywhere.mine_sql() ORDER BY id;
+SELECT a.id, count(b.id) FROM anywhere.t a LEFT JOIN anywhere.mine b ON b.id <= a.id GROUP BY a.id ORDER BY 1;
+-- Partitions: the user's alone is read.
+SELECT * FROM anywhere.p WHERE owner = auth.user_id();
+-- Under a SELECT of one's own
+SELECT count(*) FROM anywhere.t WHERE owner = (SELECT auth.user_id());
+
+-- Arguments: those of the statement, and those of each row
+PREPARE claims(text) AS SELECT count(*) FROM anywhere.t WHERE owner = auth.claim($1);
+EXECUTE claims('sub');
+EXECUTE claims('role');
+DEALLOCATE claims;
+SELECT id, auth.claim(CASE WHEN id = 1 THEN 'sub' ELSE 'n' END) FROM anywhere.t ORDER BY id;
+
+-- Writes
+INSERT INTO anywhere.t (id) VALUES (4) RETURNING owner, auth.user_id() = owner AS mine;
+INSERT INTO anywhere.t (id, owner) VALUES (5, auth.user_id() || '!'), (6, auth.user_id()) RETURNING owner;
+INSERT INTO anywhere.t (id, owner) SELECT id + 10, auth.user_id() FROM anywhere.p RETURNING id, owner;
+INSERT INTO anywhere.t (id, n) VALUES (1, 7) ON CONFLICT (id) DO UPDATE SET owner = auth.user_id() || '?', n = excluded.n WHERE t.owner = auth.user_id() RETURNING id, owner, n;
+UPDATE anywhere.t SET owner = auth.user_id() WHERE owner <> auth.user_id() AND id < 10 RETURNING id, owner, auth.user_id();
+UPDATE anywhere.t SET n = p.id FROM anywhere.p WHERE p.owner = auth.user_id() AND t.owner = p.owner AND t.id = 1 RETURNING t.id, t.n;
+UPDATE anywhere.p SET owner = 'bob' WHERE owner = auth.user_id() RETURNING *;
+DELETE FROM anywhere.t USING anywhere.p WHERE t.owner = auth.user_id() AND t.id > 10 AND p.id = 1 RETURNING t.id;
+INSERT INTO anywhere.log SELECT id, auth.user_id() FROM anywhere.t WHERE id < 3 RETURNING *;
+-- The planner looks at the constraint, which names a reader too.
+SET LOCAL constraint_exclusion = on;
+SELECT count(*) FROM anywhere.log WHERE signed <> auth.user_id();
+SELECT count(*) FROM anywhere.log WHERE signed = auth.user_id();
+SELECT count(*) FROM anywhere.log WHERE signed = 'alice';
+RESET constraint_exclusion;
+SELECT auth.user_id()::anywhere.me FROM anywhere.t LIMIT 1;
+CREATE TABLE anywhere.copy AS SELECT id, auth.user_id() AS me FROM anywhere.t WHERE owner = auth.user_id() AND id < 3;
+SELECT * FROM anywhere.copy ORDER BY id;
+ALTER TABLE anywhere.copy ADD COLUMN added text DEFAULT auth.user_id();
+ALTER TABLE anywhere.copy ALTER COLUMN id TYPE text USING id || auth.user_id();
+ALTER TABLE anywhere.copy ADD CHECK (me = auth.user_id());
+SELECT * FROM anywhere.copy ORDER BY id;
+COPY (SELECT id FROM anywhere.t WHERE owner = auth.user_id() ORDER BY id) TO stdout;
+CREATE FUNCTION anywhere.noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE NOTICE ''% by %'', NEW.id, auth.user_id(); RETURN NEW; END';
+CREATE TRIGGER noted AFTER UPDATE ON anywhere.t FOR EACH ROW WHEN (NEW.owner = auth.user_id()) EXECUTE FUNCTION anywhere.noted();
+UPDATE anywhere.t SET n = 0 WHERE id IN (1, 2);
+-- Row locks, which look at a row again when another has changed it
+SELECT id FROM anywhere.t WHERE owner = auth.user_id() AND id < 3 ORDER BY id FOR UPDATE;
+-- Rules of another's making
+CREATE RULE noted AS ON DELETE TO anywhere.t DO INSTEAD INSERT INTO anywhere.log VALUES (OLD.id, auth.user_id());
+DELETE FROM anywhere.t WHERE owner = auth.user_id() AND id = 1;
+SELECT id, signed FROM anywhere.log ORDER BY id;
+ROLLBACK;
+SET client_min_messages = warning;
+DROP SCHEMA anywhere CASCADE;
