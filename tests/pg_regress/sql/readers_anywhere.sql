@@ -41,7 +41,6 @@ SELECT auth.user_id() || '!' AS me, count(*) FROM anywhere.t GROUP BY auth.user_
 SELECT owner = auth.user_id() AS mine, count(*) FROM anywhere.t GROUP BY 1 ORDER BY 1;
 SELECT owner = auth.user_id() AS mine, count(*) FROM anywhere.t GROUP BY owner = auth.user_id() HAVING bool_or(owner = auth.user_id()) ORDER BY 1;
 SELECT count(*) FILTER (WHERE owner = auth.user_id()), max(auth.user_id()), string_agg(auth.user_id(), ',' ORDER BY auth.user_id()) FROM anywhere.t;
-SELECT auth.user_id() AS me, owner, count(*) FROM anywhere.t GROUP BY ROLLUP (auth.user_id(), owner) ORDER BY 3, 2, 1;
 SELECT DISTINCT auth.user_id() FROM anywhere.t;
 SELECT id FROM anywhere.t ORDER BY owner = auth.user_id() DESC, id LIMIT auth.claim('limit')::int;
 SELECT id, count(*) OVER (PARTITION BY owner = auth.user_id()) FROM anywhere.t ORDER BY id;
