@@ -1,6 +1,8 @@
 //! Writers of users_sync at work at the same time.
 
-use neon_auth_connections::{Database, Random, Session, together};
+use std::thread;
+
+use neon_auth_connections::{Database, Random, Session, eventually, together};
 use serde_json::{Value, json};
 
 const USERS: usize = 40;
@@ -25,7 +27,6 @@ fn upsert(session: &mut Session, users: &[Value]) {
 #[test]
 fn upserts_of_the_same_users_in_other_orders_do_not_deadlock_and_converge() {
     let database = Database::create();
-    database.superuser().run("SET deadlock_timeout = '100ms'");
     for round in 0..5 {
         together(
             (0..WRITERS).collect(),
@@ -106,10 +107,10 @@ fn an_upsert_that_waits_for_a_deletion_does_not_undo_it() {
     deleter.run("BEGIN; SELECT neon_auth.delete_user('user-001')");
     let mut writer = database.superuser();
     let pid = writer.pid();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let writing = scope.spawn(|| upsert(&mut writer, &[user(1, 1)]));
         let waits = format!("SELECT wait_event_type FROM pg_stat_activity WHERE pid = {pid}");
-        neon_auth_connections::eventually("the writer waits", || {
+        eventually("the writer waits", || {
             database.superuser().value(&waits, &[]) == Some("Lock".to_owned())
         });
         deleter.run("COMMIT");
