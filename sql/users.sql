@@ -25,25 +25,38 @@ COMMENT ON COLUMN neon_auth.users_sync.updated_at IS 'When this row last changed
 COMMENT ON COLUMN neon_auth.users_sync.deleted_at IS 'When the user was deleted; NULL while it exists';
 COMMENT ON INDEX neon_auth.users_sync_deleted_at_idx IS 'For queries over living or deleted users';
 
-CREATE FUNCTION neon_auth.user_defect(raw_json jsonb) RETURNS text
+CREATE FUNCTION neon_auth.id_defect(object jsonb, member text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
-    WHEN raw_json IS NULL THEN 'It is NULL.'
-    WHEN jsonb_typeof(raw_json) <> 'object'
-        THEN format('It is a JSON %s, not an object.', jsonb_typeof(raw_json))
-    WHEN NOT raw_json ? 'id' THEN 'It has no member "id".'
-    WHEN jsonb_typeof(raw_json -> 'id') <> 'string'
-        THEN format('Its "id" is a JSON %s, not a string.', jsonb_typeof(raw_json -> 'id'))
-    WHEN octet_length(raw_json ->> 'id') NOT BETWEEN 1 AND 255
-        THEN format('Its "id" has %s bytes, not 1 to 255.', octet_length(raw_json ->> 'id'))
-    WHEN raw_json ->> 'signed_up_at_millis' IS NULL THEN NULL
-    WHEN jsonb_typeof(raw_json -> 'signed_up_at_millis') <> 'number'
-        THEN format('Its "signed_up_at_millis" is a JSON %s, not a number.',
-                    jsonb_typeof(raw_json -> 'signed_up_at_millis'))
-    WHEN (raw_json ->> 'signed_up_at_millis')::numeric NOT BETWEEN 0 AND 253402300799999
-      OR (raw_json ->> 'signed_up_at_millis')::numeric % 1 <> 0
-        THEN 'Its "signed_up_at_millis" is no whole number of milliseconds from 1970 to 9999.'
+    WHEN object IS NULL THEN 'It is NULL.'
+    WHEN jsonb_typeof(object) <> 'object'
+        THEN format('It is a JSON %s, not an object.', jsonb_typeof(object))
+    WHEN NOT object ? member THEN format('It has no member "%s".', member)
+    WHEN jsonb_typeof(object -> member) <> 'string'
+        THEN format('Its "%s" is a JSON %s, not a string.', member, jsonb_typeof(object -> member))
+    WHEN octet_length(object ->> member) NOT BETWEEN 1 AND 255
+        THEN format('Its "%s" has %s bytes, not 1 to 255.', member, octet_length(object ->> member))
 END;
+COMMENT ON FUNCTION neon_auth.id_defect(jsonb, text) IS
+    'Why a member of an object cannot be an id, as a sentence; NULL when it can';
+REVOKE ALL ON FUNCTION neon_auth.id_defect(jsonb, text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.millis_defect(object jsonb, member text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN object ->> member IS NULL THEN NULL
+    WHEN jsonb_typeof(object -> member) <> 'number'
+        THEN format('Its "%s" is a JSON %s, not a number.', member, jsonb_typeof(object -> member))
+    WHEN object ->> member !~ '^[0-9]{1,15}$' OR (object ->> member)::bigint > 253402300799999
+        THEN format('Its "%s" is no whole number of milliseconds from 1970 to 9999.', member)
+END;
+COMMENT ON FUNCTION neon_auth.millis_defect(jsonb, text) IS
+    'Why a member of an object cannot be a time in milliseconds, as a sentence; NULL when it can, or is not there';
+REVOKE ALL ON FUNCTION neon_auth.millis_defect(jsonb, text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.user_defect(raw_json jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(neon_auth.id_defect(raw_json, 'id'), neon_auth.millis_defect(raw_json, 'signed_up_at_millis'));
 COMMENT ON FUNCTION neon_auth.user_defect(jsonb) IS
     'Why a user object cannot become a row of users_sync, as a sentence; NULL when it can';
 REVOKE ALL ON FUNCTION neon_auth.user_defect(jsonb) FROM PUBLIC;
@@ -128,16 +141,80 @@ COMMENT ON FUNCTION neon_auth.upsert_user(jsonb) IS
     'Writes a user object of the auth service into users_sync; answers whether the row changed. A deleted user stays deleted';
 REVOKE ALL ON FUNCTION neon_auth.upsert_user(jsonb) FROM PUBLIC;
 
+CREATE FUNCTION neon_auth.forget_user(id text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM neon_auth.team_members_sync WHERE user_id = id;
+    DELETE FROM neon_auth.team_permissions_sync WHERE user_id = id;
+    DELETE FROM neon_auth.project_permissions_sync WHERE user_id = id;
+    DELETE FROM neon_auth.removals WHERE user_id = id;
+    DELETE FROM neon_auth.sync_queue WHERE user_id = id;
+$$;
+COMMENT ON FUNCTION neon_auth.forget_user(text) IS 'Ends the memberships and permissions of a user who is deleted';
+REVOKE ALL ON FUNCTION neon_auth.forget_user(text) FROM PUBLIC;
+
 CREATE FUNCTION neon_auth.delete_user(id text) RETURNS boolean
 LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM neon_auth.lock_mirror('user', delete_user.id, true);
     UPDATE neon_auth.users_sync AS u
        SET deleted_at = now(), updated_at = now()
      WHERE u.id = delete_user.id AND u.deleted_at IS NULL;
-    RETURN FOUND;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM neon_auth.forget_user(delete_user.id);
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION neon_auth.delete_user(text) IS
-    'Marks a user as deleted, for good; the row stays, for foreign keys and history. Answers whether the row changed';
+    'Marks a user as deleted, for good, and ends its memberships and permissions; the row stays, for foreign keys and history. Answers whether the row changed';
 REVOKE ALL ON FUNCTION neon_auth.delete_user(text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.apply_user(action text, given jsonb) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    known record;
+    is_newer boolean;
+BEGIN
+    PERFORM neon_auth.lock_mirror('user', given ->> 'id', true);
+    IF action = 'deleted' THEN
+        -- A row even for a user that nobody has told of yet: its creation may come later.
+        INSERT INTO neon_auth.users_sync AS u (raw_json, updated_at, deleted_at)
+        VALUES (jsonb_build_object('id', given ->> 'id'), now(), now())
+            ON CONFLICT (id) DO UPDATE
+           SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at
+         WHERE u.deleted_at IS NULL;
+        IF NOT FOUND THEN
+            RETURN neon_auth.outcome('unchanged', 'The user is deleted already.');
+        END IF;
+        PERFORM neon_auth.forget_user(given ->> 'id');
+        RETURN neon_auth.outcome('applied');
+    END IF;
+
+    SELECT u.raw_json, u.deleted_at INTO known FROM neon_auth.users_sync u WHERE u.id = given ->> 'id';
+    IF NOT FOUND THEN
+        INSERT INTO neon_auth.users_sync (raw_json, updated_at) VALUES (given, now());
+        RETURN neon_auth.outcome('applied');
+    ELSIF known.deleted_at IS NOT NULL THEN
+        RETURN neon_auth.outcome('ignored', 'The user is deleted.');
+    ELSIF known.raw_json = given THEN
+        RETURN neon_auth.outcome('unchanged');
+    ELSIF action = 'created' THEN
+        RETURN neon_auth.outcome('ignored', 'What is known of the user is newer than its creation.');
+    END IF;
+    is_newer := neon_auth.is_newer(given, known.raw_json);
+    IF is_newer IS NOT TRUE THEN
+        PERFORM neon_auth.queue_sync('user', '', given ->> 'id', 'Which of its updates is the latest cannot be told.');
+        IF NOT is_newer THEN
+            RETURN neon_auth.outcome('ignored', 'What is known of the user looks newer.', queued => true);
+        END IF;
+    END IF;
+    UPDATE neon_auth.users_sync u SET raw_json = given, updated_at = now() WHERE u.id = given ->> 'id';
+    RETURN neon_auth.outcome('applied', queued => is_newer IS NULL);
+END
+$$;
+COMMENT ON FUNCTION neon_auth.apply_user(text, jsonb) IS 'Applies a user''s event: created, updated or deleted';
+REVOKE ALL ON FUNCTION neon_auth.apply_user(text, jsonb) FROM PUBLIC;

@@ -32,6 +32,12 @@ pub enum Problem {
     BadImpersonation { reason: String },
     /// `refresh_jwks` was asked for a provider that is not there.
     NoSuchProvider { provider: String },
+    /// A webhook came, and there is no secret to verify it with.
+    NoWebhookSecret,
+    /// One of the webhook secrets is none.
+    UnusableWebhookSecret { number: usize, reason: String },
+    /// A delivery that is not the auth service's, or not of now.
+    WebhookRefused { why: &'static str, detail: String },
 }
 
 impl From<Refusal> for Problem {
@@ -116,6 +122,24 @@ impl From<&Problem> for ErrorReport {
                 "there is no such authentication provider".to_owned(),
                 format!("The name given is {}.", quoted(provider)),
                 "SELECT name FROM neon_auth.providers;".to_owned(),
+            ),
+            Problem::NoWebhookSecret => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "no webhook secret is set".to_owned(),
+                "Without it no delivery can be verified.".to_owned(),
+                "Set the signing secret of the endpoint: SELECT neon_auth.set_secret('webhook_secret', $1);".to_owned(),
+            ),
+            Problem::UnusableWebhookSecret { number, reason } => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "the webhook secret cannot be used".to_owned(),
+                format!("Number {number} of the secrets {reason}."),
+                "Set the signing secret of the endpoint; two with a blank between them while one replaces the other: SELECT neon_auth.set_secret('webhook_secret', $1);".to_owned(),
+            ),
+            Problem::WebhookRefused { why, detail } => (
+                refused,
+                format!("webhook refused: {why}"),
+                detail.clone(),
+                "Pass headers and body as they came, the body byte for byte.".to_owned(),
             ),
         };
         let mut report = ErrorReport::new(code, message, "neon_auth");

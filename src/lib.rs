@@ -7,10 +7,12 @@
 use pgrx::prelude::*;
 
 mod error;
+mod mirror;
 mod provider;
 mod session;
 mod settings;
 mod spi;
+mod webhook;
 
 pg_module_magic!(name, version);
 
@@ -21,6 +23,11 @@ extension_sql_file!("../sql/jwks.sql", requires = ["providers"]);
 extension_sql_file!("../sql/configure.sql", requires = ["jwks"]);
 extension_sql_file!("../sql/session.sql", requires = ["configure"]);
 extension_sql_file!("../sql/roles.sql", requires = ["session"]);
+extension_sql_file!("../sql/mirror.sql", requires = ["roles"]);
+extension_sql_file!("../sql/teams.sql", requires = ["mirror"]);
+extension_sql_file!("../sql/permissions.sql", requires = ["teams"]);
+extension_sql_file!("../sql/webhook.sql", requires = ["permissions"]);
+extension_sql_file!("../sql/membership.sql", requires = ["webhook"]);
 
 /// Runs once in every process that loads the library.
 #[pg_guard]

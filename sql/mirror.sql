@@ -1,0 +1,152 @@
+-- What the mirrors of users, teams and permissions have in common: order among their writers, and
+-- memory of what events alone cannot decide.
+
+-- Events carry neither time nor version and arrive in any order. Whoever applies one holds the
+-- lock of its team and its user until the transaction ends, the team's first; a deletion then
+-- cannot miss a row that is being written beside it.
+CREATE FUNCTION neon_auth.lock_mirror(kind text, id text, exclusive boolean) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'lock_mirror_wrapper';
+COMMENT ON FUNCTION neon_auth.lock_mirror(text, text, boolean) IS
+    'Locks a user, a team or a delivery until the transaction ends; no advisory lock of users gets in the way';
+REVOKE ALL ON FUNCTION neon_auth.lock_mirror(text, text, boolean) FROM PUBLIC;
+
+CREATE TABLE neon_auth.sync_queue (
+    kind text NOT NULL
+        CONSTRAINT sync_queue_kind_check CHECK (kind IN ('user', 'team', 'team_member', 'project_permissions')),
+    team_id text NOT NULL DEFAULT '',
+    user_id text NOT NULL DEFAULT '',
+    reason text NOT NULL,
+    queued_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT sync_queue_pkey PRIMARY KEY (team_id, user_id, kind)
+);
+CREATE INDEX sync_queue_user_id_idx ON neon_auth.sync_queue (user_id);
+SELECT pg_catalog.pg_extension_config_dump('neon_auth.sync_queue', '');
+COMMENT ON TABLE neon_auth.sync_queue IS
+    'What events could not decide and the REST API of the auth service has to confirm';
+COMMENT ON COLUMN neon_auth.sync_queue.kind IS
+    'user (the object), team (the object, its members and their permissions), team_member (one membership and its permissions) or project_permissions (those of a user)';
+COMMENT ON COLUMN neon_auth.sync_queue.team_id IS 'The team, for team and team_member; else empty';
+COMMENT ON COLUMN neon_auth.sync_queue.user_id IS 'The user, for all but team; else empty';
+COMMENT ON COLUMN neon_auth.sync_queue.reason IS 'Why the last event about it could not be trusted alone';
+COMMENT ON COLUMN neon_auth.sync_queue.queued_at IS 'When it was queued, or queued again: a confirmation counts if it was asked for later';
+COMMENT ON INDEX neon_auth.sync_queue_user_id_idx IS 'To forget what concerns a user who is deleted';
+
+CREATE FUNCTION neon_auth.queue_sync(kind text, team_id text, user_id text, reason text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    INSERT INTO neon_auth.sync_queue (kind, team_id, user_id, reason)
+    VALUES (queue_sync.kind, queue_sync.team_id, queue_sync.user_id, queue_sync.reason)
+        ON CONFLICT (team_id, user_id, kind) DO UPDATE
+       SET reason = excluded.reason, queued_at = excluded.queued_at;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.queue_sync(text, text, text, text) IS 'Notes what the REST API has to confirm';
+REVOKE ALL ON FUNCTION neon_auth.queue_sync(text, text, text, text) FROM PUBLIC;
+
+-- Memberships and permissions come and go, so their deletion is no end, as a user's is. What was
+-- removed is remembered: a creation that comes after may be an older one, late.
+CREATE TABLE neon_auth.removals (
+    kind text NOT NULL
+        CONSTRAINT removals_kind_check CHECK (kind IN ('team_member', 'team_permission', 'project_permission')),
+    team_id text NOT NULL DEFAULT '',
+    user_id text NOT NULL,
+    permission_id text NOT NULL DEFAULT '',
+    unmatched integer NOT NULL
+        CONSTRAINT removals_unmatched_check CHECK (unmatched >= 0),
+    removed_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT removals_pkey PRIMARY KEY (team_id, user_id, kind, permission_id)
+);
+CREATE INDEX removals_user_id_idx ON neon_auth.removals (user_id);
+SELECT pg_catalog.pg_extension_config_dump('neon_auth.removals', '');
+COMMENT ON TABLE neon_auth.removals IS
+    'Memberships and permissions that were removed, so that a late event does not bring them back';
+COMMENT ON COLUMN neon_auth.removals.kind IS 'team_member, team_permission or project_permission';
+COMMENT ON COLUMN neon_auth.removals.team_id IS 'The team; empty for project_permission';
+COMMENT ON COLUMN neon_auth.removals.user_id IS 'The user';
+COMMENT ON COLUMN neon_auth.removals.permission_id IS 'The permission; empty for team_member';
+COMMENT ON COLUMN neon_auth.removals.unmatched IS 'How many removals came whose creation did not: as many creations are taken for late ones';
+COMMENT ON COLUMN neon_auth.removals.removed_at IS 'When the last removal came';
+COMMENT ON INDEX neon_auth.removals_user_id_idx IS 'To forget what concerns a user who is deleted';
+
+CREATE FUNCTION neon_auth.note_removal(kind text, team_id text, user_id text, permission_id text, creation_was_told boolean)
+RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    INSERT INTO neon_auth.removals AS r (kind, team_id, user_id, permission_id, unmatched)
+    VALUES (note_removal.kind, note_removal.team_id, note_removal.user_id, note_removal.permission_id,
+            (NOT creation_was_told)::integer)
+        ON CONFLICT (team_id, user_id, kind, permission_id) DO UPDATE
+       SET unmatched = r.unmatched + excluded.unmatched, removed_at = excluded.removed_at;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.note_removal(text, text, text, text, boolean) IS
+    'Remembers a removal, and whether the event that told of the creation came before it';
+REVOKE ALL ON FUNCTION neon_auth.note_removal(text, text, text, text, boolean) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.match_removal(kind text, team_id text, user_id text, permission_id text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    left_over integer;
+BEGIN
+    SELECT r.unmatched INTO left_over
+      FROM neon_auth.removals r
+     WHERE (r.kind, r.team_id, r.user_id, r.permission_id)
+         = (match_removal.kind, match_removal.team_id, match_removal.user_id, match_removal.permission_id);
+    IF left_over > 0 THEN
+        UPDATE neon_auth.removals r
+           SET unmatched = r.unmatched - 1
+         WHERE (r.kind, r.team_id, r.user_id, r.permission_id)
+             = (match_removal.kind, match_removal.team_id, match_removal.user_id, match_removal.permission_id);
+    END IF;
+    RETURN left_over > 0;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.match_removal(text, text, text, text) IS
+    'Whether a creation is taken for one that a removal has overtaken; NULL when nothing was removed';
+REVOKE ALL ON FUNCTION neon_auth.match_removal(text, text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.ended(team_id text, user_id text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM neon_auth.lock_mirror('team', ended.team_id, false);
+    PERFORM neon_auth.lock_mirror('user', ended.user_id, true);
+    RETURN CASE
+        WHEN EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = ended.user_id AND u.deleted_at IS NOT NULL)
+            THEN 'The user is deleted.'
+        WHEN EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = ended.team_id AND t.deleted_at IS NOT NULL)
+            THEN 'The team is deleted.'
+    END;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.ended(text, text) IS
+    'Locks a team (NULL: none) and a user; answers which of them is deleted, for then no event about both counts';
+REVOKE ALL ON FUNCTION neon_auth.ended(text, text) FROM PUBLIC;
+
+-- Stack's objects have no version. The one number that moves with time is a user's
+-- last_active_at_millis.
+CREATE FUNCTION neon_auth.is_newer(incoming jsonb, existing jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN jsonb_typeof(incoming -> 'last_active_at_millis') = 'number'
+     AND jsonb_typeof(existing -> 'last_active_at_millis') = 'number'
+        THEN nullif(sign((incoming ->> 'last_active_at_millis')::numeric
+                       - (existing ->> 'last_active_at_millis')::numeric), 0) > 0
+END;
+COMMENT ON FUNCTION neon_auth.is_newer(jsonb, jsonb) IS
+    'Whether an object shows a later state than another; NULL when that cannot be told';
+REVOKE ALL ON FUNCTION neon_auth.is_newer(jsonb, jsonb) FROM PUBLIC;
+
+-- What became of an event, as handle_webhook answers it.
+CREATE FUNCTION neon_auth.outcome(outcome text, reason text DEFAULT NULL, queued boolean DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN jsonb_strip_nulls(jsonb_build_object('outcome', outcome, 'reason', reason, 'queued', nullif(queued, false)));
+COMMENT ON FUNCTION neon_auth.outcome(text, text, boolean) IS
+    'What became of an event: applied, unchanged or ignored, why, and whether something was queued for confirmation';
+REVOKE ALL ON FUNCTION neon_auth.outcome(text, text, boolean) FROM PUBLIC;

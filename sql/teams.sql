@@ -1,0 +1,141 @@
+-- The teams of the auth service, and who is in them.
+
+CREATE TABLE neon_auth.teams_sync (
+    raw_json   jsonb NOT NULL,
+    id         text GENERATED ALWAYS AS (raw_json ->> 'id') STORED NOT NULL,
+    name       text GENERATED ALWAYS AS (raw_json ->> 'display_name') STORED,
+    created_at timestamptz GENERATED ALWAYS AS
+               (to_timestamp(trunc((raw_json ->> 'created_at_millis')::bigint::double precision) / 1000::double precision)) STORED,
+    updated_at timestamptz,
+    deleted_at timestamptz,
+    CONSTRAINT teams_sync_pkey PRIMARY KEY (id)
+);
+CREATE INDEX teams_sync_deleted_at_idx ON neon_auth.teams_sync (deleted_at);
+SELECT pg_catalog.pg_extension_config_dump('neon_auth.teams_sync', '');
+COMMENT ON TABLE neon_auth.teams_sync IS
+    'The teams of the auth service, one row each; kept by neon_auth, deleted softly. Join with LEFT JOIN and deleted_at IS NULL';
+COMMENT ON COLUMN neon_auth.teams_sync.raw_json IS 'The team object of the auth service, as it sent it';
+COMMENT ON COLUMN neon_auth.teams_sync.id IS 'Team id; text, so foreign keys to it are text too';
+COMMENT ON COLUMN neon_auth.teams_sync.name IS 'Display name';
+COMMENT ON COLUMN neon_auth.teams_sync.created_at IS 'When the team was created, with milliseconds';
+COMMENT ON COLUMN neon_auth.teams_sync.updated_at IS 'When this row last changed here';
+COMMENT ON COLUMN neon_auth.teams_sync.deleted_at IS 'When the team was deleted; NULL while it exists';
+COMMENT ON INDEX neon_auth.teams_sync_deleted_at_idx IS 'For queries over living or deleted teams';
+
+-- No foreign keys: a membership may be told of before its team and its user are.
+CREATE TABLE neon_auth.team_members_sync (
+    team_id text NOT NULL
+        CONSTRAINT team_members_sync_team_id_check CHECK (octet_length(team_id) BETWEEN 1 AND 255),
+    user_id text NOT NULL
+        CONSTRAINT team_members_sync_user_id_check CHECK (octet_length(user_id) BETWEEN 1 AND 255),
+    delivery text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT team_members_sync_pkey PRIMARY KEY (team_id, user_id)
+);
+CREATE INDEX team_members_sync_user_id_idx ON neon_auth.team_members_sync (user_id, team_id);
+SELECT pg_catalog.pg_extension_config_dump('neon_auth.team_members_sync', '');
+COMMENT ON TABLE neon_auth.team_members_sync IS 'Who is in which team; kept by neon_auth. A membership that ends is a row that goes';
+COMMENT ON COLUMN neon_auth.team_members_sync.team_id IS 'The team, an id of teams_sync';
+COMMENT ON COLUMN neon_auth.team_members_sync.user_id IS 'The member, an id of users_sync';
+COMMENT ON COLUMN neon_auth.team_members_sync.delivery IS 'The webhook that told of it, an id of deliveries; NULL when it did not come by one';
+COMMENT ON COLUMN neon_auth.team_members_sync.created_at IS 'When it became known here';
+COMMENT ON INDEX neon_auth.team_members_sync_user_id_idx IS 'The teams of a user';
+
+CREATE FUNCTION neon_auth.team_defect(raw_json jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(neon_auth.id_defect(raw_json, 'id'), neon_auth.millis_defect(raw_json, 'created_at_millis'));
+COMMENT ON FUNCTION neon_auth.team_defect(jsonb) IS
+    'Why a team object cannot become a row of teams_sync, as a sentence; NULL when it can';
+REVOKE ALL ON FUNCTION neon_auth.team_defect(jsonb) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.forget_team(id text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM neon_auth.team_members_sync WHERE team_id = id;
+    DELETE FROM neon_auth.team_permissions_sync WHERE team_id = id;
+    DELETE FROM neon_auth.removals WHERE team_id = id;
+    DELETE FROM neon_auth.sync_queue WHERE team_id = id;
+$$;
+COMMENT ON FUNCTION neon_auth.forget_team(text) IS 'Ends the memberships and permissions in a team that is deleted';
+REVOKE ALL ON FUNCTION neon_auth.forget_team(text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.apply_team(action text, team jsonb) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    known record;
+BEGIN
+    PERFORM neon_auth.lock_mirror('team', team ->> 'id', true);
+    IF action = 'deleted' THEN
+        -- A row even for a team that nobody has told of yet: its creation may come later.
+        INSERT INTO neon_auth.teams_sync AS t (raw_json, updated_at, deleted_at)
+        VALUES (jsonb_build_object('id', team ->> 'id'), now(), now())
+            ON CONFLICT (id) DO UPDATE
+           SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at
+         WHERE t.deleted_at IS NULL;
+        IF NOT FOUND THEN
+            RETURN neon_auth.outcome('unchanged', 'The team is deleted already.');
+        END IF;
+        PERFORM neon_auth.forget_team(team ->> 'id');
+        RETURN neon_auth.outcome('applied');
+    END IF;
+
+    SELECT t.raw_json, t.deleted_at INTO known FROM neon_auth.teams_sync t WHERE t.id = team ->> 'id';
+    IF NOT FOUND THEN
+        INSERT INTO neon_auth.teams_sync (raw_json, updated_at) VALUES (team, now());
+        -- No event tells who created it and is its first member.
+        PERFORM neon_auth.queue_sync('team', team ->> 'id', '', 'No event tells of its first member.');
+        RETURN neon_auth.outcome('applied', queued => true);
+    ELSIF known.deleted_at IS NOT NULL THEN
+        RETURN neon_auth.outcome('ignored', 'The team is deleted.');
+    ELSIF known.raw_json = team THEN
+        RETURN neon_auth.outcome('unchanged');
+    ELSIF action = 'created' THEN
+        RETURN neon_auth.outcome('ignored', 'What is known of the team is newer than its creation.');
+    END IF;
+    UPDATE neon_auth.teams_sync t SET raw_json = team, updated_at = now() WHERE t.id = team ->> 'id';
+    PERFORM neon_auth.queue_sync('team', team ->> 'id', '', 'Which of its updates is the latest cannot be told.');
+    RETURN neon_auth.outcome('applied', queued => true);
+END
+$$;
+COMMENT ON FUNCTION neon_auth.apply_team(text, jsonb) IS 'Applies a team''s event: created, updated or deleted';
+REVOKE ALL ON FUNCTION neon_auth.apply_team(text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.apply_membership(action text, team text, member text, delivery text) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reason text := neon_auth.ended(team, member);
+    is_late boolean;
+    was_told boolean;
+BEGIN
+    IF reason IS NOT NULL THEN
+        RETURN neon_auth.outcome('ignored', reason);
+    END IF;
+    IF action = 'created' THEN
+        is_late := neon_auth.match_removal('team_member', team, member, '');
+        IF is_late IS NOT NULL THEN
+            PERFORM neon_auth.queue_sync('team_member', team, member, 'It was created and removed; which came last cannot be told.');
+        END IF;
+        IF is_late THEN
+            RETURN neon_auth.outcome('ignored', 'Its removal came first.', queued => true);
+        END IF;
+        INSERT INTO neon_auth.team_members_sync (team_id, user_id, delivery) VALUES (team, member, apply_membership.delivery)
+            ON CONFLICT (team_id, user_id) DO NOTHING;
+        RETURN neon_auth.outcome(CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END, queued => is_late IS NOT NULL);
+    END IF;
+
+    DELETE FROM neon_auth.team_members_sync m
+     WHERE m.team_id = team AND m.user_id = member
+    RETURNING m.delivery IS NOT NULL INTO was_told;
+    DELETE FROM neon_auth.team_permissions_sync p WHERE p.team_id = team AND p.user_id = member;
+    PERFORM neon_auth.note_removal('team_member', team, member, '', coalesce(was_told, false));
+    -- No event tells of a creator's own membership, so not even the first removal need be the last word.
+    PERFORM neon_auth.queue_sync('team_member', team, member, 'It was removed; whether it was created again cannot be told.');
+    RETURN neon_auth.outcome(CASE WHEN was_told IS NULL THEN 'unchanged' ELSE 'applied' END,
+                             CASE WHEN was_told IS NULL THEN 'There was no such membership; its creation may come late.' END,
+                             queued => true);
+END
+$$;
+COMMENT ON FUNCTION neon_auth.apply_membership(text, text, text, text) IS 'Applies a membership''s event: created or deleted';
+REVOKE ALL ON FUNCTION neon_auth.apply_membership(text, text, text, text) FROM PUBLIC;

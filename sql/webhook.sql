@@ -1,0 +1,161 @@
+-- Deliveries of the auth service's webhooks: verified, applied once, answered.
+
+CREATE TABLE neon_auth.deliveries (
+    id text NOT NULL,
+    event text NOT NULL,
+    outcome jsonb NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT deliveries_pkey PRIMARY KEY (id)
+);
+SELECT pg_catalog.pg_extension_config_dump('neon_auth.deliveries', '');
+COMMENT ON TABLE neon_auth.deliveries IS 'The webhooks that were accepted, so that none counts twice; see neon_auth.prune_deliveries()';
+COMMENT ON COLUMN neon_auth.deliveries.id IS 'The message''s id (svix-id), the same for every attempt to deliver it';
+COMMENT ON COLUMN neon_auth.deliveries.event IS 'Its type, such as user.created';
+COMMENT ON COLUMN neon_auth.deliveries.outcome IS 'What became of it, as neon_auth.handle_webhook() answered';
+COMMENT ON COLUMN neon_auth.deliveries.received_at IS 'When it was accepted';
+
+CREATE FUNCTION neon_auth.prune_deliveries(keep interval DEFAULT '90 days') RETURNS bigint
+LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    pruned bigint;
+BEGIN
+    DELETE FROM neon_auth.deliveries WHERE received_at < now() - keep;
+    GET DIAGNOSTICS pruned = ROW_COUNT;
+    RETURN pruned;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.prune_deliveries(interval) IS
+    'Forgets deliveries that are older, and answers how many. Keep more than 28 hours, for which the auth service retries';
+REVOKE ALL ON FUNCTION neon_auth.prune_deliveries(interval) FROM PUBLIC;
+
+-- The time is passed in, so that what it answers follows from its arguments alone.
+CREATE FUNCTION neon_auth.verify_webhook(body text, headers jsonb, secrets text, at_epoch bigint) RETURNS text
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'verify_webhook_wrapper';
+COMMENT ON FUNCTION neon_auth.verify_webhook(text, jsonb, text, bigint) IS
+    'Verifies a delivery''s signature (Svix, or standard-webhooks) and answers the message''s id';
+REVOKE ALL ON FUNCTION neon_auth.verify_webhook(text, jsonb, text, bigint) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.refuse_event(defect text) RETURNS void
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = 'webhook refused: its body is not that of an event',
+        DETAIL = defect,
+        HINT = 'An event is {"type": "user.created", "data": {"id": "...", ...}}.';
+END
+$$;
+COMMENT ON FUNCTION neon_auth.refuse_event(text) IS 'Raises what is wrong with an event; does nothing for NULL';
+REVOKE ALL ON FUNCTION neon_auth.refuse_event(text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.parse_event(body text) RETURNS jsonb
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN body::jsonb;
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+    -- The same in our words: the original's context quotes the body.
+    RAISE EXCEPTION USING
+        ERRCODE = sqlstate,
+        MESSAGE = 'webhook refused: its body is not JSON that PostgreSQL can hold',
+        DETAIL = format('It says: %s.', sqlerrm),
+        HINT = 'Pass the body as it came, byte for byte.';
+END
+$$;
+COMMENT ON FUNCTION neon_auth.parse_event(text) IS 'The body of a delivery as jsonb';
+REVOKE ALL ON FUNCTION neon_auth.parse_event(text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.apply_event(event text, data jsonb, delivery text) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    action constant text := split_part(event, '.', 2);
+BEGIN
+    IF event IN ('user.created', 'user.updated', 'user.deleted') THEN
+        PERFORM neon_auth.refuse_event(
+            CASE action WHEN 'deleted' THEN neon_auth.id_defect(data, 'id') ELSE neon_auth.user_defect(data) END);
+        RETURN neon_auth.apply_user(action, data);
+    ELSIF event IN ('team.created', 'team.updated', 'team.deleted') THEN
+        PERFORM neon_auth.refuse_event(
+            CASE action WHEN 'deleted' THEN neon_auth.id_defect(data, 'id') ELSE neon_auth.team_defect(data) END);
+        RETURN neon_auth.apply_team(action, data);
+    ELSIF event IN ('team_membership.created', 'team_membership.deleted') THEN
+        PERFORM neon_auth.refuse_event(coalesce(
+            neon_auth.id_defect(data, 'team_id'), neon_auth.id_defect(data, 'user_id')));
+        RETURN neon_auth.apply_membership(action, data ->> 'team_id', data ->> 'user_id', delivery);
+    ELSIF event IN ('team_permission.created', 'team_permission.deleted') THEN
+        PERFORM neon_auth.refuse_event(coalesce(
+            neon_auth.id_defect(data, 'team_id'), neon_auth.id_defect(data, 'user_id'), neon_auth.id_defect(data, 'id')));
+        RETURN neon_auth.apply_permission(action, data ->> 'team_id', data ->> 'user_id', data ->> 'id', delivery);
+    ELSIF event IN ('project_permission.created', 'project_permission.deleted') THEN
+        PERFORM neon_auth.refuse_event(coalesce(
+            neon_auth.id_defect(data, 'user_id'), neon_auth.id_defect(data, 'id')));
+        RETURN neon_auth.apply_permission(action, NULL, data ->> 'user_id', data ->> 'id', delivery);
+    END IF;
+    RETURN neon_auth.outcome('ignored', 'No table mirrors this event.');
+END
+$$;
+COMMENT ON FUNCTION neon_auth.apply_event(text, jsonb, text) IS 'Checks an event''s data and applies it';
+REVOKE ALL ON FUNCTION neon_auth.apply_event(text, jsonb, text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.handle_webhook(body text, headers jsonb) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    secrets text;
+    message text;
+    event jsonb;
+    answer jsonb;
+BEGIN
+    -- After a lock, what others have committed meanwhile must be seen.
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'webhooks are applied in READ COMMITTED transactions alone',
+            DETAIL = format('This transaction is %s.', upper(current_setting('transaction_isolation'))),
+            HINT = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED;';
+    END IF;
+
+    -- A variable, so that no statement has the secret as a parameter that could be logged.
+    SELECT s.value INTO secrets FROM neon_auth.secrets s WHERE s.name = 'webhook_secret';
+    message := neon_auth.verify_webhook(body, headers, secrets, floor(extract(epoch FROM clock_timestamp()))::bigint);
+    event := neon_auth.parse_event(body);
+    PERFORM neon_auth.refuse_event(coalesce(
+        neon_auth.id_defect(event, 'type'),
+        CASE WHEN NOT event ? 'data' THEN 'It has no member "data".' END));
+
+    PERFORM neon_auth.lock_mirror('delivery', message, true);
+    IF EXISTS (SELECT FROM neon_auth.deliveries d WHERE d.id = message) THEN
+        answer := neon_auth.outcome('duplicate');
+    ELSE
+        answer := neon_auth.apply_event(event ->> 'type', event -> 'data', message);
+        INSERT INTO neon_auth.deliveries (id, event, outcome) VALUES (message, event ->> 'type', answer);
+    END IF;
+    RETURN jsonb_build_object('delivery', message, 'event', event -> 'type') || answer;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.handle_webhook(text, jsonb) IS
+    'Verifies a webhook''s delivery, applies it once, and answers what was done. body: as it came, byte for byte; headers: an object. Grant it to whoever receives webhooks: the signature decides';
+REVOKE ALL ON FUNCTION neon_auth.handle_webhook(text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.receive_webhook(text) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    headers text := nullif(current_setting('request.headers', true), '');
+BEGIN
+    IF headers IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'there are no request headers',
+            DETAIL = 'The setting request.headers, which PostgREST gives to each request, is empty.',
+            HINT = 'SELECT neon_auth.handle_webhook(body, headers);';
+    END IF;
+    RETURN neon_auth.handle_webhook($1, headers::jsonb);
+END
+$$;
+COMMENT ON FUNCTION neon_auth.receive_webhook(text) IS
+    'neon_auth.handle_webhook(), with the headers that PostgREST puts into request.headers; takes the body as it came';
+REVOKE ALL ON FUNCTION neon_auth.receive_webhook(text) FROM PUBLIC;

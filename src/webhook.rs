@@ -1,0 +1,228 @@
+//! The signature of a webhook's delivery, as Svix and standard-webhooks make it.
+//!
+//! It is an HMAC-SHA256 over id, time and body, in base64, under each of the endpoint's secrets.
+//! Nothing of a secret or a signature ever leaves this file.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::hmac::{self, Context, HMAC_SHA256, Key};
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use pgrx::JsonB;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use serde_json::{Map, Value};
+
+use crate::error::Problem;
+
+/// What a secret may begin with; the rest is the key in base64.
+const SECRET_PREFIX: &str = "whsec_";
+/// A shorter key could be guessed; an empty one would let everybody sign.
+const SHORTEST_KEY: usize = 16;
+/// The version of the signatures that are looked at; others are passed over.
+const VERSION: &str = "v1";
+/// Seconds between the signing and now, either way.
+const TOLERANCE: u64 = 300;
+const LONGEST_ID: usize = 255;
+/// The two families of headers: Svix's own names and those of standard-webhooks.
+const FAMILIES: [&str; 2] = ["svix", "webhook"];
+const PADDING_OR_NOT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// `neon_auth.verify_webhook(body, headers, secrets, at_epoch)`: the message's id, once one of
+/// its signatures fits one of the secrets.
+#[pg_extern(sql = false)]
+fn verify_webhook(
+    body: Option<&str>,
+    headers: Option<JsonB>,
+    secrets: Option<&str>,
+    at_epoch: i64,
+) -> Result<String, ErrorReport> {
+    let keys = keys(secrets.unwrap_or_default())?;
+    let headers = Headers::find(headers.map(|JsonB(headers)| headers))?;
+    let body = body.ok_or_else(|| refused("it has no body", "The body is NULL."))?;
+    headers.check_id()?;
+    headers.check_time(at_epoch)?;
+    headers.check_signature(&keys, body)?;
+    Ok(headers.id)
+}
+
+/// The keys of the secrets: more than one, separated by blanks, while a new one takes over.
+fn keys(secrets: &str) -> Result<Vec<Key>, Problem> {
+    let keys: Vec<Key> = secrets
+        .split_ascii_whitespace()
+        .enumerate()
+        .map(|(index, secret)| {
+            let unusable = |reason: String| Problem::UnusableWebhookSecret {
+                number: index + 1,
+                reason,
+            };
+            let key = PADDING_OR_NOT
+                .decode(secret.strip_prefix(SECRET_PREFIX).unwrap_or(secret))
+                .map_err(|_| unusable(format!("is not base64 after {SECRET_PREFIX}")))?;
+            if key.len() < SHORTEST_KEY {
+                return Err(unusable(format!("has fewer than {SHORTEST_KEY} bytes")));
+            }
+            Ok(Key::new(HMAC_SHA256, &key))
+        })
+        .collect::<Result<_, Problem>>()?;
+    if keys.is_empty() {
+        return Err(Problem::NoWebhookSecret);
+    }
+    Ok(keys)
+}
+
+/// The three headers of one family.
+struct Headers {
+    id: String,
+    timestamp: String,
+    signature: String,
+}
+
+impl Headers {
+    fn find(headers: Option<Value>) -> Result<Self, Problem> {
+        let Some(Value::Object(headers)) = headers else {
+            return Err(refused(
+                "its headers are no JSON object",
+                r#"An object of names and values is needed: {"svix-id": "...", "svix-timestamp": "...", "svix-signature": "..."}."#,
+            ));
+        };
+        let mut missing = None;
+        for family in FAMILIES {
+            match Self::of_family(family, &headers)? {
+                Ok(found) => return Ok(found),
+                Err(name) => missing = missing.or(Some(name)),
+            }
+        }
+        Err(refused(
+            "a header is missing",
+            &format!(
+                "There is no {}; webhook-id, webhook-timestamp and webhook-signature would do as well.",
+                missing.unwrap_or_default()
+            ),
+        ))
+    }
+
+    /// All three, or the name of the first that is missing.
+    fn of_family(
+        family: &str,
+        headers: &Map<String, Value>,
+    ) -> Result<Result<Self, String>, Problem> {
+        let mut values = Vec::with_capacity(3);
+        for part in ["id", "timestamp", "signature"] {
+            let name = format!("{family}-{part}");
+            match header(&name, headers)? {
+                Some(value) => values.push(value.to_owned()),
+                None => return Ok(Err(name)),
+            }
+        }
+        let [id, timestamp, signature] = values.try_into().expect("three parts, three values");
+        Ok(Ok(Self {
+            id,
+            timestamp,
+            signature,
+        }))
+    }
+
+    /// A dot would blur where the id ends and the time begins in what is signed.
+    fn check_id(&self) -> Result<(), Problem> {
+        if self.id.is_empty() || self.id.len() > LONGEST_ID || self.id.contains('.') {
+            return Err(refused(
+                "the message's id is malformed",
+                &format!(
+                    "It has {} bytes, of 1 to {LONGEST_ID} without a dot.",
+                    self.id.len()
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_time(&self, now: i64) -> Result<(), Problem> {
+        let digits =
+            !self.timestamp.is_empty() && self.timestamp.bytes().all(|b| b.is_ascii_digit());
+        let signed_at = self.timestamp.parse::<i64>().ok().filter(|_| digits);
+        let Some(signed_at) = signed_at else {
+            return Err(refused(
+                "its timestamp is malformed",
+                "It is no number of seconds since 1970.",
+            ));
+        };
+        if now.abs_diff(signed_at) > TOLERANCE {
+            return Err(refused(
+                "its timestamp is too far from now",
+                &format!(
+                    "It is {} s {}; {TOLERANCE} s are allowed.",
+                    now.abs_diff(signed_at),
+                    if signed_at < now { "old" } else { "ahead" },
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Each key makes one signature, however many are offered: a long list costs no more hashing.
+    fn check_signature(&self, keys: &[Key], body: &str) -> Result<(), Problem> {
+        let offered: Vec<Vec<u8>> = self
+            .signature
+            .split_ascii_whitespace()
+            .filter_map(|entry| entry.split_once(','))
+            .filter(|(version, _)| *version == VERSION)
+            .filter_map(|(_, signature)| PADDING_OR_NOT.decode(signature).ok())
+            .collect();
+        let fits = keys.iter().any(|key| {
+            let expected = self.sign(key, body);
+            offered
+                .iter()
+                .any(|signature| verify_slices_are_equal(expected.as_ref(), signature).is_ok())
+        });
+        if !fits {
+            return Err(refused(
+                "none of its signatures is that of a webhook secret",
+                &format!(
+                    "It has {} of version {VERSION}; the number of secrets is {}.",
+                    offered.len(),
+                    keys.len()
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    fn sign(&self, key: &Key, body: &str) -> hmac::Tag {
+        let mut context = Context::with_key(key);
+        for part in [&self.id, ".", &self.timestamp, ".", body] {
+            context.update(part.as_bytes());
+        }
+        context.sign()
+    }
+}
+
+/// A header by its name, in whatever case.
+fn header<'a>(name: &str, headers: &'a Map<String, Value>) -> Result<Option<&'a str>, Problem> {
+    let mut found = headers
+        .iter()
+        .filter(|(other, _)| other.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value);
+    match (found.next(), found.next()) {
+        (None, _) => Ok(None),
+        (Some(Value::String(value)), None) => Ok(Some(value)),
+        (Some(_), None) => Err(refused(
+            "a header is no string",
+            &format!("The value of {name} is another kind of JSON."),
+        )),
+        (Some(_), Some(_)) => Err(refused(
+            "a header is there twice",
+            &format!("The name {name} stands in different cases."),
+        )),
+    }
+}
+
+fn refused(why: &'static str, detail: &str) -> Problem {
+    Problem::WebhookRefused {
+        why,
+        detail: detail.to_owned(),
+    }
+}
