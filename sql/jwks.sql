@@ -24,6 +24,10 @@ COMMENT ON COLUMN neon_auth.jwks_cache.fresh_until IS 'Until when it is used wit
 COMMENT ON COLUMN neon_auth.jwks_cache.attempted_at IS 'When the key server was last asked, with success or not';
 COMMENT ON COLUMN neon_auth.jwks_cache.last_error IS 'Why the last attempt failed; NULL if it did not';
 
+CREATE TRIGGER guard_trust BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.jwks_cache
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.guard_trust();
+COMMENT ON TRIGGER guard_trust ON neon_auth.jwks_cache IS 'Refuses to write what is trusted to all but the owner';
+
 CREATE TRIGGER trust_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.jwks_cache
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.trust_changed();
 ALTER TABLE neon_auth.jwks_cache ENABLE ALWAYS TRIGGER trust_changed;

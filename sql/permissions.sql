@@ -62,6 +62,56 @@ COMMENT ON COLUMN neon_auth.permission_definitions.contained_permission_ids IS
 COMMENT ON COLUMN neon_auth.permission_definitions.withdrawn IS 'True when the auth service has it no more: then it grants nothing, whoever was given it';
 COMMENT ON COLUMN neon_auth.permission_definitions.is_default IS 'True while the row is as CREATE EXTENSION made it; such rows are not dumped';
 
+-- A policy may ask for each row, and climbing up the definitions takes longer than all the rest of
+-- an answer: it is done here, when they change.
+CREATE TABLE neon_auth.permission_closure (
+    scope text NOT NULL,
+    id text NOT NULL,
+    granted_by text[] NOT NULL,
+    CONSTRAINT permission_closure_pkey PRIMARY KEY (scope, id)
+);
+COMMENT ON TABLE neon_auth.permission_closure IS
+    'Which permissions grant which, at any depth; follows from permission_definitions and is written by its trigger alone';
+COMMENT ON COLUMN neon_auth.permission_closure.scope IS 'team or project';
+COMMENT ON COLUMN neon_auth.permission_closure.id IS 'A permission that is defined or contained';
+COMMENT ON COLUMN neon_auth.permission_closure.granted_by IS 'Itself and all that contain it, directly or not; empty once withdrawn';
+
+CREATE FUNCTION neon_auth.close_permissions() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- One at a time, so that no change is made unseen by another's closure.
+    LOCK TABLE neon_auth.permission_definitions IN SHARE ROW EXCLUSIVE MODE;
+    DELETE FROM neon_auth.permission_closure;
+    WITH RECURSIVE known AS (
+        SELECT d.scope, d.id FROM neon_auth.permission_definitions d
+        UNION
+        SELECT d.scope, unnest(d.contained_permission_ids) FROM neon_auth.permission_definitions d
+    ), granting(scope, id, granted_by) AS (
+        SELECT k.scope, k.id, k.id
+          FROM known k
+         WHERE NOT EXISTS (SELECT FROM neon_auth.permission_definitions d
+                            WHERE d.scope = k.scope AND d.id = k.id AND d.withdrawn)
+        UNION
+        SELECT g.scope, g.id, d.id
+          FROM granting g
+          JOIN neon_auth.permission_definitions d
+            ON d.scope = g.scope AND d.contained_permission_ids @> ARRAY[g.granted_by]
+         WHERE NOT d.withdrawn
+    )
+    INSERT INTO neon_auth.permission_closure (scope, id, granted_by)
+    SELECT k.scope, k.id, ARRAY(SELECT g.granted_by FROM granting g WHERE g.scope = k.scope AND g.id = k.id ORDER BY 1)
+      FROM known k;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.close_permissions() IS 'Writes permission_closure anew';
+REVOKE ALL ON FUNCTION neon_auth.close_permissions() FROM PUBLIC;
+CREATE TRIGGER close_permissions AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.permission_definitions
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.close_permissions();
+ALTER TABLE neon_auth.permission_definitions ENABLE ALWAYS TRIGGER close_permissions;
+COMMENT ON TRIGGER close_permissions ON neon_auth.permission_definitions IS 'Keeps permission_closure as the definitions say';
+
 INSERT INTO neon_auth.permission_definitions (id, description, contained_permission_ids, is_default) VALUES
     ('$update_team', 'Change the team', '{}', true),
     ('$delete_team', 'Delete the team', '{}', true),

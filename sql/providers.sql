@@ -13,10 +13,7 @@ CREATE TABLE neon_auth.providers (
     audiences text[] NOT NULL DEFAULT '{}'
         CONSTRAINT providers_audiences_check CHECK (
             array_position(audiences, NULL) IS NULL AND array_position(audiences, '') IS NULL),
-    jwks_url text
-        CONSTRAINT providers_jwks_url_check CHECK (
-            jwks_url ~ '^https://[^/?#@\s]+([/?]\S*)?$'
-            OR jwks_url ~ '^http://(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d{1,5})?([/?]\S*)?$'),
+    jwks_url text,
     jwks jsonb,
     algorithms text[] NOT NULL DEFAULT '{RS256,PS256,ES256,ES384,EdDSA}'
         CONSTRAINT providers_algorithms_check CHECK (
@@ -70,20 +67,29 @@ COMMENT ON FUNCTION neon_auth.jwks_defect(jsonb) IS
     'Why a JWKS cannot be used to verify tokens, as a sentence; NULL when it can';
 REVOKE ALL ON FUNCTION neon_auth.jwks_defect(jsonb) FROM PUBLIC;
 
--- What no single row's constraint can say. Sessions check it again when they read the table, so
--- that a load with triggers disabled opens nothing.
+-- What a row's constraints cannot say, or not clearly. Sessions check again what matters when they
+-- read the table or fetch, so that a load with triggers disabled opens nothing.
 CREATE FUNCTION neon_auth.check_provider() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    own_name text := CASE TG_OP WHEN 'UPDATE' THEN old.name ELSE new.name END;
     other record;
     reason text;
 BEGIN
+    IF new.jwks_url !~ '^https://[^/?#@\s]+([/?]\S*)?$'
+       AND new.jwks_url !~ '^http://(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d{1,5})?([/?]\S*)?$' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the jwks_url must be https, or http on loopback',
+            DETAIL = 'A host without user and password must follow, then a port and a path if need be.',
+            HINT = 'Keys that come over plain http could be anybody''s.';
+    END IF;
     -- One at a time, so that two transactions cannot add the same issuer unseen by each other.
     LOCK TABLE neon_auth.providers IN SHARE ROW EXCLUSIVE MODE;
     SELECT p.name, i.issuer INTO other
       FROM neon_auth.providers p, unnest(p.issuers) AS i(issuer)
-     WHERE p.name <> new.name AND i.issuer = ANY (new.issuers)
+     WHERE p.name <> own_name AND i.issuer = ANY (new.issuers)
      LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING
@@ -94,7 +100,7 @@ BEGIN
     END IF;
     SELECT p.name INTO other
       FROM neon_auth.providers p
-     WHERE p.name <> new.name AND p.jwks_url = new.jwks_url
+     WHERE p.name <> own_name AND p.jwks_url = new.jwks_url
        AND (p.audiences = '{}' OR new.audiences = '{}')
      LIMIT 1;
     IF FOUND THEN
@@ -122,6 +128,28 @@ REVOKE ALL ON FUNCTION neon_auth.check_provider() FROM PUBLIC;
 CREATE TRIGGER check_provider BEFORE INSERT OR UPDATE ON neon_auth.providers
     FOR EACH ROW EXECUTE FUNCTION neon_auth.check_provider();
 COMMENT ON TRIGGER check_provider ON neon_auth.providers IS 'Refuses a provider that would blur who signed a token';
+
+-- pg_write_all_data gives the right to write every table, and with it would go the right to be
+-- anybody. The owner's rights are needed, which the functions below have.
+CREATE FUNCTION neon_auth.guard_trust() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('permission denied for table %I', TG_TABLE_NAME),
+            DETAIL = 'Who writes it decides whose tokens are trusted, so the right to write data is not enough.',
+            HINT = 'Have the functions granted: GRANT EXECUTE ON FUNCTION neon_auth.add_provider, neon_auth.drop_provider TO ...;';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.guard_trust() IS 'Refuses to write what is trusted to all but the owner';
+REVOKE ALL ON FUNCTION neon_auth.guard_trust() FROM PUBLIC;
+CREATE TRIGGER guard_trust BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.providers
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.guard_trust();
+COMMENT ON TRIGGER guard_trust ON neon_auth.providers IS 'Refuses to write what is trusted to all but the owner';
 
 CREATE FUNCTION neon_auth.trust_changed() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'trust_changed_wrapper';
@@ -178,5 +206,6 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.drop_provider(text) IS 'Trusts an issuer no longer, from the next statement of every session on';
+COMMENT ON FUNCTION neon_auth.drop_provider(text) IS
+    'Trusts an issuer no longer: its tokens are refused from the next statement of every session on. Who is signed in stays so until the transaction, or the token, ends';
 REVOKE ALL ON FUNCTION neon_auth.drop_provider(text) FROM PUBLIC;

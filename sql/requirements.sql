@@ -2,7 +2,7 @@
 DO $requirements$
 DECLARE
     owner_extension text;
-    foreign_table boolean;
+    made_before record;
 BEGIN
     IF pg_catalog.getdatabaseencoding() <> 'UTF8' THEN
         RAISE EXCEPTION USING
@@ -36,18 +36,32 @@ BEGIN
                                                owner_extension) END;
     END IF;
 
-    SELECT true INTO foreign_table
-      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = 'neon_auth' AND c.relname = 'users_sync';
-    IF foreign_table THEN
+    -- Whoever owns the schema could put functions, operators or tables of their own where ours
+    -- are looked for; whoever may create in it, too.
+    SELECT n.nspowner <> e.extowner AS is_foreign,
+           EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) acl
+                    WHERE acl.privilege_type = 'CREATE' AND acl.grantee <> n.nspowner) AS is_open,
+           EXISTS (SELECT FROM pg_catalog.pg_depend d
+                    WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+                      AND d.refobjid = n.oid AND d.deptype = 'n' AND d.objid <> e.oid) AS is_used
+      INTO STRICT made_before
+      FROM pg_catalog.pg_namespace n, pg_catalog.pg_extension e
+     WHERE n.nspname = 'neon_auth' AND e.extname = 'neon_auth';
+    IF made_before.is_foreign OR made_before.is_open OR made_before.is_used THEN
         RAISE EXCEPTION USING
-            ERRCODE = 'duplicate_table',
-            MESSAGE = 'table "neon_auth.users_sync" already exists',
-            DETAIL = 'neon_auth makes this table itself.',
-            HINT = 'ALTER TABLE neon_auth.users_sync RENAME TO users_before; and copy its rows after CREATE EXTENSION: INSERT INTO neon_auth.users_sync (raw_json, updated_at, deleted_at) SELECT raw_json, updated_at, deleted_at FROM neon_auth.users_before;';
+            ERRCODE = 'duplicate_schema',
+            MESSAGE = 'schema "neon_auth" already exists',
+            DETAIL = CASE WHEN made_before.is_foreign THEN 'It belongs to another role.'
+                          WHEN made_before.is_open THEN 'Others may create objects in it.'
+                          ELSE 'It is not empty.' END
+                     || ' neon_auth makes this schema itself, so that nobody else''s objects stand in it.',
+            HINT = 'ALTER SCHEMA neon_auth RENAME TO neon_auth_before; and after CREATE EXTENSION, for users kept in it: INSERT INTO neon_auth.users_sync (raw_json, updated_at, deleted_at) SELECT raw_json, updated_at, deleted_at FROM neon_auth_before.users_sync;';
     END IF;
 END
 $requirements$;
+
+-- From here on no name is looked up where a user could have put one like it.
+SET LOCAL search_path = pg_catalog, pg_temp;
 
 CREATE SCHEMA auth;
 COMMENT ON SCHEMA auth IS 'neon_auth: who is signed in, for policies and applications';

@@ -1,6 +1,6 @@
 -- Who is signed in. These functions are for everybody; impersonate is not.
--- None of them has a SET clause: a function with one undoes on return the settings made inside,
--- and the identity is one.
+-- authenticate and its kin run with the caller's rights, by which a role may be set or not; what
+-- they read of the extension's tables they read as its owner, inside.
 
 CREATE FUNCTION auth.authenticate(token text, is_local boolean DEFAULT true) RETURNS text
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -104,10 +104,10 @@ AS 'MODULE_PATHNAME', 'organization_id_wrapper';
 COMMENT ON FUNCTION auth.organization_id() IS 'The id of auth.organization(); NULL where it is no uuid';
 
 CREATE FUNCTION auth.profile() RETURNS neon_auth.users_sync
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (u.raw_json - '{server_metadata,restricted_by_admin_reason,restricted_by_admin_private_details}'::text[],
-            u.id, u.name, u.email, u.created_at, u.updated_at, u.deleted_at)::neon_auth.users_sync
+    SELECT jsonb_populate_record(u, jsonb_build_object('raw_json',
+               u.raw_json - '{server_metadata,restricted_by_admin_reason,restricted_by_admin_private_details}'::text[]))
       FROM neon_auth.users_sync u
      WHERE u.id = auth.user_id() AND u.deleted_at IS NULL
 $$;

@@ -28,6 +28,8 @@ pub enum Problem {
     RoleRefused { provider: String, reason: String },
     /// The session's identity has run out.
     Expired { ago: i64 },
+    /// A refused token has ended the identity, and the query was planned for its role.
+    Ended,
     /// `impersonate` was called with something that cannot be an identity.
     BadImpersonation { reason: String },
     /// `refresh_jwks` was asked for a provider that is not there.
@@ -38,6 +40,17 @@ pub enum Problem {
     UnusableWebhookSecret { number: usize, reason: String },
     /// A delivery that is not the auth service's, or not of now.
     WebhookRefused { why: &'static str, detail: String },
+}
+
+impl Problem {
+    /// Whether other keys might change it.
+    pub fn wants_keys(&self) -> bool {
+        match self {
+            Problem::NoKeys { .. } => true,
+            Problem::Token(refusal) => refusal.is_unknown_key(),
+            _ => false,
+        }
+    }
 }
 
 impl From<Refusal> for Problem {
@@ -82,7 +95,7 @@ impl From<&Problem> for ErrorReport {
                 "Leave the issuer with one of them: SELECT name, issuers FROM neon_auth.providers;".to_owned(),
             ),
             Problem::UnusableProvider { provider, reason } => (
-                Code::ERRCODE_CONFIG_FILE_ERROR,
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("the authentication provider {} cannot be used", quoted(provider)),
                 reason.clone(),
                 "Correct its row: SELECT * FROM neon_auth.providers;".to_owned(),
@@ -110,6 +123,12 @@ impl From<&Problem> for ErrorReport {
                 "the session's identity has expired".to_owned(),
                 format!("It expired {ago} s before this statement began, leeway included."),
                 "Authenticate again with a fresh token: SELECT auth.authenticate($1);".to_owned(),
+            ),
+            Problem::Ended => (
+                refused,
+                "a refused token has ended the session's identity".to_owned(),
+                "The query was planned for the role that came with that identity.".to_owned(),
+                "Authenticate again, or sign out: SELECT auth.logout();".to_owned(),
             ),
             Problem::BadImpersonation { reason } => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,

@@ -7,6 +7,7 @@
 use pgrx::prelude::*;
 
 mod error;
+mod jsonb;
 mod mirror;
 mod provider;
 mod session;
@@ -35,4 +36,5 @@ pub extern "C-unwind" fn _PG_init() {
     settings::define();
     session::define();
     provider::define();
+    settings::reserve_prefix();
 }

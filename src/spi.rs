@@ -1,8 +1,8 @@
 //! The extension's own tables, read and written as their owner.
 //!
-//! `authenticate` and its kin may carry no SET clause (what they set would be undone on return)
-//! and their callers may not touch these tables. So the switch of user and search_path that a
-//! definer function with a pinned search_path makes is made here, around one statement.
+//! `authenticate` and its kin run with their caller's rights, by which they may set a role or not,
+//! but callers may not touch these tables. So the switch of user and search_path that a definer
+//! function with a pinned search_path makes is made here, around one statement.
 
 use std::ffi::CString;
 
@@ -49,7 +49,9 @@ unsafe fn run(query: &str, arguments: &[&str], read_only: bool) -> Option<String
             values.as_mut_ptr(),
             std::ptr::null(),
             read_only,
-            1,
+            // All rows, although the first is answered: a statement that is stopped early fires
+            // no AFTER triggers.
+            0,
         );
         if outcome < 0 {
             pgrx::error!("SPI_execute_with_args returned {outcome}");

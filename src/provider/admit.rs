@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use neon_auth_token::{KeySet, Token, Verified, verify};
 
-use super::{Provider, now, refresh, seen, trust};
+use super::{Provider, now, refresh, role, seen, trust};
 use crate::error::Problem;
 use crate::session::Identity;
 use crate::spi;
@@ -33,40 +33,50 @@ pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
 
 fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
     let token = Token::parse(text)?;
-    let mut refreshed = false;
+    let mut asked = false;
     loop {
         let provider = trust::current()?.provider_for(token.issuer())?;
         let now = now();
         let supply = provider.supply(now);
-        let may_refresh = !refreshed && supply.may_attempt(now);
-        if may_refresh && supply.is_due(now) {
+        let may_ask = supply.may_attempt(now);
+        if asked || !(may_ask && supply.is_due(now)) {
+            let outcome = supply
+                .keys(&provider.name, now)
+                .and_then(|keys| judge(&token, &provider, keys, now));
+            match outcome {
+                Err(problem) if problem.wants_keys() && !asked => {}
+                outcome => {
+                    if supply.is_due_soon(now) {
+                        refresh::fetch_behind(&provider);
+                    }
+                    return outcome;
+                }
+            }
+        }
+        // Once, and never within the cooldown; but an attempt that is under way may end well.
+        if may_ask {
             refresh::fetch_once(&provider);
-            refreshed = true;
-            continue;
+        } else {
+            refresh::wait_for_worker(&provider);
         }
-        if supply.is_due_soon(now) {
-            refresh::fetch_behind(&provider);
-        }
-        let keys = supply.keys(&provider.name, now)?;
-        match verify(&token, &keys, &provider.policy, now) {
-            Err(refusal) if refusal.is_unknown_key() && may_refresh => {
-                refresh::fetch_once(&provider);
-                refreshed = true;
-            }
-            Err(refusal) => return Err(refusal.into()),
-            Ok(verified) => {
-                let identity = Rc::new(Identity::verified(&provider, &verified));
-                return Ok((
-                    Rc::new(Admitted {
-                        provider,
-                        verified,
-                        identity,
-                    }),
-                    keys,
-                ));
-            }
-        }
+        asked = true;
     }
+}
+
+fn judge(
+    token: &Token<'_>,
+    provider: &Rc<Provider>,
+    keys: Rc<KeySet>,
+    now: i64,
+) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
+    let verified = verify(token, &keys, &provider.policy, now)?;
+    let role = role::of(provider, &verified)?;
+    let admitted = Admitted {
+        provider: Rc::clone(provider),
+        identity: Rc::new(Identity::verified(provider, &verified, role.as_deref())),
+        verified,
+    };
+    Ok((Rc::new(admitted), keys))
 }
 
 /// Refuses a deleted user, where the provider asks for that.

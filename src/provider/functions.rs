@@ -2,6 +2,7 @@
 //! the check of a pinned JWKS, and the trigger that invalidates what sessions have read.
 
 use neon_auth_token::KeySet;
+use pgrx::AnyElement;
 use pgrx::JsonB;
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use super::trust;
 use super::{admit, refresh};
+use crate::jsonb;
 
 /// `neon_auth.verify_jwt(token)`: the claims, or the error that `auth.authenticate` would raise.
 #[pg_extern(sql = false)]
@@ -40,8 +42,8 @@ fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
 
 /// `neon_auth.jwks_defect(jwks)`: why a JWKS cannot be used to verify tokens; NULL when it can.
 #[pg_extern(sql = false)]
-fn jwks_defect(jwks: JsonB) -> Option<String> {
-    let bad = KeySet::parse(jwks.0.to_string().as_bytes()).err()?;
+fn jwks_defect(jwks: AnyElement) -> Option<String> {
+    let bad = KeySet::parse(jsonb::text_of(&jwks).as_bytes()).err()?;
     Some(format!("{bad}: {}", bad.detail()))
 }
 

@@ -8,7 +8,6 @@ use pgrx::prelude::*;
 use super::admit::{admit, reject_deleted};
 use super::{Provider, now, trust};
 use crate::error::Problem;
-use crate::session;
 
 /// `neon_auth.inspect_jwt(token)`. It first tries the token, so that keys are fetched as they
 /// would be for `auth.authenticate`; what it then lists is why that went as it did.
@@ -61,12 +60,11 @@ fn inspect_jwt(
             ));
         }
         if let Ok(admitted) = &attempt
-            && provider.role_claim.is_some()
+            && let Some(role) = &admitted.identity.role
         {
-            let role = session::role_of(admitted);
             rows.push(row(
                 "database role",
-                role.map(|role| role.unwrap_or_default()),
+                Ok(format!("The role {role:?} goes with it.")),
             ));
         }
     }

@@ -2,14 +2,15 @@
 //!
 //! `trust` is what the tables say, read once per session and again when they change; `supply`
 //! decides whether the keys at hand will do; `refresh` gets new ones, with one fetch for many
-//! waiting sessions; `fetch` is the HTTP request; `admit` puts them together, and `seen` spares
-//! it a signature that was checked before.
+//! waiting sessions; `fetch` is the HTTP request; `admit` puts them together, `role` follows
+//! a role claim, and `seen` spares a signature that was checked before.
 
 mod admit;
 mod fetch;
 mod functions;
 mod inspect;
 mod refresh;
+mod role;
 mod seen;
 mod supply;
 mod trust;

@@ -45,12 +45,17 @@ pub fn fetch_once(provider: &Provider) {
         };
         turn.release();
         if made {
-            // The attempt may be that of a session which was cancelled: let its worker finish.
-            Lock::wait(Queue::Workers, attempt.provider).release();
+            wait_for_worker(provider);
             return;
         }
     }
     attempt.fetch_locally();
+}
+
+/// Waits for an attempt that is under way, also that of a session which has been cancelled since.
+/// Its outcome is what `trust::current` answers next.
+pub fn wait_for_worker(provider: &Provider) {
+    Lock::wait(Queue::Workers, &provider.name).release();
 }
 
 /// Starts a refresh behind the session's back, unless another session is at it.

@@ -121,16 +121,18 @@ impl Supply {
 
     /// The outcome of the last attempt to fetch.
     pub fn last_attempt(&self, provider: &str) -> Result<(), Problem> {
-        match &self.times {
-            Some(CacheTimes {
-                last_error: Some(reason),
-                ..
-            }) => Err(Problem::NoKeys {
-                provider: provider.to_owned(),
-                reason: reason.clone(),
-            }),
-            _ => Ok(()),
-        }
+        let Some(times) = &self.times else {
+            return Ok(());
+        };
+        let reason = match &times.last_error {
+            Some(reason) => reason.clone(),
+            None if times.fetched_at < times.attempted_at => "It was broken off.".to_owned(),
+            None => return Ok(()),
+        };
+        Err(Problem::NoKeys {
+            provider: provider.to_owned(),
+            reason,
+        })
     }
 
     /// What there is, in words.
@@ -167,9 +169,17 @@ impl Supply {
                     times.failure(now)
                 ))
             }
-            (Some(Err(reason)), _) => unusable(format!("The stored JWKS is unusable: {reason}.")),
+            (Some(Err(reason)), Some(_)) => {
+                unusable(format!("The stored JWKS is unusable: {reason}"))
+            }
             (None, Some(times)) => unusable(times.failure(now)),
-            (None, None) => unusable("Nothing is stored.".to_owned()),
+            (pinned, None) => Err(Problem::UnusableProvider {
+                provider: provider.to_owned(),
+                reason: match pinned {
+                    Some(Err(reason)) => format!("Its jwks cannot be used: {reason}"),
+                    _ => "It has no jwks.".to_owned(),
+                },
+            }),
         }
     }
 }

@@ -2,21 +2,25 @@
 
 use std::rc::Rc;
 
-use pgrx::JsonB;
+use pgrx::AnyElement;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::identity::Identity;
 use super::store::{self, Admission, Scope};
 use super::{log, role};
 use crate::error::Problem;
-use crate::provider;
+use crate::{jsonb, provider};
 
 /// `auth.authenticate(token, is_local)`.
 #[pg_extern(sql = false)]
-fn authenticate(token: Option<&str>, is_local: bool) -> Result<Option<String>, ErrorReport> {
-    Ok(enter(token, Scope::from(is_local))?)
+fn authenticate(
+    token: Option<&str>,
+    is_local: Option<bool>,
+) -> Result<Option<String>, ErrorReport> {
+    // NULL is taken for the narrower scope.
+    Ok(enter(token, Scope::from(is_local.unwrap_or(true)))?)
 }
 
 /// `auth.jwt_session_init(jwt)`: pg_session_jwt's name for the session scope.
@@ -42,11 +46,10 @@ fn logout() {
 
 /// `auth.impersonate(user_id, claims, is_local)`.
 #[pg_extern(sql = false)]
-fn impersonate(user_id: &str, claims: JsonB, is_local: bool) -> Result<(), ErrorReport> {
+fn impersonate(user_id: &str, claims: AnyElement, is_local: bool) -> Result<(), ErrorReport> {
     let admission = Admission::begin();
-    let Value::Object(mut claims) = claims.0 else {
-        return Err(bad_impersonation("The claims are no JSON object.").into());
-    };
+    let mut claims: Map<String, Value> = serde_json::from_str(&jsonb::text_of(&claims))
+        .map_err(|_| bad_impersonation("The claims are no JSON object that a token could hold."))?;
     claims.insert("sub".to_owned(), Value::String(user_id.to_owned()));
     let identity = Identity::impersonated(&claims).map_err(bad_impersonation)?;
     assume(Rc::new(identity), Scope::from(is_local));
@@ -66,18 +69,15 @@ fn enter(token: Option<&str>, scope: Scope) -> Result<Option<String>, Problem> {
         return Ok(None);
     };
     let admission = Admission::begin();
-    let outcome = provider::admit(token).and_then(|admitted| {
-        let role = role::of(&admitted)?;
-        Ok((admitted, role))
-    });
-    log::outcome(token, outcome.as_ref().map(|(admitted, _)| &**admitted));
-    let (admitted, role) = outcome?;
-    assume(Rc::clone(&admitted.identity), scope);
-    if let Some(role) = role {
-        role::switch_to(&role, scope);
+    let outcome = provider::admit(token);
+    log::outcome(token, outcome.as_deref());
+    let identity = Rc::clone(&outcome?.identity);
+    if let Some(role) = &identity.role {
+        role::switch_to(role, scope);
     }
+    assume(Rc::clone(&identity), scope);
     admission.succeed();
-    Ok(Some(admitted.identity.subject.clone()))
+    Ok(Some(identity.subject.clone()))
 }
 
 fn assume(identity: Rc<Identity>, scope: Scope) {

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::value::Jsonb;
+use crate::jsonb::Jsonb;
 use crate::provider::Provider;
 
 /// The claims of a verified token, or of `impersonate`, with what readers ask for most kept
@@ -22,6 +22,8 @@ pub struct Identity {
     pub uuid: Option<Uuid>,
     /// `exp`, in seconds since 1970.
     pub expires_at: Option<i64>,
+    /// The Postgres role that was set with it, where its provider maps one.
+    pub role: Option<String>,
     /// `exp` plus the provider's leeway: readers refuse from this second on.
     pub valid_until: Option<i64>,
     /// Every claim.
@@ -37,39 +39,46 @@ pub struct Identity {
 #[derive(Serialize, Deserialize)]
 struct Stored<'a> {
     provider: Option<&'a str>,
+    role: Option<&'a str>,
     valid_until: Option<i64>,
     #[serde(borrow)]
     claims: &'a RawValue,
 }
 
+const NO_OBJECT: &str = "The claims are no JSON object.";
+
 impl Identity {
-    /// The identity that a provider's verified token gives.
-    pub fn verified(provider: &Provider, verified: &Verified) -> Self {
+    /// The identity that a provider's verified token gives, with the role that comes with it.
+    pub fn verified(provider: &Provider, verified: &Verified, role: Option<&str>) -> Self {
         let leeway = provider.policy.leeway.try_into().unwrap_or(i64::MAX);
         let valid_until = verified.expires_at().saturating_add(leeway);
-        Self::new(
-            Some(&provider.name),
-            Some(valid_until),
-            verified.claims_json(),
-        )
-        .expect("a verified token has sub and exp")
+        let stored = |claims| Stored {
+            provider: Some(&provider.name),
+            role,
+            valid_until: Some(valid_until),
+            claims,
+        };
+        serde_json::from_str(verified.claims_json())
+            .map_err(|_| "A verified token's claims are JSON.")
+            .and_then(|claims| Self::new(&stored(claims)))
+            .expect("a verified token has sub and exp")
     }
 
     /// The identity that nobody vouches for. Answers a reason where the claims cannot be one:
     /// no `sub`, or an `exp` that is no whole number.
     pub fn impersonated(claims: &Map<String, Value>) -> Result<Self, &'static str> {
-        let valid_until = claims.get("exp").and_then(Value::as_i64);
-        let claims = serde_json::to_string(claims).map_err(|_| "The claims are no JSON.")?;
-        Self::new(None, valid_until, &claims)
+        let json = Value::Object(claims.clone()).to_string();
+        Self::new(&Stored {
+            provider: None,
+            role: None,
+            valid_until: claims.get("exp").and_then(Value::as_i64),
+            claims: serde_json::from_str(&json).map_err(|_| NO_OBJECT)?,
+        })
     }
 
-    fn new(
-        provider: Option<&str>,
-        valid_until: Option<i64>,
-        claims_json: &str,
-    ) -> Result<Self, &'static str> {
-        let no_object = |_| "The claims are no JSON object.";
-        let claims: Map<String, Value> = serde_json::from_str(claims_json).map_err(no_object)?;
+    fn new(stored: &Stored) -> Result<Self, &'static str> {
+        let claims: Map<String, Value> =
+            serde_json::from_str(stored.claims.get()).map_err(|_| NO_OBJECT)?;
         let subject = match claims.get("sub") {
             Some(Value::String(sub)) if !sub.is_empty() => sub.clone(),
             _ => return Err("The claim sub is missing or is not a string with characters."),
@@ -81,21 +90,15 @@ impl Identity {
                     .ok_or("The claim exp is no whole number of seconds.")?,
             ),
         };
-        let raw = serde_json::from_str(claims_json).map_err(no_object)?;
-        let text = serde_json::to_string(&Stored {
-            provider,
-            valid_until,
-            claims: raw,
-        })
-        .map_err(no_object)?;
         Ok(Self {
-            provider: provider.map(str::to_owned),
+            provider: stored.provider.map(str::to_owned),
+            role: stored.role.map(str::to_owned),
             uuid: hyphenated(&subject),
             subject,
             expires_at,
-            valid_until,
+            valid_until: stored.valid_until,
             claims,
-            text,
+            text: serde_json::to_string(stored).map_err(|_| NO_OBJECT)?,
             jsonb: OnceCell::new(),
             organization: OnceCell::new(),
         })
@@ -108,8 +111,7 @@ impl Identity {
 
     /// Reads back what `to_text` wrote.
     pub fn from_text(text: &str) -> Option<Self> {
-        let stored: Stored = serde_json::from_str(text).ok()?;
-        Self::new(stored.provider, stored.valid_until, stored.claims.get()).ok()
+        Self::new(&serde_json::from_str(text).ok()?).ok()
     }
 
     /// All claims.

@@ -1,12 +1,13 @@
 //! The session's identity: the verified claims that it acts under.
 //!
 //! `identity` is what an identity is, `store` keeps it where nobody can forge it and where it
-//! follows transactions, `enter` is how a session comes by one, `role` follows a token's
-//! role claim, `log` writes the server log, `readers` are the functions that policies call,
-//! `value` makes
-//! their answers, and `once` has the planner call them once per query.
+//! follows transactions, `hooks` keeps void ones from parallel workers, `enter` is how a session
+//! comes by one, `role` is the Postgres role that may come with it, `log` writes the server log,
+//! `readers` are the functions that policies call, `value` makes their answers, and `once` has
+//! the planner call them once per query.
 
 mod enter;
+mod hooks;
 mod identity;
 mod log;
 mod once;
@@ -16,5 +17,9 @@ mod store;
 mod value;
 
 pub use identity::Identity;
-pub use role::of as role_of;
-pub use store::define;
+
+/// Registers what this module is to PostgreSQL; once, when the library is loaded.
+pub fn define() {
+    store::define();
+    hooks::define();
+}

@@ -30,9 +30,11 @@ fn once_per_query(request: Internal) -> Internal {
 unsafe fn simplify(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::SubLink {
     unsafe {
         // Without a planner there is nobody to make the InitPlan. Without a table there is
-        // nothing to repeat the call; the sub-select itself is such a query.
+        // nothing to repeat the call; the sub-select itself is such a query. With grouping sets
+        // the call may be what is grouped by, to be NULL in some rows.
         if request.root.is_null()
             || !reads_a_table((*request.root).parse)
+            || !(*(*request.root).parse).groupingSets.is_null()
             || !is_same_for_all_rows((*request.fcall).args)
         {
             return std::ptr::null_mut();

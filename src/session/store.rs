@@ -14,6 +14,7 @@ use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PgSqlErrorCode};
 
 use super::identity::Identity;
+use super::role;
 use crate::error::Problem;
 
 const NAME: &CStr = c"neon_auth.identity";
@@ -35,7 +36,15 @@ thread_local! {
 enum Current {
     Nobody,
     Unread,
-    Known { epoch: u64, identity: Rc<Identity> },
+    Known(Kept),
+}
+
+/// An identity and how it was assumed.
+#[derive(Clone)]
+struct Kept {
+    epoch: u64,
+    scope: Scope,
+    identity: Rc<Identity>,
 }
 
 /// How long an identity lasts.
@@ -68,7 +77,7 @@ impl Scope {
     }
 }
 
-/// Registers the setting and the hook that keeps refusals.
+/// Registers the setting.
 pub fn define() {
     // SAFETY: all hooks are guarded.
     unsafe {
@@ -83,16 +92,13 @@ pub fn define() {
             Some(assign),
             Some(show),
         );
-        PREVIOUS_EXECUTOR_START = pg_sys::ExecutorStart_hook;
-        pg_sys::ExecutorStart_hook = Some(executor_start);
     }
-    crate::settings::reserve_prefix();
 }
 
 /// The identity in force for this statement: `None` with nobody signed in, an error once it has
 /// expired.
 pub fn current() -> Result<Option<Rc<Identity>>, Problem> {
-    let Some(identity) = stored() else {
+    let Some(Kept { identity, .. }) = kept().filter(Kept::is_valid) else {
         return Ok(None);
     };
     if let Some(valid_until) = identity.valid_until {
@@ -109,14 +115,39 @@ pub fn current() -> Result<Option<Rc<Identity>>, Problem> {
 /// Makes `identity` the session's.
 pub fn assume(identity: Rc<Identity>, scope: Scope) {
     let epoch = NEXT_EPOCH.replace(NEXT_EPOCH.get() + 1);
-    let value = format!("{epoch} {}", identity.to_text());
-    set(&CString::new(value).expect("JSON text holds no NUL"), scope);
-    CURRENT.set(Current::Known { epoch, identity });
+    let kept = Kept {
+        epoch,
+        scope,
+        identity,
+    };
+    set(&kept.to_setting(), scope);
+    CURRENT.set(Current::Known(kept));
 }
 
-/// Forgets the identity, as a SET does: an abort of the transaction takes it back.
+/// Forgets the identity and leaves the role that came with it, as a SET does: an abort of the
+/// transaction takes it back.
 pub fn forget() {
+    let role = kept().and_then(|kept| Some((kept.identity.role.clone()?, kept.scope)));
     set(c"", Scope::Session);
+    if let Some((role, scope)) = role {
+        role::leave(&role, scope);
+    }
+}
+
+/// Takes an identity that a refusal has made void out of the setting too, where other processes
+/// inherit it. Answers an error where a query was planned for the role that goes with it.
+pub fn drop_void(depends_on_role: bool) -> Result<(), Problem> {
+    if FIRST_VALID_EPOCH.get() == 0 {
+        return Ok(());
+    }
+    let Some(void) = kept().filter(|kept| !kept.is_valid()) else {
+        return Ok(());
+    };
+    if depends_on_role && void.identity.role.as_deref().is_some_and(role::is_current) {
+        return Err(Problem::Ended);
+    }
+    forget();
+    Ok(())
 }
 
 /// An attempt to come by an identity: unless it ends in `succeed`, nobody is signed in after it.
@@ -144,28 +175,41 @@ impl Drop for Admission {
     }
 }
 
-fn stored() -> Option<Rc<Identity>> {
+/// The identity in the setting, valid or void.
+fn kept() -> Option<Kept> {
     CURRENT.with_borrow_mut(|current| {
         if let Current::Unread = current {
-            *current = raw().and_then(read).unwrap_or(Current::Nobody);
+            *current = raw()
+                .and_then(Kept::from_setting)
+                .map_or(Current::Nobody, Current::Known);
         }
         match current {
-            Current::Known { epoch, identity } if *epoch >= FIRST_VALID_EPOCH.get() => {
-                Some(Rc::clone(identity))
-            }
+            Current::Known(kept) => Some(kept.clone()),
             _ => None,
         }
     })
 }
 
-/// Reads back what `assume` wrote.
-fn read(value: &str) -> Option<Current> {
-    let (epoch, text) = value.split_once(' ')?;
-    let identity = Rc::new(Identity::from_text(text)?);
-    Some(Current::Known {
-        epoch: epoch.parse().ok()?,
-        identity,
-    })
+impl Kept {
+    fn is_valid(&self) -> bool {
+        self.epoch >= FIRST_VALID_EPOCH.get()
+    }
+
+    fn to_setting(&self) -> CString {
+        let is_local = self.scope == Scope::Transaction;
+        let text = format!("{} {is_local} {}", self.epoch, self.identity.to_text());
+        CString::new(text).expect("JSON text holds no NUL")
+    }
+
+    fn from_setting(text: &str) -> Option<Self> {
+        let (epoch, rest) = text.split_once(' ')?;
+        let (is_local, identity) = rest.split_once(' ')?;
+        Some(Self {
+            epoch: epoch.parse().ok()?,
+            scope: Scope::from(is_local.parse::<bool>().ok()?),
+            identity: Rc::new(Identity::from_text(identity)?),
+        })
+    }
 }
 
 /// The setting's text; `None` when it is empty.
@@ -257,37 +301,5 @@ unsafe extern "C-unwind" fn show() -> *const c_char {
         c"(set)".as_ptr()
     } else {
         c"".as_ptr()
-    }
-}
-
-static mut PREVIOUS_EXECUTOR_START: pg_sys::ExecutorStart_hook_type = None;
-
-/// Before any query runs, an identity that a refusal has made void leaves the setting too:
-/// parallel workers inherit the setting, but know nothing of epochs.
-///
-/// Only that part is guarded. An ERROR of the query itself, which is not our business, passes
-/// over this frame as it would without us; the frame owns nothing that needs dropping.
-unsafe extern "C-unwind" fn executor_start(query: *mut pg_sys::QueryDesc, flags: i32) {
-    unsafe extern "C-unwind" {
-        // PostgreSQL's own, without the guard that pgrx puts around it.
-        fn standard_ExecutorStart(query: *mut pg_sys::QueryDesc, flags: i32);
-    }
-    if FIRST_VALID_EPOCH.get() > 0 {
-        // SAFETY: guarded, and inside a transaction.
-        unsafe { drop_void_identity() };
-    }
-    // SAFETY: the hook chain as PostgreSQL has it.
-    unsafe {
-        match PREVIOUS_EXECUTOR_START {
-            Some(previous) => previous(query, flags),
-            None => standard_ExecutorStart(query, flags),
-        }
-    }
-}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn drop_void_identity() {
-    if raw().is_some() && stored().is_none() {
-        forget();
     }
 }

@@ -1,14 +1,14 @@
 //! What readers answer with: PostgreSQL values made straight from the identity, without a Rust
 //! value in between.
 
-use std::ffi::CString;
-
 use pgrx::callconv::{BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
-use pgrx::{IntoDatum, direct_function_call_as_datum, pg_sys};
+use pgrx::{IntoDatum, pg_sys};
+
+use crate::jsonb::Jsonb;
 
 /// A value in the caller's memory context, of the type that the SQL declaration names.
 pub struct Value(pg_sys::Datum);
@@ -19,35 +19,9 @@ impl Value {
         text.into_datum().map(Self)
     }
 
-    /// A `jsonb` from its bytes.
+    /// A `jsonb`.
     pub fn jsonb(jsonb: &Jsonb) -> Self {
-        // SAFETY: as many bytes as the value has, in memory that is fresh.
-        unsafe {
-            let copy = pg_sys::palloc(jsonb.0.len()).cast::<u8>();
-            copy.copy_from_nonoverlapping(jsonb.0.as_ptr(), jsonb.0.len());
-            Self(pg_sys::Datum::from(copy))
-        }
-    }
-}
-
-/// A `jsonb` value, kept ready.
-pub struct Jsonb(Box<[u8]>);
-
-impl Jsonb {
-    /// From JSON text that has been parsed before, and so is good.
-    pub fn from_json(json: &str) -> Self {
-        let json = CString::new(json).expect("JSON text holds no NUL");
-        // SAFETY: jsonb_in takes a C string and answers a varlena, which is copied and freed.
-        unsafe {
-            let argument = Some(pg_sys::Datum::from(json.as_ptr()));
-            let datum = direct_function_call_as_datum(pg_sys::jsonb_in, &[argument])
-                .expect("jsonb_in answers no NULL");
-            let value = datum.cast_mut_ptr::<pg_sys::varlena>();
-            let length = pgrx::varsize_any(value);
-            let bytes = std::slice::from_raw_parts(value.cast::<u8>(), length).into();
-            pg_sys::pfree(value.cast());
-            Self(bytes)
-        }
+        Self(jsonb.to_datum())
     }
 }
 
