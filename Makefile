@@ -1,7 +1,7 @@
 # Every target is documented in README.md; the work is done by the scripts in dev/. Without
 # PG_CONFIG, install takes the pg_config on PATH and all others a private PostgreSQL.
 
-.PHONY: install demo test lint
+.PHONY: install demo test bench soak fuzz lint
 
 # Builds an optimised neon_auth and installs it into the PostgreSQL of PG_CONFIG.
 install:
@@ -13,6 +13,15 @@ demo:
 
 test:
 	dev/test
+
+bench:
+	dev/bench
+
+soak:
+	dev/soak
+
+fuzz:
+	dev/fuzz
 
 lint:
 	dev/lint

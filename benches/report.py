@@ -1,0 +1,316 @@
+"""docs/benchmarks.md and its plot, docs/benchmarks.svg, from what a run has measured."""
+
+import datetime
+import html
+import math
+import os
+import platform
+import re
+import subprocess
+
+from server import median, ratio
+
+PAGE = """\
+# Benchmarks
+
+What it costs to know who is signed in. This page and its plot are written by `make bench`: one run,
+on one machine, everything side by side. Nothing on it is edited by hand.
+
+{facts}
+
+## How to reproduce
+
+```sh
+make bench                      # about a quarter of an hour; rewrites this page
+BENCH_SCALE=0.2 make bench      # a look: the page goes to target/benchmarks
+```
+
+The contestants take turns, each round in another order; figures are medians over the rounds, and a
+ratio is the median of the ratios within each round, so that a change of the machine's speed favours
+nobody. *CPU* is the processor time of the server's backends, which hardly depends on what else the
+machine does; *wall* and *tps* depend on it.
+
+## Policies
+
+Whose row it is, by each way of finding out. In brackets: relative to a literal in the policy.
+
+![Cost of each contestant, relative to a literal in the policy](benchmarks.svg)
+
+{policies}
+
+* *Scan*: `SELECT count(*)` of a million rows without an index, ten of them the user's, in one backend;
+  *parallel* with two workers.
+* *Look-up*: `SELECT body FROM accounts`, which the policy itself turns into a look-up in the primary key
+  of 100,000 rows. *Planned*: planned each time, inside one backend. *pgbench*: prepared, one a
+  transaction, four clients.
+* *Insert* under `WITH CHECK`. *Bulk*: 100,000 rows in one statement. *pgbench*: one row a transaction,
+  four clients.
+
+## One transaction for each request
+
+`BEGIN`; say who it is; `SELECT` one row of theirs under row-level security; `COMMIT`, through pgbench.
+*Unverified* is `set_config('request.jwt.claims', …, true)` of claims that somebody else has verified.
+
+{requests}
+
+## Tokens
+
+{signatures}
+
+{warm}
+
+{scale}
+
+## A new backend
+
+{backends}
+
+## Strangers
+
+{strangers}
+
+## Against the aims
+
+{aims}
+"""
+
+
+def write(results, root, scale):
+    directory = root / ("docs" if scale >= 1 else "target/benchmarks")
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "benchmarks.md").write_text(page(results))
+    (directory / "benchmarks.svg").write_text(plot(results))
+    print(f"written: {directory.relative_to(root)}/benchmarks.md")
+
+
+# Name of a measurement, its title, and what to take of each result.
+POLICIES = [
+    ("scan", "Scan, CPU ms", None),
+    ("parallel_scan", "Parallel scan, wall ms", None),
+    ("lookup", "Look-up, planned, CPU µs", None),
+    ("pgbench_lookup", "Look-up, pgbench, CPU µs", "cpu"),
+    ("bulk_insert", "Insert, bulk, CPU ms", None),
+    ("pgbench_insert", "Insert, pgbench, CPU µs", "cpu"),
+]
+# Transactions per second, where more is better, stand below their costs.
+RATES = [
+    ("pgbench_lookup", "Look-up, pgbench, tps", "rate"),
+    ("pgbench_insert", "Insert, pgbench, tps", "rate"),
+]
+
+
+def values(results, name, role, part):
+    return [getattr(value, part) if part else value for value in results[name][role]]
+
+
+def relative(results, measurement, role, base="literal"):
+    name, _, part = measurement
+    return ratio(values(results, name, role, part), values(results, name, base, part))
+
+
+def measurement(title):
+    return next(each for each in POLICIES + RATES if each[1] == title)
+
+
+def page(results):
+    return PAGE.format(
+        facts=facts(),
+        policies=policies(results),
+        requests=requests(results),
+        signatures=signatures(results),
+        warm=warm(results),
+        scale=by_number(results),
+        backends=backends(results),
+        strangers=strangers(results),
+        aims=table(["aim", "reach", "measured", ""], aims(results)),
+    )
+
+
+def table(head, rows):
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def figure(value):
+    """Three digits that count."""
+    if value >= 1000:
+        return f"{round(value):,}"
+    return f"{value:.{max(0, 2 - math.floor(math.log10(max(abs(value), 0.01))))}f}"
+
+
+def facts():
+    def output(*command):
+        return subprocess.check_output(command, text=True).strip()
+
+    with open("/proc/cpuinfo") as file:
+        processors = re.findall(r"^model name\s*: (.*)", file.read(), re.M) or [platform.machine()]
+    with open("/proc/meminfo") as file:
+        memory = int(re.search(r"MemTotal:\s+(\d+)", file.read())[1]) / 2**20
+    changed = output("git", "status", "--porcelain", "src", "sql", "crates")
+    return table(["", ""], [
+        ["date", datetime.date.today()],
+        ["neon_auth", output("git", "describe", "--always") + (" and changes that are not committed" if changed else "")],
+        ["PostgreSQL", re.sub(r"^postgres \(PostgreSQL\) ", "", output("postgres", "--version"))],
+        ["compiler", " ".join(output("rustc", "--version").split()[:2]) + ", release profile"],
+        ["processor", f"{len(processors)} × {processors[0]}"],
+        ["memory", f"{memory:.0f} GiB"],
+        ["kernel", f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}"],
+        ["load by others", f"{os.environ['LOAD_BEFORE']} processes on average in the minute before the run"],
+    ])
+
+
+def policies(results):
+    titles = results["titles"]
+
+    def cell(each, role):
+        name, _, part = each
+        return f"{figure(median(values(results, name, role, part)))} ({relative(results, each, role):.2f})"
+
+    return table(["", *(f"`{title}`" if "(" in title else title for title in titles.values())],
+                 [[each[1], *(cell(each, role) for role in titles)] for each in POLICIES + RATES])
+
+
+def requests(results):
+    kinds = {"again": "the same token each time, four clients", "fresh": "another token each time, one client"}
+
+    def row(kind):
+        verified, unverified = (results["request"][kind][name] for name in ("verified", "unverified"))
+        rates = [[load.rate for load in loads] for loads in (verified, unverified)]
+        costs = [[load.cpu for load in loads] for loads in (verified, unverified)]
+        return [kinds[kind], *(figure(median(rate)) for rate in rates), f"{ratio(*rates):.2f}",
+                *(figure(median(cost)) for cost in costs), f"{ratio(*costs):.2f}"]
+
+    return table(["", "verified, tps", "unverified, tps", "ratio", "verified, CPU µs", "unverified, CPU µs", "ratio"],
+                 [row(kind) for kind in kinds])
+
+
+def signatures(results):
+    return "A token that has not been seen: the bare signature check of the crypto library, and all that\n" \
+        "verification does, in the crate `neon_auth_token` (wall µs).\n\n" + table(
+            ["algorithm", "signature alone", "parse and verify", "ratio"],
+            [[name, figure(bare), figure(whole), f"{whole / bare:.2f}"]
+             for name, (bare, whole) in results["signatures"].items()])
+
+
+def warm(results):
+    verified, unverified = (median(results["warm"][name]) for name in ("verified", "unverified"))
+    return "A token that the backend has seen before costs a hash: inside one backend, `auth.authenticate` takes\n" \
+        f"**{figure(verified)} µs** (CPU; a loop of calls minus the same loop around an empty function). `set_config` of\n" \
+        f"its claims, which verifies nothing, takes {figure(unverified)} µs."
+
+
+def by_number(results):
+    rows = []
+    for kind, title in (("providers", "provider"), ("keys", "key")):
+        for count, cost in results["by_providers_and_keys"][kind].items():
+            rows.append([f"{count} {title}{'s' if count > 1 else ''}",
+                         figure(cost["cold"]), figure(cost["warm"]), figure(cost["first"])])
+    return "What a token costs (ES256), by the number of providers, and of keys of its provider.\n\n" + table(
+        ["", "not seen, CPU µs", "seen, CPU µs", "first in a new backend, wall ms"], rows)
+
+
+def backends(results):
+    first, memory = results["new_backends"]["first"], results["new_backends"]["memory"]
+    return "The first call, which loads the library and, for `authenticate`, reads providers and keys (wall ms):\n\n" + table(
+        ["`current_setting`", "`auth.user_id()`", "`auth.authenticate($1)`"],
+        [[figure(first[name]) for name in ("current_setting", "user_id", "authenticate")]],
+    ) + "\n\nAfter a hundred requests with a hundred tokens, a backend holds " \
+        f"**{figure(memory['private'] / 1024)} MiB** more memory of its own than\none after a hundred unverified requests, and " \
+        f"{figure((memory['resident'] - memory['private']) / 1024)} MiB more of files, the library's code, which all backends share."
+
+
+def strangers(results):
+    measured = results["strangers"]
+    return f"A hundred sessions at a time came and went for {measured['seconds']} s, each with a token under a key that nobody\n" \
+        f"knows: {measured['arrivals']:,} arrivals, all refused, made the database ask the key server " \
+        f"**{measured['fetches']}** times."
+
+
+def aims(results):
+    def line(title, limit, value, ok):
+        return [title, limit, value, "met" if ok else "**missed**"]
+
+    def at_most(title, limit, value, unit=""):
+        return line(title, f"≤ {limit}{unit}", f"{value:.2f}{unit}", value <= limit)
+
+    def at_least(title, limit, value, unit=""):
+        return line(title, f"≥ {limit}{unit}", f"{value:.2f}{unit}", value >= limit)
+
+    signature = {name: whole / bare for name, (bare, whole) in results["signatures"].items()}
+    again, fresh = ({name: [load.rate for load in loads] for name, loads in results["request"][kind].items()}
+                    for kind in ("again", "fresh"))
+    seconds_more = median([1 / mine - 1 / other for mine, other in zip(fresh["verified"], fresh["unverified"])])
+    new, numbers = results["new_backends"], results["by_providers_and_keys"]
+    flat = max(costs[100][kind] / costs[1][kind] for costs in numbers.values() for kind in ("cold", "warm"))
+    rivals = [role for role in ("setting", "peer") if role in results["titles"]]
+    return [
+        at_most("ES256 to its signature check", 1.15, signature["ES256"], "×"),
+        at_most("EdDSA to its signature check", 1.15, signature["EdDSA"], "×"),
+        at_most("RS256 to its signature check", 1.4, signature["RS256"], "×"),
+        at_most("a token seen before", 3, median(results["warm"]["verified"]), " µs"),
+        line("fetches caused by a hundred strangers in 30 s", "≤ 2", results["strangers"]["fetches"],
+             results["strangers"]["fetches"] <= 2),
+        line("100 providers or keys to one", "flat", f"{flat:.2f}×", flat <= 1.1),
+        at_most("scan to the literal", 1.05, relative(results, measurement("Scan, CPU ms"), "ours"), "×"),
+        at_most("look-up (pgbench, CPU) to a literal without RLS", 1.1,
+                relative(results, measurement("Look-up, pgbench, CPU µs"), "ours", "bare"), "×"),
+        at_least("look-up (pgbench, tps) to a literal without RLS", round(1 / 1.1, 2),
+                 relative(results, measurement("Look-up, pgbench, tps"), "ours", "bare"), "×"),
+        at_least("request with a token seen before (tps) to an unverified one", 0.9,
+                 ratio(again["verified"], again["unverified"]), "×"),
+        line("request with a fresh token: time beyond an unverified one", "the ES256 check",
+             f"{figure(seconds_more * 1e6)} µs to {figure(results['signatures']['ES256'][1])} µs",
+             seconds_more * 1e6 <= 1.25 * results["signatures"]["ES256"][1]),
+        *(at_least(f"scan: {results['titles'][role]} to ours", 10,
+                   ratio(results["scan"][role], results["scan"]["ours"]), "×") for role in rivals),
+        at_most("private memory of a backend", 2, new["memory"]["private"] / 1024, " MiB"),
+        at_most("resident memory of a backend, shared code included", 2, new["memory"]["resident"] / 1024, " MiB"),
+        at_most("first auth.user_id()", 5, new["first"]["user_id"], " ms"),
+        at_most("first auth.authenticate()", 5, new["first"]["authenticate"], " ms"),
+    ]
+
+
+COLOURS = ["#9aa0a6", "#5f6368", "#1a73e8", "#7baaf7", "#d93025", "#f29900"]
+BAR, GAP, LEFT, WIDTH = 14, 22, 190, 520
+
+
+def plot(results):
+    """Bars on a logarithmic scale: the cost of each contestant, relative to a literal in the policy."""
+    titles = results["titles"]
+    longest = max(relative(results, each, role) for each in POLICIES for role in titles)
+    decades = max(1, math.ceil(math.log10(longest)))
+
+    def x(value):
+        # From a half on, so that what is cheaper than the literal has a bar too.
+        return LEFT + WIDTH * (math.log10(max(value, 0.5)) + math.log10(2)) / (decades + math.log10(2))
+
+    shapes, y = [], 40
+    for each in POLICIES:
+        top = y
+        for colour, role in zip(COLOURS, titles):
+            value = relative(results, each, role)
+            shapes.append(f'<rect x="{LEFT}" y="{y}" width="{x(value) - LEFT:.1f}" height="{BAR - 2}" fill="{colour}"/>')
+            shapes.append(f'<text x="{x(value) + 4:.1f}" y="{y + 10}" class="value">{value:.2f}</text>')
+            y += BAR
+        shapes.append(f'<text x="{LEFT - 10}" y="{(top + y) / 2 + 4}" class="label">{each[1].rpartition(",")[0]}</text>')
+        y += GAP
+    bottom = y - GAP + 6
+    ticks = []
+    for power in range(decades + 1):
+        at = x(10**power)
+        ticks.append(f'<line x1="{at:.1f}" y1="32" x2="{at:.1f}" y2="{bottom}"/>'
+                     f'<text x="{at:.1f}" y="24" class="tick">{10**power}×</text>')
+    legend = []
+    for number, (colour, title) in enumerate(zip(COLOURS, titles.values())):
+        column, row = number % 2, number // 2
+        left, top = LEFT + column * 280, bottom + 14 + row * 20
+        legend.append(f'<rect x="{left}" y="{top}" width="12" height="12" fill="{colour}"/>'
+                      f'<text x="{left + 18}" y="{top + 10}">{html.escape(title)}</text>')
+    height = bottom + 24 + (len(titles) + 1) // 2 * 20
+    return f"""\
+<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + 70}" height="{height}" font-family="sans-serif" font-size="12">
+<style>.label {{ text-anchor: end }} .tick {{ text-anchor: middle }} .value {{ font-size: 10px }} line {{ stroke: #dadce0 }}</style>
+<rect width="100%" height="100%" fill="white"/>
+{chr(10).join(ticks + shapes + legend)}
+</svg>
+"""

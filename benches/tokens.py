@@ -1,0 +1,124 @@
+"""What verifying a token costs, cold and warm, and what strangers can make us fetch."""
+
+import json
+import re
+import subprocess
+
+from policies import LOOKUP
+from server import Session, interleaved, median, pgbench, run_once
+from service import claims_of, key_id_of
+
+WARM_CALLS = 50_000
+
+
+def signatures(root):
+    """For each algorithm the microseconds of the bare signature check and of the whole."""
+    output = subprocess.run(["cargo", "bench", "--quiet", "--package", "neon_auth_token", "--bench", "verify"],
+                            cwd=root, check=True, stdout=subprocess.PIPE, text=True).stdout
+    line = r"^(\w+) +signature +([0-9.]+) +parse \+ verify +([0-9.]+)"
+    return {name: (float(bare), float(whole)) for name, bare, whole in re.findall(line, output, re.M)}
+
+
+def loop(session, function, argument, calls=WARM_CALLS):
+    """Microseconds of processor time of one call, without what the loop itself takes."""
+    timed = session.cpu(f"SELECT bench.{function}('{argument}', {calls})")
+    empty = session.cpu(f"SELECT bench.empty_loop('{argument}', {calls})")
+    return (timed - empty) * 1000 / calls
+
+
+def warm(rounds, token):
+    """Inside one backend: a token seen before, and claims that nobody verifies."""
+    with Session() as session:
+        return interleaved(rounds, {
+            "verified": lambda: loop(session, "same_token", token),
+            "unverified": lambda: loop(session, "same_claims", claims_of(token)),
+        })
+
+
+def cost_of_a_token(rounds, token):
+    """Microseconds cold and warm, and milliseconds of the first call in a new backend."""
+    count = int(run_once("SELECT count(*) FROM bench.tokens WHERE n > 0")[0])
+
+    def first():
+        with Session() as session:
+            session.run("BEGIN")
+            return session.wall(f"SELECT auth.authenticate('{token}')")
+
+    with Session() as session:
+        session.run("BEGIN; SELECT bench.every_token(); COMMIT")
+        return {name: median(values) for name, values in interleaved(rounds, {
+            "cold": lambda: session.cpu("SELECT bench.every_token()") * 1000 / count,
+            "warm": lambda: loop(session, "same_token", token),
+            "first": first,
+        }).items()}
+
+
+def by_providers_and_keys(rounds, service, token):
+    """The cost of a token with 1, 10 and 100 providers, and of keys of the token's provider."""
+    keys = service.jwks()["keys"]
+
+    def with_providers(count):
+        pinned = json.dumps({"keys": keys})
+        run_once("DELETE FROM neon_auth.providers WHERE name LIKE 'other-%'")
+        run_once(f"""SELECT neon_auth.add_provider('other-' || n, issuers => ARRAY['https://other-' || n || '.test'],
+                 audiences => '{{app}}', jwks => '{pinned}') FROM generate_series(2, {count}) n""")
+        return cost_of_a_token(rounds, token)
+
+    def with_keys(count):
+        # The token's key comes last; copies of it under other names come before.
+        own = next(key for key in keys if key["kid"] == key_id_of(token))
+        others = [{**own, "kid": f"other-{number}"} for number in range(count - 1)]
+        pinned = json.dumps({"keys": others + [own]})
+        issuer = json.loads(claims_of(token))["iss"]
+        run_once("DELETE FROM neon_auth.providers")
+        run_once(f"SELECT neon_auth.add_provider('pinned', issuers => ARRAY['{issuer}'], jwks => '{pinned}')")
+        return cost_of_a_token(rounds, token)
+
+    return {
+        "providers": {count: with_providers(count) for count in (1, 10, 100)},
+        "keys": {count: with_keys(count) for count in (1, 10, 100)},
+    }
+
+
+def strangers(service, token, seconds):
+    """A hundred sessions at a time come and go with tokens whose keys nobody knows."""
+    run_once("UPDATE neon_auth.jwks_cache SET attempted_at = attempted_at - interval '1 hour'")
+    service.forget_fetches()
+    load = pgbench("ours", "SELECT bench.arrive(:token);\n", seconds, clients=100,
+                   variables={"token": token}, reconnect=True)
+    reason = run_once(f"SELECT bench.arrive('{token}')", "ours")[0]
+    return {"arrivals": load.transactions, "fetches": service.fetches(), "reason": reason, "seconds": seconds}
+
+
+def new_backends(count):
+    """Milliseconds of first calls in new backends, and the memory (KiB: all but shared buffers,
+    and the part that is private) of backends after a hundred requests, verified and not."""
+    first = {
+        "current_setting": "SELECT current_setting('request.jwt.claims', true)",
+        "user_id": "SELECT auth.user_id()",
+        "authenticate": "SELECT auth.authenticate(token) FROM bench.tokens WHERE n = 0",
+    }
+    say = {
+        "ours": "auth.authenticate(token)",
+        "setting": "set_config('request.jwt.claims', claims, true)",
+    }
+
+    def milliseconds(call):
+        with Session("ours") as session:
+            session.run("BEGIN; SELECT FROM bench.tokens WHERE n = 0")
+            return session.wall(call)
+
+    def memory(role):
+        with Session(role) as session:
+            for n in range(100):
+                session.run(f"BEGIN; SELECT {say[role]} FROM bench.tokens WHERE n = {n}; {LOOKUP}; COMMIT")
+            return session.memory()
+
+    results = interleaved(count, {
+        **{name: lambda call=call: milliseconds(call) for name, call in first.items()},
+        **{role: lambda role=role: memory(role) for role in say}})
+    return {
+        "first": {name: median(results[name]) for name in first},
+        "memory": {part: median(ours[part] - theirs[part] for ours, theirs in zip(results["ours"], results["setting"]))
+                   for part in ("resident", "private")},
+    }
