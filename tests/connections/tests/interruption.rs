@@ -201,7 +201,6 @@ fn a_database_can_be_dropped_while_its_keys_are_being_fetched() {
 }
 
 #[test]
-#[ignore = "defect: nobody hears of an attempt before it has ended"]
 fn refresh_jwks_fails_when_its_worker_is_terminated() {
     let world = World::with_keys();
     let superuser = world.superuser();

@@ -87,7 +87,6 @@ fn workers_never_see_an_identity_that_a_refused_token_has_ended() {
 }
 
 #[test]
-#[ignore = "defect: workers that start after the refusal still see the identity"]
 fn workers_of_a_portal_never_see_an_identity_that_a_refused_token_has_ended() {
     let world = world();
     let mut app = app(&world);

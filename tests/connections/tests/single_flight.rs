@@ -27,7 +27,6 @@ fn sign_in_during_a_fetch(world: &World, token: &str) {
 }
 
 #[test]
-#[ignore = "defect: who arrives during a fetch is refused for the cooldown"]
 fn sessions_that_arrive_together_cause_one_fetch() {
     let world = World::new();
     all_sign_in(&world);
@@ -35,7 +34,6 @@ fn sessions_that_arrive_together_cause_one_fetch() {
 }
 
 #[test]
-#[ignore = "defect: who arrives during a fetch is refused for the cooldown"]
 fn sessions_that_arrive_together_wait_for_a_slow_key_server() {
     let world = World::new();
     world.break_key_server(Fault::Delay { millis: 500 });
@@ -44,7 +42,6 @@ fn sessions_that_arrive_together_wait_for_a_slow_key_server() {
 }
 
 #[test]
-#[ignore = "defect: who arrives during a fetch is refused for the cooldown"]
 fn sessions_that_arrive_together_after_a_rotation_cause_one_fetch() {
     let world = World::with_keys();
     world.stack.rotate_keys();
@@ -54,7 +51,6 @@ fn sessions_that_arrive_together_after_a_rotation_cause_one_fetch() {
 }
 
 #[test]
-#[ignore = "defect: who arrives during a fetch is refused for the cooldown"]
 fn a_session_that_arrives_during_the_first_fetch_waits_for_it() {
     let world = World::new();
     world.break_key_server(Fault::Delay { millis: 1000 });
@@ -63,7 +59,6 @@ fn a_session_that_arrives_during_the_first_fetch_waits_for_it() {
 }
 
 #[test]
-#[ignore = "defect: who arrives during a fetch is refused for the cooldown"]
 fn a_session_that_arrives_during_the_fetch_after_a_rotation_waits_for_it() {
     let world = World::with_keys();
     world.stack.rotate_keys();
