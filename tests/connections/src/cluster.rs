@@ -121,9 +121,9 @@ impl Drop for Cluster {
     }
 }
 
-/// One of PostgreSQL's programs. They refuse to run as root, so root runs them in a user
+/// A program of PostgreSQL's kind. They refuse to run as root, so root runs them in a user
 /// namespace of its own, where it is nobody.
-fn unprivileged(program: &str) -> Command {
+pub(crate) fn unprivileged(program: &str) -> Command {
     let id = Command::new("id").arg("-u").output().expect("id runs");
     let mut command = if id.stdout == b"0\n" {
         let mut unshare = Command::new("unshare");

@@ -6,6 +6,7 @@
 
 mod cluster;
 mod database;
+mod pgbouncer;
 mod random;
 mod server;
 mod server_log;
@@ -16,6 +17,7 @@ mod world;
 
 pub use cluster::Cluster;
 pub use database::Database;
+pub use pgbouncer::PgBouncer;
 pub use random::Random;
 pub use server::Server;
 pub use server_log::ServerLog;

@@ -29,6 +29,14 @@ impl Server {
         Self::new(Path::new(&variable("PGHOST")), port)
     }
 
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// How to connect to one of its databases.
     pub fn config(&self, user: &str, database: &str) -> Config {
         let mut config = Config::new();

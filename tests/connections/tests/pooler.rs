@@ -1,14 +1,25 @@
-//! Many clients' transactions over few connections, as behind a transaction pooler.
+//! Many clients' transactions over few connections: PgBouncer in transaction mode, and what a
+//! pooler does to one connection.
 
+use std::env;
 use std::thread;
 
-use neon_auth_connections::{Random, Session, World};
-use postgres::Statement;
+use neon_auth_connections::{PgBouncer, Random, Server, Session, World, eventually};
 use postgres::error::SqlState;
+use postgres::{Config, SimpleQueryMessage};
 
-const CONNECTIONS: u64 = 4;
-const TRANSACTIONS: usize = 750;
+const CLIENTS: usize = 20;
+const CONNECTIONS: usize = 4;
 const USERS: usize = 50;
+
+/// A server connection keeps one generic plan, made before anybody has signed in.
+const ON_CONNECT: &str = "SET plan_cache_mode = force_generic_plan; \
+    PREPARE notes AS SELECT user_id FROM notes";
+
+/// How many transactions there are in all: few in the suite, 100,000 in `make soak`.
+fn transactions() -> usize {
+    env::var("SOAK_TRANSACTIONS").map_or(2_000, |text| text.parse().expect("it is a number"))
+}
 
 /// Somebody with notes in the table, and a token.
 struct Person {
@@ -16,28 +27,19 @@ struct Person {
     token: String,
 }
 
-/// A server connection as the pooler holds it, and the one statement that it keeps prepared.
-struct Pooled {
+/// One of the pooler's clients.
+struct Client<'a> {
+    config: Config,
     session: Session,
-    notes: Statement,
+    /// A connection past the pooler.
+    outside: Session,
     random: Random,
+    people: &'a [Person],
+    forged: &'a str,
 }
 
-impl Pooled {
-    fn open(world: &World, seed: u64) -> Self {
-        let mut session = world.app();
-        session.run("SET plan_cache_mode = force_generic_plan");
-        let notes = session
-            .prepare("SELECT user_id FROM notes")
-            .expect("the table is there");
-        Self {
-            session,
-            notes,
-            random: Random::seeded(seed),
-        }
-    }
-
-    /// Nobody may be signed in, and so nobody's rows may be seen.
+impl Client<'_> {
+    /// Nobody is signed in, and so nobody's rows are seen.
     #[track_caller]
     fn sees_nobody(&mut self) {
         assert_eq!(self.session.user(), None);
@@ -53,10 +55,15 @@ impl Pooled {
         assert!(owners.iter().all(|owner| *owner == person.id));
     }
 
+    /// Whose notes the statement finds that the server connection has prepared.
     fn owners(&mut self) -> Vec<String> {
-        let rows = self.session.query(&self.notes, &[]);
-        let rows = rows.expect("the notes can be read");
-        rows.iter().map(|row| row.get(0)).collect()
+        let messages = self.session.simple_query("EXECUTE notes");
+        let messages = messages.expect("the notes can be read");
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        rows.map(str::to_owned).collect()
     }
 
     #[track_caller]
@@ -65,13 +72,13 @@ impl Pooled {
         self.sees(person);
     }
 
-    /// One client's transaction: what clients do, in an order that nobody has thought of.
-    fn transaction(&mut self, people: &[Person], refused: &str) {
+    /// One transaction: what clients do, in an order that nobody has thought of.
+    fn transaction(&mut self) {
         self.session.run("BEGIN");
         self.sees_nobody();
-        let person = self.random.pick(people);
-        let another = self.random.pick(people);
-        match self.random.below(10) {
+        let person = self.random.pick(self.people);
+        let another = self.random.pick(self.people);
+        match self.random.below(12) {
             0 => self.sees_nobody(),
             1 => {
                 self.sign_in(person);
@@ -81,10 +88,8 @@ impl Pooled {
             }
             2 => {
                 self.sign_in(person);
-                let stolen = self.session.refused(
-                    "INSERT INTO notes (user_id, body) VALUES ($1, 'x')",
-                    &[&"x"],
-                );
+                let steal = "INSERT INTO notes (user_id, body) VALUES ($1, 'x')";
+                let stolen = self.session.refused(steal, &[&"x"]);
                 assert_eq!(stolen.code(), &SqlState::INSUFFICIENT_PRIVILEGE);
             }
             3 => {
@@ -104,28 +109,40 @@ impl Pooled {
             5 => {
                 self.sign_in(person);
                 self.session.run("SAVEPOINT s");
-                self.session.sign_in_refused(refused);
+                self.session.sign_in_refused(self.forged);
                 self.session.run("ROLLBACK TO s");
                 self.sees_nobody();
             }
             6 => {
                 self.sign_in(person);
-                self.session.sign_in_refused(refused);
+                self.session.sign_in_refused(self.forged);
             }
             7 => {
                 self.sign_in(person);
-                let cancelled = self.session.refused(
-                    "SELECT pg_sleep(60) FROM pg_cancel_backend(pg_backend_pid())",
-                    &[],
-                );
-                assert_eq!(cancelled.code(), &SqlState::QUERY_CANCELED);
+                let cancelled = self.cancelled_from_outside();
+                assert_eq!(cancelled, SqlState::QUERY_CANCELED);
             }
             8 => {
+                self.sign_in(person);
+                self.session
+                    .run("SAVEPOINT s; SET LOCAL statement_timeout = 1");
+                let cancelled = self.session.run_refused("SELECT pg_sleep(60)");
+                assert_eq!(cancelled.code(), &SqlState::QUERY_CANCELED);
+                self.session.run("ROLLBACK TO s");
+                self.sees(person);
+            }
+            9 => {
                 self.sign_in(person);
                 self.session.run("SAVEPOINT s; SELECT auth.logout()");
                 self.sees_nobody();
                 self.session.run("ROLLBACK TO s");
                 self.sees(person);
+            }
+            10 => {
+                self.sign_in(person);
+                // Leaves without a word; the pooler has to see to the rest.
+                self.session = Session::open(&self.config);
+                return;
             }
             _ => {
                 self.session.run("SAVEPOINT s");
@@ -139,6 +156,21 @@ impl Pooled {
         let end = self.random.pick(&["COMMIT", "ROLLBACK"]);
         self.session.run(end);
     }
+
+    /// What becomes of a statement that somebody cancels over another connection.
+    fn cancelled_from_outside(&mut self) -> SqlState {
+        const CANCEL: &str = "SELECT pg_cancel_backend(pid)::text FROM pg_stat_activity
+            WHERE pid = $1 AND state = 'active' AND query = $2";
+        const SLEEP: &str = "SELECT pg_sleep(60)";
+        let (pid, session, outside) = (self.session.pid(), &mut self.session, &mut self.outside);
+        thread::scope(|scope| {
+            let sleeping = scope.spawn(|| session.run_refused(SLEEP).code().clone());
+            eventually("it sleeps", || {
+                !outside.values(CANCEL, &[&pid, &SLEEP]).is_empty()
+            });
+            sleeping.join().expect("the statement is cancelled")
+        })
+    }
 }
 
 #[test]
@@ -147,27 +179,39 @@ fn no_transaction_begins_as_somebody_or_sees_rows_of_another() {
     let people: Vec<Person> = (0..USERS)
         .map(|number| {
             let id = world.sign_up(&format!("user-{number}"));
-            let token = world.token_of(&id);
+            // The large run takes longer than a token is usually good for.
+            let token = world.token_with(&id, |claims, _| {
+                let issued = claims["iat"].as_i64().expect("iat is a number");
+                claims.insert("exp".to_owned(), (issued + 7200).into());
+            });
             Person { id, token }
         })
         .collect();
+    let mut superuser = world.superuser();
     for person in &people {
-        world
-            .superuser()
-            .execute(
-                "INSERT INTO notes (user_id, body) VALUES ($1, 'first')",
-                &[&person.id],
-            )
+        let insert = "INSERT INTO notes (user_id, body) VALUES ($1, 'first')";
+        superuser
+            .execute(insert, &[&person.id])
             .expect("a superuser writes for everybody");
     }
-    let refused = world.forged_token();
+    let forged = world.forged_token();
+    let database = world.database.name();
+    let pooler = PgBouncer::start(&Server::shared(), database, CONNECTIONS, ON_CONNECT);
     thread::scope(|scope| {
-        for seed in 0..CONNECTIONS {
-            let (world, people, refused) = (&world, &people, &refused);
+        for seed in 0..CLIENTS as u64 {
+            let config = pooler.server().config("app", database);
+            let (world, people, forged) = (&world, &people, &forged);
             scope.spawn(move || {
-                let mut pooled = Pooled::open(world, seed);
-                for _ in 0..TRANSACTIONS {
-                    pooled.transaction(people, refused);
+                let mut client = Client {
+                    session: Session::open(&config),
+                    outside: world.app(),
+                    config,
+                    random: Random::seeded(seed),
+                    people,
+                    forged,
+                };
+                for _ in 0..transactions() / CLIENTS {
+                    client.transaction();
                 }
             });
         }
