@@ -52,27 +52,27 @@ DECLARE
     me constant text := auth.user_id();
     wanted constant text := has_permission.permission_id;
     team constant text := has_permission.team_id;
-    granting text[];
 BEGIN
     IF me IS NULL OR wanted IS NULL THEN
         RETURN NULL;
     END IF;
-    SELECT c.granted_by INTO granting
-      FROM neon_auth.permission_closure c
-     WHERE c.scope = CASE WHEN team IS NULL THEN 'project' ELSE 'team' END AND c.id = wanted;
     -- What is not defined here counts for itself: no event tells of definitions.
-    granting := coalesce(granting, ARRAY[wanted]);
     IF team IS NULL THEN
         PERFORM FROM neon_auth.project_permissions_sync p
            LEFT JOIN neon_auth.users_sync u ON u.id = p.user_id
-          WHERE p.user_id = me AND p.permission_id = ANY (granting) AND u.deleted_at IS NULL;
+          WHERE p.user_id = me AND u.deleted_at IS NULL
+            AND p.permission_id = ANY (coalesce(
+                (SELECT c.granted_by FROM neon_auth.permission_closure c WHERE c.scope = 'project' AND c.id = wanted),
+                ARRAY[wanted]));
     ELSE
         PERFORM FROM neon_auth.team_members_sync m
            JOIN neon_auth.team_permissions_sync p ON p.team_id = m.team_id AND p.user_id = m.user_id
            LEFT JOIN neon_auth.teams_sync t ON t.id = m.team_id
            LEFT JOIN neon_auth.users_sync u ON u.id = m.user_id
-          WHERE m.team_id = team AND m.user_id = me AND p.permission_id = ANY (granting)
-            AND t.deleted_at IS NULL AND u.deleted_at IS NULL;
+          WHERE m.team_id = team AND m.user_id = me AND t.deleted_at IS NULL AND u.deleted_at IS NULL
+            AND p.permission_id = ANY (coalesce(
+                (SELECT c.granted_by FROM neon_auth.permission_closure c WHERE c.scope = 'team' AND c.id = wanted),
+                ARRAY[wanted]));
     END IF;
     RETURN FOUND;
 END

@@ -50,22 +50,22 @@ $$;
 COMMENT ON FUNCTION neon_auth.refuse_event(text) IS 'Raises what is wrong with an event; does nothing for NULL';
 REVOKE ALL ON FUNCTION neon_auth.refuse_event(text) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.parse_event(body text) RETURNS jsonb
+CREATE FUNCTION neon_auth.parse_webhook(given text, what text) RETURNS jsonb
 LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN body::jsonb;
+    RETURN given::jsonb;
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-    -- The same in our words: the original's context quotes the body.
+    -- The same in our words: the original's context quotes what was given.
     RAISE EXCEPTION USING
         ERRCODE = sqlstate,
-        MESSAGE = 'webhook refused: its body is not JSON that PostgreSQL can hold',
-        DETAIL = format('It says: %s.', sqlerrm),
-        HINT = 'Pass the body as it came, byte for byte.';
+        MESSAGE = format('webhook refused: its %s is not JSON that PostgreSQL can hold', what),
+        DETAIL = format('PostgreSQL says: %s.', sqlerrm),
+        HINT = 'Pass headers and body as they came, the body byte for byte.';
 END
 $$;
-COMMENT ON FUNCTION neon_auth.parse_event(text) IS 'The body of a delivery as jsonb';
-REVOKE ALL ON FUNCTION neon_auth.parse_event(text) FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth.parse_webhook(text, text) IS 'The body of a delivery, or what stands for its headers, as jsonb';
+REVOKE ALL ON FUNCTION neon_auth.parse_webhook(text, text) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.apply_event(event text, data jsonb, delivery text) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -121,7 +121,7 @@ BEGIN
     -- A variable, so that no statement has the secret as a parameter that could be logged.
     SELECT s.value INTO secrets FROM neon_auth.secrets s WHERE s.name = 'webhook_secret';
     message := neon_auth.verify_webhook(body, headers, secrets, floor(extract(epoch FROM clock_timestamp()))::bigint);
-    event := neon_auth.parse_event(body);
+    event := neon_auth.parse_webhook(body, 'body');
     PERFORM neon_auth.refuse_event(coalesce(
         neon_auth.id_defect(event, 'type'),
         CASE WHEN NOT event ? 'data' THEN 'It has no member "data".' END));
@@ -153,7 +153,7 @@ BEGIN
             DETAIL = 'The setting request.headers, which PostgREST gives to each request, is empty.',
             HINT = 'SELECT neon_auth.handle_webhook(body, headers);';
     END IF;
-    RETURN neon_auth.handle_webhook($1, headers::jsonb);
+    RETURN neon_auth.handle_webhook($1, neon_auth.parse_webhook(headers, 'setting request.headers'));
 END
 $$;
 COMMENT ON FUNCTION neon_auth.receive_webhook(text) IS
