@@ -20,6 +20,15 @@ COMMIT AND CHAIN;
 SELECT auth.user_id();
 COMMIT;
 
+-- NULL is taken for the narrower scope, and with it comes the warning outside a block.
+BEGIN;
+SELECT auth.authenticate(:'alice', NULL);
+SELECT auth.user_id();
+COMMIT;
+SELECT auth.user_id();
+SELECT auth.authenticate(:'alice', is_local => NULL);
+SELECT auth.user_id();
+
 -- Session: over transactions, but not without the one that it began in.
 SELECT auth.authenticate(:'alice', false);
 SELECT auth.user_id();

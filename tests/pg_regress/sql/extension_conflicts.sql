@@ -28,21 +28,109 @@ CREATE EXTENSION neon_auth;
 SELECT * FROM leftovers;
 DROP SCHEMA auth CASCADE;
 
--- A table users_sync, as a dump of a Neon database brings it
+-- A schema neon_auth with a table users_sync, as a dump of a Neon database brings it
 CREATE SCHEMA neon_auth;
 CREATE TABLE neon_auth.users_sync (
-    raw_json jsonb NOT NULL,
-    id text GENERATED ALWAYS AS (raw_json ->> 'id') STORED NOT NULL,
+    raw_json   jsonb NOT NULL,
+    id         text GENERATED ALWAYS AS (raw_json ->> 'id') STORED NOT NULL,
+    name       text GENERATED ALWAYS AS (raw_json ->> 'display_name') STORED,
+    email      text GENERATED ALWAYS AS (raw_json ->> 'primary_email') STORED,
+    created_at timestamptz GENERATED ALWAYS AS
+               (to_timestamp(trunc((raw_json ->> 'signed_up_at_millis')::bigint::double precision) / 1000::double precision)) STORED,
     updated_at timestamptz,
     deleted_at timestamptz);
+ALTER TABLE neon_auth.users_sync ADD CONSTRAINT users_sync_pkey PRIMARY KEY (id);
+CREATE INDEX users_sync_deleted_at_idx ON neon_auth.users_sync (deleted_at);
+INSERT INTO neon_auth.users_sync (raw_json, updated_at, deleted_at) VALUES
+    ('{"id": "u1", "display_name": "Alice Example", "primary_email": "alice@example.com", "signed_up_at_millis": 1700000000123}', '2025-01-02 03:04:05+00', NULL),
+    ('{"id": "u2", "display_name": null}', '2025-01-02 03:04:05+00', '2025-01-03 00:00:00+00');
 CREATE EXTENSION neon_auth;
 \echo :SQLSTATE
 SELECT * FROM leftovers;
 SELECT count(*) FROM pg_namespace WHERE nspname = 'auth';
-DROP TABLE neon_auth.users_sync;
--- The empty schema is none in the way.
+-- As the HINT says, to the letter; every column of every user comes along.
+ALTER SCHEMA neon_auth RENAME TO neon_auth_before;
+CREATE EXTENSION neon_auth;
+INSERT INTO neon_auth.users_sync (raw_json, updated_at, deleted_at) SELECT raw_json, updated_at, deleted_at FROM neon_auth_before.users_sync;
+SELECT count(*) AS same FROM (TABLE neon_auth.users_sync INTERSECT TABLE neon_auth_before.users_sync) AS u;
+SELECT id, name, created_at AT TIME ZONE 'UTC' AS created_at, deleted_at IS NOT NULL AS deleted FROM neon_auth.users_sync ORDER BY id;
+DROP EXTENSION neon_auth;
+SET client_min_messages = warning;
+DROP SCHEMA neon_auth, neon_auth_before CASCADE;
+RESET client_min_messages;
+
+-- Whatever else stands in the schema: others' objects would be found where the extension's are meant.
+CREATE SCHEMA neon_auth;
+CREATE FUNCTION neon_auth.array_position(text[], text) RETURNS int LANGUAGE sql AS 'SELECT NULL::int';
+CREATE EXTENSION neon_auth;
+\echo :SQLSTATE
+SELECT * FROM leftovers;
+DROP FUNCTION neon_auth.array_position;
+CREATE FUNCTION public.matches(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+CREATE OPERATOR neon_auth.~ (LEFTARG = text, RIGHTARG = text, FUNCTION = public.matches);
+CREATE EXTENSION neon_auth;
+\echo :SQLSTATE
+DROP OPERATOR neon_auth.~ (text, text);
+CREATE DOMAIN neon_auth.kind AS text;
+CREATE EXTENSION neon_auth;
+\echo :SQLSTATE
+DROP DOMAIN neon_auth.kind;
+-- Empty, but not for long: somebody else may create in it, by name or as anybody.
+GRANT CREATE ON SCHEMA neon_auth TO app;
+CREATE EXTENSION neon_auth;
+\echo :SQLSTATE
+REVOKE CREATE ON SCHEMA neon_auth FROM app;
+GRANT CREATE ON SCHEMA neon_auth TO PUBLIC;
+CREATE EXTENSION neon_auth;
+\echo :SQLSTATE
+REVOKE CREATE ON SCHEMA neon_auth FROM PUBLIC;
+-- Empty, and another's.
+ALTER SCHEMA neon_auth OWNER TO app;
+CREATE EXTENSION neon_auth;
+\echo :SQLSTATE
+SELECT * FROM leftovers;
+ALTER SCHEMA neon_auth OWNER TO postgres;
+-- Empty and one's own is none in the way, and that others may look into it is no matter.
+GRANT USAGE ON SCHEMA neon_auth TO app;
 CREATE EXTENSION neon_auth;
 SELECT count(*) FROM neon_auth.users_sync;
+-- Nor is the one that DROP EXTENSION leaves.
+DROP EXTENSION neon_auth;
+SELECT count(*) FROM pg_namespace WHERE nspname = 'neon_auth';
+CREATE EXTENSION neon_auth;
+
+-- Traps later in the caller's search_path than the extension's schema: nothing is bound to them.
+DROP EXTENSION neon_auth;
+CREATE SCHEMA trap;
+CREATE FUNCTION trap.array_position(text[], text) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE WARNING 'caught'; RETURN NULL; END $$;
+CREATE FUNCTION trap.cardinality(text[]) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE WARNING 'caught'; RETURN 1; END $$;
+CREATE FUNCTION trap.format(text, text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE WARNING 'caught'; RETURN NULL; END $$;
+CREATE FUNCTION trap.format(text, text, text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE WARNING 'caught'; RETURN NULL; END $$;
+CREATE FUNCTION trap.overlaps(text[], text[]) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE WARNING 'caught'; RETURN false; END $$;
+CREATE OPERATOR trap.&& (LEFTARG = text[], RIGHTARG = text[], FUNCTION = trap.overlaps);
+CREATE FUNCTION trap.contained(text[], text[]) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE WARNING 'caught'; RETURN true; END $$;
+CREATE OPERATOR trap.<@ (LEFTARG = text[], RIGHTARG = text[], FUNCTION = trap.contained);
+CREATE OPERATOR trap.= (LEFTARG = text[], RIGHTARG = text[], FUNCTION = trap.contained);
+SET search_path = neon_auth, public, trap;
+CREATE EXTENSION neon_auth;
+SELECT current_setting('search_path') AS "the caller's, as before";
+SELECT pg_describe_object(classid, objid, 0) AS bound
+  FROM pg_depend
+ WHERE (refclassid, refobjid) IN (SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE pronamespace = 'trap'::regnamespace
+                                  UNION ALL SELECT 'pg_operator'::regclass, oid FROM pg_operator WHERE oprnamespace = 'trap'::regnamespace)
+   AND classid NOT IN ('pg_operator'::regclass);
+SELECT neon_auth.add_provider('idp', '{NULL}', jwks_url => 'https://idp.example.com/keys');
+\echo :SQLSTATE
+SELECT neon_auth.add_provider('idp', '{i}', jwks_url => 'https://idp.example.com/keys', algorithms => '{HS256}');
+\echo :SQLSTATE
+SELECT neon_auth.add_provider('idp', '{i}', jwks_url => 'https://idp.example.com/keys', role_claim => 'r', roles => '{none}');
+\echo :SQLSTATE
+SELECT neon_auth.upsert_user('{"id": 7}');
+\echo :SQLSTATE
+RESET search_path;
+SET client_min_messages = warning;
+DROP SCHEMA trap CASCADE;
+RESET client_min_messages;
 
 -- Dropped and made again in the same session: the library is still loaded, and finds the new tables.
 \set alice `"$STACK" token --sub alice`

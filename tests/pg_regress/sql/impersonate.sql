@@ -35,6 +35,13 @@ SELECT auth.impersonate('u1', '"u1"');
 \echo :SQLSTATE
 SELECT auth.impersonate('u1', 'null');
 \echo :SQLSTATE
+-- More than jsonb's text says to a parser: too large a number, too deep
+SELECT auth.impersonate('u1', '{"n": 1e400}');
+\echo :SQLSTATE
+SELECT auth.impersonate('u1', jsonb_build_object('a', (repeat('[', 200) || repeat(']', 200))::jsonb));
+\echo :SQLSTATE
+SELECT auth.impersonate('u1', jsonb_build_object('a', (repeat('[', 5000) || repeat(']', 5000))::jsonb));
+\echo :SQLSTATE
 SELECT auth.impersonate('u1', '{"exp": "tomorrow"}');
 \echo :SQLSTATE
 SELECT auth.impersonate('u1', '{"exp": 1.5}');

@@ -27,3 +27,17 @@ SELECT count(*) FROM neon_auth.inspect_jwt(:'alice') WHERE detail LIKE '%' || sp
 SELECT auth.authenticate(:'alice', false);
 SELECT count(*) > 0 AS inspected FROM neon_auth.inspect_jwt(:'forged');
 SELECT auth.user_id();
+
+-- Where the provider maps a role, which goes with the token, or why none does.
+BEGIN;
+UPDATE neon_auth.providers SET role_claim = 'pg_role', roles = '{authenticated,anonymous}', allow_anonymous = true;
+\set mapped `"$STACK" token --sub alice --claim 'pg_role="authenticated"'`
+\set denied `"$STACK" token --sub alice --claim 'pg_role="postgres"'`
+\set number `"$STACK" token --sub alice --claim 'pg_role=7'`
+SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'mapped') WHERE step IN ('database role', 'outcome');
+SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'anonymous') WHERE step IN ('database role', 'outcome');
+SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'denied') WHERE step = 'outcome';
+SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'number') WHERE step = 'outcome';
+SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'alice') WHERE step = 'outcome';
+SELECT current_user;
+ROLLBACK;

@@ -29,4 +29,17 @@ SELECT count(*), count(id) FROM auth.profile();
 SAVEPOINT s;
 SELECT * FROM neon_auth.users_sync;
 \echo :SQLSTATE
+ROLLBACK TO s;
+-- A column that somebody adds comes along, and one that goes is gone, in the same session too.
+SELECT auth.authenticate(:'alice');
+SELECT (auth.profile()).name;
+RESET ROLE;
+ALTER TABLE neon_auth.users_sync ADD COLUMN plan text DEFAULT 'free', ADD COLUMN score int;
+SET LOCAL ROLE authenticated;
+SELECT (p).id, (p).name, (p).plan, (p).score FROM auth.profile() AS p;
+SELECT (auth.profile()).raw_json ? 'server_metadata' AS told;
+RESET ROLE;
+ALTER TABLE neon_auth.users_sync DROP COLUMN plan;
+SET LOCAL ROLE authenticated;
+SELECT (p).id, (p).name, (p).score FROM auth.profile() AS p;
 ROLLBACK;

@@ -124,7 +124,12 @@ SELECT what, pg_temp.refusal(format($$ 'idp', '{i}', jwks => %L $$, jwks)) AS ou
        (9, 'point off the curve', '{"keys": [{"kty": "EC", "crv": "P-256", "kid": "k", "x": "AQ", "y": "AQ"}]}'),
        (10, 'key of 1024 bits', jsonb_set(current_setting('test.jwks')::jsonb, '{keys,0,n}', to_jsonb(left(current_setting('test.jwks')::jsonb #>> '{keys,0,n}', 170) || 'E'))),
        (11, 'unknown type of key beside a good one', jsonb_set(current_setting('test.jwks')::jsonb, '{keys,1}', '{"kty": "AKP", "kid": "k"}')),
-       (12, 'unknown type of key alone', '{"keys": [{"kty": "AKP", "kid": "k"}]}')) AS v(n, what, jwks)
+       (12, 'unknown type of key alone', '{"keys": [{"kty": "AKP", "kid": "k"}]}'),
+       -- jsonb holds more than a parser of JSON takes.
+       (13, 'number beyond a double', '{"keys": [{"kty": "RSA", "n": 1e400}]}'),
+       (14, 'number beyond a double beside a good key', current_setting('test.jwks')::jsonb || '{"n": -1e400}'),
+       (15, 'nested 200 deep', ('{"keys": ' || repeat('[', 200) || repeat(']', 200) || '}')::jsonb),
+       (16, 'nested 5000 deep', ('{"keys": ' || repeat('[', 5000) || repeat(']', 5000) || '}')::jsonb)) AS v(n, what, jwks)
  ORDER BY n;
 
 -- One issuer, one provider. And where two share their keys, the audience alone tells their tokens
@@ -154,3 +159,32 @@ ROLLBACK TO s;
 UPDATE neon_auth.providers SET jwks_url = NULL, jwks = '{"keys": []}' WHERE name = 'other';
 \echo :SQLSTATE
 ROLLBACK;
+
+-- Another name for the same provider: its tokens stay good, and its cached keys come along.
+\pset format aligned
+BEGIN;
+SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', '{shop}', jwks => :'jwks');
+SELECT auth.authenticate(:'token');
+UPDATE neon_auth.providers SET name = 'keycloak' WHERE name = 'idp';
+SELECT auth.provider();
+SELECT auth.authenticate(:'token');
+SELECT auth.provider();
+UPDATE neon_auth.providers SET jwks = NULL, jwks_url = 'https://idp.example.com/keys' WHERE name = 'keycloak';
+INSERT INTO neon_auth.jwks_cache (provider, jwks_url, jwks, fetched_at, fresh_until, attempted_at)
+VALUES ('keycloak', 'https://idp.example.com/keys', :'jwks', now(), now() + interval '10 min', now());
+UPDATE neon_auth.providers SET name = 'idp2', issuers = issuers || '{https://idp.example.org}' WHERE name = 'keycloak';
+SELECT provider, jwks IS NOT NULL AS has_keys FROM neon_auth.jwks_cache;
+SELECT auth.authenticate(:'token');
+SELECT auth.provider();
+-- The rules hold under the new name as well.
+SAVEPOINT s;
+UPDATE neon_auth.providers SET name = 'stack' WHERE name = 'idp2';
+\echo :SQLSTATE
+ROLLBACK TO s;
+UPDATE neon_auth.providers SET name = 'idp3', issuers = (SELECT issuers FROM neon_auth.providers WHERE name = 'stack') WHERE name = 'idp2';
+\echo :SQLSTATE
+ROLLBACK;
+
+-- A URL that is refused is not told: it may hold a password.
+SELECT neon_auth.add_provider('idp', '{i}', jwks_url => 'https://user:password@idp.example.com/keys');
+\echo :SQLSTATE

@@ -75,7 +75,17 @@ SELECT auth.authenticate(:'token');
 \echo :SQLSTATE
 ROLLBACK TO s;
 SELECT neon_auth.drop_provider('second');
+SAVEPOINT s;
 UPDATE neon_auth.providers SET jwks = '{"keys": []}' WHERE name = 'first';
 SELECT auth.authenticate(:'token');
 \echo :SQLSTATE
+ROLLBACK TO s;
+UPDATE neon_auth.providers SET jwks = jsonb_build_object('keys', (repeat('[', 200) || repeat(']', 200))::jsonb) WHERE name = 'first';
+SELECT auth.authenticate(:'token');
+\echo :SQLSTATE
+ROLLBACK TO s;
+-- The others' tokens are as good as ever.
+UPDATE neon_auth.providers SET jwks = '{"keys": [1e400]}' WHERE name = 'first';
+\set alice `"$STACK" token --sub alice`
+SELECT auth.authenticate(:'alice');
 ROLLBACK;

@@ -40,6 +40,33 @@ SELECT auth.user_id(), count(*) FROM anywhere.t GROUP BY auth.user_id();
 SELECT auth.user_id() || '!' AS me, count(*) FROM anywhere.t GROUP BY auth.user_id();
 SELECT owner = auth.user_id() AS mine, count(*) FROM anywhere.t GROUP BY 1 ORDER BY 1;
 SELECT owner = auth.user_id() AS mine, count(*) FROM anywhere.t GROUP BY owner = auth.user_id() HAVING bool_or(owner = auth.user_id()) ORDER BY 1;
+-- Grouping sets make a column NULL that has the group's expression. What PostgreSQL makes of a
+-- stable function there differs by major; a reader is no different from any.
+CREATE FUNCTION anywhere.plain() RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN ''alice''; END';
+CREATE FUNCTION anywhere.is_same(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    ours text[];
+    theirs text[];
+BEGIN
+    EXECUTE format('SELECT array_agg(q::text ORDER BY q::text COLLATE "C") FROM (%s) AS q', format(query, 'auth.user_id()')) INTO ours;
+    EXECUTE format('SELECT array_agg(q::text ORDER BY q::text COLLATE "C") FROM (%s) AS q', format(query, 'anywhere.plain()')) INTO theirs;
+    RETURN ours = theirs;
+END
+$$;
+SELECT n, anywhere.is_same(query)
+  FROM unnest(ARRAY[
+       'SELECT %1$s, count(*) FROM anywhere.t GROUP BY ROLLUP (%1$s)',
+       'SELECT %1$s AS me, count(*) FROM anywhere.t GROUP BY ROLLUP (1)',
+       'SELECT %1$s || ''!'', count(*) FROM anywhere.t GROUP BY ROLLUP (%1$s)',
+       'SELECT %1$s, owner, count(*) FROM anywhere.t GROUP BY CUBE (%1$s, owner)',
+       'SELECT %1$s, owner, grouping(%1$s, owner), count(*) FROM anywhere.t GROUP BY GROUPING SETS ((%1$s), (owner), ())',
+       'SELECT %1$s, count(*) FROM anywhere.t GROUP BY ROLLUP (%1$s) HAVING %1$s IS NULL',
+       'SELECT %1$s, owner, count(*) FROM anywhere.t WHERE owner = %1$s GROUP BY ROLLUP (owner)',
+       'SELECT owner = %1$s, count(*) FROM anywhere.t GROUP BY ROLLUP (owner = %1$s)',
+       'SELECT %1$s FROM anywhere.t GROUP BY GROUPING SETS ((), (%1$s))',
+       'SELECT me, count(*) FROM (SELECT %1$s AS me FROM anywhere.t) AS s GROUP BY ROLLUP (me)',
+       'SELECT * FROM (SELECT %1$s AS me, count(*) FROM anywhere.t GROUP BY ROLLUP (%1$s)) AS s WHERE me = ''alice''']) WITH ORDINALITY AS q(query, n)
+ ORDER BY n;
 SELECT count(*) FILTER (WHERE owner = auth.user_id()), max(auth.user_id()), string_agg(auth.user_id(), ',' ORDER BY auth.user_id()) FROM anywhere.t;
 SELECT DISTINCT auth.user_id() FROM anywhere.t;
 SELECT id FROM anywhere.t ORDER BY owner = auth.user_id() DESC, id LIMIT auth.claim('limit')::int;

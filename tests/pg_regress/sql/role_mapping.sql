@@ -83,6 +83,79 @@ SELECT auth.authenticate(:'token', false);
 \echo :SQLSTATE
 SELECT current_user, auth.user_id();
 
+-- Signing out takes the role along, whichever way and at either scope.
+SELECT auth.authenticate(:'editor', false);
+SELECT auth.logout();
+SELECT current_user, auth.user_id();
+SELECT auth.authenticate(:'editor', false);
+SELECT auth.authenticate(NULL);
+SELECT current_user, auth.user_id();
+SELECT auth.authenticate(:'editor', false);
+SELECT auth.jwt_session_init(NULL);
+SELECT current_user, auth.user_id();
+BEGIN;
+SELECT auth.authenticate(:'editor');
+SELECT auth.logout();
+SELECT current_user, auth.user_id();
+COMMIT;
+SELECT current_user, auth.user_id();
+-- A logout that is rolled back brings back both.
+SELECT auth.authenticate(:'editor', false);
+BEGIN;
+SELECT auth.logout();
+SELECT current_user, auth.user_id();
+ROLLBACK;
+SELECT current_user, auth.user_id();
+-- A role that was chosen since, or left, is the session's own business.
+SET ROLE authenticated;
+SELECT auth.logout();
+SELECT current_user, auth.user_id();
+RESET ROLE;
+SELECT auth.authenticate(:'editor', false);
+RESET ROLE;
+SELECT auth.logout();
+SELECT current_user, auth.user_id();
+SET ROLE authenticated;
+SELECT auth.logout();
+SELECT current_user, auth.user_id();
+RESET ROLE;
+
+-- A refused token ends the role with the identity: the next query finds neither.
+\set bad `"$STACK" token --sub mallory --aud other`
+SELECT auth.authenticate(:'editor', false);
+SELECT auth.authenticate(:'bad', false);
+\echo :SQLSTATE
+SELECT current_user, auth.user_id();
+SHOW role;
+SELECT auth.authenticate(:'editor', false);
+SELECT auth.authenticate(:'bad');
+\echo :SQLSTATE
+SELECT auth.logout();
+SELECT current_user, auth.user_id();
+SELECT auth.authenticate(:'editor', false);
+SELECT auth.authenticate(:'bad');
+\echo :SQLSTATE
+SELECT auth.authenticate(:'alice', false);
+SELECT current_user, auth.user_id();
+SELECT auth.logout();
+BEGIN;
+SELECT auth.authenticate(:'editor');
+SAVEPOINT s;
+SELECT auth.authenticate(:'bad');
+\echo :SQLSTATE
+ROLLBACK TO s;
+SELECT current_user, auth.user_id();
+COMMIT;
+SELECT current_user, auth.user_id();
+
+-- verify_jwt says what authenticate would say about the role.
+\set token `"$STACK" token --sub mallory --claim 'pg_role="chief"'`
+SELECT neon_auth.verify_jwt(:'token');
+\echo :SQLSTATE
+\set token `"$STACK" token --sub mallory`
+SELECT neon_auth.verify_jwt(:'token');
+\echo :SQLSTATE
+
 -- An anonymous user is anonymous, whatever role its token names.
 \set token `"$STACK" token --sub visitor --anonymous --claim 'pg_role="editor"'`
 BEGIN;

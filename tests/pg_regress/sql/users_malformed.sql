@@ -39,8 +39,17 @@ SELECT given, pg_temp.defect(given)
                (22, '{"id": "u1", "signed_up_at_millis": 1e30}'),
                (23, '{"id": "u1", "signed_up_at_millis": true}'),
                (24, '{"id": "u1", "signed_up_at_millis": [1]}'),
-               (25, '{"id": "u1", "signed_up_at_millis": {}}')) AS v(n, given)
+               (25, '{"id": "u1", "signed_up_at_millis": {}}'),
+               -- a whole number to a reader, but no bigint to the column
+               (26, '{"id": "u1", "signed_up_at_millis": 1700000000000.0}'),
+               (27, '{"id": "u1", "signed_up_at_millis": 0.0}'),
+               (28, '{"id": "u1", "signed_up_at_millis": 253402300799999}'),
+               (29, '{"id": "u1", "signed_up_at_millis": 1.7e12}')) AS v(n, given)
  ORDER BY n;
+SELECT neon_auth.upsert_users('[{"id": "u1"}, {"id": "u2", "signed_up_at_millis": 1700000000000.0}]');
+\echo :SQLSTATE
+ROLLBACK;
+BEGIN;
 SELECT pg_temp.defect(jsonb_build_object('id', repeat('a', 256))) AS "256 bytes",
        pg_temp.defect(jsonb_build_object('id', repeat('ü', 128))) AS "256 bytes of 128 characters",
        pg_temp.defect(jsonb_build_object('id', repeat('a', 255))) AS "255 bytes";
