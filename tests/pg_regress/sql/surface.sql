@@ -124,12 +124,12 @@ SELECT p.oid::regprocedure AS function
   FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
  WHERE p.pronamespace = 'auth'::regnamespace AND p.provolatile = 'v' AND p.proconfig IS NOT NULL;
 
--- Readers that are not STABLE, or not PARALLEL SAFE though they read no table
+-- Readers that are not STABLE, or not PARALLEL SAFE
 SELECT p.oid::regprocedure AS function
   FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
  WHERE p.pronamespace = 'auth'::regnamespace
    AND p.proname NOT IN ('authenticate', 'logout', 'impersonate', 'init', 'jwt_session_init')
-   AND (p.provolatile <> 's' OR (p.proparallel <> 's' AND p.proname <> 'profile'));
+   AND (p.provolatile <> 's' OR p.proparallel <> 's');
 
 -- What PUBLIC may execute outside schema auth, but for verify_jwt
 SELECT p.oid::regprocedure AS function
