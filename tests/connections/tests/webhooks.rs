@@ -1,0 +1,577 @@
+//! Deliveries that come at once, and deliveries that come in any order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use neon_auth_connections::{Random, Session, World, together};
+use neon_auth_stack::permissions::Grant;
+use neon_auth_stack::teams::Membership;
+use neon_auth_stack::webhooks::Delivery;
+use neon_auth_stack::{NewTeam, NewUser};
+use postgres::error::SqlState;
+use serde_json::{Value, json};
+
+const SESSIONS: usize = 8;
+
+/// A world whose database knows the endpoint's secret.
+fn world() -> World {
+    let world = World::new();
+    let secret = world.stack.credentials().webhook_secret;
+    world.superuser().value(
+        "SELECT neon_auth.set_secret('webhook_secret', $1)::text",
+        &[&secret],
+    );
+    world
+}
+
+/// What became of a delivery: `applied`, `unchanged`, `ignored` or `duplicate`.
+fn deliver(session: &mut Session, delivery: &Delivery) -> Result<String, SqlState> {
+    let headers = json!(delivery.headers).to_string();
+    let answer = session.query_one(
+        "SELECT neon_auth.handle_webhook($1, $2::text::jsonb) ->> 'outcome'",
+        &[&delivery.body, &headers],
+    );
+    match answer {
+        Ok(row) => Ok(row.get(0)),
+        Err(error) => Err(error.code().expect("the server refuses").clone()),
+    }
+}
+
+fn signed(world: &World, id: &str, event: &str, data: Value) -> Delivery {
+    let secret = world.stack.credentials().webhook_secret;
+    let body = json!({ "type": event, "data": data }).to_string();
+    Delivery::sign(&secret, id, now(), &body).expect("the simulator's secret is one")
+}
+
+fn now() -> i64 {
+    let since = std::time::UNIX_EPOCH.elapsed();
+    since.expect("it is after 1970").as_secs() as i64
+}
+
+fn count(session: &mut Session, table: &str) -> String {
+    let query = format!("SELECT count(*)::text FROM neon_auth.{table}");
+    session.value(&query, &[]).expect("a count is a number")
+}
+
+#[test]
+fn a_delivery_that_comes_many_times_at_once_counts_once() {
+    let world = world();
+    for round in 0..10 {
+        let id = format!("msg_{round}");
+        let user = json!({ "id": format!("u{round}") });
+        let delivery = signed(&world, &id, "user.created", user);
+        let mut outcomes = together(
+            vec![(); SESSIONS],
+            |()| world.superuser(),
+            |mut session| deliver(&mut session, &delivery).expect("it is accepted"),
+        );
+        outcomes.sort();
+        assert_eq!(outcomes[0], "applied");
+        assert!(outcomes[1..].iter().all(|outcome| outcome == "duplicate"));
+    }
+    assert_eq!(count(&mut world.superuser(), "deliveries"), "10");
+}
+
+#[test]
+fn a_delivery_whose_first_attempt_fails_is_applied_by_the_second() {
+    let world = world();
+    let delivery = signed(&world, "msg_1", "user.created", json!({ "id": "u1" }));
+    let (mut first, mut second) = (world.superuser(), world.superuser());
+    first.run("BEGIN");
+    assert_eq!(deliver(&mut first, &delivery).as_deref(), Ok("applied"));
+    // The second waits for the first, and finds that it came to nothing.
+    let outcome = std::thread::scope(|scope| {
+        let second = scope.spawn(|| deliver(&mut second, &delivery));
+        first.run("SELECT pg_sleep(0.2)");
+        first.run("ROLLBACK");
+        second.join().expect("the thread ends")
+    });
+    assert_eq!(outcome.as_deref(), Ok("applied"));
+    assert_eq!(count(&mut first, "users_sync"), "1");
+}
+
+#[test]
+fn a_delivery_that_waits_for_another_can_be_cancelled() {
+    let world = world();
+    let delivery = signed(&world, "msg_1", "user.created", json!({ "id": "u1" }));
+    let (mut first, mut second) = (world.superuser(), world.superuser());
+    first.run("BEGIN");
+    assert_eq!(deliver(&mut first, &delivery).as_deref(), Ok("applied"));
+    second.run("SET statement_timeout = '100ms'");
+    assert_eq!(
+        deliver(&mut second, &delivery),
+        Err(SqlState::QUERY_CANCELED)
+    );
+}
+
+#[test]
+fn no_lock_of_a_user_holds_up_a_delivery() {
+    let world = world();
+    let mut app = world.app();
+    app.run(
+        "SELECT pg_advisory_lock(n), pg_advisory_lock(n, n) FROM generate_series(0, 1023) AS n",
+    );
+    let mut session = world.superuser();
+    session.run("SET statement_timeout = '5s'");
+    let delivery = signed(&world, "msg_1", "user.deleted", json!({ "id": "u1" }));
+    assert_eq!(deliver(&mut session, &delivery).as_deref(), Ok("applied"));
+}
+
+/// Whoever is first, nothing of a user or team is left once the user or the team is deleted.
+#[test]
+fn nothing_slips_past_a_deletion_beside_it() {
+    let world = world();
+    for round in 0..20 {
+        let (user, team) = (format!("u{round}"), format!("t{round}"));
+        let membership = json!({ "team_id": team, "user_id": user });
+        let permission = json!({ "team_id": team, "user_id": user, "id": "team_admin" });
+        let (event, ended) = if round % 2 == 0 {
+            ("user.deleted", json!({ "id": user }))
+        } else {
+            ("team.deleted", json!({ "id": team }))
+        };
+        let deliveries = [
+            signed(
+                &world,
+                &format!("m{round}"),
+                "team_membership.created",
+                membership,
+            ),
+            signed(
+                &world,
+                &format!("p{round}"),
+                "team_permission.created",
+                permission,
+            ),
+            signed(&world, &format!("d{round}"), event, ended),
+        ];
+        together(
+            deliveries.to_vec(),
+            |delivery| (world.superuser(), delivery),
+            |(mut session, delivery)| deliver(&mut session, &delivery).expect("it is accepted"),
+        );
+    }
+    let mut session = world.superuser();
+    for table in [
+        "team_members_sync",
+        "team_permissions_sync",
+        "removals",
+        "sync_queue",
+    ] {
+        assert_eq!(count(&mut session, table), "0", "{table}");
+    }
+}
+
+/// What the auth service knows.
+#[derive(Default)]
+struct Truth {
+    /// The objects; `None` once deleted.
+    users: BTreeMap<String, Option<Value>>,
+    teams: BTreeMap<String, Option<Value>>,
+    /// Team, user and, for permissions, the permission.
+    members: BTreeSet<(String, String)>,
+    team_permissions: BTreeSet<(String, String, String)>,
+    project_permissions: BTreeSet<(String, String)>,
+    /// No event tells of these.
+    creators: BTreeSet<(String, String)>,
+}
+
+const PERMISSIONS: [&str; 3] = ["team_admin", "$read_members", "$update_team"];
+
+impl Truth {
+    /// Does something at random at the service, and keeps account of it.
+    fn act(&mut self, world: &World, random: &mut Random) {
+        let stack = &world.stack;
+        let users = living(&self.users);
+        let teams = living(&self.teams);
+        if users.len() < 3 || random.below(8) == 0 {
+            let user = stack.sign_up(NewUser::named("somebody", "somebody@example.com"));
+            self.users.insert(id_of(&user), Some(user));
+            return;
+        }
+        let user = random.pick(&users).clone();
+        if teams.len() < 2 || random.below(10) == 0 {
+            let mut new = NewTeam::named("Team");
+            let created = random.below(2) == 0;
+            if created {
+                new.creator_user_id = Some(parsed(&user));
+            }
+            let team = stack.create_team(new);
+            let id = id_of(&team);
+            if created {
+                self.creators.insert((id.clone(), user.clone()));
+                self.members.insert((id.clone(), user.clone()));
+                self.team_permissions
+                    .insert((id.clone(), user, "team_admin".to_owned()));
+            }
+            self.teams.insert(id, Some(team));
+            return;
+        }
+        let team = random.pick(&teams).clone();
+        let pair = (team.clone(), user.clone());
+        let membership = Membership {
+            team_id: parsed(&team),
+            user_id: parsed(&user),
+        };
+        let permission = (*random.pick(&PERMISSIONS)).to_owned();
+        let grant = |team_id: Option<&String>, id: &str| Grant {
+            team_id: team_id.map(|team| parsed(team)),
+            user_id: parsed(&user),
+            id: id.to_owned(),
+        };
+        match random.below(12) {
+            0 => {
+                let name = format!("name {}", random.below(1000));
+                let changed = stack.update_user(parsed(&user), json!({ "display_name": name }));
+                self.users.insert(user, Some(changed));
+            }
+            1 => {
+                let name = format!("name {}", random.below(1000));
+                let changed = stack.update_team(parsed(&team), json!({ "display_name": name }));
+                self.teams.insert(team, Some(changed));
+            }
+            2 if random.below(3) == 0 => {
+                stack.delete_user(parsed(&user));
+                self.users.insert(user.clone(), None);
+                self.members.retain(|(_, member)| *member != user);
+                self.team_permissions
+                    .retain(|(_, member, _)| *member != user);
+                self.project_permissions
+                    .retain(|(member, _)| *member != user);
+            }
+            3 if random.below(3) == 0 => {
+                stack.delete_team(parsed(&team));
+                self.teams.insert(team.clone(), None);
+                self.members.retain(|(other, _)| *other != team);
+                self.team_permissions.retain(|(other, _, _)| *other != team);
+            }
+            4..=6 if !self.members.contains(&pair) => {
+                stack.join_team(membership);
+                self.members.insert(pair);
+                self.team_permissions
+                    .insert((team, user, "team_member".to_owned()));
+            }
+            4..=6 => {
+                stack.leave_team(membership);
+                self.members.remove(&pair);
+                self.team_permissions
+                    .retain(|(other, member, _)| (other, member) != (&team, &user));
+            }
+            7..=9 if self.members.contains(&pair) => {
+                let held = (team.clone(), user.clone(), permission.clone());
+                if self.team_permissions.remove(&held) {
+                    stack.revoke(&grant(Some(&team), &permission));
+                } else {
+                    stack.grant(grant(Some(&team), &permission));
+                    self.team_permissions.insert(held);
+                }
+            }
+            10 => {
+                let held = (user.clone(), "beta".to_owned());
+                if self.project_permissions.remove(&held) {
+                    stack.revoke(&grant(None, "beta"));
+                } else {
+                    stack.grant(grant(None, "beta"));
+                    self.project_permissions.insert(held);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn living(objects: &BTreeMap<String, Option<Value>>) -> Vec<String> {
+    let living = objects.iter().filter(|(_, object)| object.is_some());
+    living.map(|(id, _)| id.clone()).collect()
+}
+
+fn id_of(object: &Value) -> String {
+    object["id"].as_str().expect("an id is a string").to_owned()
+}
+
+fn parsed<T: std::str::FromStr<Err: std::fmt::Debug>>(id: &str) -> T {
+    id.parse().expect("the simulator's ids are UUIDs")
+}
+
+/// Rows as JSON arrays of texts.
+fn rows(session: &mut Session, query: &str) -> BTreeSet<Vec<String>> {
+    session
+        .values(&format!("SELECT to_json(ARRAY[{query}"), &[])
+        .into_iter()
+        .map(|row| serde_json::from_str(&row.expect("a row")).expect("texts"))
+        .collect()
+}
+
+/// Compares the mirror with the truth, but for what it has queued for confirmation.
+#[track_caller]
+fn check(session: &mut Session, truth: &Truth) {
+    let queued = rows(
+        session,
+        "kind, team_id, user_id])::text FROM neon_auth.sync_queue",
+    );
+    let is_queued = |kind: &str, team: &str, user: &str| {
+        queued.contains(&vec![kind.to_owned(), team.to_owned(), user.to_owned()])
+    };
+    for (kind, table, objects) in [
+        ("user", "users_sync", &truth.users),
+        ("team", "teams_sync", &truth.teams),
+    ] {
+        let query = format!(
+            "SELECT json_build_array(id, deleted_at IS NULL, raw_json)::text FROM neon_auth.{table}"
+        );
+        let mirrored: BTreeMap<String, Option<Value>> = session
+            .values(&query, &[])
+            .into_iter()
+            .map(|row| {
+                let row: (String, bool, Value) =
+                    serde_json::from_str(&row.expect("a row")).expect("as built");
+                (row.0, row.1.then_some(row.2))
+            })
+            .collect();
+        assert!(mirrored.keys().eq(objects.keys()), "{table}");
+        for (id, object) in objects {
+            let key = if kind == "user" {
+                ("", id.as_str())
+            } else {
+                (id.as_str(), "")
+            };
+            assert_eq!(mirrored[id].is_some(), object.is_some(), "{table} {id}");
+            if !is_queued(kind, key.0, key.1) {
+                assert_eq!(&mirrored[id], object, "{table} {id}");
+            }
+        }
+    }
+
+    let is_known = |team: &str, user: &str| {
+        !is_queued("team_member", team, user)
+            && !truth.creators.contains(&(team.to_owned(), user.to_owned()))
+    };
+    let keep = |row: &Vec<String>| is_known(&row[0], &row[1]);
+    let members = rows(
+        session,
+        "team_id, user_id])::text FROM neon_auth.team_members_sync",
+    );
+    let expected = truth
+        .members
+        .iter()
+        .map(|(t, u)| vec![t.clone(), u.clone()]);
+    assert_eq!(
+        members.into_iter().filter(keep).collect::<Vec<_>>(),
+        expected.filter(keep).collect::<Vec<_>>()
+    );
+    let permissions = rows(
+        session,
+        "team_id, user_id, permission_id])::text FROM neon_auth.team_permissions_sync",
+    );
+    let expected = truth.team_permissions.iter();
+    let expected = expected.map(|(t, u, p)| vec![t.clone(), u.clone(), p.clone()]);
+    assert_eq!(
+        permissions.into_iter().filter(keep).collect::<Vec<_>>(),
+        expected.filter(keep).collect::<Vec<_>>()
+    );
+    let keep = |row: &Vec<String>| !is_queued("project_permissions", "", &row[0]);
+    let permissions = rows(
+        session,
+        "user_id, permission_id])::text FROM neon_auth.project_permissions_sync",
+    );
+    let expected = truth.project_permissions.iter();
+    let expected = expected.map(|(u, p)| vec![u.clone(), p.clone()]);
+    assert_eq!(
+        permissions.into_iter().filter(keep).collect::<Vec<_>>(),
+        expected.filter(keep).collect::<Vec<_>>()
+    );
+}
+
+/// Confirms what is queued, as whoever asks the REST API does: the service's word takes the place
+/// of what is here.
+fn confirm(session: &mut Session, truth: &Truth) {
+    for row in rows(
+        session,
+        "kind, team_id, user_id])::text FROM neon_auth.sync_queue",
+    ) {
+        let [kind, team, user] = row.try_into().expect("three columns");
+        match kind.as_str() {
+            "user" => {
+                if let Some(object) = &truth.users[&user] {
+                    let object = object.to_string();
+                    session.value(
+                        "SELECT neon_auth.upsert_user($1::text::jsonb)::text",
+                        &[&object],
+                    );
+                } else {
+                    session.value("SELECT neon_auth.delete_user($1)::text", &[&user]);
+                }
+            }
+            "team" => {
+                if let Some(object) = &truth.teams[&team] {
+                    let object = object.to_string();
+                    session
+                        .execute("UPDATE neon_auth.teams_sync SET raw_json = $1::text::jsonb WHERE id = $2", &[&object, &team])
+                        .expect("teams_sync can be written");
+                }
+            }
+            "team_member" => {
+                for table in ["team_members_sync", "team_permissions_sync"] {
+                    let delete = format!(
+                        "DELETE FROM neon_auth.{table} WHERE team_id = $1 AND user_id = $2"
+                    );
+                    session
+                        .execute(&delete, &[&team, &user])
+                        .expect("it can be written");
+                }
+                if truth.members.contains(&(team.clone(), user.clone())) {
+                    let insert = "INSERT INTO neon_auth.team_members_sync (team_id, user_id) VALUES ($1, $2)";
+                    session
+                        .execute(insert, &[&team, &user])
+                        .expect("it can be written");
+                }
+                for (_, _, permission) in truth
+                    .team_permissions
+                    .iter()
+                    .filter(|(t, u, _)| (t, u) == (&team, &user))
+                {
+                    let insert = "INSERT INTO neon_auth.team_permissions_sync (team_id, user_id, permission_id) VALUES ($1, $2, $3)";
+                    session
+                        .execute(insert, &[&team, &user, permission])
+                        .expect("it can be written");
+                }
+            }
+            _ => {
+                let delete = "DELETE FROM neon_auth.project_permissions_sync WHERE user_id = $1";
+                session
+                    .execute(delete, &[&user])
+                    .expect("it can be written");
+                for (_, permission) in truth.project_permissions.iter().filter(|(u, _)| *u == user)
+                {
+                    let insert = "INSERT INTO neon_auth.project_permissions_sync (user_id, permission_id) VALUES ($1, $2)";
+                    session
+                        .execute(insert, &[&user, permission])
+                        .expect("it can be written");
+                }
+            }
+        }
+    }
+    session.run("DELETE FROM neon_auth.sync_queue");
+}
+
+/// Deliveries in the order of the service, each as often as chance will have it.
+fn history(seed: u64, actions: usize) -> (World, Truth, Vec<Delivery>) {
+    let world = world();
+    world
+        .stack
+        .define_permission(neon_auth_stack::permissions::Definition {
+            scope: neon_auth_stack::permissions::Scope::Project,
+            id: "beta".to_owned(),
+            contained_permission_ids: Vec::new(),
+        });
+    let mut truth = Truth::default();
+    let mut random = Random::seeded(seed);
+    for _ in 0..actions {
+        truth.act(&world, &mut random);
+    }
+    let messages = world.stack.messages();
+    let deliveries = messages
+        .iter()
+        .map(|message| world.stack.delivery(&message.id));
+    let mut deliveries: Vec<_> = deliveries.collect();
+    for _ in 0..deliveries.len() / 4 {
+        let again = random.pick(&deliveries).clone();
+        deliveries.push(again);
+    }
+    (world, truth, deliveries)
+}
+
+fn forget(session: &mut Session) {
+    session.run(
+        "TRUNCATE neon_auth.users_sync, neon_auth.teams_sync, neon_auth.team_members_sync,
+                  neon_auth.team_permissions_sync, neon_auth.project_permissions_sync,
+                  neon_auth.deliveries, neon_auth.removals, neon_auth.sync_queue",
+    );
+}
+
+/// Delivers all, some of them only after a failed attempt; the failed ones come last.
+fn deliver_all(session: &mut Session, deliveries: &[Delivery], random: &mut Random) {
+    let mut later = Vec::new();
+    for delivery in deliveries {
+        if random.below(5) == 0 {
+            session.run("BEGIN");
+            deliver(session, delivery).expect("it is accepted");
+            session.run("ROLLBACK");
+            later.push(delivery);
+        } else {
+            deliver(session, delivery).expect("it is accepted");
+        }
+    }
+    for delivery in later {
+        deliver(session, delivery).expect("it is accepted");
+    }
+}
+
+#[test]
+fn deliveries_in_order_leave_the_truth() {
+    let (world, truth, deliveries) = history(1, 150);
+    let mut session = world.superuser();
+    for delivery in &deliveries {
+        deliver(&mut session, delivery).expect("it is accepted");
+    }
+    check(&mut session, &truth);
+}
+
+#[test]
+fn deliveries_in_any_order_leave_the_truth() {
+    for seed in 0..4 {
+        let (world, truth, mut deliveries) = history(seed, 120);
+        let mut session = world.superuser();
+        let mut random = Random::seeded(seed);
+        for _ in 0..4 {
+            forget(&mut session);
+            random.shuffle(&mut deliveries);
+            deliver_all(&mut session, &deliveries, &mut random);
+            check(&mut session, &truth);
+        }
+    }
+}
+
+/// A confirmation is the truth of its moment, and the deliveries that are still under way may tell
+/// of earlier ones.
+#[test]
+fn confirmations_in_between_leave_the_truth() {
+    for seed in 10..14 {
+        let (world, truth, mut deliveries) = history(seed, 120);
+        let mut session = world.superuser();
+        let mut random = Random::seeded(seed);
+        for _ in 0..4 {
+            forget(&mut session);
+            random.shuffle(&mut deliveries);
+            let (early, late) = deliveries.split_at(random.below(deliveries.len()));
+            deliver_all(&mut session, early, &mut random);
+            confirm(&mut session, &truth);
+            deliver_all(&mut session, late, &mut random);
+            check(&mut session, &truth);
+        }
+    }
+}
+
+#[test]
+fn deliveries_side_by_side_leave_the_truth() {
+    for seed in 20..23 {
+        let (world, truth, mut deliveries) = history(seed, 120);
+        Random::seeded(seed).shuffle(&mut deliveries);
+        let parts: Vec<Vec<Delivery>> = deliveries
+            .chunks(deliveries.len().div_ceil(SESSIONS))
+            .map(<[Delivery]>::to_vec)
+            .collect();
+        together(
+            parts,
+            |part| (world.superuser(), part),
+            |(mut session, part)| {
+                for delivery in part {
+                    // Who loses a deadlock is delivered again, as all that fails is.
+                    while let Err(code) = deliver(&mut session, &delivery) {
+                        assert_eq!(code, SqlState::T_R_DEADLOCK_DETECTED);
+                    }
+                }
+            },
+        );
+        check(&mut world.superuser(), &truth);
+    }
+}
