@@ -30,7 +30,7 @@ SELECT p.oid::regprocedure::text COLLATE "C" AS function,
        privileges.attempt(format('SELECT %s(%s)', p.oid::regproc,
                                  (SELECT string_agg(format('%s%L::%s',
                                                            CASE WHEN p.provariadic <> 0 THEN 'VARIADIC ' END,
-                                                           CASE argument::regtype::text WHEN 'boolean' THEN 'f' WHEN 'interval' THEN '0'
+                                                           CASE argument::regtype::text WHEN 'boolean' THEN 'f' WHEN 'interval' THEN '0' WHEN 'bigint' THEN '0'
                                                                 WHEN 'text' THEN '' ELSE '{}' END,
                                                            argument::regtype), ', ' ORDER BY n)
                                     FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS a(argument, n)))) AS outcome
