@@ -63,15 +63,17 @@ CREATE VIEW neon_auth.status AS
       FROM neon_auth.providers
     UNION ALL
     SELECT format('keys of %s', p.name),
-           p.jwks IS NOT NULL OR (c.jwks IS NOT NULL AND c.last_error IS NULL),
+           p.jwks IS NOT NULL OR (c.jwks IS NOT NULL AND c.last_error IS NULL
+                                  AND (c.fresh_until > now() OR c.fetched_at >= c.attempted_at)),
            CASE WHEN p.jwks IS NOT NULL THEN 'Pinned in neon_auth.providers.'
                 WHEN c.provider IS NULL THEN 'Not fetched yet; the first token will.'
                 WHEN c.last_error IS NOT NULL AND c.jwks IS NULL THEN 'None. ' || c.last_error
                 WHEN c.last_error IS NOT NULL
                     THEN format('%s. Those fetched at %s serve as long as neon_auth.jwks_max_stale lets them.',
                                 rtrim(c.last_error, '.'), c.fetched_at)
-                WHEN c.jwks IS NULL THEN 'A fetch is under way.'
-                ELSE format('%s keys, fresh until %s.', jsonb_array_length(c.jwks -> 'keys'), c.fresh_until) END,
+                WHEN c.jwks IS NULL AND c.attempted_at > now() - interval '1 minute' THEN 'A fetch is under way.'
+                WHEN c.jwks IS NULL THEN 'None. The last fetch was broken off.'
+                ELSE format('Fresh until %s; number of keys: %s.', c.fresh_until, jsonb_array_length(c.jwks -> 'keys')) END,
            coalesce(CASE WHEN c.last_error IS NOT NULL THEN c.attempted_at END, c.fetched_at)
       FROM neon_auth.providers p
       LEFT JOIN neon_auth.jwks_cache c ON c.provider = p.name AND c.jwks_url = p.jwks_url;

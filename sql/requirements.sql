@@ -38,7 +38,7 @@ BEGIN
 
     -- Whoever owns the schema could put functions, operators or tables of their own where ours
     -- are looked for; whoever may create in it, too.
-    SELECT n.nspowner <> e.extowner AS is_foreign,
+    SELECT NOT (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.oid = n.nspowner) AS is_foreign,
            EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) acl
                     WHERE acl.privilege_type = 'CREATE' AND acl.grantee <> n.nspowner) AS is_open,
            EXISTS (SELECT FROM pg_catalog.pg_depend d
@@ -51,7 +51,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_schema',
             MESSAGE = 'schema "neon_auth" already exists',
-            DETAIL = CASE WHEN made_before.is_foreign THEN 'It belongs to another role.'
+            DETAIL = CASE WHEN made_before.is_foreign THEN 'It belongs to a role that is no superuser.'
                           WHEN made_before.is_open THEN 'Others may create objects in it.'
                           ELSE 'It is not empty.' END
                      || ' neon_auth makes this schema itself, so that nobody else''s objects stand in it.',

@@ -38,7 +38,7 @@ fn inspect_jwt(
     {
         // What the crate cannot know: which provider it is, and how old its keys are.
         if step.name == "provider" {
-            rows.extend(trusted(provider.as_deref(), step));
+            rows.push(trusted(provider.as_deref(), step));
             if let Some((provider, supply)) = provider.as_ref().zip(supply.as_ref()) {
                 rows.push(row(
                     "keys",
@@ -59,13 +59,16 @@ fn inspect_jwt(
                 living.map(|()| "The user is not deleted.".to_owned()),
             ));
         }
-        if let Ok(admitted) = &attempt
-            && let Some(role) = &admitted.identity.role
-        {
-            rows.push(row(
-                "database role",
-                Ok(format!("The role {role:?} goes with it.")),
-            ));
+        match &attempt {
+            Ok(admitted) if admitted.identity.role.is_some() => {
+                let role = admitted.identity.role.as_deref().unwrap_or_default();
+                let detail = format!("The role {role:?} goes with it.");
+                rows.push(("database role".to_owned(), true, detail));
+            }
+            Err(problem @ Problem::RoleRefused { .. }) => {
+                rows.push(refusal("database role", problem))
+            }
+            _ => {}
         }
     }
     let verdict =
@@ -76,24 +79,26 @@ fn inspect_jwt(
 
 type Row = (String, bool, String);
 
-fn trusted(provider: Option<&Provider>, step: Step) -> Option<Row> {
+fn trusted(provider: Option<&Provider>, step: Step) -> Row {
     let detail = match provider {
         Some(provider) => format!("{:?}: {}", provider.name, step.detail),
         None => step.detail,
     };
-    Some((step.name.to_owned(), provider.is_some(), detail))
+    (step.name.to_owned(), provider.is_some(), detail)
 }
 
 fn row(step: &str, outcome: Result<String, Problem>) -> Row {
     match outcome {
         Ok(detail) => (step.to_owned(), true, detail),
-        Err(problem) => {
-            let report = ErrorReport::from(&problem);
-            let detail = match report.detail() {
-                Some(detail) => format!("{}: {detail}", report.message()),
-                None => report.message().to_owned(),
-            };
-            (step.to_owned(), false, detail)
-        }
+        Err(problem) => refusal(step, &problem),
     }
+}
+
+fn refusal(step: &str, problem: &Problem) -> Row {
+    let report = ErrorReport::from(problem);
+    let detail = match report.detail() {
+        Some(detail) => format!("{}: {detail}", report.message()),
+        None => report.message().to_owned(),
+    };
+    (step.to_owned(), false, detail)
 }

@@ -170,13 +170,13 @@ impl Supply {
                 ))
             }
             (Some(Err(reason)), Some(_)) => {
-                unusable(format!("The stored JWKS is unusable: {reason}"))
+                unusable(format!("The stored JWKS is unusable: {reason}."))
             }
             (None, Some(times)) => unusable(times.failure(now)),
             (pinned, None) => Err(Problem::UnusableProvider {
                 provider: provider.to_owned(),
                 reason: match pinned {
-                    Some(Err(reason)) => format!("Its jwks cannot be used: {reason}"),
+                    Some(Err(reason)) => format!("Its jwks cannot be used: {reason}."),
                     _ => "It has no jwks.".to_owned(),
                 },
             }),

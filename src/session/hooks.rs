@@ -1,17 +1,22 @@
-//! Before a query starts, and before it goes on, an identity that a refusal has made void leaves
-//! the setting: parallel workers inherit the setting, but know nothing of epochs.
+//! Before a statement runs, and before a query goes on, an identity that a refusal has made void
+//! leaves the setting, and its role goes with it: parallel workers inherit the setting, but know
+//! nothing of epochs.
 //!
 //! Only that part is guarded. An ERROR of the query itself, which is not our business, passes
 //! over these frames as it would without us; they own nothing that needs dropping.
+
+use std::ffi::c_char;
 
 use pgrx::PgLogLevel;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
+use super::once::reads_a_table;
 use super::store;
 
 static mut PREVIOUS_START: pg_sys::ExecutorStart_hook_type = None;
 static mut PREVIOUS_RUN: pg_sys::ExecutorRun_hook_type = None;
+static mut PREVIOUS_UTILITY: pg_sys::ProcessUtility_hook_type = None;
 
 /// Joins the hooks' chains.
 pub fn define() {
@@ -21,42 +26,64 @@ pub fn define() {
         pg_sys::ExecutorStart_hook = Some(start);
         PREVIOUS_RUN = pg_sys::ExecutorRun_hook;
         pg_sys::ExecutorRun_hook = Some(run);
+        PREVIOUS_UTILITY = pg_sys::ProcessUtility_hook;
+        pg_sys::ProcessUtility_hook = Some(utility);
     }
 }
 
 /// Defines a hook: what is ours, then the next in the chain or PostgreSQL's own, without the
 /// guard that pgrx puts around that.
 macro_rules! hook {
-    ($name:ident, $previous:ident, $standard:ident, ($($argument:ident: $type:ty),*)) => {
-        unsafe extern "C-unwind" fn $name(query: *mut pg_sys::QueryDesc, $($argument: $type),*) {
+    ($name:ident, $ours:ident, $previous:ident, $standard:ident,
+     ($first:ident: $type:ty $(, $argument:ident: $types:ty)*)) => {
+        unsafe extern "C-unwind" fn $name($first: $type $(, $argument: $types)*) {
             unsafe extern "C-unwind" {
-                fn $standard(query: *mut pg_sys::QueryDesc, $($argument: $type),*);
+                fn $standard($first: $type $(, $argument: $types)*);
             }
-            // SAFETY: a query that PostgreSQL passes, and the chain as PostgreSQL has it.
+            // SAFETY: a statement that PostgreSQL passes, and the chain as PostgreSQL has it.
             unsafe {
-                drop_void_identity(query);
+                $ours($first);
                 match $previous {
-                    Some(previous) => previous(query, $($argument),*),
-                    None => $standard(query, $($argument),*),
+                    Some(previous) => previous($first $(, $argument)*),
+                    None => $standard($first $(, $argument)*),
                 }
             }
         }
     };
 }
 
-hook!(start, PREVIOUS_START, standard_ExecutorStart, (flags: i32));
+hook!(start, before_query, PREVIOUS_START, standard_ExecutorStart,
+      (query: *mut pg_sys::QueryDesc, flags: i32));
 #[cfg(not(feature = "pg18"))]
-hook!(run, PREVIOUS_RUN, standard_ExecutorRun,
-      (direction: pg_sys::ScanDirection::Type, count: u64, once: bool));
+hook!(run, before_query, PREVIOUS_RUN, standard_ExecutorRun,
+      (query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64, once: bool));
 #[cfg(feature = "pg18")]
-hook!(run, PREVIOUS_RUN, standard_ExecutorRun,
-      (direction: pg_sys::ScanDirection::Type, count: u64));
+hook!(run, before_query, PREVIOUS_RUN, standard_ExecutorRun,
+      (query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64));
+hook!(utility, before_utility, PREVIOUS_UTILITY, standard_ProcessUtility,
+      (statement: *mut pg_sys::PlannedStmt, text: *const c_char, read_only: bool,
+       context: pg_sys::ProcessUtilityContext::Type, parameters: pg_sys::ParamListInfo,
+       environment: *mut pg_sys::QueryEnvironment, destination: *mut pg_sys::DestReceiver,
+       completion: *mut pg_sys::QueryCompletion));
 
+/// A query on a table has been planned, with the policies of a role: too late to change it.
+/// Without a table it may be the very call that signs in or out.
 #[pg_guard]
-unsafe extern "C-unwind" fn drop_void_identity(query: *const pg_sys::QueryDesc) {
+unsafe extern "C-unwind" fn before_query(query: *const pg_sys::QueryDesc) {
     // SAFETY: a query has a plan.
-    let depends_on_role = unsafe { (*(*query).plannedstmt).dependsOnRole };
-    if let Err(problem) = store::drop_void(depends_on_role) {
+    let reads_a_table = unsafe { reads_a_table((*(*query).plannedstmt).rtable) };
+    if let Err(problem) = store::drop_void(reads_a_table) {
+        ErrorReport::from(problem).report(PgLogLevel::ERROR);
+    }
+}
+
+/// Nothing has been planned yet. In a failed transaction only its end is to come.
+#[pg_guard]
+unsafe extern "C-unwind" fn before_utility(_statement: *const pg_sys::PlannedStmt) {
+    // SAFETY: reads the transaction's state.
+    if unsafe { pg_sys::IsTransactionState() }
+        && let Err(problem) = store::drop_void(false)
+    {
         ErrorReport::from(problem).report(PgLogLevel::ERROR);
     }
 }

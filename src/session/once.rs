@@ -33,7 +33,7 @@ unsafe fn simplify(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::Sub
         // nothing to repeat the call; the sub-select itself is such a query. With grouping sets
         // the call may be what is grouped by, to be NULL in some rows.
         if request.root.is_null()
-            || !reads_a_table((*request.root).parse)
+            || !reads_a_table((*(*request.root).parse).rtable)
             || !(*(*request.root).parse).groupingSets.is_null()
             || !is_same_for_all_rows((*request.fcall).args)
         {
@@ -44,9 +44,13 @@ unsafe fn simplify(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::Sub
     }
 }
 
-unsafe fn reads_a_table(query: *const pg_sys::Query) -> bool {
+/// Whether a table, or what is like one, is among the entries.
+///
+/// # Safety
+/// It must be the range table of a query or of a plan.
+pub unsafe fn reads_a_table(entries: *mut pg_sys::List) -> bool {
     unsafe {
-        elements::<pg_sys::RangeTblEntry>((*query).rtable)
+        elements::<pg_sys::RangeTblEntry>(entries)
             .any(|entry| (*entry).rtekind == pg_sys::RTEKind::RTE_RELATION)
     }
 }

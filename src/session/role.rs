@@ -16,9 +16,9 @@ pub fn switch_to(role: &str, scope: Scope) {
 }
 
 /// Back to the session's user, if the role is still the one that was switched to.
-pub fn leave(role: &str, scope: Scope) {
+pub fn leave(role: &str) {
     if is_current(role) {
-        set(c"none", scope);
+        set(c"none", Scope::Session);
     }
 }
 

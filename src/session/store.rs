@@ -43,7 +43,6 @@ enum Current {
 #[derive(Clone)]
 struct Kept {
     epoch: u64,
-    scope: Scope,
     identity: Rc<Identity>,
 }
 
@@ -115,35 +114,31 @@ pub fn current() -> Result<Option<Rc<Identity>>, Problem> {
 /// Makes `identity` the session's.
 pub fn assume(identity: Rc<Identity>, scope: Scope) {
     let epoch = NEXT_EPOCH.replace(NEXT_EPOCH.get() + 1);
-    let kept = Kept {
-        epoch,
-        scope,
-        identity,
-    };
+    let kept = Kept { epoch, identity };
     set(&kept.to_setting(), scope);
     CURRENT.set(Current::Known(kept));
 }
 
-/// Forgets the identity and leaves the role that came with it, as a SET does: an abort of the
-/// transaction takes it back.
+/// Forgets the identity at every scope, and the role where one came with it, as a SET does: an
+/// abort of the transaction takes it back.
 pub fn forget() {
-    let role = kept().and_then(|kept| Some((kept.identity.role.clone()?, kept.scope)));
+    let role = kept().and_then(|kept| kept.identity.role.clone());
     set(c"", Scope::Session);
-    if let Some((role, scope)) = role {
-        role::leave(&role, scope);
+    if let Some(role) = role {
+        role::leave(&role);
     }
 }
 
 /// Takes an identity that a refusal has made void out of the setting too, where other processes
-/// inherit it. Answers an error where a query was planned for the role that goes with it.
-pub fn drop_void(depends_on_role: bool) -> Result<(), Problem> {
+/// inherit it. Answers an error where what follows was planned for the role that came with it.
+pub fn drop_void(is_planned: bool) -> Result<(), Problem> {
     if FIRST_VALID_EPOCH.get() == 0 {
         return Ok(());
     }
     let Some(void) = kept().filter(|kept| !kept.is_valid()) else {
         return Ok(());
     };
-    if depends_on_role && void.identity.role.as_deref().is_some_and(role::is_current) {
+    if is_planned && void.identity.role.as_deref().is_some_and(role::is_current) {
         return Err(Problem::Ended);
     }
     forget();
@@ -196,17 +191,14 @@ impl Kept {
     }
 
     fn to_setting(&self) -> CString {
-        let is_local = self.scope == Scope::Transaction;
-        let text = format!("{} {is_local} {}", self.epoch, self.identity.to_text());
-        CString::new(text).expect("JSON text holds no NUL")
+        CString::new(format!("{} {}", self.epoch, self.identity.to_text()))
+            .expect("JSON text holds no NUL")
     }
 
     fn from_setting(text: &str) -> Option<Self> {
-        let (epoch, rest) = text.split_once(' ')?;
-        let (is_local, identity) = rest.split_once(' ')?;
+        let (epoch, identity) = text.split_once(' ')?;
         Some(Self {
             epoch: epoch.parse().ok()?,
-            scope: Scope::from(is_local.parse::<bool>().ok()?),
             identity: Rc::new(Identity::from_text(identity)?),
         })
     }

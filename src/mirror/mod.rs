@@ -1,0 +1,6 @@
+//! The mirror of users, teams and permissions. Its tables and rules are SQL; here is what SQL
+//! cannot do, or not fast enough for a policy that asks for each row.
+
+mod lock;
+mod readers;
+mod row;

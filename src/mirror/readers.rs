@@ -1,0 +1,93 @@
+//! What policies ask about the signed-in user's teams and permissions.
+//!
+//! A row of a user or a team may be missing yet, and a membership counts all the same: the auth
+//! service told of it. A deleted user or team grants nothing, whatever rows are left.
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+use super::row::Table;
+use crate::session;
+
+const USERS: Table = Table {
+    name: c"users_sync",
+    primary_key: c"users_sync_pkey",
+    key: &[c"id"],
+};
+const TEAMS: Table = Table {
+    name: c"teams_sync",
+    primary_key: c"teams_sync_pkey",
+    key: &[c"id"],
+};
+const MEMBERS: Table = Table {
+    name: c"team_members_sync",
+    primary_key: c"team_members_sync_pkey",
+    key: &[c"team_id", c"user_id"],
+};
+const TEAM_PERMISSIONS: Table = Table {
+    name: c"team_permissions_sync",
+    primary_key: c"team_permissions_sync_pkey",
+    key: &[c"team_id", c"user_id", c"permission_id"],
+};
+const PROJECT_PERMISSIONS: Table = Table {
+    name: c"project_permissions_sync",
+    primary_key: c"project_permissions_sync_pkey",
+    key: &[c"user_id", c"permission_id"],
+};
+const CLOSURE: Table = Table {
+    name: c"permission_closure",
+    primary_key: c"permission_closure_pkey",
+    key: &[c"scope", c"id"],
+};
+
+/// `auth.is_team_member(team_id)`.
+#[pg_extern(sql = false)]
+fn is_team_member(team: &str) -> Result<Option<bool>, ErrorReport> {
+    let identity = session::current()?;
+    Ok(identity.map(|identity| is_member(team, &identity.subject)))
+}
+
+/// `auth.has_permission(permission_id, team_id)`.
+#[pg_extern(sql = false)]
+fn has_permission(
+    permission: Option<&str>,
+    team: Option<&str>,
+) -> Result<Option<bool>, ErrorReport> {
+    let (Some(identity), Some(permission)) = (session::current()?, permission) else {
+        return Ok(None);
+    };
+    let user = &identity.subject;
+    let has = match team {
+        Some(team) => {
+            is_member(team, user)
+                && granting("team", permission)
+                    .iter()
+                    .any(|granting| TEAM_PERMISSIONS.has(&[team, user, granting]))
+        }
+        None => {
+            !is_deleted(&USERS, user)
+                && granting("project", permission)
+                    .iter()
+                    .any(|granting| PROJECT_PERMISSIONS.has(&[user, granting]))
+        }
+    };
+    Ok(Some(has))
+}
+
+fn is_member(team: &str, user: &str) -> bool {
+    MEMBERS.has(&[team, user]) && !is_deleted(&TEAMS, team) && !is_deleted(&USERS, user)
+}
+
+fn is_deleted(table: &Table, id: &str) -> bool {
+    let deleted = table.find(&[id], |row| !row.is_null(c"deleted_at"));
+    deleted.unwrap_or(false)
+}
+
+/// The permission itself and all that contain it. What is not defined counts for itself alone: no
+/// event tells of definitions.
+fn granting(scope: &str, permission: &str) -> Vec<String> {
+    CLOSURE
+        .find(&[scope, permission], |row| row.texts(c"granted_by"))
+        .flatten()
+        .unwrap_or_else(|| vec![permission.to_owned()])
+}
