@@ -24,58 +24,12 @@ $$;
 COMMENT ON FUNCTION auth.team_ids() IS 'The teams that the signed-in user is in, for policies: team_id = ANY (auth.team_ids())';
 
 CREATE FUNCTION auth.is_team_member(team_id text) RETURNS boolean
-LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-SUPPORT neon_auth.once_per_query
-AS $$
-DECLARE
-    me constant text := auth.user_id();
-BEGIN
-    IF me IS NULL THEN
-        RETURN NULL;
-    END IF;
-    PERFORM FROM neon_auth.team_members_sync m
-       LEFT JOIN neon_auth.teams_sync t ON t.id = m.team_id
-       LEFT JOIN neon_auth.users_sync u ON u.id = m.user_id
-      WHERE m.team_id = is_team_member.team_id AND m.user_id = me
-        AND t.deleted_at IS NULL AND u.deleted_at IS NULL;
-    RETURN FOUND;
-END
-$$;
+LANGUAGE c STABLE STRICT PARALLEL SAFE SUPPORT neon_auth.once_per_query
+AS 'MODULE_PATHNAME', 'is_team_member_wrapper';
 COMMENT ON FUNCTION auth.is_team_member(text) IS 'Whether the signed-in user is in a team';
 
 CREATE FUNCTION auth.has_permission(permission_id text, team_id text DEFAULT NULL) RETURNS boolean
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-SUPPORT neon_auth.once_per_query
-AS $$
-#variable_conflict use_column
-DECLARE
-    me constant text := auth.user_id();
-    wanted constant text := has_permission.permission_id;
-    team constant text := has_permission.team_id;
-BEGIN
-    IF me IS NULL OR wanted IS NULL THEN
-        RETURN NULL;
-    END IF;
-    -- What is not defined here counts for itself: no event tells of definitions.
-    IF team IS NULL THEN
-        PERFORM FROM neon_auth.project_permissions_sync p
-           LEFT JOIN neon_auth.users_sync u ON u.id = p.user_id
-          WHERE p.user_id = me AND u.deleted_at IS NULL
-            AND p.permission_id = ANY (coalesce(
-                (SELECT c.granted_by FROM neon_auth.permission_closure c WHERE c.scope = 'project' AND c.id = wanted),
-                ARRAY[wanted]));
-    ELSE
-        PERFORM FROM neon_auth.team_members_sync m
-           JOIN neon_auth.team_permissions_sync p ON p.team_id = m.team_id AND p.user_id = m.user_id
-           LEFT JOIN neon_auth.teams_sync t ON t.id = m.team_id
-           LEFT JOIN neon_auth.users_sync u ON u.id = m.user_id
-          WHERE m.team_id = team AND m.user_id = me AND t.deleted_at IS NULL AND u.deleted_at IS NULL
-            AND p.permission_id = ANY (coalesce(
-                (SELECT c.granted_by FROM neon_auth.permission_closure c WHERE c.scope = 'team' AND c.id = wanted),
-                ARRAY[wanted]));
-    END IF;
-    RETURN FOUND;
-END
-$$;
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE SUPPORT neon_auth.once_per_query
+AS 'MODULE_PATHNAME', 'has_permission_wrapper';
 COMMENT ON FUNCTION auth.has_permission(text, text) IS
     'Whether the signed-in user, a member of the team, has a permission there or one that contains it; without a team: in the whole project';
