@@ -10,7 +10,7 @@ CREATE TABLE neon_auth.secrets (
 ALTER TABLE neon_auth.secrets ENABLE ROW LEVEL SECURITY;
 COMMENT ON TABLE neon_auth.secrets IS 'Keys of the auth service. Granted to nobody and never dumped: set them again after a restore';
 COMMENT ON COLUMN neon_auth.secrets.name IS 'publishable_client_key, secret_server_key or webhook_secret';
-COMMENT ON COLUMN neon_auth.secrets.value IS 'The key itself';
+COMMENT ON COLUMN neon_auth.secrets.value IS 'The key itself; of webhook_secret there may be several, with blanks between them, while one replaces another';
 
 CREATE FUNCTION neon_auth.set_secret(name text, value text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
