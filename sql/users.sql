@@ -179,8 +179,9 @@ COMMENT ON FUNCTION neon_auth.delete_user(text) IS
     'Marks a user as deleted, for good, and ends its memberships and permissions; the row stays, for foreign keys and history. Answers whether the row changed';
 REVOKE ALL ON FUNCTION neon_auth.delete_user(text) FROM PUBLIC;
 
+-- Under the search_path of handle_webhook, which calls it.
 CREATE FUNCTION neon_auth.apply_user(action text, given jsonb) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql
 AS $$
 DECLARE
     known record;
