@@ -64,19 +64,19 @@ def main():
             results[name] = function(*arguments)
 
         measure("signatures", tokens.signatures, ROOT)
-        measure("warm", tokens.warm, rounds(9), token)
-        measure("scan", policies.scan, field, rounds(9))
+        measure("warm", tokens.warm, rounds(15), token)
+        measure("scan", policies.scan, field, rounds(15))
         measure("parallel_scan", policies.parallel_scan, field, rounds(7))
-        measure("lookup", policies.lookup, field, rounds(9))
-        measure("pgbench_lookup", policies.pgbench_lookup, field, rounds(7), seconds(4))
-        measure("bulk_insert", policies.bulk_insert, field, rounds(7))
-        measure("pgbench_insert", policies.pgbench_insert, field, rounds(5), seconds(4))
-        measure("request", policies.request, rounds(7), seconds(5), token, service.claims_of(token))
+        measure("lookup", policies.lookup, field, rounds(25))
+        measure("pgbench_lookup", policies.pgbench_lookup, field, rounds(11), seconds(2))
+        measure("bulk_insert", policies.bulk_insert, field, rounds(11))
+        measure("pgbench_insert", policies.pgbench_insert, field, rounds(9), seconds(2))
+        measure("request", policies.request, rounds(11), seconds(2), token, service.claims_of(token))
         measure("new_backends", tokens.new_backends, rounds(20))
         # Bounded by seconds of the extension's own settings, which no scale changes.
         measure("strangers", tokens.strangers, stack, token, 30)
         # Last: it changes the providers.
-        measure("by_providers_and_keys", tokens.by_providers_and_keys, rounds(5), stack, token)
+        measure("by_providers_and_keys", tokens.by_providers_and_keys, rounds(9), stack, token)
     report.write(results, ROOT, SCALE)
 
 

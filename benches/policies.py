@@ -84,7 +84,7 @@ def parallel_scan(field, rounds):
     return in_sessions(field, rounds, lambda session, contestant: session.wall(SCAN + contestant.where), PARALLEL)
 
 
-def lookup(field, rounds, calls=20_000):
+def lookup(field, rounds, calls=5_000):
     """Microseconds of processor time to plan and run a look-up by index inside one backend."""
     def measure(session, contestant):
         query = (LOOKUP + contestant.where).replace("'", "''")

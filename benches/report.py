@@ -200,18 +200,15 @@ def warm(results):
 
 
 def by_number(results):
-    rows = []
-    for kind, title in (("providers", "provider"), ("keys", "key")):
-        for count, cost in results["by_providers_and_keys"][kind].items():
-            rows.append([f"{count} {title}{'s' if count > 1 else ''}",
-                         figure(cost["cold"]), figure(cost["warm"]), figure(cost["first"])])
+    rows = [[f"{count} {kind}{'s' if count > 1 else ''}", *(figure(median(cost[part])) for part in ("cold", "warm", "first"))]
+            for (kind, count), cost in results["by_providers_and_keys"].items()]
     return "What a token costs (ES256), by the number of providers, and of keys of its provider.\n\n" + table(
-        ["", "not seen, CPU µs", "seen, CPU µs", "first in a new backend, wall ms"], rows)
+        ["", "not seen, CPU µs", "seen, CPU µs", "first in a new backend, CPU ms"], rows)
 
 
 def backends(results):
     first, memory = results["new_backends"]["first"], results["new_backends"]["memory"]
-    return "The first call, which loads the library and, for `authenticate`, reads providers and keys (wall ms):\n\n" + table(
+    return "The first call, which loads the library and, for `authenticate`, reads providers and keys (CPU ms):\n\n" + table(
         ["`current_setting`", "`auth.user_id()`", "`auth.authenticate($1)`"],
         [[figure(first[name]) for name in ("current_setting", "user_id", "authenticate")]],
     ) + "\n\nAfter a hundred requests with a hundred tokens, a backend holds " \
@@ -237,11 +234,12 @@ def aims(results):
         return line(title, f"≥ {limit}{unit}", f"{value:.2f}{unit}", value >= limit)
 
     signature = {name: whole / bare for name, (bare, whole) in results["signatures"].items()}
-    again, fresh = ({name: [load.rate for load in loads] for name, loads in results["request"][kind].items()}
-                    for kind in ("again", "fresh"))
-    seconds_more = median([1 / mine - 1 / other for mine, other in zip(fresh["verified"], fresh["unverified"])])
+    again = {name: [load.rate for load in loads] for name, loads in results["request"]["again"].items()}
+    fresh = {name: [load.cpu for load in loads] for name, loads in results["request"]["fresh"].items()}
+    more = median([mine - other for mine, other in zip(fresh["verified"], fresh["unverified"])])
     new, numbers = results["new_backends"], results["by_providers_and_keys"]
-    flat = max(costs[100][kind] / costs[1][kind] for costs in numbers.values() for kind in ("cold", "warm"))
+    flat = max(ratio(numbers[kind, 100][part], numbers[kind, 1][part])
+               for kind in ("provider", "key") for part in ("cold", "warm"))
     rivals = [role for role in ("setting", "peer") if role in results["titles"]]
     return [
         at_most("ES256 to its signature check", 1.15, signature["ES256"], "×"),
@@ -258,15 +256,14 @@ def aims(results):
                  relative(results, measurement("Look-up, pgbench, tps"), "ours", "bare"), "×"),
         at_least("request with a token seen before (tps) to an unverified one", 0.9,
                  ratio(again["verified"], again["unverified"]), "×"),
-        line("request with a fresh token: time beyond an unverified one", "the ES256 check",
-             f"{figure(seconds_more * 1e6)} µs to {figure(results['signatures']['ES256'][1])} µs",
-             seconds_more * 1e6 <= 1.25 * results["signatures"]["ES256"][1]),
+        at_least("request with a fresh token: the signature check's part of what it costs more (CPU)", 0.8,
+                 results["signatures"]["ES256"][0] / more),
         *(at_least(f"scan: {results['titles'][role]} to ours", 10,
                    ratio(results["scan"][role], results["scan"]["ours"]), "×") for role in rivals),
         at_most("private memory of a backend", 2, new["memory"]["private"] / 1024, " MiB"),
         at_most("resident memory of a backend, shared code included", 2, new["memory"]["resident"] / 1024, " MiB"),
-        at_most("first auth.user_id()", 5, new["first"]["user_id"], " ms"),
-        at_most("first auth.authenticate()", 5, new["first"]["authenticate"], " ms"),
+        at_most("first auth.user_id() (CPU)", 5, new["first"]["user_id"], " ms"),
+        at_most("first auth.authenticate() (CPU)", 5, new["first"]["authenticate"], " ms"),
     ]
 
 

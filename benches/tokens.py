@@ -35,49 +35,45 @@ def warm(rounds, token):
         })
 
 
-def cost_of_a_token(rounds, token):
-    """Microseconds cold and warm, and milliseconds of the first call in a new backend."""
+def cost_of_a_token(token):
+    """In a new backend: milliseconds of the first call, microseconds not seen before and seen."""
     count = int(run_once("SELECT count(*) FROM bench.tokens WHERE n > 0")[0])
-
-    def first():
-        with Session() as session:
-            session.run("BEGIN")
-            return session.wall(f"SELECT auth.authenticate('{token}')")
-
     with Session() as session:
+        session.run("BEGIN; SELECT FROM bench.tokens WHERE n = 0; COMMIT")
+        first = session.cpu(f"SELECT auth.authenticate('{token}')")
         session.run("BEGIN; SELECT bench.every_token(); COMMIT")
-        return {name: median(values) for name, values in interleaved(rounds, {
-            "cold": lambda: session.cpu("SELECT bench.every_token()") * 1000 / count,
-            "warm": lambda: loop(session, "same_token", token),
-            "first": first,
-        }).items()}
+        cold = session.cpu("SELECT bench.every_token()") * 1000 / count
+        return {"first": first, "cold": cold, "warm": loop(session, "same_token", token)}
 
 
 def by_providers_and_keys(rounds, service, token):
     """The cost of a token with 1, 10 and 100 providers, and of keys of the token's provider."""
     keys = service.jwks()["keys"]
+    own = next(key for key in keys if key["kid"] == key_id_of(token))
+    issuer = json.loads(claims_of(token))["iss"]
+
+    def add(name, issuer, keys):
+        pinned = json.dumps({"keys": keys})
+        run_once(f"""SELECT neon_auth.add_provider('{name}', issuers => '{{{issuer}}}', audiences => '{{}}',
+                 jwks => '{pinned}')""")
 
     def with_providers(count):
-        pinned = json.dumps({"keys": keys})
-        run_once("DELETE FROM neon_auth.providers WHERE name LIKE 'other-%'")
-        run_once(f"""SELECT neon_auth.add_provider('other-' || n, issuers => ARRAY['https://other-' || n || '.test'],
-                 audiences => '{{app}}', jwks => '{pinned}') FROM generate_series(2, {count}) n""")
-        return cost_of_a_token(rounds, token)
+        run_once("DELETE FROM neon_auth.providers")
+        for number in range(1, count):
+            add(f"other-{number}", f"https://other-{number}.test", keys)
+        add("own", issuer, keys)
+        return cost_of_a_token(token)
 
     def with_keys(count):
-        # The token's key comes last; copies of it under other names come before.
-        own = next(key for key in keys if key["kid"] == key_id_of(token))
-        others = [{**own, "kid": f"other-{number}"} for number in range(count - 1)]
-        pinned = json.dumps({"keys": others + [own]})
-        issuer = json.loads(claims_of(token))["iss"]
         run_once("DELETE FROM neon_auth.providers")
-        run_once(f"SELECT neon_auth.add_provider('pinned', issuers => ARRAY['{issuer}'], jwks => '{pinned}')")
-        return cost_of_a_token(rounds, token)
+        # The token's key comes last; copies of it under other names come before.
+        add("own", issuer, [{**own, "kid": f"other-{number}"} for number in range(1, count)] + [own])
+        return cost_of_a_token(token)
 
-    return {
-        "providers": {count: with_providers(count) for count in (1, 10, 100)},
-        "keys": {count: with_keys(count) for count in (1, 10, 100)},
-    }
+    results = interleaved(rounds, {
+        (kind, count): lambda count=count, cost=cost: cost(count)
+        for kind, cost in (("provider", with_providers), ("key", with_keys)) for count in (1, 10, 100)})
+    return {each: {part: [cost[part] for cost in costs] for part in costs[0]} for each, costs in results.items()}
 
 
 def strangers(service, token, seconds):
@@ -91,7 +87,7 @@ def strangers(service, token, seconds):
 
 
 def new_backends(count):
-    """Milliseconds of first calls in new backends, and the memory (KiB: all but shared buffers,
+    """Milliseconds of processor time of first calls in new backends, and the memory (KiB: all but shared buffers,
     and the part that is private) of backends after a hundred requests, verified and not."""
     first = {
         "current_setting": "SELECT current_setting('request.jwt.claims', true)",
@@ -105,8 +101,8 @@ def new_backends(count):
 
     def milliseconds(call):
         with Session("ours") as session:
-            session.run("BEGIN; SELECT FROM bench.tokens WHERE n = 0")
-            return session.wall(call)
+            session.run("BEGIN; SELECT FROM bench.tokens WHERE n = 0; COMMIT")
+            return session.cpu(call)
 
     def memory(role):
         with Session(role) as session:
