@@ -50,7 +50,7 @@ DECLARE
 BEGIN
     EXECUTE format('SELECT array_agg(q::text ORDER BY q::text COLLATE "C") FROM (%s) AS q', format(query, 'auth.user_id()')) INTO ours;
     EXECUTE format('SELECT array_agg(q::text ORDER BY q::text COLLATE "C") FROM (%s) AS q', format(query, 'anywhere.plain()')) INTO theirs;
-    RETURN ours = theirs;
+    RETURN ours IS NOT DISTINCT FROM theirs;
 END
 $$;
 SELECT n, anywhere.is_same(query)

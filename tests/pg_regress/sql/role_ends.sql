@@ -12,7 +12,7 @@ CREATE POLICY all_rows ON role_ends TO authenticated USING (true);
 INSERT INTO role_ends VALUES ('alice');
 GRANT SELECT ON role_ends TO PUBLIC;
 CREATE TABLE role_ends_plain (line text);
-GRANT INSERT ON role_ends_plain TO authenticated;
+GRANT TRUNCATE ON role_ends_plain TO authenticated;
 \c - app_apart
 
 -- A query on a table was planned with the role's policies: refused until somebody signs in or out.
@@ -32,9 +32,7 @@ EXECUTE rows;
 -- A statement that is no query runs as the session's user.
 SELECT auth.authenticate(:'alice', false);
 SELECT auth.authenticate(:'bad', false);
-COPY role_ends_plain FROM stdin;
-never
-\.
+TRUNCATE role_ends_plain;
 \echo :SQLSTATE
 SELECT auth.authenticate(:'alice', false);
 SELECT auth.authenticate(:'bad', false);
