@@ -8,6 +8,7 @@ use pgrx::prelude::*;
 
 mod error;
 mod jsonb;
+mod lock;
 mod mirror;
 mod provider;
 mod session;

@@ -10,8 +10,6 @@
 //! Where no worker can store (a standby, no free worker slot, a provider that is not committed
 //! yet) the session fetches for itself and keeps the keys in its memory.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use pgrx::bgworkers::{BackgroundWorker, BackgroundWorkerBuilder};
 use pgrx::prelude::*;
 use serde::Deserialize;
@@ -20,7 +18,7 @@ use super::fetch::{self, Answer, Request};
 use super::supply;
 use super::trust::{self, KeySource, Provider};
 use crate::error::quoted;
-use crate::spi;
+use crate::{lock, spi};
 
 /// An attempt to refresh one provider's keys.
 struct Attempt<'a> {
@@ -141,13 +139,9 @@ enum Queue {
 }
 
 /// An exclusive lock until `release`, or until the transaction ends with an ERROR.
-///
-/// It is an advisory lock in a key space of its own: `pg_advisory_lock()` writes 1 or 2 into the
-/// field that holds `SPACE` here, so no user can hold up authentication by taking it.
 struct Lock(pg_sys::LOCKTAG);
 
 impl Lock {
-    const SPACE: u16 = 0x4e41;
     const MODE: pg_sys::LOCKMODE = pg_sys::ExclusiveLock as pg_sys::LOCKMODE;
 
     /// Waits for its turn; `statement_timeout`, `lock_timeout` and a cancel end the wait.
@@ -169,17 +163,8 @@ impl Lock {
     }
 
     fn on(queue: Queue, provider: &str) -> Self {
-        let mut hasher = DefaultHasher::new();
-        provider.hash(&mut hasher);
-        Self(pg_sys::LOCKTAG {
-            // SAFETY: reads a variable of this process.
-            locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
-            locktag_field2: hasher.finish() as u32,
-            locktag_field3: queue as u32,
-            locktag_field4: Self::SPACE,
-            locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
-            locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
-        })
+        let provider = lock::number(provider);
+        Self(lock::tag(lock::Space::Keys, queue as u32, provider))
     }
 
     fn acquire(&self, for_session: bool, at_once: bool) -> bool {
