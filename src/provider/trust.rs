@@ -164,9 +164,24 @@ impl Trust {
                 }
             }
         }
+        let mut users_of_url: HashMap<String, usize> = HashMap::new();
+        for url in rows.iter().filter_map(|row| row.jwks_url.clone()) {
+            *users_of_url.entry(url).or_default() += 1;
+        }
         let providers = rows
             .into_iter()
-            .map(|row| (row.name.clone(), Rc::new(Provider::from(row))))
+            .map(|row| {
+                let shares_keys = row
+                    .jwks_url
+                    .as_ref()
+                    .is_some_and(|url| users_of_url[url] > 1);
+                let mut provider = Provider::from(row);
+                if shares_keys && provider.policy.audiences.is_empty() {
+                    provider.defect =
+                        Some("It shares its jwks_url and names no audiences.".to_owned());
+                }
+                (provider.name.clone(), Rc::new(provider))
+            })
             .collect();
         Ok(Self { providers, issuers })
     }

@@ -84,6 +84,13 @@ UPDATE neon_auth.providers SET jwks = jsonb_build_object('keys', (repeat('[', 20
 SELECT auth.authenticate(:'token');
 \echo :SQLSTATE
 ROLLBACK TO s;
+-- Nor do two providers share keys without audiences, which no pinned set shows.
+SELECT neon_auth.drop_provider('first');
+SELECT neon_auth.add_provider('first', '{https://idp.example.com}', jwks_url => 'https://shared.example.com/keys');
+SELECT neon_auth.add_provider('second', '{https://other.example.com}', '{shop}', jwks_url => 'https://shared.example.com/keys');
+SELECT auth.authenticate(:'token');
+\echo :SQLSTATE
+ROLLBACK TO s;
 -- The others' tokens are as good as ever.
 UPDATE neon_auth.providers SET jwks = '{"keys": [1e400]}' WHERE name = 'first';
 \set alice `"$STACK" token --sub alice`
