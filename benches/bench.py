@@ -76,7 +76,7 @@ def main():
         # Bounded by seconds of the extension's own settings, which no scale changes.
         measure("strangers", tokens.strangers, stack, token, 30)
         # Last: it changes the providers.
-        measure("by_providers_and_keys", tokens.by_providers_and_keys, rounds(9), stack, token)
+        measure("by_providers_and_keys", tokens.by_providers_and_keys, rounds(15), stack, token)
     report.write(results, ROOT, SCALE)
 
 
