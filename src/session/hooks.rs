@@ -42,7 +42,9 @@ macro_rules! hook {
             }
             // SAFETY: a statement that PostgreSQL passes, and the chain as PostgreSQL has it.
             unsafe {
-                $ours($first);
+                if store::has_refused() {
+                    $ours($first);
+                }
                 match $previous {
                     Some(previous) => previous($first $(, $argument)*),
                     None => $standard($first $(, $argument)*),

@@ -9,7 +9,7 @@ use pgrx::prelude::*;
 use serde_json::Value as Json;
 
 use super::identity::{Identity, hyphenated};
-use super::store;
+use super::store::{self, POSTGRES_EPOCH};
 use super::value::Value;
 
 /// Defines readers: the SQL name's Rust function, and what it takes from the identity.
@@ -72,7 +72,6 @@ fn claim(path: Vec<Option<String>>) -> Result<Option<Value>, ErrorReport> {
 
 /// Seconds since 1970 as a timestamp; NULL beyond what PostgreSQL can hold.
 fn timestamp(seconds: i64) -> Option<TimestampWithTimeZone> {
-    const POSTGRES_EPOCH: i64 = 946_684_800;
     let microseconds = seconds
         .checked_sub(POSTGRES_EPOCH)?
         .checked_mul(1_000_000)?;

@@ -17,6 +17,9 @@ use super::identity::Identity;
 use super::role;
 use crate::error::Problem;
 
+/// When PostgreSQL's timestamps begin, in seconds since 1970.
+pub const POSTGRES_EPOCH: i64 = 946_684_800;
+
 const NAME: &CStr = c"neon_auth.identity";
 
 static IDENTITY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
@@ -129,12 +132,14 @@ pub fn forget() {
     }
 }
 
+/// Whether this process has refused anybody; before that, no identity can be void.
+pub fn has_refused() -> bool {
+    FIRST_VALID_EPOCH.get() > 0
+}
+
 /// Takes an identity that a refusal has made void out of the setting too, where other processes
 /// inherit it. Answers an error where what follows was planned for the role that came with it.
 pub fn drop_void(is_planned: bool) -> Result<(), Problem> {
-    if FIRST_VALID_EPOCH.get() == 0 {
-        return Ok(());
-    }
     let Some(void) = kept().filter(|kept| !kept.is_valid()) else {
         return Ok(());
     };
@@ -245,7 +250,6 @@ fn set(value: &CStr, scope: Scope) {
 
 /// Start of the current statement, in seconds since 1970. Workers share their leader's.
 fn statement_start() -> i64 {
-    const POSTGRES_EPOCH: i64 = 946_684_800;
     // SAFETY: reads a variable.
     let microseconds = unsafe { pg_sys::GetCurrentStatementStartTimestamp() };
     microseconds.div_euclid(1_000_000) + POSTGRES_EPOCH
