@@ -29,23 +29,21 @@ fn inspect_jwt(
         .zip(supply.as_ref())
         .map(|(p, supply)| supply.keys(&p.name, now));
 
+    let found = keys.as_ref().and_then(|keys| keys.as_ref().ok().cloned());
+    let known = provider.as_ref().zip(found);
+    let mut at_hand = supply.as_ref().zip(keys);
+
     let mut rows = Vec::new();
-    let known = provider
-        .as_ref()
-        .zip(keys.as_ref().and_then(|keys| keys.as_ref().ok()));
-    for step in
-        neon_auth_token::inspect(token, |_| known.map(|(p, keys)| (&**keys, &p.policy)), now)
-    {
+    for step in neon_auth_token::inspect(
+        token,
+        |_| known.as_ref().map(|(p, keys)| (&**keys, &p.policy)),
+        now,
+    ) {
         // What the crate cannot know: which provider it is, and how old its keys are.
         if step.name == "provider" {
             rows.push(trusted(provider.as_deref(), step));
-            if let Some((provider, supply)) = provider.as_ref().zip(supply.as_ref()) {
-                rows.push(row(
-                    "keys",
-                    supply
-                        .keys(&provider.name, now)
-                        .map(|_| supply.describe(now)),
-                ));
+            if let Some((supply, keys)) = at_hand.take() {
+                rows.push(row("keys", keys.map(|_| supply.describe(now))));
             }
         } else {
             rows.push((step.name.to_owned(), step.ok, step.detail));
