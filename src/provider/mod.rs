@@ -23,7 +23,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Seconds since 1970, by the machine's clock. Before 1970 it makes no sense, and zero refuses
 /// every token.
 fn now() -> i64 {
+    now_in_microseconds() / 1_000_000
+}
+
+/// The same in microseconds.
+fn now_in_microseconds() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs().try_into().unwrap_or(i64::MAX))
+        .map_or(0, |since| since.as_micros().try_into().unwrap_or(i64::MAX))
 }

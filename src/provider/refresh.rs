@@ -27,6 +27,8 @@ struct Attempt<'a> {
     /// When the last attempt was made, as far as this session knows; it identifies the state of
     /// the cache that this attempt is to replace.
     seen: Option<i64>,
+    /// When the keys were fetched that are stored.
+    fetched_at: Option<i64>,
 }
 
 /// Makes one attempt to refresh a provider's keys, or waits for another session's. Its outcome
@@ -82,6 +84,7 @@ impl<'a> Attempt<'a> {
                 provider: &provider.name,
                 url,
                 seen: cache.attempted_at,
+                fetched_at: cache.fetched_at,
             }),
             KeySource::Pinned(_) => None,
         }
@@ -127,7 +130,12 @@ impl<'a> Attempt<'a> {
             Answer::Keys { keys, lifetime, .. } => Ok((keys, lifetime)),
             Answer::Unchanged { .. } => Err("The key server answered 304 to no ETag.".to_owned()),
         });
-        supply::keep_local(self.url, outcome, super::now());
+        supply::keep_local(
+            self.url,
+            self.fetched_at,
+            outcome,
+            super::now_in_microseconds(),
+        );
     }
 }
 

@@ -30,6 +30,9 @@ thread_local! {
 struct Local {
     keys: Option<Rc<KeySet>>,
     times: CacheTimes,
+    /// When the stored keys were fetched that these take the place of. Until newer ones are
+    /// stored these serve; the two times themselves may come from the clocks of two machines.
+    instead_of: Option<i64>,
 }
 
 /// A provider's keys at one moment.
@@ -40,8 +43,7 @@ pub struct Supply {
 }
 
 impl Provider {
-    /// The keys at hand: pinned, or the newer of what is stored and what this session fetched
-    /// for itself.
+    /// The keys at hand: pinned, or stored, or what this session has fetched for itself since.
     pub fn supply(&self, now: i64) -> Supply {
         let (url, cached, cache) = match &self.source {
             KeySource::Pinned(keys) => {
@@ -55,13 +57,12 @@ impl Provider {
         let local = LOCAL
             .with_borrow(|local| local.get(url).cloned())
             .unwrap_or_default();
-        let attempted_at = cache.attempted_at.max(local.times.attempted_at);
         let last_error = if local.times.attempted_at > cache.attempted_at {
             local.times.last_error
         } else {
             cache.last_error.clone()
         };
-        let (keys, newer) = if local.times.fetched_at > cache.fetched_at {
+        let (keys, newer) = if local.keys.is_some() && local.instead_of == cache.fetched_at {
             (
                 local.keys.map(Ok),
                 local.times.fetched_at.zip(local.times.fresh_until),
@@ -79,7 +80,7 @@ impl Provider {
             times: Some(CacheTimes {
                 fetched_at: plausible.map(|(fetched_at, _)| fetched_at),
                 fresh_until: plausible.map(|(_, fresh_until)| fresh_until),
-                attempted_at,
+                attempted_at: cache.attempted_at.max(local.times.attempted_at),
                 last_error,
             }),
         }
@@ -199,17 +200,24 @@ impl CacheTimes {
     }
 }
 
-/// Keeps the outcome of a fetch for this session alone.
-pub fn keep_local(url: &str, outcome: Result<(KeySet, i64), String>, now: i64) {
+/// Keeps the outcome of a fetch, made at a time in microseconds since 1970, for this session
+/// alone. `instead_of` tells when the stored keys were fetched, which did not do.
+pub fn keep_local(
+    url: &str,
+    instead_of: Option<i64>,
+    outcome: Result<(KeySet, i64), String>,
+    at: i64,
+) {
     LOCAL.with_borrow_mut(|local| {
         let entry = local.entry(url.to_owned()).or_default();
-        entry.times.attempted_at = Some(now * SECOND);
+        entry.times.attempted_at = Some(at);
         match outcome {
             Ok((keys, lifetime)) => {
                 entry.keys = Some(Rc::new(keys));
-                entry.times.fetched_at = Some(now * SECOND);
-                entry.times.fresh_until = Some((now + lifetime) * SECOND);
+                entry.times.fetched_at = Some(at);
+                entry.times.fresh_until = Some(at + lifetime * SECOND);
                 entry.times.last_error = None;
+                entry.instead_of = instead_of;
             }
             Err(reason) => entry.times.last_error = Some(reason),
         }

@@ -90,6 +90,19 @@ fn a_standby_fetches_unknown_keys_into_the_sessions_memory() {
 }
 
 #[test]
+fn a_standby_whose_clock_is_behind_the_primarys_uses_the_keys_that_it_fetched() {
+    let pair = Replicated::with_keys();
+    pair.world.stack.rotate_keys();
+    pair.world.end_cooldown();
+    pair.world
+        .superuser()
+        .run("UPDATE neon_auth.jwks_cache SET fetched_at = clock_timestamp() + interval '30 s'");
+    pair.catch_up();
+    pair.reader().sign_in_for_session(&pair.world.token());
+    assert_eq!(pair.world.fetches(), 1);
+}
+
+#[test]
 fn a_change_on_the_primary_reaches_open_sessions_of_the_standby() {
     let pair = Replicated::with_keys();
     let token = pair.world.token();
