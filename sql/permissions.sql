@@ -8,6 +8,7 @@ CREATE TABLE neon_auth.team_permissions_sync (
     permission_id text NOT NULL
         CONSTRAINT team_permissions_sync_permission_id_check CHECK (octet_length(permission_id) BETWEEN 1 AND 255),
     delivery text,
+    implied boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT team_permissions_sync_pkey PRIMARY KEY (team_id, user_id, permission_id)
 );
@@ -19,6 +20,7 @@ COMMENT ON COLUMN neon_auth.team_permissions_sync.team_id IS 'The team, an id of
 COMMENT ON COLUMN neon_auth.team_permissions_sync.user_id IS 'The user, an id of users_sync';
 COMMENT ON COLUMN neon_auth.team_permissions_sync.permission_id IS 'The permission, an id of permission_definitions of scope team';
 COMMENT ON COLUMN neon_auth.team_permissions_sync.delivery IS 'The webhook that told of it, an id of deliveries; NULL when it did not come by one';
+COMMENT ON COLUMN neon_auth.team_permissions_sync.implied IS 'True for a permission that another one contains, as the REST API told';
 COMMENT ON COLUMN neon_auth.team_permissions_sync.created_at IS 'When it became known here';
 COMMENT ON INDEX neon_auth.team_permissions_sync_user_id_idx IS 'The permissions of a user';
 
@@ -28,6 +30,7 @@ CREATE TABLE neon_auth.project_permissions_sync (
     permission_id text NOT NULL
         CONSTRAINT project_permissions_sync_permission_id_check CHECK (octet_length(permission_id) BETWEEN 1 AND 255),
     delivery text,
+    implied boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT project_permissions_sync_pkey PRIMARY KEY (user_id, permission_id)
 );
@@ -37,6 +40,7 @@ COMMENT ON TABLE neon_auth.project_permissions_sync IS 'Which permissions users 
 COMMENT ON COLUMN neon_auth.project_permissions_sync.user_id IS 'The user, an id of users_sync';
 COMMENT ON COLUMN neon_auth.project_permissions_sync.permission_id IS 'The permission, an id of permission_definitions of scope project';
 COMMENT ON COLUMN neon_auth.project_permissions_sync.delivery IS 'The webhook that told of it, an id of deliveries; NULL when it did not come by one';
+COMMENT ON COLUMN neon_auth.project_permissions_sync.implied IS 'True for a permission that another one contains, as the REST API told';
 COMMENT ON COLUMN neon_auth.project_permissions_sync.created_at IS 'When it became known here';
 COMMENT ON INDEX neon_auth.project_permissions_sync_permission_id_idx IS 'Who has a permission';
 
@@ -191,13 +195,15 @@ BEGIN
             RETURN neon_auth.outcome('ignored', 'Its removal came first.', queued => true);
         END IF;
         IF team IS NULL THEN
-            INSERT INTO neon_auth.project_permissions_sync (user_id, permission_id, delivery)
+            INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, delivery)
             VALUES (holder, permission, apply_permission.delivery)
-                ON CONFLICT (user_id, permission_id) DO NOTHING;
+                ON CONFLICT (user_id, permission_id) DO UPDATE
+               SET implied = false, delivery = excluded.delivery WHERE p.implied;
         ELSE
-            INSERT INTO neon_auth.team_permissions_sync (team_id, user_id, permission_id, delivery)
+            INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, delivery)
             VALUES (team, holder, permission, apply_permission.delivery)
-                ON CONFLICT (team_id, user_id, permission_id) DO NOTHING;
+                ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
+               SET implied = false, delivery = excluded.delivery WHERE p.implied;
         END IF;
         RETURN neon_auth.outcome(CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END,
                                  queued => is_late IS NOT NULL OR membership_was_removed);
@@ -211,6 +217,12 @@ BEGIN
         DELETE FROM neon_auth.team_permissions_sync p
          WHERE p.team_id = team AND p.user_id = holder AND p.permission_id = permission
         RETURNING p.delivery IS NOT NULL INTO was_told;
+    END IF;
+    -- What followed from it is not known here. Rather too little until that is confirmed.
+    IF team IS NULL THEN
+        DELETE FROM neon_auth.project_permissions_sync p WHERE p.user_id = holder AND p.implied;
+    ELSE
+        DELETE FROM neon_auth.team_permissions_sync p WHERE p.team_id = team AND p.user_id = holder AND p.implied;
     END IF;
     PERFORM neon_auth.note_removal(kind, place, holder, permission, coalesce(was_told, false));
     PERFORM neon_auth.queue_sync(to_confirm, place, holder, 'A permission was removed; whether it was created again cannot be told.');

@@ -40,6 +40,25 @@ pub enum Problem {
     UnusableWebhookSecret { number: usize, reason: String },
     /// A delivery that is not the auth service's, or not of now.
     WebhookRefused { why: &'static str, detail: String },
+    /// What reading the REST API takes is not configured.
+    CannotSync { reason: String },
+    /// The mirror holds the users of another project.
+    OtherProject {
+        mirrored: String,
+        configured: String,
+    },
+    /// `sync()` was called where it cannot commit.
+    SyncInTransaction,
+    /// `sync()` was called on a standby.
+    SyncOnStandby,
+    /// Another session or a worker is at it.
+    SyncUnderWay,
+    /// The REST API gives no answer that could be used, also after some time.
+    ServiceUnreachable { reason: String },
+    /// The REST API takes the secret server key for none.
+    ServerKeyRefused { status: u16, code: Option<String> },
+    /// The REST API refuses a question.
+    ServiceRefused { status: u16, code: Option<String> },
 }
 
 impl Problem {
@@ -49,6 +68,17 @@ impl Problem {
             Problem::NoKeys { .. } => true,
             Problem::Token(refusal) => refusal.is_unknown_key(),
             _ => false,
+        }
+    }
+}
+
+impl Problem {
+    /// Message and DETAIL in one line, for a table.
+    pub fn sentence(&self) -> String {
+        let report = ErrorReport::from(self);
+        match report.detail() {
+            Some(detail) => format!("{}: {detail}", report.message()),
+            None => report.message().to_owned(),
         }
     }
 }
@@ -160,6 +190,54 @@ impl From<&Problem> for ErrorReport {
                 detail.clone(),
                 "Pass headers and body as they came, the body byte for byte.".to_owned(),
             ),
+            Problem::CannotSync { reason } => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "the REST API of the auth service is not configured".to_owned(),
+                reason.clone(),
+                "SELECT neon_auth.configure('<answer of the keys API>'); or, for the key alone: SELECT neon_auth.set_secret('secret_server_key', $1);".to_owned(),
+            ),
+            Problem::OtherProject { mirrored, configured } => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "the mirror holds the users of another project".to_owned(),
+                format!("It was last synchronised with {}; configured is {}. Every user would be found deleted.", quoted(mirrored), quoted(configured)),
+                "If that is what you want: DELETE FROM neon_auth.sync_runs; CALL neon_auth.sync();".to_owned(),
+            ),
+            Problem::SyncInTransaction => (
+                Code::ERRCODE_ACTIVE_SQL_TRANSACTION,
+                "neon_auth.sync() cannot run inside a transaction block".to_owned(),
+                "It commits after each step, so that it blocks nobody.".to_owned(),
+                "CALL neon_auth.sync(); by itself, not after BEGIN and not in a function.".to_owned(),
+            ),
+            Problem::SyncOnStandby => (
+                Code::ERRCODE_READ_ONLY_SQL_TRANSACTION,
+                "neon_auth.sync() cannot run during recovery".to_owned(),
+                "This server is a standby; it follows what its primary synchronises.".to_owned(),
+                "CALL it on the primary.".to_owned(),
+            ),
+            Problem::SyncUnderWay => (
+                Code::ERRCODE_OBJECT_IN_USE,
+                "a synchronisation is under way in this database".to_owned(),
+                "One at a time: another session or a background worker is at it.".to_owned(),
+                "See how far it is: SELECT * FROM neon_auth.sync_progress;".to_owned(),
+            ),
+            Problem::ServiceUnreachable { reason } => (
+                Code::ERRCODE_CONNECTION_FAILURE,
+                "the REST API of the auth service gives no usable answer".to_owned(),
+                reason.clone(),
+                "The mirror is as it was, or partly newer. Try again later: CALL neon_auth.sync(); it goes on where it was.".to_owned(),
+            ),
+            Problem::ServerKeyRefused { status, code } => (
+                Code::ERRCODE_SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION,
+                "the auth service refuses the secret server key".to_owned(),
+                answered(*status, code.as_deref()),
+                "Was it revoked? Store the one that is valid: SELECT neon_auth.set_secret('secret_server_key', $1); The mirror is as it was.".to_owned(),
+            ),
+            Problem::ServiceRefused { status, code } => (
+                Code::ERRCODE_PROTOCOL_VIOLATION,
+                "the REST API of the auth service refuses a request".to_owned(),
+                answered(*status, code.as_deref()),
+                String::new(),
+            ),
         };
         let mut report = ErrorReport::new(code, message, "neon_auth");
         if !detail.is_empty() {
@@ -169,6 +247,14 @@ impl From<&Problem> for ErrorReport {
             report = report.set_hint(hint);
         }
         report
+    }
+}
+
+/// What the REST API answered, in words.
+fn answered(status: u16, code: Option<&str>) -> String {
+    match code {
+        Some(code) => format!("It answered {status} with the code {}.", quoted(code)),
+        None => format!("It answered {status}."),
     }
 }
 

@@ -7,6 +7,7 @@
 use pgrx::prelude::*;
 
 mod error;
+mod http;
 mod jsonb;
 mod lock;
 mod mirror;
@@ -14,6 +15,7 @@ mod provider;
 mod session;
 mod settings;
 mod spi;
+mod stack;
 mod webhook;
 
 pg_module_magic!(name, version);
@@ -30,6 +32,7 @@ extension_sql_file!("../sql/teams.sql", requires = ["mirror"]);
 extension_sql_file!("../sql/permissions.sql", requires = ["teams"]);
 extension_sql_file!("../sql/webhook.sql", requires = ["permissions"]);
 extension_sql_file!("../sql/membership.sql", requires = ["webhook"]);
+extension_sql_file!("../sql/sync.sql", requires = ["membership"]);
 
 /// Runs once in every process that loads the library.
 #[pg_guard]

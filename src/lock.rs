@@ -12,6 +12,64 @@ use pgrx::pg_sys;
 pub enum Space {
     Keys = 0x4e41,
     Mirror = 0x4e42,
+    /// Held by the one that compares the mirror with its source; neon_auth.sync_progress looks for
+    /// it in pg_locks.
+    Sync = 0x4e43,
+}
+
+/// An exclusive lock of this database.
+pub struct Lock(pg_sys::LOCKTAG);
+
+impl Lock {
+    const MODE: pg_sys::LOCKMODE = pg_sys::ExclusiveLock as pg_sys::LOCKMODE;
+
+    /// Waits for the lock, until it is released or the transaction ends with an ERROR;
+    /// `statement_timeout`, `lock_timeout` and a cancel end the wait.
+    pub fn wait(space: Space, kind: u32, object: u32) -> Self {
+        let lock = Self(tag(space, kind, object));
+        lock.acquire(false, false);
+        lock
+    }
+
+    /// The same, if nobody has it.
+    pub fn try_now(space: Space, kind: u32, object: u32) -> Option<Self> {
+        let lock = Self(tag(space, kind, object));
+        lock.acquire(false, true).then_some(lock)
+    }
+
+    /// Waits for the lock and holds it over transactions, until this process ends.
+    pub fn hold_until_exit(space: Space, kind: u32, object: u32) {
+        Self(tag(space, kind, object)).acquire(true, false);
+    }
+
+    /// Takes the lock over transactions, if nobody has it. It is to be released also when an ERROR
+    /// passes by.
+    pub fn try_for_session(space: Space, kind: u32, object: u32) -> Option<Self> {
+        let lock = Self(tag(space, kind, object));
+        lock.acquire(true, true).then_some(lock)
+    }
+
+    pub fn release(self) {
+        self.let_go(false);
+    }
+
+    pub fn release_for_session(self) {
+        self.let_go(true);
+    }
+
+    fn acquire(&self, for_session: bool, at_once: bool) -> bool {
+        // SAFETY: a lock tag of our own, inside a transaction.
+        let got =
+            unsafe { pg_sys::LockAcquire(&raw const self.0, Self::MODE, for_session, at_once) };
+        got != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+    }
+
+    fn let_go(&self, for_session: bool) {
+        // SAFETY: the lock that `acquire` got.
+        unsafe {
+            pg_sys::LockRelease(&raw const self.0, Self::MODE, for_session);
+        }
+    }
 }
 
 /// The tag of one lock of this database.

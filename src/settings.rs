@@ -28,6 +28,8 @@ pub static JWKS_MAX_STALE: GucSetting<i32> = GucSetting::<i32>::new(3600);
 pub static JWKS_CONNECT_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(2000);
 /// Milliseconds for the whole request to the key server.
 pub static JWKS_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5000);
+/// Milliseconds for which the REST API may be silent.
+pub static REST_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 /// PEM file with the certificate authorities to trust instead of the system's.
 pub static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 /// Which calls of `auth.authenticate` are logged.
@@ -95,6 +97,12 @@ pub fn define() {
         c"Time allowed for a whole request to a key server.",
         &JWKS_TIMEOUT,
         60_000,
+    );
+    milliseconds(
+        c"neon_auth.rest_timeout",
+        c"How long the REST API of the auth service may be silent in the course of a request.",
+        &REST_TIMEOUT,
+        600_000,
     );
     GucRegistry::define_string_guc(
         c"neon_auth.ca_file",

@@ -1,20 +1,12 @@
 //! One HTTP request for a JWKS, bounded in time and size and interruptible.
-//!
-//! The request runs on a thread of its own with every signal blocked, so that they reach the
-//! backend's main thread, which waits on its latch: a cancel, `statement_timeout` or a shutdown
-//! ends the wait at once, and the thread ends by its own time limit.
 
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::mpsc::{self, TryRecvError};
+use std::convert::Infallible;
 use std::time::Duration;
 
 use neon_auth_token::KeySet;
-use pgrx::prelude::*;
 use ureq::http::Uri;
-use ureq::tls::{PemItem, RootCerts, TlsConfig};
 
+use crate::http::{self, Aside, milliseconds};
 use crate::settings;
 
 /// Largest JWKS that is read, in bytes.
@@ -44,9 +36,8 @@ pub enum Answer {
 
 /// What a request needs of the settings, read on the main thread.
 struct Limits {
-    connect: Duration,
+    http: http::Settings,
     total: Duration,
-    ca_file: Option<String>,
     cache_time: i64,
     shortest_cache_time: i64,
 }
@@ -54,90 +45,17 @@ struct Limits {
 /// Fetches a JWKS. The error is a sentence for DETAIL and `jwks_cache.last_error`.
 pub fn get(request: Request) -> Result<Answer, String> {
     let limits = Limits {
-        connect: milliseconds(settings::JWKS_CONNECT_TIMEOUT.get()),
+        http: http::Settings::read(),
         total: milliseconds(settings::JWKS_TIMEOUT.get()),
-        ca_file: settings::CA_FILE
-            .get()
-            .map(|path| path.to_string_lossy().into_owned())
-            .filter(|path| !path.is_empty()),
         cache_time: settings::JWKS_CACHE_TIME.get().into(),
         shortest_cache_time: settings::JWKS_COOLDOWN.get().into(),
     };
-    aside(move || perform(&request, &limits))
-}
-
-fn milliseconds(setting: i32) -> Duration {
-    Duration::from_millis(setting.unsigned_abs().into())
-}
-
-/// Runs `work` on a thread and waits for it, answering interrupts.
-fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, String> + Send + 'static,
-) -> Result<T, String> {
-    let failed = |error: std::io::Error| format!("No thread could be started: {error}.");
-    let (bell, ringing) = UnixStream::pair().map_err(failed)?;
-    let (answer, answered) = mpsc::channel();
-    let signals = BlockedSignals::block();
-    let thread = std::thread::Builder::new()
-        .name("neon_auth fetch".to_owned())
-        .spawn(move || {
-            // Nobody may be listening any more; dropping `bell` wakes whoever is.
-            let _ = answer.send(work());
-            drop(bell);
-        });
-    drop(signals);
-    thread.map_err(failed)?;
-    loop {
-        match answered.try_recv() {
-            Ok(outcome) => return outcome,
-            Err(TryRecvError::Disconnected) => return Err("The request failed inside.".to_owned()),
-            Err(TryRecvError::Empty) => {}
-        }
-        let events =
-            pg_sys::WL_LATCH_SET | pg_sys::WL_SOCKET_READABLE | pg_sys::WL_EXIT_ON_PM_DEATH;
-        // SAFETY: our own latch and a socket that lives through the call.
-        unsafe {
-            pg_sys::WaitLatchOrSocket(
-                pg_sys::MyLatch,
-                events as i32,
-                ringing.as_raw_fd(),
-                -1,
-                pg_sys::PG_WAIT_EXTENSION,
-            );
-            pg_sys::ResetLatch(pg_sys::MyLatch);
-        }
-        pgrx::check_for_interrupts!();
-    }
-}
-
-/// Every signal blocked until dropped; a thread inherits the mask that it is born under.
-struct BlockedSignals {
-    before: libc::sigset_t,
-}
-
-impl BlockedSignals {
-    fn block() -> Self {
-        // SAFETY: plain calls on signal sets of our own.
-        unsafe {
-            let mut all = std::mem::zeroed();
-            let mut before = std::mem::zeroed();
-            libc::sigfillset(&raw mut all);
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
-            Self { before }
-        }
-    }
-}
-
-impl Drop for BlockedSignals {
-    fn drop(&mut self) {
-        // SAFETY: puts back what `block` found.
-        unsafe {
-            libc::pthread_sigmask(
-                libc::SIG_SETMASK,
-                &raw const self.before,
-                std::ptr::null_mut(),
-            );
-        }
+    let mut aside = Aside::spawn(move |outlet| {
+        outlet.send(perform(&request, &limits));
+    })?;
+    match aside.next(|| Ok::<(), Infallible>(())) {
+        Ok(Some(outcome)) => outcome,
+        Ok(None) => Err("The request failed inside.".to_owned()),
     }
 }
 
@@ -147,24 +65,9 @@ fn perform(request: &Request, limits: &Limits) -> Result<Answer, String> {
         .url
         .parse()
         .map_err(|_| "The jwks_url is no URL.".to_owned())?;
-    let encrypted = uri.scheme_str() == Some("https");
-    let on_loopback = uri.scheme_str() == Some("http") && is_loopback(&uri);
-    if !encrypted && !on_loopback {
-        return Err("The jwks_url must be https, or http on loopback.".to_owned());
-    }
-    let agent = ureq::Agent::config_builder()
-        .https_only(encrypted)
-        .proxy(None)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .http_status_as_error(false)
-        .max_response_header_size(16 * 1024)
-        .timeout_connect(Some(limits.connect))
-        .timeout_global(Some(limits.total))
-        .user_agent(concat!("neon_auth/", env!("CARGO_PKG_VERSION")))
-        .tls_config(tls(limits)?)
-        .build()
-        .new_agent();
+    let agent = limits.http.agent(&uri, "jwks_url", |config| {
+        config.timeout_global(Some(limits.total))
+    })?;
     let mut call = agent
         .get(&uri)
         .header("accept", "application/jwk-set+json, application/json");
@@ -204,42 +107,6 @@ fn perform(request: &Request, limits: &Limits) -> Result<Answer, String> {
         etag,
         lifetime,
     })
-}
-
-fn is_loopback(uri: &Uri) -> bool {
-    let host = uri
-        .host()
-        .unwrap_or_default()
-        .trim_start_matches('[')
-        .trim_end_matches(']');
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
-}
-
-fn tls(limits: &Limits) -> Result<TlsConfig, String> {
-    let roots = match &limits.ca_file {
-        None => RootCerts::PlatformVerifier,
-        Some(path) => {
-            let pem = std::fs::read(path)
-                .map_err(|error| format!("neon_auth.ca_file cannot be read: {error}."))?;
-            let certificates: Vec<_> = ureq::tls::parse_pem(&pem)
-                .filter_map(|item| match item {
-                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                    _ => None,
-                })
-                .collect();
-            if certificates.is_empty() {
-                return Err("neon_auth.ca_file holds no certificate in PEM form.".to_owned());
-            }
-            RootCerts::Specific(Arc::new(certificates))
-        }
-    };
-    Ok(TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .root_certs(roots)
-        .build())
 }
 
 /// Seconds for which an answer may be used: `max-age` within bounds, else the setting.

@@ -27,7 +27,7 @@ fn now() -> i64 {
 }
 
 /// The same in microseconds.
-fn now_in_microseconds() -> i64 {
+pub fn now_in_microseconds() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_micros().try_into().unwrap_or(i64::MAX))

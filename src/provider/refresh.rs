@@ -18,7 +18,8 @@ use super::fetch::{self, Answer, Request};
 use super::supply;
 use super::trust::{self, KeySource, Provider};
 use crate::error::quoted;
-use crate::{lock, spi};
+use crate::lock::{self, Lock, Space};
+use crate::spi;
 
 /// An attempt to refresh one provider's keys.
 struct Attempt<'a> {
@@ -38,7 +39,7 @@ pub fn fetch_once(provider: &Provider) {
         return;
     };
     if !in_recovery() {
-        let turn = Lock::wait(Queue::Sessions, attempt.provider);
+        let turn = Queue::Sessions.wait(attempt.provider);
         let made = attempt.is_made() || {
             attempt.run_worker();
             attempt.is_made()
@@ -55,7 +56,7 @@ pub fn fetch_once(provider: &Provider) {
 /// Waits for an attempt that is under way, also that of a session which has been cancelled since.
 /// Its outcome is what `trust::current` answers next.
 pub fn wait_for_worker(provider: &Provider) {
-    Lock::wait(Queue::Workers, &provider.name).release();
+    Queue::Workers.wait(&provider.name).release();
 }
 
 /// Starts a refresh behind the session's back, unless another session is at it.
@@ -64,7 +65,7 @@ pub fn fetch_behind(provider: &Provider) {
         return;
     }
     if let Some(attempt) = Attempt::of(provider)
-        && let Some(turn) = Lock::try_now(Queue::Sessions, attempt.provider)
+        && let Some(turn) = Queue::Sessions.try_now(attempt.provider)
     {
         // Without a free slot the next session tries again.
         let _ = attempt.worker().load_dynamic();
@@ -146,47 +147,17 @@ enum Queue {
     Workers = 2,
 }
 
-/// An exclusive lock until `release`, or until the transaction ends with an ERROR.
-struct Lock(pg_sys::LOCKTAG);
-
-impl Lock {
-    const MODE: pg_sys::LOCKMODE = pg_sys::ExclusiveLock as pg_sys::LOCKMODE;
-
-    /// Waits for its turn; `statement_timeout`, `lock_timeout` and a cancel end the wait.
-    fn wait(queue: Queue, provider: &str) -> Self {
-        let lock = Self::on(queue, provider);
-        lock.acquire(false, false);
-        lock
+impl Queue {
+    fn wait(self, provider: &str) -> Lock {
+        Lock::wait(Space::Keys, self as u32, lock::number(provider))
     }
 
-    /// Takes the lock if nobody has it.
-    fn try_now(queue: Queue, provider: &str) -> Option<Self> {
-        let lock = Self::on(queue, provider);
-        lock.acquire(false, true).then_some(lock)
+    fn try_now(self, provider: &str) -> Option<Lock> {
+        Lock::try_now(Space::Keys, self as u32, lock::number(provider))
     }
 
-    /// Holds the lock over transactions, until this process ends.
-    fn hold_until_exit(queue: Queue, provider: &str) {
-        Self::on(queue, provider).acquire(true, false);
-    }
-
-    fn on(queue: Queue, provider: &str) -> Self {
-        let provider = lock::number(provider);
-        Self(lock::tag(lock::Space::Keys, queue as u32, provider))
-    }
-
-    fn acquire(&self, for_session: bool, at_once: bool) -> bool {
-        // SAFETY: a lock tag of our own, inside a transaction.
-        let got =
-            unsafe { pg_sys::LockAcquire(&raw const self.0, Self::MODE, for_session, at_once) };
-        got != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
-    }
-
-    fn release(self) {
-        // SAFETY: the lock that `acquire` got.
-        unsafe {
-            pg_sys::LockRelease(&raw const self.0, Self::MODE, false);
-        }
+    fn hold_until_exit(self, provider: &str) {
+        Lock::hold_until_exit(Space::Keys, self as u32, lock::number(provider));
     }
 }
 
@@ -243,7 +214,7 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
     in_transaction(|| {
         // A session's open transaction may hold what we need while it waits for us.
         spi::write("SELECT set_config('lock_timeout', '1s', false)", &[]);
-        Lock::hold_until_exit(Queue::Workers, provider);
+        Queue::Workers.hold_until_exit(provider);
     });
     let begun = in_transaction(|| spi::write(BEGIN, &[provider, seen]));
     if let Some(begun) = begun.and_then(|json| serde_json::from_str::<Begun>(&json).ok()) {

@@ -1,0 +1,514 @@
+-- The mirror made equal to its source, which is read over the auth service's REST API.
+
+CREATE TABLE neon_auth.sync_runs (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    project_id text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    phase text NOT NULL DEFAULT 'users'
+        CONSTRAINT sync_runs_phase_check
+        CHECK (phase IN ('users', 'deleted users', 'teams', 'deleted teams', 'members', 'permissions', 'done')),
+    phase_started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    cursor text,
+    total bigint,
+    done bigint NOT NULL DEFAULT 0,
+    changed bigint NOT NULL DEFAULT 0,
+    deleted bigint NOT NULL DEFAULT 0,
+    skipped bigint NOT NULL DEFAULT 0,
+    defect text,
+    error text,
+    failed_at timestamptz,
+    CONSTRAINT sync_runs_pkey PRIMARY KEY (id)
+);
+COMMENT ON TABLE neon_auth.sync_runs IS
+    'Every time the mirror was compared with the auth service; the last row is the latest. Not dumped';
+COMMENT ON COLUMN neon_auth.sync_runs.id IS 'Number of the run';
+COMMENT ON COLUMN neon_auth.sync_runs.project_id IS 'The project that was read';
+COMMENT ON COLUMN neon_auth.sync_runs.started_at IS 'When it began';
+COMMENT ON COLUMN neon_auth.sync_runs.finished_at IS 'When the mirror was equal to the source; NULL until then';
+COMMENT ON COLUMN neon_auth.sync_runs.phase IS 'What it is at, or was at when it was interrupted';
+COMMENT ON COLUMN neon_auth.sync_runs.phase_started_at IS 'When that phase began';
+COMMENT ON COLUMN neon_auth.sync_runs.cursor IS 'Where the list of users goes on';
+COMMENT ON COLUMN neon_auth.sync_runs.total IS 'How many objects the phase has to look at; NULL while that is not known';
+COMMENT ON COLUMN neon_auth.sync_runs.done IS 'How many it has looked at';
+COMMENT ON COLUMN neon_auth.sync_runs.changed IS 'Rows that the run added or changed';
+COMMENT ON COLUMN neon_auth.sync_runs.deleted IS 'Users, teams, memberships and permissions that it found deleted';
+COMMENT ON COLUMN neon_auth.sync_runs.skipped IS 'Objects that cannot be rows';
+COMMENT ON COLUMN neon_auth.sync_runs.defect IS 'What is wrong with the last of those';
+COMMENT ON COLUMN neon_auth.sync_runs.error IS 'Why its last attempt ended early; NULL if none did';
+COMMENT ON COLUMN neon_auth.sync_runs.failed_at IS 'When that was';
+
+-- Unlogged: after a crash it is empty, and the run that filled it starts over.
+CREATE UNLOGGED TABLE neon_auth.sync_scan (
+    kind text NOT NULL,
+    team_id text NOT NULL DEFAULT '',
+    user_id text NOT NULL DEFAULT '',
+    permission_id text NOT NULL DEFAULT ''
+);
+COMMENT ON TABLE neon_auth.sync_scan IS
+    'What the run under way has seen at the auth service, to find what it did not see; empty between runs';
+COMMENT ON COLUMN neon_auth.sync_scan.kind IS
+    'run (the run''s number as team_id), user, team, member, direct_team, team_permission, direct_project or project_permission';
+COMMENT ON COLUMN neon_auth.sync_scan.team_id IS 'The team; else empty';
+COMMENT ON COLUMN neon_auth.sync_scan.user_id IS 'The user; else empty';
+COMMENT ON COLUMN neon_auth.sync_scan.permission_id IS 'The permission; else empty';
+
+CREATE FUNCTION neon_auth.time_of(microseconds bigint) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 'epoch'::timestamptz + microseconds * interval '1 microsecond';
+COMMENT ON FUNCTION neon_auth.time_of(bigint) IS 'A time from microseconds since 1970';
+REVOKE ALL ON FUNCTION neon_auth.time_of(bigint) FROM PUBLIC;
+
+-- All functions from here on are called by the library as the tables' owner, with its search_path.
+CREATE FUNCTION neon_auth.sync_access() RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+    SELECT jsonb_build_object(
+               'project', p.project_id,
+               'base', substring(p.jwks_url FROM '^(https?://.+?)/api/v1/projects/[^/?#]+/\.well-known/jwks\.json'),
+               'secret', (SELECT s.value FROM neon_auth.secrets s WHERE s.name = 'secret_server_key'))
+      FROM neon_auth.providers p
+     WHERE p.name = 'stack' AND p.kind = 'stack';
+$$;
+COMMENT ON FUNCTION neon_auth.sync_access() IS 'Where the REST API is and what opens it; NULL when there is no provider "stack"';
+REVOKE ALL ON FUNCTION neon_auth.sync_access() FROM PUBLIC;
+
+-- A run that was interrupted goes on where it was, unless what it has seen is lost or too old.
+CREATE FUNCTION neon_auth.begin_sync(project text) RETURNS jsonb
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    run neon_auth.sync_runs;
+    is_first boolean;
+BEGIN
+    SELECT * INTO run FROM neon_auth.sync_runs r ORDER BY r.id DESC LIMIT 1;
+    IF run.project_id <> project AND EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) THEN
+        -- Every user of the former project would be found deleted, and a deletion is final.
+        RETURN jsonb_build_object('other_project', run.project_id);
+    END IF;
+    IF run.finished_at IS NULL AND run.project_id = project AND run.started_at > now() - interval '1 day'
+       AND EXISTS (SELECT FROM neon_auth.sync_scan s WHERE s.kind = 'run' AND s.team_id = run.id::text) THEN
+        RETURN to_jsonb(run);
+    END IF;
+    is_first := NOT EXISTS (SELECT FROM neon_auth.sync_runs r WHERE r.finished_at IS NOT NULL);
+    TRUNCATE neon_auth.sync_scan;
+    INSERT INTO neon_auth.sync_runs (project_id, total)
+    VALUES (project, CASE WHEN NOT is_first THEN (SELECT count(*) FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) END)
+    RETURNING * INTO run;
+    INSERT INTO neon_auth.sync_scan (kind, team_id) VALUES ('run', run.id::text);
+    RETURN to_jsonb(run);
+END
+$$;
+COMMENT ON FUNCTION neon_auth.begin_sync(text) IS 'The run to go on with, new or interrupted';
+REVOKE ALL ON FUNCTION neon_auth.begin_sync(text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.enter_phase(run bigint, phase text) RETURNS void
+LANGUAGE sql
+AS $$
+    UPDATE neon_auth.sync_runs r
+       SET phase = enter_phase.phase, phase_started_at = clock_timestamp(), cursor = NULL, total = NULL, done = 0,
+           finished_at = CASE WHEN enter_phase.phase = 'done' THEN clock_timestamp() END,
+           error = CASE WHEN enter_phase.phase <> 'done' THEN r.error END,
+           failed_at = CASE WHEN enter_phase.phase <> 'done' THEN r.failed_at END
+     WHERE r.id = run;
+$$;
+COMMENT ON FUNCTION neon_auth.enter_phase(bigint, text) IS 'Notes that a run goes on to another phase, or is done';
+REVOKE ALL ON FUNCTION neon_auth.enter_phase(bigint, text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.fail_sync(run bigint, reason text) RETURNS void
+LANGUAGE sql
+AS $$
+    UPDATE neon_auth.sync_runs r SET error = reason, failed_at = clock_timestamp() WHERE r.id = run;
+$$;
+COMMENT ON FUNCTION neon_auth.fail_sync(bigint, text) IS 'Notes why a run ended early; the next one goes on with it';
+REVOKE ALL ON FUNCTION neon_auth.fail_sync(bigint, text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.count_sync(run bigint, done bigint, changed bigint, deleted bigint, skipped bigint, defect text) RETURNS void
+LANGUAGE sql
+AS $$
+    UPDATE neon_auth.sync_runs r
+       SET done = r.done + count_sync.done, changed = r.changed + count_sync.changed,
+           deleted = r.deleted + count_sync.deleted, skipped = r.skipped + count_sync.skipped,
+           defect = coalesce(count_sync.defect, r.defect)
+     WHERE r.id = run;
+$$;
+COMMENT ON FUNCTION neon_auth.count_sync(bigint, bigint, bigint, bigint, bigint, text) IS 'Adds to what a run has done';
+REVOKE ALL ON FUNCTION neon_auth.count_sync(bigint, bigint, bigint, bigint, bigint, text) FROM PUBLIC;
+
+-- Objects of a page, as the REST API answered when it was asked at asked_at: users or teams. What
+-- changed here since then stays as it is, and is queued if it differs.
+CREATE FUNCTION neon_auth.write_page(kind text, objects jsonb, asked_at timestamptz) RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    IF kind = 'user' THEN
+        changed := neon_auth.upsert_users(objects);
+    ELSE
+        changed := neon_auth.upsert_teams(objects);
+    END IF;
+    INSERT INTO neon_auth.sync_scan (kind, team_id, user_id)
+    SELECT write_page.kind,
+           CASE WHEN write_page.kind = 'team' THEN o ->> 'id' ELSE '' END,
+           CASE WHEN write_page.kind = 'user' THEN o ->> 'id' ELSE '' END
+      FROM jsonb_array_elements(objects) AS elements(o);
+    RETURN changed;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.write_page(text, jsonb, timestamptz) IS 'Writes users or teams as the REST API answered, and notes that they were seen';
+REVOKE ALL ON FUNCTION neon_auth.write_page(text, jsonb, timestamptz) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.sync_page(run bigint, kind text, objects text, asked_at bigint) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    moment constant timestamptz := neon_auth.time_of(asked_at);
+    changed bigint := 0;
+    skipped bigint := 0;
+    defect text;
+    object text;
+BEGIN
+    BEGIN
+        changed := neon_auth.write_page(kind, objects::jsonb, moment);
+    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+        -- One of them cannot be a row: the others one by one. As json, which takes what jsonb refuses.
+        FOR object IN SELECT e::text FROM json_array_elements(objects::json) AS elements(e) LOOP
+            BEGIN
+                changed := changed + neon_auth.write_page(kind, jsonb_build_array(object::jsonb), moment);
+            EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+                DECLARE
+                    detail text;
+                BEGIN
+                    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+                    skipped := skipped + 1;
+                    defect := format('A %s: %s', kind, coalesce(nullif(detail, ''), sqlerrm));
+                END;
+            END;
+        END LOOP;
+    END;
+    PERFORM neon_auth.count_sync(run, json_array_length(objects::json), changed, 0, skipped, defect);
+END
+$$;
+COMMENT ON FUNCTION neon_auth.sync_page(bigint, text, text, bigint) IS
+    'Writes a JSON array of users or teams; what cannot be a row is skipped and counted';
+REVOKE ALL ON FUNCTION neon_auth.sync_page(bigint, text, text, bigint) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.set_cursor(run bigint, cursor text) RETURNS void
+LANGUAGE sql
+AS $$
+    UPDATE neon_auth.sync_runs r SET cursor = nullif(set_cursor.cursor, '') WHERE r.id = run;
+$$;
+COMMENT ON FUNCTION neon_auth.set_cursor(bigint, text) IS 'Notes where the list of users goes on';
+REVOKE ALL ON FUNCTION neon_auth.set_cursor(bigint, text) FROM PUBLIC;
+
+-- Not seen, and not from after the run began. In order, and few at a time.
+CREATE FUNCTION neon_auth.unseen(run bigint, kind text, after_id text) RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+    SELECT jsonb_agg(id ORDER BY id)
+      FROM (SELECT u.id
+              FROM neon_auth.users_sync u
+             WHERE unseen.kind = 'user' AND u.deleted_at IS NULL AND u.id > after_id
+               AND (u.updated_at < (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run)) IS NOT FALSE
+               AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s WHERE s.kind = 'user' AND s.user_id = u.id)
+            UNION ALL
+            SELECT t.id
+              FROM neon_auth.teams_sync t
+             WHERE unseen.kind = 'team' AND t.deleted_at IS NULL AND t.id > after_id
+               AND (t.updated_at < (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run)) IS NOT FALSE
+               AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s WHERE s.kind = 'team' AND s.team_id = t.id)
+             ORDER BY id LIMIT 1000) AS missing;
+$$;
+COMMENT ON FUNCTION neon_auth.unseen(bigint, text, text) IS
+    'Users or teams of the mirror that the run did not see at the auth service, as an array of ids; NULL when there is none';
+REVOKE ALL ON FUNCTION neon_auth.unseen(bigint, text, text) FROM PUBLIC;
+
+-- The REST API answered that there is no such user or team.
+CREATE FUNCTION neon_auth.confirm_deleted(run bigint, kind text, id text) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    object constant jsonb := jsonb_build_object('id', id);
+    answer jsonb;
+BEGIN
+    answer := CASE WHEN kind = 'user' THEN neon_auth.apply_user('deleted', object)
+                   ELSE neon_auth.apply_team('deleted', object) END;
+    PERFORM neon_auth.count_sync(run, 0, 0, (answer ->> 'outcome' = 'applied')::integer, 0, NULL);
+END
+$$;
+COMMENT ON FUNCTION neon_auth.confirm_deleted(bigint, text, text) IS 'Marks a user or a team as deleted that the auth service has no more';
+REVOKE ALL ON FUNCTION neon_auth.confirm_deleted(bigint, text, text) FROM PUBLIC;
+
+-- Rows of a list of memberships or permissions, as they were seen.
+CREATE FUNCTION neon_auth.see(run bigint, kind text, items text) RETURNS void
+LANGUAGE sql
+AS $$
+    UPDATE neon_auth.sync_runs r SET done = r.done + json_array_length(items::json) WHERE r.id = run;
+    INSERT INTO neon_auth.sync_scan (kind, team_id, user_id, permission_id)
+    SELECT see.kind, coalesce(i.team_id, ''), i.user_id, coalesce(i.id, '')
+      FROM jsonb_to_recordset(items::jsonb) AS i(team_id text, user_id text, id text);
+$$;
+COMMENT ON FUNCTION neon_auth.see(bigint, text, text) IS 'Notes memberships or permissions that the auth service told of';
+REVOKE ALL ON FUNCTION neon_auth.see(bigint, text, text) FROM PUBLIC;
+
+-- What is new is written; what is missing is queued, to be confirmed by itself. What events told
+-- since the list was asked for stays.
+CREATE FUNCTION neon_auth.sync_members(run bigint, asked_at bigint) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    moment constant timestamptz := neon_auth.time_of(asked_at);
+    changed bigint;
+BEGIN
+    INSERT INTO neon_auth.team_members_sync (team_id, user_id)
+    SELECT DISTINCT s.team_id, s.user_id
+      FROM neon_auth.sync_scan s
+     WHERE s.kind = 'member'
+       AND NOT EXISTS (SELECT FROM neon_auth.team_members_sync m WHERE m.team_id = s.team_id AND m.user_id = s.user_id)
+       AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM neon_auth.removals r
+                        WHERE r.kind = 'team_member' AND r.team_id = s.team_id AND r.user_id = s.user_id
+                          AND r.removed_at >= moment)
+        ON CONFLICT (team_id, user_id) DO NOTHING;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    INSERT INTO neon_auth.sync_queue (kind, team_id, user_id, reason)
+    SELECT 'team_member', m.team_id, m.user_id, 'The list of all memberships lacks it.'
+      FROM neon_auth.team_members_sync m
+     WHERE m.created_at < moment
+       AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s
+                        WHERE s.kind = 'member' AND s.team_id = m.team_id AND s.user_id = m.user_id)
+        ON CONFLICT DO NOTHING;
+    PERFORM neon_auth.count_sync(run, 0, changed, 0, 0, NULL);
+END
+$$;
+COMMENT ON FUNCTION neon_auth.sync_members(bigint, bigint) IS 'Compares the mirror''s memberships with those that were seen';
+REVOKE ALL ON FUNCTION neon_auth.sync_members(bigint, bigint) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.sync_permissions(run bigint, asked_at bigint) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    moment constant timestamptz := neon_auth.time_of(asked_at);
+    in_teams bigint;
+    in_project bigint;
+BEGIN
+    INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, implied)
+    SELECT s.team_id, s.user_id, s.permission_id, bool_and(s.kind = 'team_permission')
+      FROM neon_auth.sync_scan s
+     WHERE s.kind IN ('team_permission', 'direct_team')
+       AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM neon_auth.removals r
+                        WHERE r.team_id = s.team_id AND r.user_id = s.user_id AND r.removed_at >= moment)
+     GROUP BY s.team_id, s.user_id, s.permission_id
+    EXCEPT
+    SELECT k.team_id, k.user_id, k.permission_id, k.implied FROM neon_auth.team_permissions_sync k
+        ON CONFLICT (team_id, user_id, permission_id) DO UPDATE SET implied = excluded.implied WHERE p.created_at < moment;
+    GET DIAGNOSTICS in_teams = ROW_COUNT;
+    INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, implied)
+    SELECT s.user_id, s.permission_id, bool_and(s.kind = 'project_permission')
+      FROM neon_auth.sync_scan s
+     WHERE s.kind IN ('project_permission', 'direct_project')
+       AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM neon_auth.removals r
+                        WHERE r.kind = 'project_permission' AND r.user_id = s.user_id AND r.removed_at >= moment)
+     GROUP BY s.user_id, s.permission_id
+    EXCEPT
+    SELECT k.user_id, k.permission_id, k.implied FROM neon_auth.project_permissions_sync k
+        ON CONFLICT (user_id, permission_id) DO UPDATE SET implied = excluded.implied WHERE p.created_at < moment;
+    GET DIAGNOSTICS in_project = ROW_COUNT;
+
+    INSERT INTO neon_auth.sync_queue (kind, team_id, user_id, reason)
+    SELECT DISTINCT 'team_member', p.team_id, p.user_id, 'The list of all permissions lacks one.'
+      FROM neon_auth.team_permissions_sync p
+     WHERE p.created_at < moment
+       AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s
+                        WHERE s.kind IN ('team_permission', 'direct_team') AND s.team_id = p.team_id
+                          AND s.user_id = p.user_id AND s.permission_id = p.permission_id)
+        ON CONFLICT DO NOTHING;
+    INSERT INTO neon_auth.sync_queue (kind, user_id, reason)
+    SELECT DISTINCT 'project_permissions', p.user_id, 'The list of all permissions lacks one.'
+      FROM neon_auth.project_permissions_sync p
+     WHERE p.created_at < moment
+       AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s
+                        WHERE s.kind IN ('project_permission', 'direct_project')
+                          AND s.user_id = p.user_id AND s.permission_id = p.permission_id)
+        ON CONFLICT DO NOTHING;
+    PERFORM neon_auth.count_sync(run, 0, in_teams + in_project, 0, 0, NULL);
+END
+$$;
+COMMENT ON FUNCTION neon_auth.sync_permissions(bigint, bigint) IS 'Compares the mirror''s permissions with those that were seen';
+REVOKE ALL ON FUNCTION neon_auth.sync_permissions(bigint, bigint) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.unsee(run bigint, kind text) RETURNS void
+LANGUAGE sql
+AS $$
+    DELETE FROM neon_auth.sync_scan s WHERE s.kind = unsee.kind;
+$$;
+COMMENT ON FUNCTION neon_auth.unsee(bigint, text) IS 'Forgets what a run has seen of one kind';
+REVOKE ALL ON FUNCTION neon_auth.unsee(bigint, text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.end_scan(run bigint) RETURNS void
+LANGUAGE sql
+AS $$
+    TRUNCATE neon_auth.sync_scan;
+$$;
+COMMENT ON FUNCTION neon_auth.end_scan(bigint) IS 'Forgets what a run has seen';
+REVOKE ALL ON FUNCTION neon_auth.end_scan(bigint) FROM PUBLIC;
+
+-- The queue: what events could not decide, oldest first.
+CREATE FUNCTION neon_auth.queued() RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+    SELECT jsonb_agg(jsonb_build_object('kind', q.kind, 'team_id', q.team_id, 'user_id', q.user_id) ORDER BY q.queued_at)
+      FROM (SELECT * FROM neon_auth.sync_queue q ORDER BY q.queued_at LIMIT 100) AS q;
+$$;
+COMMENT ON FUNCTION neon_auth.queued() IS 'What the REST API has to confirm first, as an array; NULL when there is nothing';
+REVOKE ALL ON FUNCTION neon_auth.queued() FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.confirmed(kind text, team_id text, user_id text, asked_at bigint) RETURNS void
+LANGUAGE sql
+AS $$
+    DELETE FROM neon_auth.sync_queue q
+     WHERE (q.kind, q.team_id, q.user_id) = (confirmed.kind, confirmed.team_id, confirmed.user_id)
+       AND q.queued_at < neon_auth.time_of(asked_at);
+$$;
+COMMENT ON FUNCTION neon_auth.confirmed(text, text, text, bigint) IS
+    'Takes an entry out of the queue, unless it was queued again after the REST API was asked';
+REVOKE ALL ON FUNCTION neon_auth.confirmed(text, text, text, bigint) FROM PUBLIC;
+
+-- The REST API's answer about a team, or about one of its members (member is '' for all): the
+-- memberships, the permissions that were given (direct), and all that follow from them. What
+-- events told since it was asked stays. Answers how many rows are gone.
+CREATE FUNCTION neon_auth.confirm_team(team text, member text, memberships text, direct text, effective text, asked_at bigint)
+RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    moment constant timestamptz := neon_auth.time_of(asked_at);
+    members text[];
+    gone bigint;
+    gone_permissions bigint;
+BEGIN
+    PERFORM neon_auth.lock_mirror('team', team, true);
+    IF EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = team AND t.deleted_at IS NOT NULL) THEN
+        RETURN 0;
+    END IF;
+    members := ARRAY(SELECT DISTINCT i.user_id
+                       FROM jsonb_to_recordset(memberships::jsonb) AS i(team_id text, user_id text)
+                      WHERE i.team_id = team AND (member = '' OR i.user_id = member));
+    DELETE FROM neon_auth.team_members_sync m
+     WHERE m.team_id = team AND (member = '' OR m.user_id = member) AND m.created_at < moment AND m.user_id <> ALL (members);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    INSERT INTO neon_auth.team_members_sync (team_id, user_id)
+    SELECT team, m
+      FROM unnest(members) AS m
+     WHERE NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = m AND u.deleted_at IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM neon_auth.removals r
+                        WHERE r.kind = 'team_member' AND r.team_id = team AND r.user_id = m AND r.removed_at >= moment)
+        ON CONFLICT (team_id, user_id) DO NOTHING;
+
+    WITH given AS (
+        SELECT i.user_id, i.id AS permission_id, bool_and(i.implied) AS implied
+          FROM (SELECT true AS implied, e.* FROM jsonb_to_recordset(effective::jsonb) AS e(team_id text, user_id text, id text)
+                UNION ALL
+                SELECT false, d.* FROM jsonb_to_recordset(direct::jsonb) AS d(team_id text, user_id text, id text)) AS i
+         WHERE i.team_id = team AND i.user_id = ANY (members)
+         GROUP BY i.user_id, i.id
+    ), written AS (
+        INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, implied)
+        SELECT team, g.user_id, g.permission_id, g.implied
+          FROM given g
+          JOIN neon_auth.team_members_sync m ON m.team_id = team AND m.user_id = g.user_id
+         WHERE NOT EXISTS (SELECT FROM neon_auth.removals r
+                            WHERE r.team_id = team AND r.user_id = g.user_id AND r.removed_at >= moment)
+            ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
+           SET implied = excluded.implied WHERE p.implied <> excluded.implied AND p.created_at < moment
+    )
+    DELETE FROM neon_auth.team_permissions_sync p
+     WHERE p.team_id = team AND (member = '' OR p.user_id = member) AND p.created_at < moment
+       AND NOT EXISTS (SELECT FROM given g WHERE g.user_id = p.user_id AND g.permission_id = p.permission_id);
+    GET DIAGNOSTICS gone_permissions = ROW_COUNT;
+    RETURN gone + gone_permissions;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.confirm_team(text, text, text, text, text, bigint) IS
+    'Makes memberships and permissions in a team as the auth service says they are';
+REVOKE ALL ON FUNCTION neon_auth.confirm_team(text, text, text, text, text, bigint) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.confirm_project_permissions(holder text, direct text, effective text, asked_at bigint)
+RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    moment constant timestamptz := neon_auth.time_of(asked_at);
+    gone bigint;
+BEGIN
+    IF neon_auth.ended(NULL, holder) IS NOT NULL THEN
+        RETURN 0;
+    END IF;
+    WITH given AS (
+        SELECT i.id AS permission_id, bool_and(i.implied) AS implied
+          FROM (SELECT true AS implied, e.* FROM jsonb_to_recordset(effective::jsonb) AS e(user_id text, id text)
+                UNION ALL
+                SELECT false, d.* FROM jsonb_to_recordset(direct::jsonb) AS d(user_id text, id text)) AS i
+         WHERE i.user_id = holder
+         GROUP BY i.id
+    ), written AS (
+        INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, implied)
+        SELECT holder, g.permission_id, g.implied
+          FROM given g
+         WHERE NOT EXISTS (SELECT FROM neon_auth.removals r
+                            WHERE r.kind = 'project_permission' AND r.user_id = holder AND r.removed_at >= moment)
+            ON CONFLICT (user_id, permission_id) DO UPDATE
+           SET implied = excluded.implied WHERE p.implied <> excluded.implied AND p.created_at < moment
+    )
+    DELETE FROM neon_auth.project_permissions_sync p
+     WHERE p.user_id = holder AND p.created_at < moment
+       AND NOT EXISTS (SELECT FROM given g WHERE g.permission_id = p.permission_id);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.confirm_project_permissions(text, text, text, bigint) IS
+    'Makes a user''s permissions in the project as the auth service says they are';
+REVOKE ALL ON FUNCTION neon_auth.confirm_project_permissions(text, text, text, bigint) FROM PUBLIC;
+
+CREATE PROCEDURE neon_auth.sync()
+LANGUAGE c AS 'MODULE_PATHNAME', 'sync_wrapper';
+COMMENT ON PROCEDURE neon_auth.sync() IS
+    'Makes the mirror equal to the auth service, over its REST API, in many short transactions; goes on where it was interrupted. CALL it outside of a transaction block';
+REVOKE ALL ON PROCEDURE neon_auth.sync() FROM PUBLIC;
+
+CREATE VIEW neon_auth.sync_progress AS
+    SELECT r.phase,
+           l.pid IS NOT NULL AS running,
+           r.done,
+           r.total,
+           round(r.done / greatest(extract(epoch FROM clock_timestamp() - r.phase_started_at), 0.001), 1) AS rate,
+           CASE WHEN r.done > 0 AND r.total >= r.done
+                THEN clock_timestamp() + (clock_timestamp() - r.phase_started_at) * ((r.total - r.done) / r.done::double precision)
+           END AS estimated_end,
+           r.changed, r.deleted, r.skipped, r.defect,
+           r.started_at, l.pid
+      FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
+      LEFT JOIN pg_catalog.pg_locks l
+        -- The lock of src/lock.rs that a run holds.
+        ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 20035
+       AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+     WHERE r.finished_at IS NULL;
+COMMENT ON VIEW neon_auth.sync_progress IS 'How far the synchronisation is that runs, or was interrupted; no row when there is none';
+COMMENT ON COLUMN neon_auth.sync_progress.phase IS 'What it is at';
+COMMENT ON COLUMN neon_auth.sync_progress.running IS 'False when it was interrupted: the next one goes on with it';
+COMMENT ON COLUMN neon_auth.sync_progress.done IS 'Objects of the phase that are done';
+COMMENT ON COLUMN neon_auth.sync_progress.total IS 'All of them; NULL when that is not known, as the first time';
+COMMENT ON COLUMN neon_auth.sync_progress.rate IS 'Objects a second in this phase';
+COMMENT ON COLUMN neon_auth.sync_progress.estimated_end IS 'When the phase will be done at that rate';
+COMMENT ON COLUMN neon_auth.sync_progress.changed IS 'Rows added or changed so far';
+COMMENT ON COLUMN neon_auth.sync_progress.deleted IS 'Users, teams, memberships and permissions found deleted so far';
+COMMENT ON COLUMN neon_auth.sync_progress.skipped IS 'Objects that cannot be rows';
+COMMENT ON COLUMN neon_auth.sync_progress.defect IS 'What is wrong with the last of those';
+COMMENT ON COLUMN neon_auth.sync_progress.started_at IS 'When it began';
+COMMENT ON COLUMN neon_auth.sync_progress.pid IS 'The process that does it';

@@ -1,0 +1,235 @@
+//! HTTP requests out of a database session: bounded, interruptible, to https alone.
+//!
+//! A request runs on a thread of its own with every signal blocked, so that they reach the
+//! process's main thread, which waits on its latch: a cancel, `statement_timeout` or a shutdown
+//! ends the wait at once, and the thread ends by its own time limits.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
+use std::time::Duration;
+
+use pgrx::prelude::*;
+use ureq::Agent;
+use ureq::config::ConfigBuilder;
+use ureq::http::Uri;
+use ureq::tls::{PemItem, RootCerts, TlsConfig};
+use ureq::typestate::AgentScope;
+
+use crate::settings;
+
+/// How often a waiting main thread looks whether it should go on waiting.
+pub const TICK: Duration = Duration::from_millis(200);
+
+/// What every request needs of the settings, read on the main thread.
+pub struct Settings {
+    connect: Duration,
+    ca_file: Option<String>,
+}
+
+impl Settings {
+    pub fn read() -> Self {
+        Self {
+            connect: milliseconds(settings::JWKS_CONNECT_TIMEOUT.get()),
+            ca_file: settings::CA_FILE
+                .get()
+                .map(|path| path.to_string_lossy().into_owned())
+                .filter(|path| !path.is_empty()),
+        }
+    }
+
+    /// An agent for a URL: https, or http on loopback. `name` is the URL's in messages.
+    pub fn agent(
+        &self,
+        uri: &Uri,
+        name: &str,
+        limits: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
+    ) -> Result<Agent, String> {
+        let encrypted = uri.scheme_str() == Some("https");
+        let on_loopback = uri.scheme_str() == Some("http") && is_loopback(uri);
+        if !encrypted && !on_loopback {
+            return Err(format!("The {name} must be https, or http on loopback."));
+        }
+        let config = Agent::config_builder()
+            .https_only(encrypted)
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .max_response_header_size(16 * 1024)
+            .timeout_connect(Some(self.connect))
+            .user_agent(concat!("neon_auth/", env!("CARGO_PKG_VERSION")))
+            .tls_config(self.tls()?);
+        Ok(limits(config).build().new_agent())
+    }
+
+    fn tls(&self) -> Result<TlsConfig, String> {
+        let roots = match &self.ca_file {
+            None => RootCerts::PlatformVerifier,
+            Some(path) => {
+                let pem = std::fs::read(path)
+                    .map_err(|error| format!("neon_auth.ca_file cannot be read: {error}."))?;
+                let certificates: Vec<_> = ureq::tls::parse_pem(&pem)
+                    .filter_map(|item| match item {
+                        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+                        _ => None,
+                    })
+                    .collect();
+                if certificates.is_empty() {
+                    return Err("neon_auth.ca_file holds no certificate in PEM form.".to_owned());
+                }
+                RootCerts::Specific(Arc::new(certificates))
+            }
+        };
+        Ok(TlsConfig::builder()
+            .unversioned_rustls_crypto_provider(Arc::new(
+                rustls::crypto::aws_lc_rs::default_provider(),
+            ))
+            .root_certs(roots)
+            .build())
+    }
+}
+
+/// A setting in milliseconds.
+pub fn milliseconds(setting: i32) -> Duration {
+    Duration::from_millis(setting.unsigned_abs().into())
+}
+
+fn is_loopback(uri: &Uri) -> bool {
+    let host = uri
+        .host()
+        .unwrap_or_default()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Work on a thread, and the way in which its results come to the main thread.
+pub struct Aside<T> {
+    results: Receiver<T>,
+    ringing: UnixStream,
+}
+
+/// Where the work puts its results.
+pub struct Outlet<T> {
+    results: SyncSender<T>,
+    bell: UnixStream,
+}
+
+impl<T> Outlet<T> {
+    /// Hands over a result, once there is room; false when nobody wants any more.
+    pub fn send(&self, result: T) -> bool {
+        // A bell that cannot take more has rung already.
+        self.results.send(result).is_ok() && {
+            let _ = (&self.bell).write(&[0]);
+            true
+        }
+    }
+}
+
+impl<T: Send + 'static> Aside<T> {
+    pub fn spawn(work: impl FnOnce(&Outlet<T>) + Send + 'static) -> Result<Self, String> {
+        let failed = |error: std::io::Error| format!("No thread could be started: {error}.");
+        let (bell, ringing) = UnixStream::pair().map_err(failed)?;
+        bell.set_nonblocking(true).map_err(failed)?;
+        ringing.set_nonblocking(true).map_err(failed)?;
+        // One result that waits, one in the making: what is large is not piled up.
+        let (sender, results) = mpsc::sync_channel(1);
+        let outlet = Outlet {
+            results: sender,
+            bell,
+        };
+        let signals = BlockedSignals::block();
+        let thread = std::thread::Builder::new()
+            .name("neon_auth http".to_owned())
+            // Dropping the outlet wakes whoever waits.
+            .spawn(move || work(&outlet));
+        drop(signals);
+        thread.map_err(failed)?;
+        Ok(Self { results, ringing })
+    }
+
+    /// The next result, or `None` when there will be no more. Answers interrupts while it waits,
+    /// and calls `tick` five times a second, whose error ends the wait.
+    pub fn next<E>(&mut self, mut tick: impl FnMut() -> Result<(), E>) -> Result<Option<T>, E> {
+        loop {
+            match self.results.try_recv() {
+                Ok(result) => return Ok(Some(result)),
+                Err(TryRecvError::Disconnected) => return Ok(None),
+                Err(TryRecvError::Empty) => {}
+            }
+            wait(Some(&self.ringing), TICK);
+            self.silence();
+            tick()?;
+        }
+    }
+
+    fn silence(&mut self) {
+        let mut rings = [0; 64];
+        loop {
+            match self.ringing.read(&mut rings) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Waits for the latch, for a socket to become readable, or for the time to pass; and answers
+/// interrupts.
+pub fn wait(socket: Option<&UnixStream>, longest: Duration) {
+    let mut events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
+    if socket.is_some() {
+        events |= pg_sys::WL_SOCKET_READABLE;
+    }
+    // SAFETY: our own latch and a socket that lives through the call.
+    unsafe {
+        pg_sys::WaitLatchOrSocket(
+            pg_sys::MyLatch,
+            events as i32,
+            socket.map_or(pg_sys::PGINVALID_SOCKET, AsRawFd::as_raw_fd),
+            longest.as_millis() as std::ffi::c_long,
+            pg_sys::PG_WAIT_EXTENSION,
+        );
+        pg_sys::ResetLatch(pg_sys::MyLatch);
+    }
+    pgrx::check_for_interrupts!();
+}
+
+/// Every signal blocked until dropped; a thread inherits the mask that it is born under.
+struct BlockedSignals {
+    before: libc::sigset_t,
+}
+
+impl BlockedSignals {
+    fn block() -> Self {
+        // SAFETY: plain calls on signal sets of our own.
+        unsafe {
+            let mut all = std::mem::zeroed();
+            let mut before = std::mem::zeroed();
+            libc::sigfillset(&raw mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+            Self { before }
+        }
+    }
+}
+
+impl Drop for BlockedSignals {
+    fn drop(&mut self) {
+        // SAFETY: puts back what `block` found.
+        unsafe {
+            libc::pthread_sigmask(
+                libc::SIG_SETMASK,
+                &raw const self.before,
+                std::ptr::null_mut(),
+            );
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! Questions to the REST API, asked again where that may help.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use ureq::http::{Response, Uri};
+use ureq::{Agent, Body};
+
+use super::answer::{self, Part, Refusal};
+use super::items::Reader;
+use super::steps::{Steps, Stop};
+use crate::error::Problem;
+use crate::http::{self, Aside, Outlet, milliseconds};
+use crate::settings;
+
+/// How often a question is asked before the answer counts as not to be had.
+const ATTEMPTS: u32 = 5;
+/// The wait after the first failure; it doubles with each further one.
+const FIRST_DELAY: Duration = Duration::from_millis(500);
+/// The longest wait that the service may ask for.
+const LONGEST_DELAY: Duration = Duration::from_secs(300);
+/// A bound on the time for a whole list. What bounds it in practice is how long the service may
+/// be silent.
+const LONGEST_LIST: Duration = Duration::from_secs(3600);
+/// Bytes that are read of an answer that is no success.
+const LONGEST_REFUSAL: u64 = 64 * 1024;
+
+/// Where the service is, and what opens it.
+#[derive(Clone, Deserialize)]
+pub struct Access {
+    project: Option<String>,
+    base: Option<String>,
+    secret: Option<String>,
+}
+
+pub struct Api {
+    base: String,
+    project: String,
+    secret: String,
+    steps: Steps,
+}
+
+/// Why a question was not answered.
+enum Trouble {
+    /// It may be answered later.
+    Passing {
+        reason: String,
+        wait: Option<Duration>,
+    },
+    /// It will not.
+    Refused(Refusal),
+    Stop(Stop),
+}
+
+/// Items of a list, and why others could not be read.
+pub struct Chunk {
+    pub items: Vec<String>,
+    pub defects: Vec<String>,
+}
+
+impl Chunk {
+    /// The items as a JSON array.
+    pub fn json(&self) -> String {
+        format!("[{}]", self.items.join(","))
+    }
+}
+
+impl Api {
+    pub fn new(access: Access, steps: Steps) -> Result<Self, Problem> {
+        let missing = |reason: &str| Problem::CannotSync {
+            reason: reason.to_owned(),
+        };
+        Ok(Self {
+            project: access
+                .project
+                .ok_or_else(|| missing("The provider \"stack\" has no project_id."))?,
+            base: access.base.ok_or_else(|| {
+                missing(
+                    "The jwks_url of the provider \"stack\" is not that of a Stack Auth project.",
+                )
+            })?,
+            secret: access.secret.ok_or_else(|| {
+                missing("There is no secret_server_key; a dump does not carry it.")
+            })?,
+            steps,
+        })
+    }
+
+    /// The project's id.
+    pub fn project(&self) -> &str {
+        &self.project
+    }
+
+    /// One object by its id; `None` when the service says, by the code `gone`, that there is none.
+    pub fn object(&self, path: &str, id: &str, gone: &str) -> Result<Option<String>, Stop> {
+        let url = format!("{}/api/v1/{path}/{}", self.base, encoded(id));
+        let found = self.persist(|| {
+            let mut aside = self.ask(&url, |response, _| {
+                answer::read_object(response.body_mut().with_config().limit(u64::MAX).reader())
+            })?;
+            match self.next(&mut aside)? {
+                Part::Object(object) => Ok(Some(object)),
+                Part::Refused(refusal)
+                    if refusal.status == 404 && refusal.code.as_deref() == Some(gone) =>
+                {
+                    Ok(None)
+                }
+                other => Err(trouble(other)),
+            }
+        });
+        found.map_err(|trouble| self.stop(trouble))
+    }
+
+    /// A list, or a page of one: `each` takes its items as they come, some of them more than once
+    /// if the list has to be asked for again. Answers where the next page begins.
+    pub fn list(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        item: Reader,
+        mut each: impl FnMut(Chunk) -> Result<(), Stop>,
+    ) -> Result<Option<String>, Stop> {
+        let query: Vec<String> = query
+            .iter()
+            .map(|(name, value)| format!("{name}={}", encoded(value)))
+            .collect();
+        let url = format!("{}/api/v1/{path}?{}", self.base, query.join("&"));
+        let listed = self.persist(|| {
+            let mut aside = self.ask(&url, move |response, outlet| {
+                let body = response.body_mut().with_config().limit(u64::MAX);
+                answer::read_list(body.reader(), item, outlet)
+            })?;
+            loop {
+                match self.next(&mut aside)? {
+                    Part::Items { items, defects } => {
+                        each(Chunk { items, defects }).map_err(Trouble::Stop)?;
+                    }
+                    Part::End { next_cursor } => return Ok(next_cursor),
+                    other => return Err(trouble(other)),
+                }
+            }
+        });
+        listed.map_err(|trouble| self.stop(trouble))
+    }
+
+    /// Asks until there is an answer, or there will be none.
+    fn persist<T>(&self, mut ask: impl FnMut() -> Result<T, Trouble>) -> Result<T, Trouble> {
+        let mut delay = FIRST_DELAY;
+        for attempt in 1.. {
+            let (reason, wait) = match ask() {
+                Err(Trouble::Passing { reason, wait }) => (reason, wait),
+                outcome => return outcome,
+            };
+            let wait = wait.unwrap_or_else(|| jittered(delay));
+            if attempt == ATTEMPTS || wait > LONGEST_DELAY {
+                return Err(Trouble::Passing { reason, wait: None });
+            }
+            self.steps.pause(wait).map_err(Trouble::Stop)?;
+            delay *= 2;
+        }
+        unreachable!("the attempts are counted")
+    }
+
+    fn stop(&self, trouble: Trouble) -> Stop {
+        let problem = match trouble {
+            Trouble::Stop(stop) => return stop,
+            Trouble::Passing { reason, .. } => Problem::ServiceUnreachable { reason },
+            Trouble::Refused(refusal) if refusal.status == 401 || refusal.status == 403 => {
+                Problem::ServerKeyRefused {
+                    status: refusal.status,
+                    code: refusal.code,
+                }
+            }
+            Trouble::Refused(refusal) => Problem::ServiceRefused {
+                status: refusal.status,
+                code: refusal.code,
+            },
+        };
+        Stop::Problem(problem)
+    }
+
+    /// Begins a request on a thread of its own.
+    fn ask(
+        &self,
+        url: &str,
+        read: impl FnOnce(&mut Response<Body>, &Outlet<Part>) -> Result<Part, String> + Send + 'static,
+    ) -> Result<Aside<Part>, Trouble> {
+        let url = url.to_owned();
+        let (project, secret) = (self.project.clone(), self.secret.clone());
+        let settings = http::Settings::read();
+        let silence = silence();
+        Aside::spawn(move |outlet| {
+            let agent = |uri: &Uri| {
+                settings.agent(uri, "jwks_url", |config| {
+                    config
+                        .timeout_recv_response(Some(silence))
+                        .timeout_recv_body(Some(LONGEST_LIST))
+                })
+            };
+            let last = perform(&url, agent, &project, &secret)
+                .and_then(|mut response| match response.status().as_u16() {
+                    200 => read(&mut response, outlet),
+                    _ => Ok(Part::Refused(refusal(&mut response))),
+                })
+                .unwrap_or_else(Part::Broken);
+            outlet.send(last);
+        })
+        .map_err(|reason| Trouble::Passing { reason, wait: None })
+    }
+
+    /// The next part of an answer; the service may not be silent for too long.
+    fn next(&self, aside: &mut Aside<Part>) -> Result<Part, Trouble> {
+        let began = Instant::now();
+        let silence = silence();
+        let part = aside.next(|| {
+            if began.elapsed() > silence {
+                return Err(Trouble::Passing {
+                    reason: "The service did not answer within neon_auth.rest_timeout.".to_owned(),
+                    wait: None,
+                });
+            }
+            self.steps.tick().map_err(Trouble::Stop)
+        })?;
+        Ok(part.unwrap_or_else(|| Part::Broken("The request failed inside.".to_owned())))
+    }
+}
+
+fn silence() -> Duration {
+    milliseconds(settings::REST_TIMEOUT.get())
+}
+
+/// The request itself; runs off the main thread and so touches nothing of PostgreSQL.
+fn perform(
+    url: &str,
+    agent: impl FnOnce(&Uri) -> Result<Agent, String>,
+    project: &str,
+    secret: &str,
+) -> Result<Response<Body>, String> {
+    let uri: Uri = url
+        .parse()
+        .map_err(|_| "The jwks_url gives no URL for the REST API.".to_owned())?;
+    agent(&uri)?
+        .get(&uri)
+        .header("accept", "application/json")
+        .header("x-stack-access-type", "server")
+        .header("x-stack-project-id", project)
+        .header("x-stack-secret-server-key", secret)
+        .call()
+        .map_err(|error| match error {
+            ureq::Error::Timeout(_) => {
+                "The service did not answer within neon_auth.rest_timeout.".to_owned()
+            }
+            error => format!("The request failed: {error}."),
+        })
+}
+
+fn refusal(response: &mut Response<Body>) -> Refusal {
+    #[derive(Deserialize)]
+    struct Known {
+        code: String,
+    }
+    let header = |name: &str| {
+        let value = response.headers().get(name)?.to_str().ok()?;
+        Some(value.trim().to_owned())
+    };
+    let retry_after = header("retry-after").and_then(|seconds| seconds.parse().ok());
+    let code = header("x-stack-known-error");
+    let status = response.status().as_u16();
+    let body = response.body_mut().with_config().limit(LONGEST_REFUSAL);
+    let code = code.or_else(|| {
+        let known: Known = serde_json::from_slice(&body.read_to_vec().ok()?).ok()?;
+        Some(known.code)
+    });
+    Refusal {
+        status,
+        code,
+        retry_after,
+    }
+}
+
+/// What to make of an answer that was not asked for.
+fn trouble(part: Part) -> Trouble {
+    match part {
+        Part::Refused(refusal)
+            if matches!(refusal.status, 408 | 425 | 429) || refusal.status >= 500 =>
+        {
+            Trouble::Passing {
+                reason: format!("The service answered {}.", refusal.status),
+                wait: refusal.retry_after.map(Duration::from_secs),
+            }
+        }
+        Part::Refused(refusal) => Trouble::Refused(refusal),
+        Part::Broken(reason) => Trouble::Passing { reason, wait: None },
+        _ => Trouble::Passing {
+            reason: "The answer is not of the form that the REST API promises.".to_owned(),
+            wait: None,
+        },
+    }
+}
+
+/// Between half of a delay and all of it, so that many databases do not come back at one moment.
+fn jittered(delay: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish() % 1000;
+    delay / 2 + delay / 2 * random as u32 / 1000
+}
+
+/// A value in a path or a query (RFC 3986, 2.1).
+fn encoded(value: &str) -> String {
+    value
+        .bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}

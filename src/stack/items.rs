@@ -1,0 +1,61 @@
+//! What the mirror needs of an item of a list, as JSON text that PostgreSQL can take.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// How an item becomes what is kept of it; the error says why it cannot.
+pub type Reader = fn(&RawValue) -> Result<String, String>;
+
+/// A user or a team, as it is: PostgreSQL looks at what is in it.
+pub fn object(item: &RawValue) -> Result<String, String> {
+    Ok(item.get().to_owned())
+}
+
+/// A membership without what is told of its user.
+pub fn membership(item: &RawValue) -> Result<String, String> {
+    #[derive(Deserialize, Serialize)]
+    struct Membership {
+        team_id: String,
+        user_id: String,
+    }
+    let membership: Membership = read(item)?;
+    checked(&[&membership.team_id, &membership.user_id], &membership)
+}
+
+pub fn team_permission(item: &RawValue) -> Result<String, String> {
+    #[derive(Deserialize, Serialize)]
+    struct TeamPermission {
+        id: String,
+        team_id: String,
+        user_id: String,
+    }
+    let held: TeamPermission = read(item)?;
+    checked(&[&held.id, &held.team_id, &held.user_id], &held)
+}
+
+pub fn project_permission(item: &RawValue) -> Result<String, String> {
+    #[derive(Deserialize, Serialize)]
+    struct ProjectPermission {
+        id: String,
+        user_id: String,
+    }
+    let held: ProjectPermission = read(item)?;
+    checked(&[&held.id, &held.user_id], &held)
+}
+
+fn read<'a, T: Deserialize<'a>>(item: &'a RawValue) -> Result<T, String> {
+    serde_json::from_str(item.get()).map_err(|error| format!("An item of a list: {error}."))
+}
+
+fn checked(ids: &[&str], item: &impl Serialize) -> Result<String, String> {
+    if let Some(id) = ids
+        .iter()
+        .find(|id| !(1..=255).contains(&id.len()) || id.contains('\0'))
+    {
+        let length = id.len();
+        return Err(format!(
+            "An item of a list: an id of {length} bytes, not 1 to 255 without NUL."
+        ));
+    }
+    Ok(serde_json::to_string(item).expect("strings are JSON"))
+}

@@ -1,0 +1,49 @@
+//! `CALL neon_auth.sync()`.
+
+use pgrx::pg_sys::panic::ErrorReportable;
+use pgrx::prelude::*;
+
+use super::run;
+use super::steps::{Steps, Stop};
+use crate::error::Problem;
+
+/// What PostgreSQL asks of each function of a library.
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_sync_wrapper() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+/// # Safety
+/// PostgreSQL calls it, for CALL.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn sync_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: PostgreSQL passes what CALL makes; what is connected is finished, or dropped with
+    // the transaction after an ERROR.
+    unsafe {
+        let context = (*call).context.cast::<pg_sys::CallContext>();
+        let may_commit = !context.is_null()
+            && (*context).type_ == pg_sys::NodeTag::T_CallContext
+            && !(*context).atomic;
+        let outcome = if !may_commit {
+            Err(Problem::SyncInTransaction)
+        } else if pg_sys::RecoveryInProgress() {
+            Err(Problem::SyncOnStandby)
+        } else {
+            pg_sys::SPI_connect_ext(pg_sys::SPI_OPT_NONATOMIC as i32);
+            let outcome = run::sync(Steps::Procedure);
+            pg_sys::SPI_finish();
+            match outcome {
+                Ok(()) => Ok(()),
+                Err(Stop::Problem(problem)) => Err(problem),
+                Err(Stop::GiveWay) => unreachable!("a session leaves its database to nobody"),
+            }
+        };
+        outcome
+            .map_err(pgrx::pg_sys::panic::ErrorReport::from)
+            .unwrap_or_report();
+        (*call).isnull = true;
+    }
+    pg_sys::Datum::null()
+}

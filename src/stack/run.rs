@@ -1,0 +1,361 @@
+//! A run: everything that the auth service has, compared with the mirror.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::api::{Access, Api, Chunk};
+use super::items::{self, Reader};
+use super::queue::{self, confirm_object, every_page};
+use super::steps::{Steps, Stop};
+use crate::error::Problem;
+use crate::lock::{self, Lock};
+use crate::{provider, spi};
+
+/// The most users that the service puts on a page.
+const PAGE: &str = "1000";
+/// How often a list of users may go wrong before the run gives up.
+const RESTARTS: u32 = 10;
+/// How often all users are listed again because a list lacked some.
+const RESCANS: u32 = 3;
+/// Time between two notices about the progress.
+const NOTICE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Makes the mirror equal to the auth service, or goes on with the run that was interrupted.
+pub fn sync(steps: Steps) -> Result<(), Stop> {
+    let _turn = Turn::take(steps)?;
+    let api = open(steps)?;
+    let begun = begin(&api, steps)?;
+    let run = Run {
+        api,
+        steps,
+        id: begun.id,
+        told_at: Cell::new(Instant::now()),
+    };
+    let outcome = run.from(begun);
+    if let Err(Stop::Problem(problem)) = &outcome {
+        let reason = problem.sentence();
+        run.write(
+            "SELECT neon_auth.fail_sync($1::bigint, $2)::text",
+            &[&reason],
+        );
+    }
+    outcome
+}
+
+/// Confirms what events left undecided, and nothing more.
+pub fn drain(steps: Steps) -> Result<(), Stop> {
+    let _turn = Turn::take(steps)?;
+    queue::drain(&open(steps)?, steps, 0)
+}
+
+/// The right to be the only one in this database that compares, until dropped.
+struct Turn(Option<Lock>);
+
+impl Turn {
+    fn take(steps: Steps) -> Result<Self, Problem> {
+        let turn = steps.transaction(|| Lock::try_for_session(lock::Space::Sync, 0, 0));
+        turn.map(|lock| Self(Some(lock)))
+            .ok_or(Problem::SyncUnderWay)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(lock) = self.0.take() {
+            lock.release_for_session();
+        }
+    }
+}
+
+fn open(steps: Steps) -> Result<Api, Problem> {
+    let access = steps.transaction(|| spi::read("SELECT neon_auth.sync_access()::text", &[]));
+    let access: Access = match access {
+        Some(access) => serde_json::from_str(&access).expect("sync_access() answers its own form"),
+        None => {
+            return Err(Problem::CannotSync {
+                reason: "There is no provider \"stack\".".to_owned(),
+            });
+        }
+    };
+    Api::new(access, steps)
+}
+
+/// A run as its row says.
+#[derive(Deserialize)]
+struct Begun {
+    id: i64,
+    phase: String,
+    cursor: Option<String>,
+}
+
+fn begin(api: &Api, steps: Steps) -> Result<Begun, Problem> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Answer {
+        Refused { other_project: String },
+        Begun(Begun),
+    }
+    let begun = steps.transaction(|| {
+        spi::write("SELECT neon_auth.begin_sync($1)::text", &[api.project()])
+            .expect("begin_sync() answers")
+    });
+    match serde_json::from_str(&begun).expect("begin_sync() answers its own form") {
+        Answer::Begun(begun) => Ok(begun),
+        Answer::Refused { other_project } => Err(Problem::OtherProject {
+            mirrored: other_project,
+            configured: api.project().to_owned(),
+        }),
+    }
+}
+
+struct Run {
+    api: Api,
+    steps: Steps,
+    id: i64,
+    told_at: Cell<Instant>,
+}
+
+type Phase = fn(&Run, Option<String>) -> Result<(), Stop>;
+
+const PHASES: [(&str, Phase); 6] = [
+    ("users", Run::users),
+    ("deleted users", Run::deleted_users),
+    ("teams", Run::teams),
+    ("deleted teams", Run::deleted_teams),
+    ("members", Run::members),
+    ("permissions", Run::permissions),
+];
+
+impl Run {
+    fn from(&self, begun: Begun) -> Result<(), Stop> {
+        let first = PHASES
+            .iter()
+            .position(|(name, _)| *name == begun.phase)
+            .expect("a run is in one of the phases");
+        let mut cursor = begun.cursor;
+        for (number, (name, work)) in PHASES.iter().enumerate().skip(first) {
+            if number > first {
+                self.write(
+                    "SELECT neon_auth.enter_phase($1::bigint, $2)::text",
+                    &[name],
+                );
+            }
+            self.drain()?;
+            work(self, cursor.take())?;
+        }
+        self.drain()?;
+        self.write(
+            "SELECT neon_auth.enter_phase($1::bigint, $2)::text",
+            &["done"],
+        );
+        self.write("SELECT neon_auth.end_scan($1::bigint)::text", &[]);
+        Ok(())
+    }
+
+    /// All users, page by page.
+    fn users(&self, mut cursor: Option<String>) -> Result<(), Stop> {
+        let mut previous = None;
+        let mut restarts = 0;
+        loop {
+            self.drain()?;
+            let asked_at = provider::now_in_microseconds();
+            let mut query = vec![
+                ("limit", PAGE),
+                ("include_anonymous", "true"),
+                ("include_restricted", "true"),
+                ("order_by", "signed_up_at"),
+            ];
+            if let Some(cursor) = &cursor {
+                query.push(("cursor", cursor));
+            }
+            let mut seen = 0;
+            let next = self.api.list("users", &query, items::object, |chunk| {
+                seen += chunk.items.len() + chunk.defects.len();
+                self.objects("user", &chunk, asked_at);
+                Ok(())
+            })?;
+            // A page whose cursor is a user who has been deleted since is empty, and looks like
+            // the end. The page before tells where it goes on now.
+            let is_lost = seen == 0 && cursor.is_some();
+            let is_repeated = next.is_some() && next == cursor;
+            if is_lost || is_repeated {
+                restarts += 1;
+                if restarts > RESTARTS {
+                    return Err(Stop::Problem(Problem::ServiceUnreachable {
+                        reason: "The pages of the list of users do not come to an end.".to_owned(),
+                    }));
+                }
+                if is_lost {
+                    cursor = previous.take();
+                }
+                continue;
+            }
+            if next.is_none() {
+                return Ok(());
+            }
+            previous = std::mem::replace(&mut cursor, next);
+            let cursor = cursor.as_deref().unwrap_or_default();
+            self.write(
+                "SELECT neon_auth.set_cursor($1::bigint, $2)::text",
+                &[cursor],
+            );
+        }
+    }
+
+    /// Users that were on no page: deleted, if the service says so of each.
+    fn deleted_users(&self, _: Option<String>) -> Result<(), Stop> {
+        for _ in 0..RESCANS {
+            if self.unseen("user", "users", "USER_NOT_FOUND")? == 0 {
+                break;
+            }
+            // Pages were missing, and with them perhaps users that the mirror does not know.
+            self.users(None)?;
+        }
+        Ok(())
+    }
+
+    fn teams(&self, _: Option<String>) -> Result<(), Stop> {
+        let asked_at = provider::now_in_microseconds();
+        every_page(&self.api, "teams", &[], items::object, |chunk| {
+            self.objects("team", &chunk, asked_at);
+            Ok(())
+        })
+    }
+
+    fn deleted_teams(&self, _: Option<String>) -> Result<(), Stop> {
+        self.unseen("team", "teams", "TEAM_NOT_FOUND")?;
+        Ok(())
+    }
+
+    fn members(&self, _: Option<String>) -> Result<(), Stop> {
+        let asked_at = provider::now_in_microseconds().to_string();
+        self.see("member", "team-member-profiles", &[], items::membership)?;
+        self.write(
+            "SELECT neon_auth.sync_members($1::bigint, $2::bigint)::text",
+            &[&asked_at],
+        );
+        Ok(())
+    }
+
+    fn permissions(&self, _: Option<String>) -> Result<(), Stop> {
+        let asked_at = provider::now_in_microseconds().to_string();
+        let direct = [("recursive", "false")];
+        let effective = [("recursive", "true")];
+        let (team, project) = (items::team_permission, items::project_permission);
+        self.see("direct_team", "team-permissions", &direct, team)?;
+        self.see("team_permission", "team-permissions", &effective, team)?;
+        self.see("direct_project", "project-permissions", &direct, project)?;
+        self.see(
+            "project_permission",
+            "project-permissions",
+            &effective,
+            project,
+        )?;
+        self.write(
+            "SELECT neon_auth.sync_permissions($1::bigint, $2::bigint)::text",
+            &[&asked_at],
+        );
+        Ok(())
+    }
+
+    /// Asks for each object that the lists lacked by its id; answers how many are there.
+    fn unseen(&self, kind: &str, path: &str, gone: &str) -> Result<u32, Stop> {
+        let mut there = 0;
+        let mut after = String::new();
+        loop {
+            let query = "SELECT neon_auth.unseen($1::bigint, $2, $3)::text";
+            let Some(ids) = self.write(query, &[kind, &after]) else {
+                return Ok(there);
+            };
+            let ids: Vec<String> =
+                serde_json::from_str(&ids).expect("unseen() answers an array of ids");
+            for id in &ids {
+                let asked_at = provider::now_in_microseconds();
+                let found = confirm_object(
+                    &self.api, self.steps, self.id, kind, path, id, gone, asked_at,
+                );
+                match found {
+                    Ok(found) => there += u32::from(found),
+                    // Not of the service's making, and so not for it to delete.
+                    Err(Stop::Problem(problem @ Problem::ServiceRefused { .. })) => {
+                        self.skip(1, &problem.sentence());
+                    }
+                    Err(stop) => return Err(stop),
+                }
+                self.tell();
+            }
+            after = ids.into_iter().next_back().unwrap_or_default();
+        }
+    }
+
+    fn objects(&self, kind: &str, chunk: &Chunk, asked_at: i64) {
+        self.write(
+            "SELECT neon_auth.sync_page($1::bigint, $2, $3, $4::bigint)::text",
+            &[kind, &chunk.json(), &asked_at.to_string()],
+        );
+        self.finish(chunk);
+    }
+
+    /// Notes all that a list holds.
+    fn see(
+        &self,
+        kind: &str,
+        path: &str,
+        query: &[(&str, &str)],
+        item: Reader,
+    ) -> Result<(), Stop> {
+        // What an interrupted attempt saw may be gone since.
+        self.write("SELECT neon_auth.unsee($1::bigint, $2)::text", &[kind]);
+        every_page(&self.api, path, query, item, |chunk| {
+            self.write(
+                "SELECT neon_auth.see($1::bigint, $2, $3)::text",
+                &[kind, &chunk.json()],
+            );
+            self.finish(&chunk);
+            Ok(())
+        })
+    }
+
+    fn finish(&self, chunk: &Chunk) {
+        if let Some(defect) = chunk.defects.last() {
+            self.skip(chunk.defects.len(), defect);
+        }
+        self.tell();
+    }
+
+    fn skip(&self, number: usize, defect: &str) {
+        self.write(
+            "SELECT neon_auth.count_sync($1::bigint, 0, 0, 0, $2::bigint, $3)::text",
+            &[&number.to_string(), defect],
+        );
+    }
+
+    /// Tells whoever called, now and then, how far it is.
+    fn tell(&self) {
+        if self.steps == Steps::Worker || self.told_at.get().elapsed() < NOTICE_INTERVAL {
+            return;
+        }
+        self.told_at.set(Instant::now());
+        let progress = self.write(
+            "SELECT format('%s: %s%s done', r.phase, r.done, ' of ' || r.total)
+               FROM neon_auth.sync_runs r WHERE r.id = $1::bigint",
+            &[],
+        );
+        pgrx::notice!("neon_auth.sync(): {}", progress.unwrap_or_default());
+    }
+
+    fn drain(&self) -> Result<(), Stop> {
+        queue::drain(&self.api, self.steps, self.id)
+    }
+
+    /// Runs one statement in a transaction of its own; `$1` is the run's number.
+    fn write(&self, statement: &str, arguments: &[&str]) -> Option<String> {
+        let id = self.id.to_string();
+        let arguments: Vec<&str> = std::iter::once(id.as_str())
+            .chain(arguments.iter().copied())
+            .collect();
+        self.steps.transaction(|| spi::write(statement, &arguments))
+    }
+}
