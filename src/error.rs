@@ -40,6 +40,17 @@ pub enum Problem {
     UnusableWebhookSecret { number: usize, reason: String },
     /// A delivery that is not the auth service's, or not of now.
     WebhookRefused { why: &'static str, detail: String },
+    /// What should be an array of users or teams is none.
+    NoArray {
+        of: &'static str,
+        given: &'static str,
+    },
+    /// An object of an array that cannot become a row.
+    MalformedElement {
+        of: &'static str,
+        index: usize,
+        defect: String,
+    },
 }
 
 impl Problem {
@@ -159,6 +170,18 @@ impl From<&Problem> for ErrorReport {
                 format!("webhook refused: {why}"),
                 detail.clone(),
                 "Pass headers and body as they came, the body byte for byte.".to_owned(),
+            ),
+            Problem::NoArray { of, given } => (
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("{of}s must come as a JSON array"),
+                format!("It is a JSON {given}."),
+                format!(r#"For one {of}: SELECT neon_auth.upsert_{of}s('[{{"id": "..."}}]');"#),
+            ),
+            Problem::MalformedElement { of, index, defect } => (
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("the {of} at index {index} is malformed"),
+                defect.clone(),
+                format!("No {of} of the array was written. Indexes count from 0."),
             ),
         };
         let mut report = ErrorReport::new(code, message, "neon_auth");
