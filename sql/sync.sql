@@ -141,18 +141,51 @@ CREATE FUNCTION neon_auth.write_page(kind text, objects jsonb, asked_at timestam
 LANGUAGE plpgsql
 AS $$
 DECLARE
+    attempted bigint;
     changed bigint;
 BEGIN
     IF kind = 'user' THEN
-        changed := neon_auth.upsert_users(objects);
+        WITH changing AS MATERIALIZED (
+            SELECT neon_auth.changed_objects('user', objects) AS object
+        ), written AS (
+            INSERT INTO neon_auth.users_sync AS existing (raw_json, updated_at)
+            SELECT object, now() FROM changing
+                ON CONFLICT (id) DO UPDATE
+               SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
+             WHERE existing.deleted_at IS NULL AND existing.raw_json <> excluded.raw_json
+               AND (existing.updated_at < asked_at) IS NOT FALSE
+            RETURNING 1
+        )
+        SELECT (SELECT count(*) FROM changing), (SELECT count(*) FROM written) INTO attempted, changed;
+        INSERT INTO neon_auth.sync_scan (kind, user_id)
+        SELECT 'user', o ->> 'id' FROM jsonb_array_elements(objects) AS elements(o);
     ELSE
-        changed := neon_auth.upsert_teams(objects);
+        WITH changing AS MATERIALIZED (
+            SELECT neon_auth.changed_objects('team', objects) AS object
+        ), written AS (
+            INSERT INTO neon_auth.teams_sync AS existing (raw_json, updated_at)
+            SELECT object, now() FROM changing
+                ON CONFLICT (id) DO UPDATE
+               SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
+             WHERE existing.deleted_at IS NULL AND existing.raw_json <> excluded.raw_json
+               AND (existing.updated_at < asked_at) IS NOT FALSE
+            RETURNING 1
+        )
+        SELECT (SELECT count(*) FROM changing), (SELECT count(*) FROM written) INTO attempted, changed;
+        INSERT INTO neon_auth.sync_scan (kind, team_id)
+        SELECT 'team', o ->> 'id' FROM jsonb_array_elements(objects) AS elements(o);
     END IF;
-    INSERT INTO neon_auth.sync_scan (kind, team_id, user_id)
-    SELECT write_page.kind,
-           CASE WHEN write_page.kind = 'team' THEN o ->> 'id' ELSE '' END,
-           CASE WHEN write_page.kind = 'user' THEN o ->> 'id' ELSE '' END
-      FROM jsonb_array_elements(objects) AS elements(o);
+    IF changed < attempted THEN
+        INSERT INTO neon_auth.sync_queue (kind, user_id, team_id, reason)
+        SELECT write_page.kind, CASE WHEN write_page.kind = 'user' THEN o ->> 'id' ELSE '' END,
+               CASE WHEN write_page.kind = 'team' THEN o ->> 'id' ELSE '' END,
+               'It changed while the auth service was being read.'
+          FROM jsonb_array_elements(objects) AS elements(o)
+          LEFT JOIN neon_auth.users_sync u ON write_page.kind = 'user' AND u.id = o ->> 'id' AND u.deleted_at IS NULL
+          LEFT JOIN neon_auth.teams_sync t ON write_page.kind = 'team' AND t.id = o ->> 'id' AND t.deleted_at IS NULL
+         WHERE coalesce(u.raw_json, t.raw_json) <> o
+            ON CONFLICT DO NOTHING;
+    END IF;
     RETURN changed;
 END
 $$;

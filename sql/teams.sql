@@ -48,6 +48,26 @@ COMMENT ON FUNCTION neon_auth.team_defect(jsonb) IS
     'Why a team object cannot become a row of teams_sync, as a sentence; NULL when it can';
 REVOKE ALL ON FUNCTION neon_auth.team_defect(jsonb) FROM PUBLIC;
 
+CREATE FUNCTION neon_auth.upsert_teams(raw_json jsonb) RETURNS bigint
+LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    -- As in neon_auth.upsert_users().
+    INSERT INTO neon_auth.teams_sync AS existing (raw_json, updated_at)
+    SELECT neon_auth.changed_objects('team', upsert_teams.raw_json), now()
+        ON CONFLICT (id) DO UPDATE
+       SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
+     WHERE existing.deleted_at IS NULL AND existing.raw_json <> excluded.raw_json;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.upsert_teams(jsonb) IS
+    'Writes an array of team objects into teams_sync, all or none; answers how many rows changed. A deleted team stays deleted';
+REVOKE ALL ON FUNCTION neon_auth.upsert_teams(jsonb) FROM PUBLIC;
+
 CREATE FUNCTION neon_auth.forget_team(id text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$

@@ -25,39 +25,27 @@ COMMENT ON COLUMN neon_auth.users_sync.updated_at IS 'When this row last changed
 COMMENT ON COLUMN neon_auth.users_sync.deleted_at IS 'When the user was deleted; NULL while it exists';
 COMMENT ON INDEX neon_auth.users_sync_deleted_at_idx IS 'For queries over living or deleted users';
 
--- STABLE, as format() is: what is marked IMMUTABLE around it would not be inlined, and be called for
--- each user of an array.
 CREATE FUNCTION neon_auth.id_defect(object jsonb, member text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE
-    WHEN object IS NULL THEN 'It is NULL.'
-    WHEN jsonb_typeof(object) <> 'object'
-        THEN format('It is a JSON %s, not an object.', jsonb_typeof(object))
-    WHEN NOT object ? member THEN format('It has no member "%s".', member)
-    WHEN jsonb_typeof(object -> member) <> 'string'
-        THEN format('Its "%s" is a JSON %s, not a string.', member, jsonb_typeof(object -> member))
-    WHEN octet_length(object ->> member) NOT BETWEEN 1 AND 255
-        THEN format('Its "%s" has %s bytes, not 1 to 255.', member, octet_length(object ->> member))
-END;
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'id_defect_wrapper';
 COMMENT ON FUNCTION neon_auth.id_defect(jsonb, text) IS
     'Why a member of an object cannot be an id, as a sentence; NULL when it can';
 REVOKE ALL ON FUNCTION neon_auth.id_defect(jsonb, text) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.millis_defect(object jsonb, member text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE
-    WHEN object ->> member IS NULL THEN NULL
-    WHEN jsonb_typeof(object -> member) <> 'number'
-        THEN format('Its "%s" is a JSON %s, not a number.', member, jsonb_typeof(object -> member))
-    WHEN (object -> member)::numeric NOT BETWEEN 0 AND 253402300799999 OR scale((object -> member)::numeric) > 0
-        THEN format('Its "%s" is no whole number of milliseconds from 1970 to 9999.', member)
-END;
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'millis_defect_wrapper';
 COMMENT ON FUNCTION neon_auth.millis_defect(jsonb, text) IS
     'Why a member of an object cannot be a time in milliseconds, as a sentence; NULL when it can, or is not there';
 REVOKE ALL ON FUNCTION neon_auth.millis_defect(jsonb, text) FROM PUBLIC;
 
+-- What upsert_users() and upsert_teams() have in common; all that is left to them is to write.
+CREATE FUNCTION neon_auth.changed_objects(kind text, given jsonb) RETURNS SETOF jsonb
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 1000 AS 'MODULE_PATHNAME', 'changed_objects_wrapper';
+COMMENT ON FUNCTION neon_auth.changed_objects(text, jsonb) IS
+    'Of an array of users or teams (kind: user or team) the last object for each id, in the order of ids, if it is new or differs from its row; an error if one is malformed';
+REVOKE ALL ON FUNCTION neon_auth.changed_objects(text, jsonb) FROM PUBLIC;
+
 CREATE FUNCTION neon_auth.user_defect(raw_json jsonb) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN coalesce(neon_auth.id_defect(raw_json, 'id'), neon_auth.millis_defect(raw_json, 'signed_up_at_millis'));
 COMMENT ON FUNCTION neon_auth.user_defect(jsonb) IS
     'Why a user object cannot become a row of users_sync, as a sentence; NULL when it can';
@@ -67,63 +55,17 @@ CREATE FUNCTION neon_auth.upsert_users(raw_json jsonb) RETURNS bigint
 LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    done record;
-    ignored bigint;
+    changed bigint;
 BEGIN
-    IF jsonb_typeof(raw_json) <> 'array' THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'users must come as a JSON array',
-            DETAIL = format('It is a JSON %s.', jsonb_typeof(raw_json)),
-            HINT = 'For one user: SELECT neon_auth.upsert_user(''{"id": "..."}'');';
-    END IF;
-
-    -- One pass over the array. One malformed user, and nothing is written. The last of several
-    -- objects for one id counts; in order of id, so that two calls at once lock rows in the same
-    -- order. What would change nothing is left out before it costs a row lock.
-    WITH given AS MATERIALIZED (
-        SELECT n, u, u ->> 'id' AS id, neon_auth.user_defect(u) AS defect
-          FROM jsonb_array_elements(raw_json) WITH ORDINALITY AS elements(u, n)
-    ), malformed AS (
-        SELECT n - 1 AS index, defect FROM given WHERE defect IS NOT NULL ORDER BY n LIMIT 1
-    ), latest AS (
-        SELECT DISTINCT ON (id COLLATE "C") id, u
-          FROM given
-         WHERE NOT EXISTS (SELECT FROM malformed)
-         ORDER BY id COLLATE "C", n DESC
-    ), written AS (
-        INSERT INTO neon_auth.users_sync AS existing (raw_json, updated_at)
-        SELECT u, now()
-          FROM latest
-         WHERE (SELECT known.deleted_at IS NOT NULL OR known.raw_json = latest.u
-                  FROM neon_auth.users_sync known WHERE known.id = latest.id) IS NOT TRUE
-            ON CONFLICT (id) DO UPDATE
-           SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
-         WHERE existing.deleted_at IS NULL AND existing.raw_json <> excluded.raw_json
-        RETURNING 1
-    )
-    SELECT (SELECT count(*) FROM latest) AS users, (SELECT count(*) FROM written) AS changed,
-           (SELECT index FROM malformed) AS malformed, (SELECT defect FROM malformed) AS defect
-      INTO done;
-
-    IF done.malformed IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('the user at index %s is malformed', done.malformed),
-            DETAIL = done.defect,
-            HINT = 'No user of the array was written. Indexes count from 0.';
-    END IF;
-    IF done.changed < done.users THEN
-        SELECT count(*) INTO ignored
-          FROM (SELECT DISTINCT u ->> 'id' AS id FROM jsonb_array_elements(raw_json) AS elements(u)) AS given
-         WHERE (SELECT known.deleted_at FROM neon_auth.users_sync known WHERE known.id = given.id) IS NOT NULL;
-        IF ignored > 0 THEN
-            RAISE NOTICE USING
-                MESSAGE = 'updates of deleted users were ignored',
-                DETAIL = format('%s of the users given are deleted, and a deletion is final.', ignored);
-        END IF;
-    END IF;
-    RETURN done.changed;
+    -- In the select list, a set goes from row to row; in FROM, it would be stored first. Rows that
+    -- others write meanwhile have the last word.
+    INSERT INTO neon_auth.users_sync AS existing (raw_json, updated_at)
+    SELECT neon_auth.changed_objects('user', upsert_users.raw_json), now()
+        ON CONFLICT (id) DO UPDATE
+       SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
+     WHERE existing.deleted_at IS NULL AND existing.raw_json <> excluded.raw_json;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
 END
 $$;
 COMMENT ON FUNCTION neon_auth.upsert_users(jsonb) IS

@@ -59,6 +59,17 @@ pub enum Problem {
     ServerKeyRefused { status: u16, code: Option<String> },
     /// The REST API refuses a question.
     ServiceRefused { status: u16, code: Option<String> },
+    /// What should be an array of users or teams is none.
+    NoArray {
+        of: &'static str,
+        given: &'static str,
+    },
+    /// An object of an array that cannot become a row.
+    MalformedElement {
+        of: &'static str,
+        index: usize,
+        defect: String,
+    },
 }
 
 impl Problem {
@@ -237,6 +248,18 @@ impl From<&Problem> for ErrorReport {
                 "the REST API of the auth service refuses a request".to_owned(),
                 answered(*status, code.as_deref()),
                 String::new(),
+            ),
+            Problem::NoArray { of, given } => (
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("{of}s must come as a JSON array"),
+                format!("It is a JSON {given}."),
+                format!(r#"For one {of}: SELECT neon_auth.upsert_{of}s('[{{"id": "..."}}]');"#),
+            ),
+            Problem::MalformedElement { of, index, defect } => (
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("the {of} at index {index} is malformed"),
+                defect.clone(),
+                format!("No {of} of the array was written. Indexes count from 0."),
             ),
         };
         let mut report = ErrorReport::new(code, message, "neon_auth");

@@ -2,6 +2,11 @@
 
 use std::ffi::{CStr, CString};
 
+use pgrx::callconv::{BoxRet, FcInfo};
+use pgrx::datum::Datum;
+use pgrx::pgrx_sql_entity_graph::metadata::{
+    ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
+};
 use pgrx::{AnyElement, direct_function_call_as_datum, pg_sys};
 
 /// A `jsonb` value, kept ready.
@@ -46,4 +51,183 @@ pub fn text_of(jsonb: &AnyElement) -> String {
             .to_string_lossy()
             .into_owned()
     }
+}
+
+/// What stands somewhere in a `jsonb` value, read in place: nothing is parsed or copied, so that
+/// looking at two members of an object costs nothing for all its others.
+#[derive(Clone, Copy)]
+pub struct Part(pg_sys::JsonbValue);
+
+impl Part {
+    /// The whole of an argument that the SQL declaration says is `jsonb`.
+    ///
+    /// # Safety
+    /// Neither it nor any part of it may be used once the argument, or the memory context that is
+    /// now the current one, is gone.
+    pub unsafe fn whole(jsonb: &AnyElement) -> Self {
+        // SAFETY: a jsonb is a varlena, whose contents are its outermost container. A scalar is
+        // kept as the only element of an array that is marked so.
+        unsafe {
+            let value = pg_sys::pg_detoast_datum(jsonb.datum().cast_mut_ptr());
+            let container: *mut pg_sys::JsonbContainer = pgrx::vardata_any(value).cast_mut().cast();
+            if (*container).header & pg_sys::JB_FSCALAR != 0 {
+                return Self(*pg_sys::getIthJsonbValueFromContainer(container, 0));
+            }
+            let mut whole = pg_sys::JsonbValue {
+                type_: pg_sys::jbvType::jbvBinary,
+                ..Default::default()
+            };
+            whole.val.binary.len = pgrx::varsize_any_exhdr(value) as i32;
+            whole.val.binary.data = container;
+            Self(whole)
+        }
+    }
+
+    /// What `jsonb_typeof` answers.
+    pub fn kind(&self) -> &'static str {
+        match self.0.type_ {
+            pg_sys::jbvType::jbvNull => "null",
+            pg_sys::jbvType::jbvString => "string",
+            pg_sys::jbvType::jbvNumeric => "number",
+            pg_sys::jbvType::jbvBool => "boolean",
+            _ if self.is(pg_sys::JB_FOBJECT) => "object",
+            _ => "array",
+        }
+    }
+
+    /// The text of a string.
+    pub fn text(&self) -> Option<&str> {
+        if self.0.type_ != pg_sys::jbvType::jbvString {
+            return None;
+        }
+        // SAFETY: a string of the value, in UTF-8, the database's encoding.
+        unsafe {
+            let string = self.0.val.string;
+            let bytes = std::slice::from_raw_parts(string.val.cast::<u8>(), string.len as usize);
+            Some(std::str::from_utf8_unchecked(bytes))
+        }
+    }
+
+    /// The digits of a number, as `numeric` writes them.
+    pub fn digits(&self) -> Option<String> {
+        if self.0.type_ != pg_sys::jbvType::jbvNumeric {
+            return None;
+        }
+        // SAFETY: numeric_out takes a numeric and answers a C string, which is copied and freed.
+        unsafe {
+            let number = Some(pg_sys::Datum::from(self.0.val.numeric));
+            let digits: *mut std::ffi::c_char =
+                direct_function_call_as_datum(pg_sys::numeric_out, &[number])
+                    .expect("numeric_out answers no NULL")
+                    .cast_mut_ptr();
+            let copy = CStr::from_ptr(digits).to_string_lossy().into_owned();
+            pg_sys::pfree(digits.cast());
+            Some(copy)
+        }
+    }
+
+    /// A member of an object.
+    pub fn member(&self, name: &str) -> Option<Self> {
+        if !self.is(pg_sys::JB_FOBJECT) {
+            return None;
+        }
+        let mut member = pg_sys::JsonbValue::default();
+        // SAFETY: an object's container; the name is compared as bytes of the length given.
+        unsafe {
+            let found = pg_sys::getKeyJsonValueFromContainer(
+                self.0.val.binary.data,
+                name.as_ptr().cast(),
+                name.len() as i32,
+                &raw mut member,
+            );
+            (!found.is_null()).then_some(Self(member))
+        }
+    }
+
+    /// The names and values of an object's members.
+    pub fn members(&self) -> Option<Vec<(Self, Self)>> {
+        let flat = self.inside(pg_sys::JB_FOBJECT)?;
+        Some(flat.chunks(2).map(|pair| (pair[0], pair[1])).collect())
+    }
+
+    /// The elements of an array.
+    pub fn elements(&self) -> Option<Vec<Self>> {
+        self.inside(pg_sys::JB_FARRAY)
+    }
+
+    /// All that an array holds, or an object: name, value, name, value.
+    fn inside(&self, flag: u32) -> Option<Vec<Self>> {
+        use pg_sys::JsonbIteratorToken::{WJB_ELEM, WJB_KEY, WJB_VALUE};
+        if !self.is(flag) {
+            return None;
+        }
+        let mut part = pg_sys::JsonbValue::default();
+        let mut parts = Vec::new();
+        // SAFETY: the container of an array or object; those within are passed over as a whole.
+        unsafe {
+            let mut iterator = pg_sys::JsonbIteratorInit(self.0.val.binary.data);
+            // The first step is into it.
+            pg_sys::JsonbIteratorNext(&raw mut iterator, &raw mut part, true);
+            while let WJB_ELEM | WJB_KEY | WJB_VALUE =
+                pg_sys::JsonbIteratorNext(&raw mut iterator, &raw mut part, true)
+            {
+                parts.push(Self(part));
+            }
+        }
+        Some(parts)
+    }
+
+    /// Whether an object or array equals a `jsonb` datum, as `=` has it. The same bytes are the
+    /// rule and cost least; other bytes may still say the same, as 1 and 1.0 do.
+    ///
+    /// # Safety
+    /// The datum must be a `jsonb`.
+    pub unsafe fn equals(&self, datum: pg_sys::Datum) -> bool {
+        // SAFETY: the same bytes are the same container; the comparison wants them aligned, which
+        // a value is once it is detoasted wholly.
+        unsafe {
+            let given = self.0.val.binary;
+            let packed = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
+            let mine = std::slice::from_raw_parts(given.data.cast::<u8>(), given.len as usize);
+            let equal = mine == pgrx::varlena_to_byte_slice(packed) || {
+                let aligned = pg_sys::pg_detoast_datum(packed);
+                let container = pgrx::vardata_any(aligned).cast_mut().cast();
+                let equal = pg_sys::compareJsonbContainers(given.data, container) == 0;
+                if aligned != packed {
+                    pg_sys::pfree(aligned.cast());
+                }
+                equal
+            };
+            if packed != datum.cast_mut_ptr() {
+                pg_sys::pfree(packed.cast());
+            }
+            equal
+        }
+    }
+
+    fn is(&self, flag: u32) -> bool {
+        // SAFETY: the container of what is neither scalar nor taken apart.
+        self.0.type_ == pg_sys::jbvType::jbvBinary
+            && unsafe { (*self.0.val.binary.data).header & flag != 0 }
+    }
+}
+
+// SAFETY: a copy as a jsonb of its own, in the caller's memory context.
+unsafe impl BoxRet for Part {
+    unsafe fn box_into<'fcx>(mut self, call: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        unsafe {
+            let jsonb = pg_sys::JsonbValueToJsonb(&raw mut self.0);
+            call.return_raw_datum(pg_sys::Datum::from(jsonb))
+        }
+    }
+}
+
+// SAFETY: no SQL is generated from it; the files in sql/ declare the functions.
+unsafe impl SqlTranslatable for Part {
+    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(Part);
+    const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
+    const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> =
+        Err(ArgumentError::NotValidAsArgument("Part"));
+    const RETURN_SQL: Result<ReturnsRef, ReturnsError> =
+        Ok(ReturnsRef::One(SqlMappingRef::literal("jsonb")));
 }

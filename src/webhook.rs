@@ -8,12 +8,12 @@ use aws_lc_rs::hmac::{self, Context, HMAC_SHA256, Key};
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use pgrx::JsonB;
+use pgrx::AnyElement;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use serde_json::{Map, Value};
 
 use crate::error::Problem;
+use crate::jsonb::Part;
 
 /// What a secret may begin with; the rest is the key in base64.
 const SECRET_PREFIX: &str = "whsec_";
@@ -36,12 +36,13 @@ const PADDING_OR_NOT: GeneralPurpose = GeneralPurpose::new(
 #[pg_extern(sql = false)]
 fn verify_webhook(
     body: Option<&str>,
-    headers: Option<JsonB>,
+    headers: Option<AnyElement>,
     secrets: Option<&str>,
     at_epoch: i64,
 ) -> Result<String, ErrorReport> {
     let keys = keys(secrets.unwrap_or_default())?;
-    let headers = Headers::find(headers.map(|JsonB(headers)| headers))?;
+    // SAFETY: what is kept of it is copied.
+    let headers = Headers::find(headers.map(|headers| unsafe { Part::whole(&headers) }))?;
     let body = body.ok_or_else(|| refused("it has no body", "The body is NULL."))?;
     headers.check_id()?;
     headers.check_time(at_epoch)?;
@@ -82,8 +83,8 @@ struct Headers {
 }
 
 impl Headers {
-    fn find(headers: Option<Value>) -> Result<Self, Problem> {
-        let Some(Value::Object(headers)) = headers else {
+    fn find(headers: Option<Part>) -> Result<Self, Problem> {
+        let Some(headers) = headers.and_then(|headers| headers.members()) else {
             return Err(refused(
                 "its headers are no JSON object",
                 r#"An object of names and values is needed: {"svix-id": "...", "svix-timestamp": "...", "svix-signature": "..."}."#,
@@ -106,10 +107,7 @@ impl Headers {
     }
 
     /// All three, or the name of the first that is missing.
-    fn of_family(
-        family: &str,
-        headers: &Map<String, Value>,
-    ) -> Result<Result<Self, String>, Problem> {
+    fn of_family(family: &str, headers: &[(Part, Part)]) -> Result<Result<Self, String>, Problem> {
         let mut values = Vec::with_capacity(3);
         for part in ["id", "timestamp", "signature"] {
             let name = format!("{family}-{part}");
@@ -201,18 +199,23 @@ impl Headers {
 }
 
 /// A header by its name, in whatever case.
-fn header<'a>(name: &str, headers: &'a Map<String, Value>) -> Result<Option<&'a str>, Problem> {
+fn header<'a>(name: &str, headers: &'a [(Part, Part)]) -> Result<Option<&'a str>, Problem> {
     let mut found = headers
         .iter()
-        .filter(|(other, _)| other.eq_ignore_ascii_case(name))
+        .filter(|(other, _)| {
+            other
+                .text()
+                .is_some_and(|other| other.eq_ignore_ascii_case(name))
+        })
         .map(|(_, value)| value);
     match (found.next(), found.next()) {
         (None, _) => Ok(None),
-        (Some(Value::String(value)), None) => Ok(Some(value)),
-        (Some(_), None) => Err(refused(
-            "a header is no string",
-            &format!("The value of {name} is another kind of JSON."),
-        )),
+        (Some(value), None) => value.text().map(Some).ok_or_else(|| {
+            refused(
+                "a header is no string",
+                &format!("The value of {name} is another kind of JSON."),
+            )
+        }),
         (Some(_), Some(_)) => Err(refused(
             "a header is there twice",
             &format!("The name {name} stands in different cases."),

@@ -1,6 +1,8 @@
 //! The mirror of users, teams and permissions. Its tables and rules are SQL; here is what SQL
 //! cannot do, or not fast enough for a policy that asks for each row.
 
+mod changes;
 mod lock;
+mod object;
 mod readers;
 mod row;

@@ -6,39 +6,8 @@
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use super::row::Table;
+use super::row::{CLOSURE, MEMBERS, PROJECT_PERMISSIONS, TEAM_PERMISSIONS, TEAMS, Table, USERS};
 use crate::session;
-
-const USERS: Table = Table {
-    name: c"users_sync",
-    primary_key: c"users_sync_pkey",
-    key: &[c"id"],
-};
-const TEAMS: Table = Table {
-    name: c"teams_sync",
-    primary_key: c"teams_sync_pkey",
-    key: &[c"id"],
-};
-const MEMBERS: Table = Table {
-    name: c"team_members_sync",
-    primary_key: c"team_members_sync_pkey",
-    key: &[c"team_id", c"user_id"],
-};
-const TEAM_PERMISSIONS: Table = Table {
-    name: c"team_permissions_sync",
-    primary_key: c"team_permissions_sync_pkey",
-    key: &[c"team_id", c"user_id", c"permission_id"],
-};
-const PROJECT_PERMISSIONS: Table = Table {
-    name: c"project_permissions_sync",
-    primary_key: c"project_permissions_sync_pkey",
-    key: &[c"user_id", c"permission_id"],
-};
-const CLOSURE: Table = Table {
-    name: c"permission_closure",
-    primary_key: c"permission_closure_pkey",
-    key: &[c"scope", c"id"],
-};
 
 /// `auth.is_team_member(team_id)`.
 #[pg_extern(sql = false)]

@@ -8,14 +8,40 @@ use std::ffi::CStr;
 
 use pgrx::{FromDatum, IntoDatum, pg_sys};
 
+use crate::jsonb::Part;
 use crate::spi;
 
-/// A table and the index of its primary key, whose columns are the table's `key` columns.
+pub const USERS: Table = Table {
+    name: c"users_sync",
+    primary_key: c"users_sync_pkey",
+};
+pub const TEAMS: Table = Table {
+    name: c"teams_sync",
+    primary_key: c"teams_sync_pkey",
+};
+pub const MEMBERS: Table = Table {
+    name: c"team_members_sync",
+    primary_key: c"team_members_sync_pkey",
+};
+pub const TEAM_PERMISSIONS: Table = Table {
+    name: c"team_permissions_sync",
+    primary_key: c"team_permissions_sync_pkey",
+};
+pub const PROJECT_PERMISSIONS: Table = Table {
+    name: c"project_permissions_sync",
+    primary_key: c"project_permissions_sync_pkey",
+};
+pub const CLOSURE: Table = Table {
+    name: c"permission_closure",
+    primary_key: c"permission_closure_pkey",
+};
+
+const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+
+/// A table and the index of its primary key, whose columns are all of type text.
 pub struct Table {
-    pub name: &'static CStr,
-    pub primary_key: &'static CStr,
-    /// Columns of the primary key, by name: all of type text.
-    pub key: &'static [&'static CStr],
+    name: &'static CStr,
+    primary_key: &'static CStr,
 }
 
 impl Table {
@@ -26,51 +52,87 @@ impl Table {
 
     /// The first answer that `read` gives to a row with this key, or with these first columns of
     /// one.
-    pub fn find<T>(&self, key: &[&str], mut read: impl FnMut(&Row) -> Option<T>) -> Option<T> {
-        let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+    pub fn find<T>(&self, key: &[&str], read: impl FnMut(&Row) -> Option<T>) -> Option<T> {
+        let mut lookups = self.lookups(key.len());
+        let answer = lookups.find(key, read);
+        lookups.close();
+        answer
+    }
+
+    /// Any number of look-ups by as many columns of the key.
+    pub fn lookups(&self, columns: usize) -> Lookups {
         // SAFETY: inside a statement, which has a snapshot; what is opened is closed, and after an
         // ERROR the abort does it.
         unsafe {
-            let relation = pg_sys::table_open(spi::table(self.name), lock);
-            let description = (*relation).rd_att;
-            let mut keys: Vec<pg_sys::ScanKeyData> = self
-                .key
-                .iter()
-                .zip(key)
-                .map(|(column, value)| equals(description, column, value))
-                .collect();
-            let scan = pg_sys::systable_beginscan(
+            let relation = pg_sys::table_open(spi::table(self.name), LOCK);
+            let index = pg_sys::index_open(spi::table(self.primary_key), LOCK);
+            Lookups {
                 relation,
-                spi::table(self.primary_key),
-                true,
-                pg_sys::GetActiveSnapshot(),
-                keys.len() as i32,
-                keys.as_mut_ptr(),
-            );
-            let mut answer = None;
-            while answer.is_none() {
-                let tuple = pg_sys::systable_getnext(scan);
-                if tuple.is_null() {
-                    break;
-                }
-                answer = read(&Row { tuple, description });
+                index,
+                scan: begin_scan(relation, index, columns as i32),
+                slot: pg_sys::table_slot_create(relation, std::ptr::null_mut()),
+                keys: (1..=columns).map(is_equal).collect(),
             }
-            pg_sys::systable_endscan(scan);
-            pg_sys::table_close(relation, lock);
-            answer
+        }
+    }
+}
+
+/// A table that is open to be asked.
+pub struct Lookups {
+    relation: pg_sys::Relation,
+    index: pg_sys::Relation,
+    scan: pg_sys::IndexScanDesc,
+    slot: *mut pg_sys::TupleTableSlot,
+    keys: Vec<pg_sys::ScanKeyData>,
+}
+
+impl Lookups {
+    /// The first answer that `read` gives to a row with this key.
+    pub fn find<T>(&mut self, key: &[&str], mut read: impl FnMut(&Row) -> Option<T>) -> Option<T> {
+        assert_eq!(key.len(), self.keys.len());
+        for (column, value) in self.keys.iter_mut().zip(key) {
+            column.sk_argument = value.into_datum().expect("text is never NULL");
+        }
+        let forward = pg_sys::ScanDirection::ForwardScanDirection;
+        let mut answer = None;
+        // SAFETY: all is open; the scan copies the keys, and the values live until it is done.
+        unsafe {
+            let count = self.keys.len() as i32;
+            pg_sys::index_rescan(
+                self.scan,
+                self.keys.as_mut_ptr(),
+                count,
+                std::ptr::null_mut(),
+                0,
+            );
+            while answer.is_none() && pg_sys::index_getnext_slot(self.scan, forward, self.slot) {
+                answer = read(&Row(self.slot));
+            }
+            pg_sys::ExecClearTuple(self.slot);
+            for column in &self.keys {
+                pg_sys::pfree(column.sk_argument.cast_mut_ptr());
+            }
+        }
+        answer
+    }
+
+    pub fn close(self) {
+        // SAFETY: what `lookups` opened.
+        unsafe {
+            pg_sys::ExecDropSingleTupleTableSlot(self.slot);
+            pg_sys::index_endscan(self.scan);
+            pg_sys::index_close(self.index, LOCK);
+            pg_sys::table_close(self.relation, LOCK);
         }
     }
 }
 
 /// A row, while its page is held.
-pub struct Row {
-    tuple: pg_sys::HeapTuple,
-    description: pg_sys::TupleDesc,
-}
+pub struct Row(*mut pg_sys::TupleTableSlot);
 
 impl Row {
     pub fn is_null(&self, column: &CStr) -> bool {
-        // SAFETY: a tuple of the table that the description is of.
+        // SAFETY: a column of the table that the row is of.
         unsafe { self.datum(column).1 }
     }
 
@@ -90,33 +152,59 @@ impl Row {
         }
     }
 
+    /// Whether a column of type jsonb is the object given.
+    pub fn equals(&self, column: &CStr, object: &Part) -> bool {
+        // SAFETY: the same.
+        unsafe {
+            let (datum, is_null) = self.datum(column);
+            !is_null && object.equals(datum)
+        }
+    }
+
     unsafe fn datum(&self, column: &CStr) -> (pg_sys::Datum, bool) {
         unsafe {
-            let number = pg_sys::SPI_fnumber(self.description, column.as_ptr());
+            let description = (*self.0).tts_tupleDescriptor;
+            let number = pg_sys::SPI_fnumber(description, column.as_ptr());
+            assert!(number > 0, "the table has the columns of sql/");
             let mut is_null = true;
-            let datum =
-                pg_sys::SPI_getbinval(self.tuple, self.description, number, &raw mut is_null);
+            let datum = pg_sys::slot_getattr(self.0, number, &raw mut is_null);
             (datum, is_null)
         }
     }
 }
 
-unsafe fn equals(
-    description: pg_sys::TupleDesc,
-    column: &CStr,
-    value: &str,
-) -> pg_sys::ScanKeyData {
+unsafe fn begin_scan(
+    relation: pg_sys::Relation,
+    index: pg_sys::Relation,
+    columns: i32,
+) -> pg_sys::IndexScanDesc {
+    unsafe {
+        let snapshot = pg_sys::GetActiveSnapshot();
+        #[cfg(not(feature = "pg18"))]
+        let scan = pg_sys::index_beginscan(relation, index, snapshot, columns, 0);
+        #[cfg(feature = "pg18")]
+        let scan = {
+            let uncounted = std::ptr::null_mut();
+            pg_sys::index_beginscan(relation, index, snapshot, uncounted, columns, 0)
+        };
+        scan
+    }
+}
+
+/// That a column of the index, counted from 1, equals a value that is yet to come.
+fn is_equal(column: usize) -> pg_sys::ScanKeyData {
     let mut key = pg_sys::ScanKeyData::default();
+    // SAFETY: fills in a struct.
     unsafe {
         pg_sys::ScanKeyEntryInitialize(
             &raw mut key,
             0,
-            pg_sys::SPI_fnumber(description, column.as_ptr()) as pg_sys::AttrNumber,
+            column as pg_sys::AttrNumber,
             pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
             pg_sys::InvalidOid,
             pg_sys::DEFAULT_COLLATION_OID,
             pg_sys::Oid::from(pg_sys::F_TEXTEQ),
-            value.into_datum().expect("text is never NULL"),
+            pg_sys::Datum::from(0),
         );
     }
     key
