@@ -14,9 +14,11 @@ mod mirror;
 mod provider;
 mod session;
 mod settings;
+mod shared;
 mod spi;
 mod stack;
 mod webhook;
+mod worker;
 
 pg_module_magic!(name, version);
 
@@ -33,6 +35,7 @@ extension_sql_file!("../sql/permissions.sql", requires = ["teams"]);
 extension_sql_file!("../sql/webhook.sql", requires = ["permissions"]);
 extension_sql_file!("../sql/membership.sql", requires = ["webhook"]);
 extension_sql_file!("../sql/sync.sql", requires = ["membership"]);
+extension_sql_file!("../sql/worker.sql", requires = ["sync"]);
 
 /// Runs once in every process that loads the library.
 #[pg_guard]
@@ -41,4 +44,9 @@ pub extern "C-unwind" fn _PG_init() {
     session::define();
     provider::define();
     settings::reserve_prefix();
+    // SAFETY: reads a variable of this process.
+    if unsafe { pg_sys::process_shared_preload_libraries_in_progress } {
+        shared::define();
+        worker::define();
+    }
 }

@@ -30,6 +30,10 @@ pub static JWKS_CONNECT_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(2000);
 pub static JWKS_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5000);
 /// Milliseconds for which the REST API may be silent.
 pub static REST_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
+/// Seconds between two full comparisons of the mirror with the auth service; 0 for none.
+pub static SYNC_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(3600);
+/// Background workers that may visit databases at one time.
+pub static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(3);
 /// PEM file with the certificate authorities to trust instead of the system's.
 pub static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 /// Which calls of `auth.authenticate` are logged.
@@ -73,6 +77,24 @@ pub fn define() {
         &JWKS_MAX_STALE,
         0,
         604_800,
+    );
+    seconds(
+        c"neon_auth.sync_interval",
+        c"How often background workers compare the whole mirror with the auth service.",
+        c"0 leaves it to CALL neon_auth.sync(). What webhooks leave undecided is confirmed at once in any case.",
+        &SYNC_INTERVAL,
+        0,
+        604_800,
+    );
+    GucRegistry::define_int_guc(
+        c"neon_auth.max_workers",
+        c"How many background workers of neon_auth may visit databases at one time.",
+        c"They count among max_worker_processes.",
+        &MAX_WORKERS,
+        1,
+        64,
+        GucContext::Sighup,
+        GucFlags::default(),
     );
     let milliseconds = |name, short, setting, max| {
         GucRegistry::define_int_guc(

@@ -140,6 +140,12 @@ pub fn table(name: &std::ffi::CStr) -> pg_sys::Oid {
     relation
 }
 
+/// Whether this database has the extension.
+pub fn is_installed() -> bool {
+    // SAFETY: a catalog look-up inside a transaction.
+    unsafe { pg_sys::get_extension_oid(c"neon_auth".as_ptr(), true) != pg_sys::InvalidOid }
+}
+
 fn owner() -> pg_sys::Oid {
     // SAFETY: `table` answers a table's OID, and an open relation has its pg_class row.
     unsafe {

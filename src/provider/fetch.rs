@@ -1,6 +1,5 @@
 //! One HTTP request for a JWKS, bounded in time and size and interruptible.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use neon_auth_token::KeySet;
@@ -8,6 +7,7 @@ use ureq::http::Uri;
 
 use crate::http::{self, Aside, milliseconds};
 use crate::settings;
+use crate::shared::{self, Counter};
 
 /// Largest JWKS that is read, in bytes.
 const MAX_BODY: u64 = 256 * 1024;
@@ -43,7 +43,8 @@ struct Limits {
 }
 
 /// Fetches a JWKS. The error is a sentence for DETAIL and `jwks_cache.last_error`.
-pub fn get(request: Request) -> Result<Answer, String> {
+/// `go_on` is asked now and then whether the answer is still wanted.
+pub fn get(request: Request, go_on: impl Fn() -> bool) -> Result<Answer, String> {
     let limits = Limits {
         http: http::Settings::read(),
         total: milliseconds(settings::JWKS_TIMEOUT.get()),
@@ -53,10 +54,17 @@ pub fn get(request: Request) -> Result<Answer, String> {
     let mut aside = Aside::spawn(move |outlet| {
         outlet.send(perform(&request, &limits));
     })?;
-    match aside.next(|| Ok::<(), Infallible>(())) {
+    let wanted = || go_on().then_some(()).ok_or(());
+    let outcome = match aside.next(wanted) {
         Ok(Some(outcome)) => outcome,
         Ok(None) => Err("The request failed inside.".to_owned()),
+        Err(()) => Err("The fetch gave way to whoever copies or drops the database.".to_owned()),
+    };
+    shared::count(Counter::KeyFetches);
+    if outcome.is_err() {
+        shared::count(Counter::KeyFetchFailures);
     }
+    outcome
 }
 
 /// The request itself; runs off the main thread and so touches nothing of PostgreSQL.

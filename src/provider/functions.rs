@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::trust;
 use super::{admit, refresh};
-use crate::jsonb;
+use crate::{jsonb, worker};
 
 /// `neon_auth.verify_jwt(token)`: the claims, or the error that `auth.authenticate` would raise.
 #[pg_extern(sql = false)]
@@ -55,5 +55,6 @@ fn trust_changed<'a>(
     let table = trigger.relation()?.oid();
     // SAFETY: the table that the trigger is on exists.
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table) };
+    worker::wake_at_commit();
     Ok(None)
 }

@@ -16,6 +16,7 @@ mod supply;
 mod trust;
 
 pub use admit::{Admitted, admit};
+pub use refresh::refresh_ahead;
 pub use trust::{Provider, current, define};
 
 use std::time::{SystemTime, UNIX_EPOCH};

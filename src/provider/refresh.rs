@@ -19,7 +19,7 @@ use super::supply;
 use super::trust::{self, KeySource, Provider};
 use crate::error::quoted;
 use crate::lock::{self, Lock, Space};
-use crate::spi;
+use crate::{spi, worker};
 
 /// An attempt to refresh one provider's keys.
 struct Attempt<'a> {
@@ -73,6 +73,25 @@ pub fn fetch_behind(provider: &Provider) {
     }
 }
 
+/// Starts the refreshes that are due; answers when, in microseconds since 1970, to look again.
+pub fn refresh_ahead() -> Option<i64> {
+    let now = super::now();
+    let trust = trust::current().ok()?;
+    let providers = trust
+        .remote()
+        .into_iter()
+        .filter_map(|name| trust.named(&name).ok());
+    providers
+        .map(|provider| {
+            let supply = provider.supply(now);
+            if supply.may_attempt(now) && (supply.is_due(now) || supply.is_due_soon(now)) {
+                fetch_behind(&provider);
+            }
+            supply.next_attempt(now)
+        })
+        .min()
+}
+
 fn in_recovery() -> bool {
     // SAFETY: reads shared state.
     unsafe { pg_sys::RecoveryInProgress() }
@@ -123,10 +142,11 @@ impl<'a> Attempt<'a> {
     }
 
     fn fetch_locally(&self) {
-        let outcome = fetch::get(Request {
+        let request = Request {
             url: self.url.to_owned(),
             etag: None,
-        });
+        };
+        let outcome = fetch::get(request, || true);
         let outcome = outcome.and_then(|answer| match answer {
             Answer::Keys { keys, lifetime, .. } => Ok((keys, lifetime)),
             Answer::Unchanged { .. } => Err("The key server answered 304 to no ETag.".to_owned()),
@@ -204,7 +224,7 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
         etag: Option<String>,
     }
 
-    die_on_sigterm();
+    worker::die_on_sigterm();
     let database = pg_sys::Oid::from(database.value() as u32);
     BackgroundWorker::connect_worker_to_spi_by_oid(Some(database), None);
     let Some((seen, provider)) = BackgroundWorker::get_extra().split_once(':') else {
@@ -219,10 +239,11 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
     let begun = in_transaction(|| spi::write(BEGIN, &[provider, seen]));
     if let Some(begun) = begun.and_then(|json| serde_json::from_str::<Begun>(&json).ok()) {
         let url = begun.url.clone();
-        let outcome = fetch::get(Request {
+        let request = Request {
             url: begun.url,
             etag: begun.etag,
-        });
+        };
+        let outcome = fetch::get(request, worker::database_is_free);
         in_transaction(|| match outcome {
             Ok(Answer::Keys {
                 json,
@@ -256,19 +277,4 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
 /// Runs one transaction of the worker; an ERROR ends the worker.
 fn in_transaction<R>(body: impl FnOnce() -> R) -> R {
     BackgroundWorker::transaction(std::panic::AssertUnwindSafe(body))
-}
-
-/// Ends the worker at its next interrupt check, as backends do: the fetch has such checks.
-fn die_on_sigterm() {
-    unsafe extern "C-unwind" {
-        fn die(signal: i32);
-    }
-    // SAFETY: the handler is PostgreSQL's own.
-    unsafe {
-        #[cfg(not(feature = "pg18"))]
-        pg_sys::pqsignal(pg_sys::SIGTERM as i32, Some(die));
-        #[cfg(feature = "pg18")]
-        pg_sys::pqsignal_be(pg_sys::SIGTERM as i32, Some(die));
-        pg_sys::BackgroundWorkerUnblockSignals();
-    }
 }

@@ -120,6 +120,23 @@ impl Supply {
             .is_none_or(|at| at > (now + 1) * SECOND || at + cooldown <= now * SECOND)
     }
 
+    /// When to look at this set again, in microseconds since 1970: when the last fifth of its time
+    /// begins, but not within the cooldown.
+    pub fn next_attempt(&self, now: i64) -> i64 {
+        let Some(times) = &self.times else {
+            return i64::MAX;
+        };
+        let cooldown = i64::from(settings::JWKS_COOLDOWN.get()) * SECOND;
+        let ahead = times.fetched_at.zip(times.fresh_until);
+        let ahead = ahead.map_or(0, |(from, until)| until - (until - from) / 5);
+        let allowed = times.attempted_at.map_or(0, |at| at + cooldown);
+        match ahead.max(allowed) {
+            at if at > now * SECOND => at,
+            // An attempt has just begun.
+            _ => now * SECOND + cooldown,
+        }
+    }
+
     /// The outcome of the last attempt to fetch.
     pub fn last_attempt(&self, provider: &str) -> Result<(), Problem> {
         let Some(times) = &self.times else {

@@ -14,6 +14,7 @@ use super::steps::{Steps, Stop};
 use crate::error::Problem;
 use crate::http::{self, Aside, Outlet, milliseconds};
 use crate::settings;
+use crate::shared::{self, Counter};
 
 /// How often a question is asked before the answer counts as not to be had.
 const ATTEMPTS: u32 = 5;
@@ -149,8 +150,12 @@ impl Api {
     fn persist<T>(&self, mut ask: impl FnMut() -> Result<T, Trouble>) -> Result<T, Trouble> {
         let mut delay = FIRST_DELAY;
         for attempt in 1.. {
+            shared::count(Counter::RestRequests);
             let (reason, wait) = match ask() {
-                Err(Trouble::Passing { reason, wait }) => (reason, wait),
+                Err(Trouble::Passing { reason, wait }) => {
+                    shared::count(Counter::RestFailures);
+                    (reason, wait)
+                }
                 outcome => return outcome,
             };
             let wait = wait.unwrap_or_else(|| jittered(delay));
@@ -212,6 +217,7 @@ impl Api {
 
     /// The next part of an answer; the service may not be silent for too long.
     fn next(&self, aside: &mut Aside<Part>) -> Result<Part, Trouble> {
+        self.steps.tick().map_err(Trouble::Stop)?;
         let began = Instant::now();
         let silence = silence();
         let part = aside.next(|| {

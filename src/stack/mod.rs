@@ -11,3 +11,6 @@ mod procedure;
 mod queue;
 mod run;
 mod steps;
+
+pub use run::{drain, sync};
+pub use steps::{Steps, Stop};

@@ -7,7 +7,7 @@ use pgrx::bgworkers::BackgroundWorker;
 use pgrx::pg_sys;
 
 use crate::error::Problem;
-use crate::http;
+use crate::{http, worker};
 
 /// Why the work ends early.
 pub enum Stop {
@@ -52,7 +52,7 @@ impl Steps {
 
     /// To be called often while waiting.
     pub fn tick(self) -> Result<(), Stop> {
-        if self == Steps::Worker && !database_is_free() {
+        if self == Steps::Worker && !worker::database_is_free() {
             return Err(Stop::GiveWay);
         }
         Ok(())
@@ -77,25 +77,4 @@ unsafe fn read_committed() {
     unsafe {
         pg_sys::XactIsoLevel = pg_sys::XACT_READ_COMMITTED as i32;
     }
-}
-
-/// Whether nobody waits for this database to be left: whoever copies, drops or moves it locks it
-/// first, in a mode that new connections would wait for, and then waits for all others to go.
-fn database_is_free() -> bool {
-    let mode = pg_sys::RowExclusiveLock as pg_sys::LOCKMODE;
-    BackgroundWorker::transaction(|| {
-        // SAFETY: inside a transaction, which lets go of the lock as it ends.
-        unsafe {
-            let tag = pg_sys::LOCKTAG {
-                locktag_field1: 0,
-                locktag_field2: pg_sys::DatabaseRelationId.to_u32(),
-                locktag_field3: pg_sys::MyDatabaseId.to_u32(),
-                locktag_field4: 0,
-                locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
-                locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
-            };
-            pg_sys::LockAcquire(&raw const tag, mode, false, true)
-                != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
-        }
-    })
 }

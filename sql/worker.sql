@@ -1,0 +1,57 @@
+-- Background work, in servers that have neon_auth in shared_preload_libraries.
+
+CREATE FUNCTION neon_auth.wake_worker() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'wake_worker_wrapper';
+COMMENT ON FUNCTION neon_auth.wake_worker() IS 'Has a background worker come once the transaction is committed';
+REVOKE ALL ON FUNCTION neon_auth.wake_worker() FROM PUBLIC;
+
+CREATE TRIGGER wake_worker AFTER INSERT OR UPDATE ON neon_auth.sync_queue
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.wake_worker();
+COMMENT ON TRIGGER wake_worker ON neon_auth.sync_queue IS 'Has a background worker confirm what is queued';
+CREATE TRIGGER wake_worker AFTER INSERT OR UPDATE ON neon_auth.secrets
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.wake_worker();
+COMMENT ON TRIGGER wake_worker ON neon_auth.secrets IS 'Has a background worker try the new key';
+
+CREATE FUNCTION neon_auth.worker_plan() RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+    SELECT jsonb_build_object(
+               'has_queue', EXISTS (SELECT FROM neon_auth.sync_queue),
+               'is_configured', coalesce((SELECT bool_and(value IS NOT NULL) FROM jsonb_each_text(neon_auth.sync_access())), false),
+               'finished_at', (SELECT floor(extract(epoch FROM max(r.finished_at)) * 1000000)::bigint FROM neon_auth.sync_runs r),
+               'failed_at', (SELECT floor(extract(epoch FROM r.failed_at) * 1000000)::bigint
+                               FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
+                              WHERE r.finished_at IS NULL));
+$$;
+COMMENT ON FUNCTION neon_auth.worker_plan() IS 'What a background worker has to know to decide what is due';
+REVOKE ALL ON FUNCTION neon_auth.worker_plan() FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.prune() RETURNS void
+LANGUAGE sql
+AS $$
+    SELECT neon_auth.prune_deliveries();
+    -- Events come within 28 hours, or never.
+    DELETE FROM neon_auth.removals WHERE removed_at < now() - interval '90 days';
+    DELETE FROM neon_auth.sync_runs
+     WHERE started_at < now() - interval '90 days' AND id < (SELECT max(id) FROM neon_auth.sync_runs);
+$$;
+COMMENT ON FUNCTION neon_auth.prune() IS 'Forgets deliveries, removals and runs of long ago';
+REVOKE ALL ON FUNCTION neon_auth.prune() FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.worker_state(OUT preloaded boolean, OUT visited_at bigint, OUT due_at bigint) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1 AS 'MODULE_PATHNAME', 'worker_state_wrapper';
+COMMENT ON FUNCTION neon_auth.worker_state() IS
+    'Whether background workers serve this database, when one was here and when one comes again, in microseconds since 1970';
+REVOKE ALL ON FUNCTION neon_auth.worker_state() FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.counters(OUT counter text, OUT value bigint, OUT meaning text) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'counters_wrapper';
+COMMENT ON FUNCTION neon_auth.counters() IS 'The rows of neon_auth.stats';
+REVOKE ALL ON FUNCTION neon_auth.counters() FROM PUBLIC;
+
+CREATE VIEW neon_auth.stats AS SELECT counter, value, meaning FROM neon_auth.counters();
+COMMENT ON VIEW neon_auth.stats IS
+    'What has been counted in this database since the server started; empty unless neon_auth is in shared_preload_libraries';
+COMMENT ON COLUMN neon_auth.stats.counter IS 'Name of the counter';
+COMMENT ON COLUMN neon_auth.stats.value IS 'How many so far';
+COMMENT ON COLUMN neon_auth.stats.meaning IS 'What is counted';

@@ -1,0 +1,277 @@
+//! What the server's processes share about the databases that use the extension: what has been
+//! counted, and when a worker is to visit. There is none of it without preloading, and nothing
+//! but workers and statistics need it.
+//!
+//! All of it is atomic, so there are no locks: a process that is killed leaves nothing behind.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+use pgrx::prelude::*;
+use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};
+
+/// Databases that there is room for; further ones are neither counted nor visited.
+const DATABASES: usize = 1024;
+/// The time of a visit that is not planned.
+pub const NEVER: i64 = i64::MAX;
+
+static SHARED: PgAtomic<Shared> = unsafe { PgAtomic::new(c"neon_auth") };
+
+thread_local! {
+    static IS_PRELOADED: Cell<bool> = const { Cell::new(false) };
+}
+
+pub struct Shared {
+    /// The latch of the launcher, or null. Latches stay where they are as long as the server runs.
+    launcher: AtomicPtr<pg_sys::Latch>,
+    databases: [Database; DATABASES],
+}
+
+// SAFETY: atomics and nothing else; the pointer is into shared memory, the same everywhere.
+unsafe impl PGRXSharedMemory for Shared {}
+
+/// What is known of one database.
+pub struct Database {
+    /// Its OID, or 0 while the place is free.
+    oid: AtomicU32,
+    /// Somebody has something for a worker to do.
+    pub wanted: AtomicBool,
+    /// When a worker is to visit, in microseconds since 1970.
+    pub due_at: AtomicI64,
+    /// When one was last there, likewise; 0 for never.
+    pub visited_at: AtomicI64,
+    /// How many synchronisations have failed, one after the other.
+    pub failures: AtomicU32,
+    counters: [AtomicU64; Counter::ALL.len()],
+}
+
+/// What is counted.
+#[derive(Clone, Copy)]
+pub enum Counter {
+    TokensAccepted,
+    TokensRemembered,
+    TokensRefused,
+    KeyFetches,
+    KeyFetchFailures,
+    DeliveriesVerified,
+    DeliveriesRefused,
+    RestRequests,
+    RestFailures,
+    WorkerVisits,
+}
+
+impl Counter {
+    pub const ALL: [(Counter, &str, &str); 10] = [
+        (
+            Counter::TokensAccepted,
+            "tokens_accepted",
+            "Tokens that were verified and accepted",
+        ),
+        (
+            Counter::TokensRemembered,
+            "tokens_remembered",
+            "Of those, tokens whose signature had been checked before",
+        ),
+        (
+            Counter::TokensRefused,
+            "tokens_refused",
+            "Tokens that were refused, for whatever reason",
+        ),
+        (
+            Counter::KeyFetches,
+            "key_fetches",
+            "Requests to key servers",
+        ),
+        (
+            Counter::KeyFetchFailures,
+            "key_fetch_failures",
+            "Of those, requests that brought no usable keys",
+        ),
+        (
+            Counter::DeliveriesVerified,
+            "deliveries_verified",
+            "Webhooks with a valid signature",
+        ),
+        (
+            Counter::DeliveriesRefused,
+            "deliveries_refused",
+            "Webhooks that were refused for their headers, their time or their signature",
+        ),
+        (
+            Counter::RestRequests,
+            "rest_requests",
+            "Requests to the REST API of the auth service",
+        ),
+        (
+            Counter::RestFailures,
+            "rest_failures",
+            "Of those, requests without a usable answer",
+        ),
+        (
+            Counter::WorkerVisits,
+            "worker_visits",
+            "Times that a background worker looked after this database",
+        ),
+    ];
+}
+
+impl Shared {
+    #[expect(
+        clippy::declare_interior_mutable_const,
+        reason = "each place gets its own"
+    )]
+    const fn new() -> Self {
+        const ZERO: AtomicU64 = AtomicU64::new(0);
+        const FREE: Database = Database {
+            oid: AtomicU32::new(0),
+            wanted: AtomicBool::new(false),
+            due_at: AtomicI64::new(NEVER),
+            visited_at: AtomicI64::new(0),
+            failures: AtomicU32::new(0),
+            counters: [ZERO; Counter::ALL.len()],
+        };
+        Self {
+            launcher: AtomicPtr::new(std::ptr::null_mut()),
+            databases: [FREE; DATABASES],
+        }
+    }
+}
+
+/// Asks for the memory, while the server loads the library.
+pub fn define() {
+    IS_PRELOADED.set(true);
+    pg_shmem_init!(SHARED = Shared::new());
+}
+
+/// Whether the server has loaded the library at its start.
+pub fn is_preloaded() -> bool {
+    IS_PRELOADED.get()
+}
+
+/// The place of a database, taken if it has none.
+pub fn database(oid: pg_sys::Oid) -> Option<&'static Database> {
+    find(oid).or_else(|| {
+        let oid = oid.to_u32();
+        let free = |place: &&Database| {
+            let taken = place
+                .oid
+                .compare_exchange(0, oid, Ordering::AcqRel, Ordering::Acquire);
+            taken.is_ok() || taken == Err(oid)
+        };
+        shared()?.databases.iter().find(free)
+    })
+}
+
+fn find(oid: pg_sys::Oid) -> Option<&'static Database> {
+    let oid = oid.to_u32();
+    let mut databases = shared()?.databases.iter();
+    databases.find(|place| place.oid.load(Ordering::Acquire) == oid)
+}
+
+fn shared() -> Option<&'static Shared> {
+    is_preloaded().then(|| SHARED.get())
+}
+
+/// The place of this session's database.
+pub fn here() -> Option<&'static Database> {
+    thread_local! {
+        static HERE: Cell<Option<&'static Database>> = const { Cell::new(None) };
+    }
+    if HERE.get().is_none() && is_preloaded() {
+        // SAFETY: reads a variable of this process, which never changes its database.
+        HERE.set(database(unsafe { pg_sys::MyDatabaseId }));
+    }
+    HERE.get()
+}
+
+/// Counts one more.
+pub fn count(counter: Counter) {
+    if let Some(here) = here() {
+        here.counters[counter as usize].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The databases that are known, with their OIDs.
+pub fn databases() -> impl Iterator<Item = (pg_sys::Oid, &'static Database)> {
+    shared()
+        .into_iter()
+        .flat_map(|shared| &shared.databases)
+        .filter_map(|place| match place.oid.load(Ordering::Acquire) {
+            0 => None,
+            oid => Some((pg_sys::Oid::from(oid), place)),
+        })
+}
+
+impl Database {
+    /// Frees the place of a database that is no more, and so has no sessions.
+    pub fn free(&self) {
+        self.wanted.store(false, Ordering::Relaxed);
+        self.due_at.store(NEVER, Ordering::Relaxed);
+        self.visited_at.store(0, Ordering::Relaxed);
+        self.failures.store(0, Ordering::Relaxed);
+        for counter in &self.counters {
+            counter.store(0, Ordering::Relaxed);
+        }
+        self.oid.store(0, Ordering::Release);
+    }
+}
+
+/// Makes this process the launcher.
+pub fn become_launcher() {
+    if let Some(shared) = shared() {
+        // SAFETY: reads a variable of this process.
+        let latch = unsafe { pg_sys::MyLatch };
+        shared.launcher.store(latch, Ordering::Release);
+    }
+}
+
+/// Wakes the launcher, if there is one. A latch that serves another process by now makes that one
+/// look around in vain.
+pub fn wake_launcher() {
+    if let Some(shared) = shared() {
+        let latch = shared.launcher.load(Ordering::Acquire);
+        if !latch.is_null() {
+            // SAFETY: latches in shared memory last as long as the server.
+            unsafe { pg_sys::SetLatch(latch) };
+        }
+    }
+}
+
+/// `neon_auth.counters()`: the rows of `neon_auth.stats`.
+#[pg_extern(sql = false)]
+fn counters() -> TableIterator<
+    'static,
+    (
+        name!(counter, &'static str),
+        name!(value, i64),
+        name!(meaning, &'static str),
+    ),
+> {
+    let rows = here().into_iter().flat_map(|here| {
+        Counter::ALL.iter().map(|(counter, name, meaning)| {
+            let value = here.counters[*counter as usize].load(Ordering::Relaxed);
+            (*name, value as i64, *meaning)
+        })
+    });
+    TableIterator::new(rows)
+}
+
+/// `neon_auth.worker_state()`: whether workers serve this database, and when.
+#[pg_extern(sql = false)]
+fn worker_state() -> TableIterator<
+    'static,
+    (
+        name!(preloaded, bool),
+        name!(visited_at, Option<i64>),
+        name!(due_at, Option<i64>),
+    ),
+> {
+    let time = |at: i64| (at != 0 && at != NEVER).then_some(at);
+    let (visited_at, due_at) = here().map_or((None, None), |here| {
+        (
+            time(here.visited_at.load(Ordering::Relaxed)),
+            time(here.due_at.load(Ordering::Relaxed)),
+        )
+    });
+    TableIterator::once((is_preloaded(), visited_at, due_at))
+}
