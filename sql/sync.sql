@@ -137,10 +137,11 @@ REVOKE ALL ON FUNCTION neon_auth.count_sync(bigint, bigint, bigint, bigint, bigi
 
 -- Objects of a page, as the REST API answered when it was asked at asked_at: users or teams. What
 -- changed here since then stays as it is, and is queued if it differs.
-CREATE FUNCTION neon_auth.write_page(kind text, objects jsonb, asked_at timestamptz) RETURNS bigint
+CREATE FUNCTION neon_auth.write_page(kind text, objects jsonb, asked_at bigint) RETURNS bigint
 LANGUAGE plpgsql
 AS $$
 DECLARE
+    moment constant timestamptz := neon_auth.time_of(asked_at);
     attempted bigint;
     changed bigint;
 BEGIN
@@ -153,7 +154,7 @@ BEGIN
                 ON CONFLICT (id) DO UPDATE
                SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
              WHERE existing.deleted_at IS NULL AND existing.raw_json <> excluded.raw_json
-               AND (existing.updated_at < asked_at) IS NOT FALSE
+               AND (existing.updated_at < moment) IS NOT FALSE
             RETURNING 1
         )
         SELECT (SELECT count(*) FROM changing), (SELECT count(*) FROM written) INTO attempted, changed;
@@ -168,7 +169,7 @@ BEGIN
                 ON CONFLICT (id) DO UPDATE
                SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
              WHERE existing.deleted_at IS NULL AND existing.raw_json <> excluded.raw_json
-               AND (existing.updated_at < asked_at) IS NOT FALSE
+               AND (existing.updated_at < moment) IS NOT FALSE
             RETURNING 1
         )
         SELECT (SELECT count(*) FROM changing), (SELECT count(*) FROM written) INTO attempted, changed;
@@ -189,26 +190,25 @@ BEGIN
     RETURN changed;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.write_page(text, jsonb, timestamptz) IS 'Writes users or teams as the REST API answered, and notes that they were seen';
-REVOKE ALL ON FUNCTION neon_auth.write_page(text, jsonb, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth.write_page(text, jsonb, bigint) IS 'Writes users or teams as the REST API answered, and notes that they were seen';
+REVOKE ALL ON FUNCTION neon_auth.write_page(text, jsonb, bigint) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.sync_page(run bigint, kind text, objects text, asked_at bigint) RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    moment constant timestamptz := neon_auth.time_of(asked_at);
     changed bigint := 0;
     skipped bigint := 0;
     defect text;
     object text;
 BEGIN
     BEGIN
-        changed := neon_auth.write_page(kind, objects::jsonb, moment);
+        changed := neon_auth.write_page(kind, objects::jsonb, asked_at);
     EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
         -- One of them cannot be a row: the others one by one. As json, which takes what jsonb refuses.
         FOR object IN SELECT e::text FROM json_array_elements(objects::json) AS elements(e) LOOP
             BEGIN
-                changed := changed + neon_auth.write_page(kind, jsonb_build_array(object::jsonb), moment);
+                changed := changed + neon_auth.write_page(kind, jsonb_build_array(object::jsonb), asked_at);
             EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
                 DECLARE
                     detail text;
