@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::header;
+use axum::http::response::Parts;
 use axum::response::Response;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
@@ -22,7 +23,7 @@ const CHUNK: usize = 64 << 10;
 static BLANK: [u8; CHUNK] = [b' '; CHUNK];
 
 /// The longest regular body that is taken apart.
-const MAX_REGULAR: usize = 64 << 20;
+pub const MAX_REGULAR: usize = 64 << 20;
 
 /// Answers all headers, half of the body, and then closes the connection.
 pub async fn truncated(answer: Response) -> Response {
@@ -69,7 +70,8 @@ async fn split(answer: Response, send: impl FnOnce(Bytes) -> Body) -> Response {
     Response::from_parts(parts, send(body))
 }
 
-async fn take_apart(answer: Response) -> (axum::http::response::Parts, Bytes) {
+/// An answer's head and its body.
+pub async fn take_apart(answer: Response) -> (Parts, Bytes) {
     let (parts, body) = answer.into_parts();
     let body = to_bytes(body, MAX_REGULAR).await.unwrap_or_default();
     (parts, body)
@@ -102,6 +104,6 @@ pub fn padded(key: Value, bytes: u64) -> Body {
 }
 
 /// A body that is made as it is read.
-fn stream_of(chunks: impl Iterator<Item = Bytes> + Send + 'static) -> Body {
+pub fn stream_of(chunks: impl Iterator<Item = Bytes> + Send + 'static) -> Body {
     Body::from_stream(stream::iter(chunks.map(Ok::<_, Infallible>)))
 }

@@ -5,13 +5,15 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Path, Query, Request, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::Error as ValueError;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde_json::{Map, Value, json};
 
 use crate::error::KnownError;
 use crate::faults::{Endpoint, Fault};
 use crate::keys::Audience;
 use crate::permissions::{Definition, Grant, Scope};
+use crate::population::Asked;
 use crate::requests::Received;
 use crate::rest::parse_id;
 use crate::state::Shared;
@@ -81,6 +83,12 @@ pub async fn put_user(
 /// `DELETE /dev/users/{user_id}`
 pub async fn delete_user(State(shared): State<Shared>, Path(user_id): Path<String>) -> Answer {
     shared.lock().delete_user(parse_id("user_id", &user_id)?)?;
+    done()
+}
+
+/// `POST /dev/populate`: signs up that many users, whom no message tells of
+pub async fn populate(State(shared): State<Shared>, Input(asked): Input<Asked>) -> Answer {
+    shared.lock().populate(asked)?;
     done()
 }
 
@@ -195,6 +203,13 @@ pub async fn rotate(State(shared): State<Shared>) -> Json<Value> {
     Json(state.keys.jwks(&Audience::ALL))
 }
 
+/// `POST /dev/rotate-server-key`: answers the new secret server key
+pub async fn rotate_server_key(State(shared): State<Shared>) -> Json<Value> {
+    let credentials = &mut shared.lock().credentials;
+    credentials.rotate_server_key();
+    Json(json!({ "secret_server_key": credentials.secret_server_key }))
+}
+
 /// `DELETE /dev/keys/{kid}`
 pub async fn drop_key(
     State(shared): State<Shared>,
@@ -209,7 +224,10 @@ pub struct FaultRequest {
     endpoint: Endpoint,
     /// None takes the endpoint's fault away.
     fault: Option<Fault>,
-    /// For how many requests; until it is taken away, where it is not given.
+    /// How many requests do not meet it yet.
+    #[serde(default)]
+    after: u32,
+    /// For how many requests then; until it is taken away, where it is not given.
     times: Option<u32>,
 }
 
@@ -217,7 +235,7 @@ pub struct FaultRequest {
 pub async fn set_fault(State(shared): State<Shared>, Input(asked): Input<FaultRequest>) -> Answer {
     let faults = &mut shared.lock().faults;
     match asked.fault {
-        Some(fault) => faults.set(asked.endpoint, fault, asked.times),
+        Some(fault) => faults.set(asked.endpoint, fault, asked.after, asked.times),
         None => faults.clear(asked.endpoint),
     }
     done()
@@ -226,6 +244,47 @@ pub async fn set_fault(State(shared): State<Shared>, Input(asked): Input<FaultRe
 /// `DELETE /dev/faults`
 pub async fn clear_faults(State(shared): State<Shared>) -> Answer {
     shared.lock().faults.clear_all();
+    done()
+}
+
+fn parse_endpoint(name: &str) -> Result<Endpoint, KnownError> {
+    Endpoint::deserialize(name.into_deserializer())
+        .map_err(|error: ValueError| KnownError::schema(error.to_string()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoldRequest {
+    /// How many requests pass before.
+    #[serde(default)]
+    after: u32,
+}
+
+/// `POST /dev/holds/{endpoint}`: lets what an earlier hold held go on
+pub async fn hold(
+    State(shared): State<Shared>,
+    Path(endpoint): Path<String>,
+    Input(asked): Input<HoldRequest>,
+) -> Answer {
+    let endpoint = parse_endpoint(&endpoint)?;
+    shared.lock().holds.set(endpoint, asked.after);
+    done()
+}
+
+/// `GET /dev/holds/{endpoint}`: answers when a request is held, or after a
+/// minute that none is
+pub async fn held(
+    State(shared): State<Shared>,
+    Path(endpoint): Path<String>,
+) -> Result<(StatusCode, Json<Value>), KnownError> {
+    let endpoint = parse_endpoint(&endpoint)?;
+    let holds = shared.lock().holds.clone();
+    Ok(done_if(holds.wait(endpoint).await))
+}
+
+/// `DELETE /dev/holds/{endpoint}`
+pub async fn release(State(shared): State<Shared>, Path(endpoint): Path<String>) -> Answer {
+    shared.lock().holds.release(parse_endpoint(&endpoint)?);
     done()
 }
 

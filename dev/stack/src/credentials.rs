@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use crate::derive::{digest, text};
 use crate::webhooks::SECRET_PREFIX;
 
+const SERVER_KEY_PREFIX: &str = "ssk_";
+
 /// What a client needs to talk to the service about one project.
 #[derive(Clone, Debug, Serialize)]
 pub struct Credentials {
@@ -30,10 +32,16 @@ impl Credentials {
         Self {
             project_id: project_id.to_owned(),
             pub_client_key: key("pck_"),
-            secret_server_key: key("ssk_"),
+            secret_server_key: key(SERVER_KEY_PREFIX),
             neon_api_key: key("napi_"),
             webhook_secret: format!("{SECRET_PREFIX}{}", STANDARD.encode(webhook_key)),
         }
+    }
+
+    /// Replaces the secret server key; the old one is valid no more.
+    pub fn rotate_server_key(&mut self) {
+        let next = text(&["next", &self.secret_server_key], 40);
+        self.secret_server_key = format!("{SERVER_KEY_PREFIX}{next}");
     }
 
     /// Where the project's key set is, on the server at `base_url`.

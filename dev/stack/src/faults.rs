@@ -11,6 +11,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
+use crate::answers;
 use crate::bodies;
 use crate::keys::Audience;
 use crate::socket::Switch;
@@ -27,6 +28,7 @@ pub enum Endpoint {
     Users,
     User,
     Teams,
+    Team,
     TeamMemberProfiles,
     TeamPermissions,
     ProjectPermissions,
@@ -55,6 +57,11 @@ pub enum Fault {
     },
     /// Sends the client elsewhere.
     Redirect { location: String },
+    /// Answers what the endpoint answered last, with its status and headers.
+    Repeat,
+    /// Answers a page of users with half as many as asked for, and with the
+    /// cursor that goes on after them.
+    ShortPage,
     /// Answers with this status and no document.
     Status {
         status: u16,
@@ -90,14 +97,22 @@ pub struct Faults(BTreeMap<Endpoint, Active>);
 #[derive(Debug)]
 struct Active {
     fault: Fault,
-    /// For how many more requests; always, where it is not given.
+    /// How many more requests do not meet it.
+    after: u32,
+    /// For how many more requests then; always, where it is not given.
     times: Option<u32>,
 }
 
 impl Faults {
-    /// Sets an endpoint's fault, for some requests or until it is cleared.
-    pub fn set(&mut self, endpoint: Endpoint, fault: Fault, times: Option<u32>) {
-        self.0.insert(endpoint, Active { fault, times });
+    /// Sets an endpoint's fault: `after` so many requests, for some requests
+    /// or until it is cleared.
+    pub fn set(&mut self, endpoint: Endpoint, fault: Fault, after: u32, times: Option<u32>) {
+        let active = Active {
+            fault,
+            after,
+            times,
+        };
+        self.0.insert(endpoint, active);
     }
 
     pub fn clear(&mut self, endpoint: Endpoint) {
@@ -111,6 +126,10 @@ impl Faults {
     /// The fault that the next request to an endpoint meets.
     fn take(&mut self, endpoint: Endpoint) -> Option<Fault> {
         let active = self.0.get_mut(&endpoint)?;
+        if active.after > 0 {
+            active.after -= 1;
+            return None;
+        }
         match &mut active.times {
             Some(0) => return None,
             Some(left) => *left -= 1,
@@ -120,17 +139,28 @@ impl Faults {
     }
 }
 
-/// Lets a request meet the fault of its endpoint.
+/// Tells the handler of a list that its page is to be a short one.
+#[derive(Clone, Copy)]
+pub struct Short;
+
+/// Holds a request back where its endpoint is held, and then lets it meet the
+/// endpoint's fault.
 pub async fn inject(
     State((shared, endpoint)): State<(Shared, Endpoint)>,
     ConnectInfo(switch): ConnectInfo<Switch>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
+    let holds = shared.lock().holds.clone();
+    holds.pass(endpoint).await;
     let fault = shared.lock().faults.take(endpoint);
     let Some(fault) = fault else {
-        return next.run(request).await;
+        return answers::make(&shared, endpoint, request, next).await;
     };
+    if matches!(fault, Fault::ShortPage) {
+        request.extensions_mut().insert(Short);
+    }
+    let answer = || answers::make(&shared, endpoint, request, next);
     let signing_key = || shared.lock().keys.signing(Audience::Normal).clone();
     match fault {
         Fault::Hang => {
@@ -140,7 +170,7 @@ pub async fn inject(
         }
         Fault::Delay { millis } => {
             sleep(Duration::from_millis(millis)).await;
-            next.run(request).await
+            answer().await
         }
         Fault::Reset => {
             switch.reset();
@@ -150,12 +180,18 @@ pub async fn inject(
             switch.close();
             ().into_response()
         }
-        Fault::Truncate => bodies::truncated(next.run(request).await).await,
+        Fault::Truncate => bodies::truncated(answer().await).await,
         Fault::Trickle { interval_millis } => {
             let interval = Duration::from_millis(interval_millis);
-            bodies::trickled(next.run(request).await, interval).await
+            bodies::trickled(answer().await, interval).await
         }
         Fault::Redirect { location } => Redirect::temporary(&location).into_response(),
+        Fault::Repeat => {
+            let previous = shared.lock().answers.previous(endpoint);
+            previous.unwrap_or_else(|| impossible("there is no answer to repeat"))
+        }
+        Fault::ShortPage if endpoint == Endpoint::Users => answer().await,
+        Fault::ShortPage => impossible("only users come in pages"),
         Fault::Status {
             status,
             retry_after,
@@ -165,16 +201,14 @@ pub async fn inject(
             with_header(body.into_response(), "content-type", Some(&content_type))
         }
         Fault::EmptySet => json(r#"{"keys":[]}"#),
-        Fault::Malformed => bodies::halved(next.run(request).await).await,
+        Fault::Malformed => bodies::halved(answer().await).await,
         Fault::PrivateKey => {
             let key = signing_key().private_jwk();
             json(format!(r#"{{"keys":[{key}]}}"#))
         }
         Fault::ManyKeys { count } => json(bodies::many_keys(signing_key().jwk(), count)),
         Fault::Huge { bytes } => json(bodies::padded(signing_key().jwk(), bytes)),
-        Fault::Header { name, value } => {
-            with_header(next.run(request).await, &name, value.as_deref())
-        }
+        Fault::Header { name, value } => with_header(answer().await, &name, value.as_deref()),
     }
 }
 

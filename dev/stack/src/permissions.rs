@@ -41,6 +41,13 @@ impl Grant {
         }
     }
 
+    fn holder(&self) -> Holder {
+        Holder {
+            team_id: self.team_id,
+            user_id: self.user_id,
+        }
+    }
+
     /// The event of granting it.
     pub fn created_event(&self) -> &'static str {
         match self.scope() {
@@ -56,6 +63,20 @@ impl Grant {
             Scope::Project => "project_permission.deleted",
         }
     }
+}
+
+/// Who may hold permissions: a member of a team, or a user in the project.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holder {
+    pub team_id: Option<Uuid>,
+    pub user_id: Uuid,
+}
+
+/// The holders of grants that come holder by holder.
+fn holders<'a>(grants: impl Iterator<Item = &'a Grant>) -> Vec<Holder> {
+    let mut holders: Vec<_> = grants.map(Grant::holder).collect();
+    holders.dedup();
+    holders
 }
 
 /// A permission and the permissions it contains.
@@ -143,20 +164,67 @@ impl Permissions {
         }
     }
 
-    /// Revokes every grant that `concerned` names.
-    pub fn revoke_all(&mut self, concerned: impl Fn(&Grant) -> bool) {
-        self.grants.retain(|grant| !concerned(grant));
+    /// Revokes everything that a holder has been granted.
+    pub fn revoke_all(&mut self, holder: Holder) {
+        let revoked: Vec<_> = self.granted(holder).cloned().collect();
+        for grant in &revoked {
+            self.grants.remove(grant);
+        }
     }
 
-    /// What is granted, in the service's order: by team, user and permission.
-    /// Grants of undefined permissions are left out, and what a permission
-    /// contains is listed where `recursive` asks for it.
-    pub fn list(&self, scope: Scope, recursive: bool) -> Vec<Value> {
+    /// Grants a permission that is known to be defined to many.
+    pub fn grant_to_all(&mut self, id: &str, holders: impl Iterator<Item = Holder>) {
+        self.grants.extend(holders.map(|holder| Grant {
+            team_id: holder.team_id,
+            user_id: holder.user_id,
+            id: id.to_owned(),
+        }));
+    }
+
+    /// Who has been granted anything in the project, in the service's order.
+    pub fn project_holders(&self) -> Vec<Holder> {
+        let project = self.from(Holder::default());
+        holders(project.take_while(|grant| grant.team_id.is_none()))
+    }
+
+    /// Who has been granted anything in a team, or in any: by team and user.
+    pub fn team_holders(&self, team_id: Option<Uuid>) -> Vec<Holder> {
+        let first = Holder {
+            team_id: Some(team_id.unwrap_or_default()),
+            user_id: Uuid::nil(),
+        };
+        let concerned = |grant: &&Grant| team_id.is_none() || grant.team_id == team_id;
+        holders(self.from(first).take_while(concerned))
+    }
+
+    /// What a holder has, by permission. Grants of undefined permissions are
+    /// left out, and what a permission contains is listed where `recursive`
+    /// asks for it.
+    pub fn held(&self, holder: Holder, recursive: bool) -> Vec<Value> {
         let mut held = BTreeSet::new();
-        for grant in self.grants.iter().filter(|grant| grant.scope() == scope) {
+        for grant in self.granted(holder) {
             self.close(grant.clone(), recursive, &mut held);
         }
         held.iter().map(|grant| json!(grant)).collect()
+    }
+
+    /// The grants to a holder.
+    fn granted(&self, holder: Holder) -> impl Iterator<Item = &Grant> {
+        self.from(holder)
+            .take_while(move |grant| grant.holder() == holder)
+    }
+
+    /// All grants from a holder's first one on.
+    fn from(&self, holder: Holder) -> impl Iterator<Item = &Grant> {
+        let Holder { team_id, user_id } = holder;
+        let id = String::new();
+        self.grants.range(
+            Grant {
+                team_id,
+                user_id,
+                id,
+            }..,
+        )
     }
 
     /// Adds a grant and what it contains; cycles end where they began.
@@ -197,7 +265,7 @@ mod tests {
     }
 
     fn ids(permissions: &Permissions, recursive: bool) -> Vec<String> {
-        let listed = permissions.list(Scope::Project, recursive);
+        let listed = permissions.held(Holder::default(), recursive);
         let ids = listed.iter().map(|grant| grant["id"].as_str().unwrap());
         ids.map(str::to_owned).collect()
     }

@@ -1,15 +1,19 @@
 //! The REST API that a secret server key opens.
 
+use std::borrow::Cow;
+
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{Extension, FromRequestParts, Path, State};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::error::KnownError;
-use crate::permissions::Scope;
+use crate::faults::Short;
+use crate::lists;
 use crate::query::{Given, accept, is_true};
 use crate::state::Shared;
 use crate::users::User;
@@ -59,6 +63,10 @@ pub fn parse_id(name: &str, text: &str) -> Result<Uuid, KnownError> {
         .map_err(|_| KnownError::schema(format!("{name} must be a valid UUID")))
 }
 
+fn parse_given_id(name: &str, text: Option<&str>) -> Result<Option<Uuid>, KnownError> {
+    text.map(|text| parse_id(name, text)).transpose()
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListUsers {
@@ -74,15 +82,12 @@ pub struct ListUsers {
 pub async fn list_users(
     State(shared): State<Shared>,
     _: Server,
+    short: Option<Extension<Short>>,
     query: Given<ListUsers>,
 ) -> Result<Json<Value>, KnownError> {
     let query = accept(query)?;
     let limit = query.limit.as_deref().map(parse_limit).transpose()?;
-    let cursor = query
-        .cursor
-        .as_deref()
-        .map(|cursor| parse_id("cursor", cursor))
-        .transpose()?;
+    let cursor = parse_given_id("cursor", query.cursor.as_deref())?;
     if query.order_by.is_some_and(|order| order != "signed_up_at") {
         return Err(KnownError::schema("order_by must be signed_up_at"));
     }
@@ -92,25 +97,22 @@ pub async fn list_users(
         is_true("include_restricted", query.include_restricted.as_deref())? || anonymous;
 
     let state = shared.lock();
-    let shown =
-        |user: &&User| (anonymous || !user.is_anonymous()) && (restricted || !user.is_restricted());
-    let mut users: Box<dyn Iterator<Item = &User>> = if descending {
-        Box::new(state.users().rev().filter(shown))
-    } else {
-        Box::new(state.users().filter(shown))
+    let shown = |user: &Cow<User>| {
+        (anonymous || !user.is_anonymous()) && (restricted || !user.is_restricted())
     };
-    if let Some(cursor) = cursor {
-        // A cursor whose user is gone matches nothing, and the list ends.
-        users = Box::new(users.skip_while(move |user| user.id != cursor));
+    // A cursor whose user is gone matches nothing, and the list ends.
+    let mut users = state.users.list(cursor, descending).filter(shown);
+    let mut page = limit.unwrap_or(MAX_LIMIT);
+    if short.is_some() {
+        page = page.div_ceil(2);
     }
-    let page = limit.unwrap_or(MAX_LIMIT);
     let items: Vec<Value> = users
         .by_ref()
         .take(page)
-        .map(|user| state.read_user(user))
+        .map(|user| state.read_user(&user))
         .collect();
     let next = users.next().map(|user| user.id);
-    if limit.is_none() && next.is_some() {
+    if limit.is_none() && short.is_none() && next.is_some() {
         return Err(KnownError::schema(format!(
             "more than {MAX_LIMIT} users match: a limit is required"
         )));
@@ -137,61 +139,95 @@ pub async fn read_user(
 ) -> Result<Json<Value>, KnownError> {
     let state = shared.lock();
     let user = state.user(parse_id("user_id", &user_id)?)?;
-    Ok(Json(state.read_user(user)))
-}
-
-/// A list that comes in one piece.
-fn whole(items: Vec<Value>) -> Json<Value> {
-    Json(json!({ "items": items, "is_paginated": false }))
+    Ok(Json(state.read_user(&user)))
 }
 
 /// `GET /api/v1/teams`
-pub async fn list_teams(State(shared): State<Shared>, _: Server) -> Json<Value> {
-    whole(shared.lock().teams.list())
+pub async fn list_teams(State(shared): State<Shared>, _: Server) -> Response {
+    lists::whole(
+        shared,
+        |state| state.teams.list(),
+        |state, id| Vec::from_iter(state.teams.get(*id)),
+    )
 }
 
-/// `GET /api/v1/team-member-profiles`
-pub async fn list_memberships(State(shared): State<Shared>, _: Server) -> Json<Value> {
-    let state = shared.lock();
-    let memberships = state.teams.memberships();
-    whole(
-        memberships
-            .iter()
-            .filter_map(|membership| state.read_membership(membership))
-            .collect(),
-    )
+/// `GET /api/v1/teams/{team_id}`
+pub async fn read_team(
+    State(shared): State<Shared>,
+    _: Server,
+    Path(team_id): Path<String>,
+) -> Result<Json<Value>, KnownError> {
+    let team = shared.lock().teams.get(parse_id("team_id", &team_id)?);
+    team.map(Json).ok_or_else(KnownError::team_not_found)
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ListPermissions {
+pub struct ListMemberships {
+    team_id: Option<String>,
+    user_id: Option<String>,
+}
+
+/// `GET /api/v1/team-member-profiles`
+pub async fn list_memberships(
+    State(shared): State<Shared>,
+    _: Server,
+    query: Given<ListMemberships>,
+) -> Result<Response, KnownError> {
+    let query = accept(query)?;
+    let team_id = parse_given_id("team_id", query.team_id.as_deref())?;
+    let user_id = parse_given_id("user_id", query.user_id.as_deref())?;
+    Ok(lists::whole(
+        shared,
+        |state| state.teams.memberships(team_id, user_id),
+        |state, membership| Vec::from_iter(state.read_membership(membership)),
+    ))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListTeamPermissions {
+    team_id: Option<String>,
+    user_id: Option<String>,
     recursive: Option<String>,
 }
 
 /// `GET /api/v1/team-permissions`
 pub async fn list_team_permissions(
-    shared: State<Shared>,
-    server: Server,
-    query: Given<ListPermissions>,
-) -> Result<Json<Value>, KnownError> {
-    list_permissions(shared, server, query, Scope::Team)
+    State(shared): State<Shared>,
+    _: Server,
+    query: Given<ListTeamPermissions>,
+) -> Result<Response, KnownError> {
+    let query = accept(query)?;
+    let team_id = parse_given_id("team_id", query.team_id.as_deref())?;
+    let user_id = parse_given_id("user_id", query.user_id.as_deref())?;
+    let recursive = is_true("recursive", query.recursive.as_deref())?;
+    Ok(lists::whole(
+        shared,
+        |state| state.team_holders(team_id, user_id),
+        move |state, holder| state.permissions.held(*holder, recursive),
+    ))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListProjectPermissions {
+    user_id: Option<String>,
+    recursive: Option<String>,
 }
 
 /// `GET /api/v1/project-permissions`
 pub async fn list_project_permissions(
-    shared: State<Shared>,
-    server: Server,
-    query: Given<ListPermissions>,
-) -> Result<Json<Value>, KnownError> {
-    list_permissions(shared, server, query, Scope::Project)
-}
-
-fn list_permissions(
     State(shared): State<Shared>,
     _: Server,
-    query: Given<ListPermissions>,
-    scope: Scope,
-) -> Result<Json<Value>, KnownError> {
-    let recursive = is_true("recursive", accept(query)?.recursive.as_deref())?;
-    Ok(whole(shared.lock().permissions.list(scope, recursive)))
+    query: Given<ListProjectPermissions>,
+) -> Result<Response, KnownError> {
+    let query = accept(query)?;
+    let user_id = parse_given_id("user_id", query.user_id.as_deref())?;
+    let recursive = is_true("recursive", query.recursive.as_deref())?;
+    Ok(lists::whole(
+        shared,
+        |state| state.project_holders(user_id),
+        move |state, holder| state.permissions.held(*holder, recursive),
+    ))
 }

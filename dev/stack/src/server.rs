@@ -48,6 +48,10 @@ fn service(shared: &Shared) -> Router<Shared> {
         )
         .route("/api/v1/teams", faulty(Teams, get(rest::list_teams)))
         .route(
+            "/api/v1/teams/{team_id}",
+            faulty(Team, get(rest::read_team)),
+        )
+        .route(
             "/api/v1/team-member-profiles",
             faulty(TeamMemberProfiles, get(rest::list_memberships)),
         )
@@ -79,6 +83,7 @@ fn steering() -> Router<Shared> {
                 .put(control::put_user)
                 .delete(control::delete_user),
         )
+        .route("/dev/populate", post(control::populate))
         .route("/dev/teams", post(control::create_team))
         .route(
             "/dev/teams/{team_id}",
@@ -98,10 +103,17 @@ fn steering() -> Router<Shared> {
         )
         .route("/dev/tokens", post(control::token))
         .route("/dev/rotate", post(control::rotate))
+        .route("/dev/rotate-server-key", post(control::rotate_server_key))
         .route("/dev/keys/{kid}", delete(control::drop_key))
         .route(
             "/dev/faults",
             post(control::set_fault).delete(control::clear_faults),
+        )
+        .route(
+            "/dev/holds/{endpoint}",
+            get(control::held)
+                .post(control::hold)
+                .delete(control::release),
         )
         .route("/dev/settings", post(control::settings))
         .route("/dev/webhook-endpoint", post(control::set_webhook_endpoint))

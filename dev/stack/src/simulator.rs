@@ -16,6 +16,7 @@ use crate::error::KnownError;
 use crate::faults::{Endpoint, Fault};
 use crate::keys::Audience;
 use crate::permissions::{Definition, Grant, Scope};
+use crate::population::Asked;
 use crate::requests::Received;
 use crate::server;
 use crate::state::{Shared, State};
@@ -123,6 +124,14 @@ impl Simulator {
         self.shared.lock().rotate_keys();
     }
 
+    /// Replaces the secret server key, which is refused from now on; answers
+    /// the new one.
+    pub fn rotate_server_key(&self) -> String {
+        let credentials = &mut self.shared.lock().credentials;
+        credentials.rotate_server_key();
+        credentials.secret_server_key.clone()
+    }
+
     /// Withdraws a key from the published set; tokens are still signed with
     /// it. Answers whether there is such a key.
     pub fn drop_key(&self, kid: &str) -> bool {
@@ -137,6 +146,13 @@ impl Simulator {
     /// Signs somebody up and answers the user object.
     pub fn sign_up(&self, new: NewUser) -> Value {
         self.shared.lock().sign_up(new)
+    }
+
+    /// Signs up that many users at once, each with a personal team and as
+    /// its admin where `with_teams` says so. No webhook tells of them.
+    #[track_caller]
+    pub fn populate(&self, users: u64, with_teams: bool) {
+        known(self.shared.lock().populate(Asked { users, with_teams }));
     }
 
     /// Lays an object of changes over a user object and answers the result.
@@ -205,17 +221,57 @@ impl Simulator {
 
     /// Lets every request to an endpoint meet a fault.
     pub fn set_fault(&self, endpoint: Endpoint, fault: Fault) {
-        self.shared.lock().faults.set(endpoint, fault, None);
+        self.shared.lock().faults.set(endpoint, fault, 0, None);
     }
 
     /// Lets the next requests to an endpoint meet a fault.
     pub fn set_fault_times(&self, endpoint: Endpoint, fault: Fault, times: u32) {
-        self.shared.lock().faults.set(endpoint, fault, Some(times));
+        let faults = &mut self.shared.lock().faults;
+        faults.set(endpoint, fault, 0, Some(times));
+    }
+
+    /// Lets the next `after` requests to an endpoint pass, and those after
+    /// them meet a fault: so many, or all where `times` is not given.
+    pub fn set_fault_after(
+        &self,
+        endpoint: Endpoint,
+        after: u32,
+        fault: Fault,
+        times: Option<u32>,
+    ) {
+        let faults = &mut self.shared.lock().faults;
+        faults.set(endpoint, fault, after, times);
     }
 
     /// Lets an endpoint answer as it should again.
     pub fn clear_fault(&self, endpoint: Endpoint) {
         self.shared.lock().faults.clear(endpoint);
+    }
+
+    /// Holds all requests to an endpoint but the next `after`: they wait,
+    /// logged but otherwise unseen, and are then answered from what is the
+    /// case by that time. Whatever an earlier hold of this endpoint holds
+    /// goes on.
+    pub fn hold(&self, endpoint: Endpoint, after: u32) {
+        self.shared.lock().holds.set(endpoint, after);
+    }
+
+    /// Waits until a request to an endpoint is held.
+    #[track_caller]
+    pub fn wait_until_held(&self, endpoint: Endpoint) {
+        let holds = self.shared.lock().holds.clone();
+        let runtime = self.runtime.as_ref().map(Runtime::handle);
+        // A thread may not wait for a runtime from within another one.
+        let held = thread::scope(|scope| {
+            let waiting = scope.spawn(|| runtime?.block_on(holds.wait(endpoint)).then_some(()));
+            waiting.join().unwrap_or_default()
+        });
+        assert!(held.is_some(), "no request to {endpoint:?} is held");
+    }
+
+    /// Lets an endpoint's requests go on.
+    pub fn release(&self, endpoint: Endpoint) {
+        self.shared.lock().holds.release(endpoint);
     }
 
     /// Where webhooks go from now on.

@@ -1,6 +1,6 @@
 //! Everything the service knows, behind one lock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
@@ -8,13 +8,17 @@ use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
 use crate::Options;
+use crate::answers::Answers;
 use crate::clock::now_millis;
 use crate::credentials::Credentials;
 use crate::derive;
+use crate::directory::Directory;
 use crate::error::KnownError;
 use crate::faults::Faults;
+use crate::holds::Holds;
 use crate::keys::KeySet;
-use crate::permissions::{Grant, Permissions, TEAM_ADMIN, TEAM_MEMBER};
+use crate::permissions::{Grant, Holder, Permissions, TEAM_ADMIN, TEAM_MEMBER};
+use crate::population::{self, Asked, MAX_PEOPLE, Person};
 use crate::requests::RequestLog;
 use crate::teams::{Membership, NewTeam, Teams};
 use crate::tokens::{self, Subject};
@@ -45,14 +49,16 @@ pub struct State {
     pub base_url: String,
     pub keys: KeySet,
     pub faults: Faults,
+    pub answers: Answers,
+    pub holds: Holds,
     pub requests: RequestLog,
     pub teams: Teams,
     pub permissions: Permissions,
     pub outbox: Outbox,
     rotations: u32,
     next_id: u64,
-    users: BTreeMap<Uuid, User>,
-    by_sign_up: BTreeSet<(i64, Uuid)>,
+    people: u32,
+    pub users: Directory,
 }
 
 impl State {
@@ -65,13 +71,15 @@ impl State {
             base_url: base_url.to_owned(),
             keys: KeySet::derive(&options.seed, &options.project_id),
             faults: Faults::default(),
+            answers: Answers::default(),
+            holds: Holds::default(),
             requests: RequestLog::default(),
             teams: Teams::default(),
             permissions: Permissions::default(),
             rotations: 0,
             next_id: 0,
-            users: BTreeMap::new(),
-            by_sign_up: BTreeSet::new(),
+            people: 0,
+            users: Directory::default(),
             options,
         }
     }
@@ -100,8 +108,9 @@ impl State {
     pub fn sign_up(&mut self, new: NewUser) -> Value {
         let id = new.id.unwrap_or_else(|| self.fresh_id());
         let required = self.options.require_verified_email;
-        self.put_user(User::sign_up(new, id, now_millis(), required));
-        let answer = self.read_user(&self.users[&id]);
+        let user = User::sign_up(new, id, now_millis(), required);
+        let answer = self.read_user(&user);
+        self.users.put(user);
         self.outbox.send("user.created", answer.clone());
         answer
     }
@@ -111,23 +120,25 @@ impl State {
         id: Uuid,
         changes: Map<String, Value>,
     ) -> Result<Value, KnownError> {
-        let mut user = self.user(id)?.clone();
+        let mut user = self.user(id)?.into_owned();
         user.update(changes, self.options.require_verified_email);
         let answer = self.read_user(&user);
-        self.put_user(user);
+        self.users.put(user);
         self.outbox.send("user.updated", answer.clone());
         Ok(answer)
     }
 
     pub fn delete_user(&mut self, id: Uuid) -> Result<(), KnownError> {
-        let user = self
-            .users
-            .remove(&id)
-            .ok_or_else(KnownError::user_not_found)?;
-        self.by_sign_up.remove(&(user.signed_up_at_millis(), id));
-        self.permissions.revoke_all(|grant| grant.user_id == id);
+        if !self.users.remove(id) {
+            return Err(KnownError::user_not_found());
+        }
+        self.permissions.revoke_all(Holder {
+            team_id: None,
+            user_id: id,
+        });
         let left = self.teams.leave_all(id);
         for membership in &left {
+            self.permissions.revoke_all(membership.holder());
             self.outbox
                 .send("team_membership.deleted", json!(membership));
         }
@@ -170,12 +181,11 @@ impl State {
     /// Deletes a team, its memberships and the permissions in it; whoever had
     /// it selected has none selected any more.
     pub fn delete_team(&mut self, id: Uuid) -> Result<(), KnownError> {
-        self.teams.delete(id)?;
-        self.permissions
-            .revoke_all(|grant| grant.team_id == Some(id));
-        for user in self.users.values_mut() {
-            user.deselect_team(id);
+        for membership in self.teams.delete(id)? {
+            self.permissions.revoke_all(membership.holder());
+            self.users.deselect_team(membership.user_id, id);
         }
+        self.users.deselect_team_everywhere(id);
         self.outbox.send("team.deleted", json!({ "id": id }));
         Ok(())
     }
@@ -207,11 +217,8 @@ impl State {
     pub fn leave_team(&mut self, membership: Membership) -> Result<(), KnownError> {
         let Membership { team_id, user_id } = membership;
         self.teams.leave(&membership)?;
-        self.permissions
-            .revoke_all(|grant| grant.team_id == Some(team_id) && grant.user_id == user_id);
-        if let Some(user) = self.users.get_mut(&user_id) {
-            user.deselect_team(team_id);
-        }
+        self.permissions.revoke_all(membership.holder());
+        self.users.deselect_team(user_id, team_id);
         self.outbox
             .send("team_membership.deleted", json!(membership));
         Ok(())
@@ -238,13 +245,53 @@ impl State {
         Ok(())
     }
 
-    pub fn user(&self, id: Uuid) -> Result<&User, KnownError> {
-        self.users.get(&id).ok_or_else(KnownError::user_not_found)
+    /// Who holds permissions in a team or in any, or what a user may hold.
+    pub fn team_holders(&self, team_id: Option<Uuid>, user_id: Option<Uuid>) -> Vec<Holder> {
+        if user_id.is_none() {
+            return self.permissions.team_holders(team_id);
+        }
+        let mut memberships = self.teams.memberships(team_id, user_id);
+        memberships.sort_unstable();
+        memberships.iter().map(Membership::holder).collect()
     }
 
-    /// All users in the order in which they signed up.
-    pub fn users(&self) -> impl DoubleEndedIterator<Item = &User> {
-        self.by_sign_up.iter().map(|(_, id)| &self.users[id])
+    /// The same in the project.
+    pub fn project_holders(&self, user_id: Option<Uuid>) -> Vec<Holder> {
+        let team_id = None;
+        match user_id {
+            Some(user_id) => vec![Holder { team_id, user_id }],
+            None => self.permissions.project_holders(),
+        }
+    }
+
+    pub fn user(&self, id: Uuid) -> Result<Cow<'_, User>, KnownError> {
+        self.users.get(id).ok_or_else(KnownError::user_not_found)
+    }
+
+    /// Signs up so many people at once, each with a personal team where that
+    /// is asked for. No message tells of it.
+    pub fn populate(&mut self, asked: Asked) -> Result<(), KnownError> {
+        let first = self.people;
+        let last = u32::try_from(asked.users)
+            .ok()
+            .and_then(|users| first.checked_add(users))
+            .filter(|last| *last <= MAX_PEOPLE)
+            .ok_or_else(|| KnownError::schema(format!("users: there can be {MAX_PEOPLE}")))?;
+        self.people = last;
+        let has_team = asked.with_teams;
+        let people: Vec<_> = (first..last)
+            .map(|number| {
+                let id = population::person_id(&self.options.seed, number);
+                (id, Person { number, has_team })
+            })
+            .collect();
+        self.users.populate(&people);
+        if has_team {
+            let memberships = self.teams.populate(&people);
+            let holders = memberships.iter().map(Membership::holder);
+            self.permissions.grant_to_all(TEAM_ADMIN, holders);
+        }
+        Ok(())
     }
 
     /// The user object as a client reads it, with the selected team in it.
@@ -261,19 +308,19 @@ impl State {
 
     /// A membership as the service lists it: with the user in it.
     pub fn read_membership(&self, membership: &Membership) -> Option<Value> {
-        let user = self.users.get(&membership.user_id)?;
+        let user = self.users.get(membership.user_id)?;
         Some(json!({
             "team_id": membership.team_id,
             "user_id": membership.user_id,
             "display_name": user.object.get("display_name"),
             "profile_image_url": user.object.get("profile_image_url"),
-            "user": self.read_user(user),
+            "user": self.read_user(&user),
         }))
     }
 
     /// Stores a user object as it is, whatever it lacks: old rows do.
     pub fn put_raw_user(&mut self, id: Uuid, object: Map<String, Value>) {
-        self.put_user(User { id, object });
+        self.users.put(User { id, object });
     }
 
     /// A user's access token, after `alter` has had its way with claims and
@@ -302,16 +349,5 @@ impl State {
         let timestamp = now_millis().div_euclid(1000);
         let secret = &self.credentials.webhook_secret;
         Delivery::sign(secret, message_id, timestamp, &message.body)
-    }
-
-    fn put_user(&mut self, user: User) {
-        let id = user.id;
-        self.by_sign_up.insert((user.signed_up_at_millis(), id));
-        let new = user.signed_up_at_millis();
-        if let Some(old) = self.users.insert(id, user)
-            && old.signed_up_at_millis() != new
-        {
-            self.by_sign_up.remove(&(old.signed_up_at_millis(), id));
-        }
     }
 }

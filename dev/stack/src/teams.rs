@@ -1,12 +1,14 @@
 //! Teams and who is in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::error::KnownError;
+use crate::permissions::Holder;
+use crate::population::{self, Person};
 
 /// A team to be created.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -38,40 +40,91 @@ pub struct Membership {
     pub user_id: Uuid,
 }
 
+impl Membership {
+    /// Whose permissions it makes possible.
+    pub(crate) fn holder(&self) -> Holder {
+        Holder {
+            team_id: Some(self.team_id),
+            user_id: self.user_id,
+        }
+    }
+}
+
 /// All teams and memberships, each listed in the order of its creation.
 #[derive(Default)]
 pub struct Teams {
     teams: BTreeMap<Uuid, Team>,
     /// With the place of each in the order of creation.
     members: BTreeMap<Membership, u64>,
+    /// Users and their teams.
+    by_user: BTreeSet<(Uuid, Uuid)>,
     created: u64,
 }
 
 struct Team {
     /// The place in the order of creation.
     number: u64,
-    object: Map<String, Value>,
+    row: Row,
+}
+
+enum Row {
+    Object(Box<Map<String, Value>>),
+    /// Made anew whenever it is read, like its owner.
+    Of(Person),
+}
+
+impl Team {
+    fn object(&self, id: Uuid) -> Map<String, Value> {
+        match &self.row {
+            Row::Object(object) => (**object).clone(),
+            Row::Of(person) => object(id, person.team(), 0),
+        }
+    }
+}
+
+/// The team object that creating a team at `now_millis` gives.
+fn object(id: Uuid, new: NewTeam, now_millis: i64) -> Map<String, Value> {
+    let mut object = Map::from_iter(
+        [
+            ("id", json!(id)),
+            ("display_name", json!(new.display_name)),
+            ("profile_image_url", Value::Null),
+            ("created_at_millis", json!(now_millis)),
+            ("client_metadata", Value::Null),
+            ("client_read_only_metadata", Value::Null),
+            ("server_metadata", Value::Null),
+        ]
+        .map(|(key, value)| (key.to_owned(), value)),
+    );
+    object.extend(new.other);
+    object
 }
 
 impl Teams {
     pub fn create(&mut self, id: Uuid, new: NewTeam, now_millis: i64) -> Value {
-        let mut object = Map::from_iter(
-            [
-                ("id", json!(id)),
-                ("display_name", json!(new.display_name)),
-                ("profile_image_url", Value::Null),
-                ("created_at_millis", json!(now_millis)),
-                ("client_metadata", Value::Null),
-                ("client_read_only_metadata", Value::Null),
-                ("server_metadata", Value::Null),
-            ]
-            .map(|(key, value)| (key.to_owned(), value)),
-        );
-        object.extend(new.other);
+        let object = Box::new(object(id, new, now_millis));
         let answer = json!(object);
         let number = self.next_number();
-        self.teams.insert(id, Team { number, object });
+        let row = Row::Object(object);
+        self.teams.insert(id, Team { number, row });
         answer
+    }
+
+    /// Gives each of a population a team, and answers the memberships.
+    pub fn populate(&mut self, people: &[(Uuid, Person)]) -> Vec<Membership> {
+        let mut memberships = Vec::with_capacity(people.len());
+        for (user_id, person) in people {
+            let membership = Membership {
+                team_id: population::team_id(*user_id),
+                user_id: *user_id,
+            };
+            let number = self.next_number();
+            let row = Row::Of(*person);
+            self.teams.insert(membership.team_id, Team { number, row });
+            self.insert(membership);
+            memberships.push(membership);
+        }
+        memberships
     }
 
     /// Lays `changes` over the object; its id stays.
@@ -80,28 +133,31 @@ impl Teams {
             .teams
             .get_mut(&id)
             .ok_or_else(KnownError::team_not_found)?;
-        team.object.extend(changes);
-        team.object.insert("id".to_owned(), json!(id));
-        Ok(json!(team.object))
+        let mut object = team.object(id);
+        object.extend(changes);
+        object.insert("id".to_owned(), json!(id));
+        let answer = json!(object);
+        team.row = Row::Object(Box::new(object));
+        Ok(answer)
     }
 
-    pub fn delete(&mut self, id: Uuid) -> Result<(), KnownError> {
+    /// Deletes a team, and answers who was in it.
+    pub fn delete(&mut self, id: Uuid) -> Result<Vec<Membership>, KnownError> {
         self.teams
             .remove(&id)
             .ok_or_else(KnownError::team_not_found)?;
-        self.members
-            .retain(|membership, _| membership.team_id != id);
-        Ok(())
+        let left = self.memberships(Some(id), None);
+        self.remove_all(&left);
+        Ok(left)
     }
 
     pub fn get(&self, id: Uuid) -> Option<Value> {
-        self.teams.get(&id).map(|team| json!(team.object))
+        self.teams.get(&id).map(|team| json!(team.object(id)))
     }
 
-    pub fn list(&self) -> Vec<Value> {
-        let mut teams: Vec<_> = self.teams.values().collect();
-        teams.sort_by_key(|team| team.number);
-        teams.iter().map(|team| json!(team.object)).collect()
+    /// The teams' ids in the order of creation.
+    pub fn list(&self) -> Vec<Uuid> {
+        in_order(self.teams.iter().map(|(id, team)| (team.number, *id)))
     }
 
     /// Adds a member to a team that exists; answers whether that is news.
@@ -111,44 +167,75 @@ impl Teams {
         }
         let news = !self.is_member(&membership);
         if news {
-            let number = self.next_number();
-            self.members.insert(membership, number);
+            self.insert(membership);
         }
         Ok(news)
     }
 
+    fn insert(&mut self, membership: Membership) {
+        let number = self.next_number();
+        self.members.insert(membership, number);
+        self.by_user
+            .insert((membership.user_id, membership.team_id));
+    }
+
     pub fn leave(&mut self, membership: &Membership) -> Result<(), KnownError> {
-        self.members
-            .remove(membership)
-            .map(drop)
-            .ok_or_else(KnownError::membership_not_found)
+        if !self.is_member(membership) {
+            return Err(KnownError::membership_not_found());
+        }
+        self.remove_all(&[*membership]);
+        Ok(())
     }
 
     /// Takes a user out of every team, and answers which those were.
     pub fn leave_all(&mut self, user_id: Uuid) -> Vec<Membership> {
-        let mut left = self.memberships();
-        left.retain(|membership| membership.user_id == user_id);
-        for membership in &left {
-            self.members.remove(membership);
-        }
+        let left = self.memberships(None, Some(user_id));
+        self.remove_all(&left);
         left
+    }
+
+    fn remove_all(&mut self, left: &[Membership]) {
+        for membership in left {
+            self.members.remove(membership);
+            self.by_user
+                .remove(&(membership.user_id, membership.team_id));
+        }
     }
 
     pub fn is_member(&self, membership: &Membership) -> bool {
         self.members.contains_key(membership)
     }
 
-    pub fn memberships(&self) -> Vec<Membership> {
-        let mut members: Vec<_> = self.members.iter().collect();
-        members.sort_by_key(|(_, number)| **number);
-        members
-            .into_iter()
-            .map(|(membership, _)| *membership)
-            .collect()
+    /// The memberships in a team, of a user, or all, in the order of creation.
+    pub fn memberships(&self, team_id: Option<Uuid>, user_id: Option<Uuid>) -> Vec<Membership> {
+        if let Some(user_id) = user_id {
+            let teams = self
+                .by_user
+                .range((user_id, Uuid::nil())..=(user_id, Uuid::max()));
+            let teams = teams.filter(|(_, team)| team_id.is_none_or(|id| id == *team));
+            return in_order(teams.map(|(user_id, team_id)| {
+                let (team_id, user_id) = (*team_id, *user_id);
+                let membership = Membership { team_id, user_id };
+                (self.members[&membership], membership)
+            }));
+        }
+        let bound = |end: Uuid| Membership {
+            team_id: team_id.unwrap_or(end),
+            user_id: end,
+        };
+        let members = self.members.range(bound(Uuid::nil())..=bound(Uuid::max()));
+        in_order(members.map(|(membership, number)| (*number, *membership)))
     }
 
     fn next_number(&mut self) -> u64 {
         self.created += 1;
         self.created
     }
+}
+
+/// What is numbered, by number.
+fn in_order<T>(numbered: impl Iterator<Item = (u64, T)>) -> Vec<T> {
+    let mut numbered: Vec<_> = numbered.collect();
+    numbered.sort_unstable_by_key(|(number, _)| *number);
+    numbered.into_iter().map(|(_, item)| item).collect()
 }

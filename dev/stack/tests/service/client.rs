@@ -123,6 +123,23 @@ pub fn server_get(stack: &Simulator, path: &str) -> Answer {
     request(stack.base_url(), "GET", path, &headers, "")
 }
 
+/// The items of a list.
+pub fn items(stack: &Simulator, path: &str) -> Vec<Value> {
+    let answer = server_get(stack, path);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()["items"].as_array().unwrap().clone()
+}
+
+/// A page of users: their ids and the next page's cursor.
+pub fn page(stack: &Simulator, limit: usize, cursor: Option<&str>) -> (Vec<Uuid>, Option<String>) {
+    let cursor = cursor.map(|cursor| format!("&cursor={cursor}"));
+    let path = format!("/api/v1/users?limit={limit}{}", cursor.unwrap_or_default());
+    let page = server_get(stack, &path).json();
+    let users = page["items"].as_array().unwrap();
+    let next = page["pagination"]["next_cursor"].as_str();
+    (users.iter().map(id).collect(), next.map(str::to_owned))
+}
+
 /// The path of the project's key set.
 pub fn jwks_path(stack: &Simulator) -> String {
     let url = stack.credentials().jwks_url("");

@@ -3,7 +3,7 @@
 use neon_auth_stack::Simulator;
 use serde_json::{Value, json};
 
-use crate::client::{get_jwks, request, server_get, start, steer};
+use crate::client::{get_jwks, jwks_path, receive, request, send, server_get, start, steer};
 
 fn accepted(stack: &Simulator, method: &str, path: &str, body: Value) -> Value {
     let answer = steer(stack, method, path, body);
@@ -116,8 +116,25 @@ fn faults_and_settings_are_set_and_taken_away() {
     accepted(&stack, "POST", "/dev/faults", set);
     accepted(&stack, "DELETE", "/dev/faults", json!({}));
     assert_eq!(get_jwks(&stack).status, 200);
+    let late = json!({ "endpoint": "jwks", "fault": { "kind": "reset" }, "after": 1 });
+    accepted(&stack, "POST", "/dev/faults", late);
+    assert_eq!(get_jwks(&stack).status, 200);
+    assert!(receive(send(stack.base_url(), "GET", &jwks_path(&stack), &[], "")).is_err());
+    accepted(&stack, "DELETE", "/dev/faults", json!({}));
     accepted(&stack, "POST", "/dev/settings", json!({ "etags": true }));
     assert!(get_jwks(&stack).header("etag").is_some());
+}
+
+#[test]
+fn the_server_key_rotates() {
+    let stack = start();
+    let before = stack.credentials().secret_server_key;
+    let answer = accepted(&stack, "POST", "/dev/rotate-server-key", json!({}));
+    assert_ne!(answer["secret_server_key"], before);
+    assert_eq!(
+        answer["secret_server_key"],
+        stack.credentials().secret_server_key
+    );
 }
 
 #[test]

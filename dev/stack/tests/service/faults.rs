@@ -4,10 +4,10 @@ use std::io::{self, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use neon_auth_stack::{Endpoint, Fault, Simulator};
+use neon_auth_stack::{Endpoint, Fault, NewUser, Simulator};
 use serde_json::json;
 
-use crate::client::{Answer, get_jwks, jwks_path, receive, send, server_get, start};
+use crate::client::{Answer, get_jwks, jwks_path, page, receive, request, send, server_get, start};
 
 /// A server whose key server has a fault.
 fn faulty(fault: Fault) -> Simulator {
@@ -243,4 +243,129 @@ fn a_fault_stays_with_its_endpoint_and_its_number_of_requests() {
     assert_eq!(teams().unwrap(), 400);
     assert_eq!(server_get(&stack, "/api/v1/teams").status, 200);
     assert_eq!(stack.requests("/api/v1/teams"), 4);
+}
+
+/// A server with so many users.
+fn with_users(users: usize) -> Simulator {
+    let stack = start();
+    for _ in 0..users {
+        stack.sign_up(NewUser::default());
+    }
+    stack
+}
+
+#[test]
+fn a_fault_begins_after_some_requests_and_ends_after_others() {
+    let stack = with_users(1);
+    let failing = Fault::Status {
+        status: 500,
+        retry_after: Some(1),
+    };
+    stack.set_fault_after(Endpoint::Users, 2, failing, Some(2));
+    let statuses = [(); 6].map(|()| server_get(&stack, "/api/v1/users?limit=1").status);
+    assert_eq!(statuses, [200, 200, 500, 500, 200, 200]);
+}
+
+#[test]
+fn a_repeated_page_is_the_one_before() {
+    let stack = with_users(6);
+    stack.set_fault_after(Endpoint::Users, 1, Fault::Repeat, Some(2));
+    let first = page(&stack, 2, None);
+    assert_eq!(page(&stack, 2, first.1.as_deref()), first);
+    assert_eq!(page(&stack, 2, first.1.as_deref()), first);
+    let second = page(&stack, 2, first.1.as_deref());
+    assert_ne!(second, first);
+    stack.set_fault(Endpoint::Users, Fault::Repeat);
+    assert_eq!(page(&stack, 2, None), second);
+}
+
+#[test]
+fn an_answer_is_repeated_with_its_status_and_headers() {
+    let stack = start();
+    let refusal = request(stack.base_url(), "GET", "/api/v1/teams", &[], "");
+    assert_eq!(refusal.status, 400);
+    stack.set_fault(Endpoint::Teams, Fault::Repeat);
+    let repeated = server_get(&stack, "/api/v1/teams");
+    assert_eq!(repeated.status, 400);
+    assert_eq!(
+        repeated.header("x-stack-known-error"),
+        Some("ACCESS_TYPE_REQUIRED")
+    );
+    assert_eq!(repeated.body, refusal.body);
+}
+
+#[test]
+fn without_an_answer_there_is_nothing_to_repeat() {
+    let stack = with_users(1);
+    stack.set_fault(Endpoint::Users, Fault::Repeat);
+    assert_eq!(server_get(&stack, "/api/v1/users").status, 501);
+}
+
+#[test]
+fn a_short_page_loses_nobody() {
+    let stack = with_users(10);
+    let whole = page(&stack, 10, None).0;
+    stack.set_fault(Endpoint::Users, Fault::ShortPage);
+    let (mut users, mut lengths, mut cursor) = (Vec::new(), Vec::new(), None);
+    loop {
+        let (ids, next) = page(&stack, 6, cursor.as_deref());
+        lengths.push(ids.len());
+        users.extend(ids);
+        cursor = next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(lengths, [3, 3, 3, 1]);
+    assert_eq!(users, whole);
+    stack.set_fault(Endpoint::Teams, Fault::ShortPage);
+    assert_eq!(server_get(&stack, "/api/v1/teams").status, 501);
+}
+
+#[test]
+fn lists_meet_the_faults_that_keys_meet() {
+    let stack = with_users(4);
+    let path = "/api/v1/users?limit=4";
+    let right = server_get(&stack, path);
+    let ask = || {
+        let credentials = stack.credentials();
+        let headers = [
+            ("x-stack-access-type", "server"),
+            ("x-stack-project-id", &credentials.project_id),
+            ("x-stack-secret-server-key", &credentials.secret_server_key),
+        ];
+        send(stack.base_url(), "GET", path, &headers, "")
+    };
+
+    stack.set_fault(Endpoint::Users, Fault::Truncate);
+    let cut = receive(ask()).unwrap();
+    assert_eq!(cut.body, right.body[..right.body.len() / 2]);
+    let promised = right.body.len().to_string();
+    assert_eq!(cut.header("content-length"), Some(promised.as_str()));
+
+    stack.set_fault(Endpoint::Users, Fault::Delay { millis: 200 });
+    let started = Instant::now();
+    assert_eq!(receive(ask()).unwrap().body, right.body);
+    assert!(started.elapsed() >= Duration::from_millis(200));
+
+    stack.set_fault(
+        Endpoint::Users,
+        Fault::Status {
+            status: 429,
+            retry_after: Some(3),
+        },
+    );
+    let refused = receive(ask()).unwrap();
+    assert_eq!(
+        (refused.status, refused.header("retry-after")),
+        (429, Some("3"))
+    );
+
+    stack.set_fault(Endpoint::Users, Fault::Hang);
+    let mut stream = ask();
+    stream
+        .set_read_timeout(Some(Duration::from_millis(300)))
+        .unwrap();
+    let error = stream.read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
 }

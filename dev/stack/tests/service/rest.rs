@@ -6,16 +6,10 @@ use neon_auth_stack::{NewTeam, NewUser, Simulator};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::client::{id, request, server_get, start};
+use crate::client::{id, items, request, server_get, start};
 
 /// Names and values.
 type Headers<'a> = &'a [(&'a str, &'a str)];
-
-fn items(stack: &Simulator, path: &str) -> Vec<Value> {
-    let answer = server_get(stack, path);
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.json()["items"].as_array().unwrap().clone()
-}
 
 #[test]
 fn headers_are_checked_one_after_another() {
@@ -54,7 +48,12 @@ fn headers_are_checked_one_after_another() {
             "INVALID_SECRET_SERVER_KEY",
         ),
     ];
-    for path in ["/api/v1/users", "/api/v1/teams", "/api/v1/team-permissions"] {
+    for path in [
+        "/api/v1/users",
+        "/api/v1/teams",
+        "/api/v1/teams/00000000-0000-0000-0000-000000000000",
+        "/api/v1/team-permissions",
+    ] {
         for (headers, status, code) in cases {
             let answer = request(stack.base_url(), "GET", path, headers, "");
             assert_eq!(answer.status, status, "{code}");
@@ -323,4 +322,151 @@ fn project_permissions_are_listed_apart_from_team_permissions() {
     assert!(items(&stack, "/api/v1/team-permissions").is_empty());
     stack.revoke(&grant);
     assert!(items(&stack, path).is_empty());
+}
+
+#[test]
+fn a_team_is_read_by_its_id() {
+    let stack = start();
+    let team = stack.create_team(NewTeam::named("Example Team"));
+    let path = format!("/api/v1/teams/{}", id(&team));
+    assert_eq!(server_get(&stack, &path).json(), team);
+    stack.delete_team(id(&team));
+    let answer = server_get(&stack, &path);
+    assert_eq!(answer.status, 404);
+    assert_eq!(answer.header("x-stack-known-error"), Some("TEAM_NOT_FOUND"));
+    let answer = server_get(&stack, "/api/v1/teams/no-uuid");
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.header("x-stack-known-error"), Some("SCHEMA_ERROR"));
+}
+
+#[test]
+fn lists_are_filtered_by_team_and_by_user() {
+    let stack = start();
+    let users = [(); 2].map(|()| id(&stack.sign_up(NewUser::default())));
+    let teams = [(); 2].map(|()| id(&stack.create_team(NewTeam::named("Example Team"))));
+    stack.define_permission(Definition {
+        scope: Scope::Project,
+        id: "read".to_owned(),
+        contained_permission_ids: Vec::new(),
+    });
+    for user_id in users {
+        for team_id in teams {
+            stack.join_team(Membership { team_id, user_id });
+        }
+        stack.grant(Grant {
+            team_id: None,
+            user_id,
+            id: "read".to_owned(),
+        });
+    }
+    // What a list holds beyond what it is filtered by.
+    let pairs = |path: &str| -> Vec<(Value, Value)> {
+        let listed = items(&stack, path);
+        let pair = |item: &Value| (item["team_id"].clone(), item["user_id"].clone());
+        listed.iter().map(pair).collect()
+    };
+    let (team, user) = (teams[0], users[1]);
+    for (list, each) in [
+        ("team-member-profiles?", 1),
+        ("team-permissions?", 1),
+        ("team-permissions?recursive=true&", 3),
+    ] {
+        let all = pairs(&format!("/api/v1/{list}"));
+        assert_eq!(all.len(), 4 * each, "{list}");
+        for (query, wanted_team, wanted_user) in [
+            (format!("team_id={team}"), Some(team), None),
+            (format!("user_id={user}"), None, Some(user)),
+            (
+                format!("team_id={team}&user_id={user}"),
+                Some(team),
+                Some(user),
+            ),
+        ] {
+            let mut wanted = all.clone();
+            wanted.retain(|(team_id, user_id)| {
+                wanted_team.is_none_or(|id| *team_id == json!(id))
+                    && wanted_user.is_none_or(|id| *user_id == json!(id))
+            });
+            assert_eq!(pairs(&format!("/api/v1/{list}{query}")), wanted, "{query}");
+        }
+    }
+    let held = [json!({ "id": "read", "user_id": user })];
+    for recursive in [true, false] {
+        let path = format!("/api/v1/project-permissions?user_id={user}&recursive={recursive}");
+        assert_eq!(items(&stack, &path), held);
+    }
+}
+
+#[test]
+fn a_filter_is_an_id_and_need_not_be_anybodys() {
+    let stack = start();
+    let user = id(&stack.sign_up(NewUser::default()));
+    stack.create_team(NewTeam {
+        creator_user_id: Some(user),
+        ..NewTeam::named("Example Team")
+    });
+    for (list, filter) in [
+        ("team-member-profiles", "team_id"),
+        ("team-member-profiles", "user_id"),
+        ("team-permissions", "team_id"),
+        ("team-permissions", "user_id"),
+        ("project-permissions", "user_id"),
+    ] {
+        let path = format!("/api/v1/{list}?{filter}=");
+        assert!(items(&stack, &format!("{path}{}", Uuid::from_u128(1))).is_empty());
+        for text in ["", "x"] {
+            let answer = server_get(&stack, &format!("{path}{text}"));
+            assert_eq!(answer.status, 400, "{path}{text}");
+            assert_eq!(answer.header("x-stack-known-error"), Some("SCHEMA_ERROR"));
+        }
+    }
+    let path = format!("/api/v1/project-permissions?team_id={}", Uuid::nil());
+    assert_eq!(server_get(&stack, &path).status, 400);
+}
+
+#[test]
+fn a_user_who_leaves_takes_only_their_own_permissions() {
+    let stack = start();
+    let users = [(); 3].map(|()| id(&stack.sign_up(NewUser::default())));
+    let teams = [(); 2].map(|()| id(&stack.create_team(NewTeam::named("Example Team"))));
+    for user_id in users {
+        for team_id in teams {
+            stack.join_team(Membership { team_id, user_id });
+        }
+    }
+    let left = || {
+        let lists = ["team-member-profiles", "team-permissions"];
+        lists.map(|list| items(&stack, &format!("/api/v1/{list}")).len())
+    };
+    stack.delete_user(users[0]);
+    assert_eq!(left(), [4, 4]);
+    stack.leave_team(Membership {
+        team_id: teams[0],
+        user_id: users[1],
+    });
+    assert_eq!(left(), [3, 3]);
+    stack.delete_team(teams[1]);
+    assert_eq!(left(), [1, 1]);
+}
+
+#[test]
+fn a_rotated_server_key_takes_the_place_of_the_old_one() {
+    let stack = start();
+    let old = stack.credentials().secret_server_key;
+    let new = stack.rotate_server_key();
+    assert_ne!(new, old);
+    assert!(new.starts_with("ssk_"));
+    assert_eq!(stack.credentials().secret_server_key, new);
+    assert_eq!(stack.keys_response()["secret_server_key"], new);
+    assert_eq!(server_get(&stack, "/api/v1/users").status, 200);
+    let headers = [
+        ("x-stack-access-type", "server"),
+        ("x-stack-project-id", &stack.project_id()),
+        ("x-stack-secret-server-key", &old),
+    ];
+    let refused = request(stack.base_url(), "GET", "/api/v1/users", &headers, "");
+    assert_eq!(refused.status, 401);
+    let code = refused.header("x-stack-known-error");
+    assert_eq!(code, Some("INVALID_SECRET_SERVER_KEY"));
+    assert_ne!(stack.rotate_server_key(), old);
 }
