@@ -30,6 +30,7 @@ extension_sql_file!("../sql/teams.sql", requires = ["mirror"]);
 extension_sql_file!("../sql/permissions.sql", requires = ["teams"]);
 extension_sql_file!("../sql/webhook.sql", requires = ["permissions"]);
 extension_sql_file!("../sql/membership.sql", requires = ["webhook"]);
+extension_sql_file!("../sql/status.sql", requires = ["membership"]);
 
 /// Runs once in every process that loads the library.
 #[pg_guard]
