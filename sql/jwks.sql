@@ -53,32 +53,3 @@ AS 'MODULE_PATHNAME', 'inspect_jwt_wrapper';
 COMMENT ON FUNCTION neon_auth.inspect_jwt(text) IS
     'Every check that a token has to pass, in order, with what was found and what was expected; raises no error for a bad token';
 REVOKE ALL ON FUNCTION neon_auth.inspect_jwt(text) FROM PUBLIC;
-
-CREATE VIEW neon_auth.status AS
-    SELECT 'providers' AS concern,
-           count(*) > 0 AS ok,
-           CASE WHEN count(*) > 0 THEN string_agg(name, ', ' ORDER BY name)
-                ELSE 'No provider is configured, so every token is refused.' END AS detail,
-           NULL::timestamptz AS since
-      FROM neon_auth.providers
-    UNION ALL
-    SELECT format('keys of %s', p.name),
-           p.jwks IS NOT NULL OR (c.jwks IS NOT NULL AND c.last_error IS NULL
-                                  AND (c.fresh_until > now() OR c.fetched_at >= c.attempted_at)),
-           CASE WHEN p.jwks IS NOT NULL THEN 'Pinned in neon_auth.providers.'
-                WHEN c.provider IS NULL THEN 'Not fetched yet; the first token will.'
-                WHEN c.last_error IS NOT NULL AND c.jwks IS NULL THEN 'None. ' || c.last_error
-                WHEN c.last_error IS NOT NULL
-                    THEN format('%s. Those fetched at %s serve as long as neon_auth.jwks_max_stale lets them.',
-                                rtrim(c.last_error, '.'), c.fetched_at)
-                WHEN c.jwks IS NULL AND c.attempted_at > now() - interval '1 minute' THEN 'A fetch is under way.'
-                WHEN c.jwks IS NULL THEN 'None. The last fetch was broken off.'
-                ELSE format('Fresh until %s; number of keys: %s.', c.fresh_until, jsonb_array_length(c.jwks -> 'keys')) END,
-           coalesce(CASE WHEN c.last_error IS NOT NULL THEN c.attempted_at END, c.fetched_at)
-      FROM neon_auth.providers p
-      LEFT JOIN neon_auth.jwks_cache c ON c.provider = p.name AND c.jwks_url = p.jwks_url;
-COMMENT ON VIEW neon_auth.status IS 'How things stand: one row for each concern, with health and the reason';
-COMMENT ON COLUMN neon_auth.status.concern IS 'What the row is about';
-COMMENT ON COLUMN neon_auth.status.ok IS 'Whether it is as it should be';
-COMMENT ON COLUMN neon_auth.status.detail IS 'How it is, and why';
-COMMENT ON COLUMN neon_auth.status.since IS 'Since when, where that is known';

@@ -7,12 +7,14 @@ CREATE TABLE neon_auth.deliveries (
     received_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT deliveries_pkey PRIMARY KEY (id)
 );
+CREATE INDEX deliveries_received_at_idx ON neon_auth.deliveries (received_at);
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.deliveries', '');
 COMMENT ON TABLE neon_auth.deliveries IS 'The webhooks that were accepted, so that none counts twice; see neon_auth.prune_deliveries()';
 COMMENT ON COLUMN neon_auth.deliveries.id IS 'The message''s id (svix-id), the same for every attempt to deliver it';
 COMMENT ON COLUMN neon_auth.deliveries.event IS 'Its type, such as user.created';
 COMMENT ON COLUMN neon_auth.deliveries.outcome IS 'What became of it, as neon_auth.handle_webhook() answered';
 COMMENT ON COLUMN neon_auth.deliveries.received_at IS 'When it was accepted';
+COMMENT ON INDEX neon_auth.deliveries_received_at_idx IS 'To forget old ones, and to find the last';
 
 CREATE FUNCTION neon_auth.prune_deliveries(keep interval DEFAULT '90 days') RETURNS bigint
 LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp

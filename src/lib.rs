@@ -36,6 +36,7 @@ extension_sql_file!("../sql/webhook.sql", requires = ["permissions"]);
 extension_sql_file!("../sql/membership.sql", requires = ["webhook"]);
 extension_sql_file!("../sql/sync.sql", requires = ["membership"]);
 extension_sql_file!("../sql/worker.sql", requires = ["sync"]);
+extension_sql_file!("../sql/status.sql", requires = ["worker"]);
 
 /// Runs once in every process that loads the library.
 #[pg_guard]

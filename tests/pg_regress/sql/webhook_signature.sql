@@ -53,7 +53,12 @@ SELECT what, pg_temp.verdict(:'body', given, :'secret') AS verdict
     (23, 'timestamp negative', :'headers'::jsonb || '{"svix-timestamp": "-1614265330"}'),
     (24, 'timestamp beyond numbers', :'headers'::jsonb || '{"svix-timestamp": "99999999999999999999"}'),
     (25, 'timestamp in milliseconds', :'headers'::jsonb || '{"svix-timestamp": "1614265330000"}'),
-    (26, 'timestamp spelled otherwise', :'headers'::jsonb || '{"svix-timestamp": "01614265330"}')
+    (26, 'timestamp spelled otherwise', :'headers'::jsonb || '{"svix-timestamp": "01614265330"}'),
+    -- what jsonb holds and other parsers of JSON do not
+    (27, 'among a number beyond floats', :'headers'::jsonb || '{"content-length": 1e400}'),
+    (28, 'among a thousand levels', :'headers'::jsonb || jsonb_build_object('x', (repeat('[', 1000) || repeat(']', 1000))::jsonb)),
+    (29, 'id a number beyond floats', :'headers'::jsonb || '{"svix-id": 1e400}'),
+    (30, 'a number beyond floats', '1e400')
   ) AS v(n, what, given) ORDER BY n;
 
 -- Signatures: any of them may fit; other versions and what is no base64 are passed over.
