@@ -32,7 +32,7 @@ BEGIN
                           ELSE pg_catalog.format('It holds functions of the extension %I.', owner_extension) END,
             HINT = CASE WHEN owner_extension IS NULL
                         THEN 'ALTER SCHEMA auth RENAME TO auth_before; or, if it is empty: DROP SCHEMA auth;'
-                        ELSE pg_catalog.format('DROP EXTENSION %I; DROP SCHEMA auth; neon_auth offers functions of the same names.',
+                        ELSE pg_catalog.format('ALTER SCHEMA auth RENAME TO auth_before; and once nothing uses its functions any more: DROP EXTENSION %I; neon_auth offers functions of the same names.',
                                                owner_extension) END;
     END IF;
 

@@ -10,7 +10,7 @@ CREATE VIEW neon_auth.status AS
       FROM neon_auth.providers
     UNION ALL
     SELECT format('keys of %s', p.name),
-           p.jwks IS NOT NULL OR (c.jwks IS NOT NULL AND c.last_error IS NULL
+           p.jwks IS NOT NULL OR c.provider IS NULL OR (c.jwks IS NOT NULL AND c.last_error IS NULL
                                   AND (c.fresh_until > now() OR c.fetched_at >= c.attempted_at)),
            CASE WHEN p.jwks IS NOT NULL THEN 'Pinned in neon_auth.providers.'
                 WHEN c.provider IS NULL THEN 'Not fetched yet; the first token will.'
@@ -43,7 +43,31 @@ CREATE VIEW neon_auth.status AS
            CASE WHEN count(*) = 0 THEN 'Nothing waits for confirmation.'
                 ELSE format('Waiting for confirmation by the REST API: %s; the longest since %s.', count(*), min(q.queued_at)) END,
            min(q.queued_at)
-      FROM neon_auth.sync_queue q;
+      FROM neon_auth.sync_queue q
+    UNION ALL
+    SELECT 'synchronisation',
+           CASE WHEN r.id IS NULL THEN NOT w.preloaded OR p.name IS NULL
+                ELSE r.error IS NULL AND (r.finished_at IS NOT NULL OR r.started_at > now() - interval '1 day') END,
+           CASE WHEN r.id IS NULL THEN 'The mirror has never been compared with the auth service: CALL neon_auth.sync();'
+                WHEN r.error IS NOT NULL THEN r.error
+                WHEN r.finished_at IS NULL THEN format('Under way, or interrupted, at: %s.', r.phase)
+                ELSE format('Rows changed: %s; found deleted: %s; skipped: %s%s', r.changed, r.deleted, r.skipped,
+                            coalesce('. The last of those: ' || r.defect, '.')) END,
+           coalesce(CASE WHEN r.error IS NOT NULL THEN r.failed_at END, r.finished_at, r.started_at)
+      FROM neon_auth.worker_state() AS w
+      LEFT JOIN neon_auth.providers p ON p.name = 'stack'
+      LEFT JOIN (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r ON true
+    UNION ALL
+    SELECT 'workers',
+           NOT w.preloaded OR w.visited_at IS NOT NULL,
+           CASE WHEN NOT w.preloaded
+                    THEN 'None: neon_auth is not in shared_preload_libraries. Webhooks work; the rest waits for CALL neon_auth.sync().'
+                WHEN w.visited_at IS NULL THEN 'No background worker has been here yet.'
+                WHEN w.due_at IS NULL THEN 'One comes when there is something to do.'
+                ELSE format('One comes when there is something to do, and at %s.', w.due_at) END,
+           w.visited_at
+      FROM (SELECT s.preloaded, neon_auth.time_of(s.visited_at) AS visited_at, neon_auth.time_of(s.due_at) AS due_at
+              FROM neon_auth.worker_state() AS s) AS w;
 COMMENT ON VIEW neon_auth.status IS 'How things stand: one row for each concern, with health and the reason';
 COMMENT ON COLUMN neon_auth.status.concern IS 'What the row is about';
 COMMENT ON COLUMN neon_auth.status.ok IS 'Whether it is as it should be';

@@ -57,7 +57,6 @@ CREATE FUNCTION neon_auth.time_of(microseconds bigint) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 'epoch'::timestamptz + microseconds * interval '1 microsecond';
 COMMENT ON FUNCTION neon_auth.time_of(bigint) IS 'A time from microseconds since 1970';
-REVOKE ALL ON FUNCTION neon_auth.time_of(bigint) FROM PUBLIC;
 
 -- All functions from here on are called by the library as the tables' owner, with its search_path.
 CREATE FUNCTION neon_auth.sync_access() RETURNS jsonb

@@ -42,7 +42,8 @@ CREATE FUNCTION neon_auth.worker_state(OUT preloaded boolean, OUT visited_at big
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1 AS 'MODULE_PATHNAME', 'worker_state_wrapper';
 COMMENT ON FUNCTION neon_auth.worker_state() IS
     'Whether background workers serve this database, when one was here and when one comes again, in microseconds since 1970';
-REVOKE ALL ON FUNCTION neon_auth.worker_state() FROM PUBLIC;
+-- To PUBLIC, because a view checks its caller's right to functions, and who is granted
+-- neon_auth.status should see all of it.
 
 CREATE FUNCTION neon_auth.counters(OUT counter text, OUT value bigint, OUT meaning text) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'counters_wrapper';

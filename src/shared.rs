@@ -70,7 +70,7 @@ impl Counter {
         (
             Counter::TokensRemembered,
             "tokens_remembered",
-            "Of those, tokens whose signature had been checked before",
+            "Tokens whose signature had been checked before, so that the session need not check it again",
         ),
         (
             Counter::TokensRefused,

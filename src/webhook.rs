@@ -14,6 +14,7 @@ use pgrx::prelude::*;
 
 use crate::error::Problem;
 use crate::jsonb::Part;
+use crate::shared::{self, Counter};
 
 /// What a secret may begin with; the rest is the key in base64.
 const SECRET_PREFIX: &str = "whsec_";
@@ -40,7 +41,21 @@ fn verify_webhook(
     secrets: Option<&str>,
     at_epoch: i64,
 ) -> Result<String, ErrorReport> {
-    let keys = keys(secrets.unwrap_or_default())?;
+    let outcome = verify(body, headers, secrets.unwrap_or_default(), at_epoch);
+    shared::count(match outcome {
+        Ok(_) => Counter::DeliveriesVerified,
+        Err(_) => Counter::DeliveriesRefused,
+    });
+    Ok(outcome?)
+}
+
+fn verify(
+    body: Option<&str>,
+    headers: Option<AnyElement>,
+    secrets: &str,
+    at_epoch: i64,
+) -> Result<String, Problem> {
+    let keys = keys(secrets)?;
     // SAFETY: what is kept of it is copied.
     let headers = Headers::find(headers.map(|headers| unsafe { Part::whole(&headers) }))?;
     let body = body.ok_or_else(|| refused("it has no body", "The body is NULL."))?;

@@ -7,6 +7,7 @@ use neon_auth_token::{KeySet, Token, Verified, verify};
 use super::{Provider, now, refresh, role, seen, trust};
 use crate::error::Problem;
 use crate::session::Identity;
+use crate::shared::{self, Counter};
 use crate::spi;
 
 /// A token that a provider vouches for.
@@ -20,7 +21,10 @@ pub struct Admitted {
 /// missing, outdated or lack the token's.
 pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
     let admitted = match seen::before(text)? {
-        Some(admitted) => admitted,
+        Some(admitted) => {
+            shared::count(Counter::TokensRemembered);
+            admitted
+        }
         None => {
             let (admitted, keys) = examine(text)?;
             seen::remember(text, &admitted, keys);

@@ -11,6 +11,7 @@ use super::identity::Identity;
 use super::store::{self, Admission, Scope};
 use super::{log, role};
 use crate::error::Problem;
+use crate::shared::{self, Counter};
 use crate::{jsonb, provider};
 
 /// `auth.authenticate(token, is_local)`.
@@ -71,6 +72,10 @@ fn enter(token: Option<&str>, scope: Scope) -> Result<Option<String>, Problem> {
     let admission = Admission::begin();
     let outcome = provider::admit(token);
     log::outcome(token, outcome.as_deref());
+    shared::count(match outcome {
+        Ok(_) => Counter::TokensAccepted,
+        Err(_) => Counter::TokensRefused,
+    });
     let identity = Rc::clone(&outcome?.identity);
     if let Some(role) = &identity.role {
         role::switch_to(role, scope);
