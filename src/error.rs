@@ -57,6 +57,13 @@ pub enum Problem {
     ServiceUnreachable { reason: String },
     /// The REST API takes the secret server key for none.
     ServerKeyRefused { status: u16, code: Option<String> },
+    /// The Neon console gives no answer.
+    ConsoleUnreachable { reason: String },
+    /// The Neon console refuses.
+    ConsoleRefused {
+        status: u16,
+        message: Option<String>,
+    },
     /// The REST API refuses a question.
     ServiceRefused { status: u16, code: Option<String> },
     /// What should be an array of users or teams is none.
@@ -242,6 +249,25 @@ impl From<&Problem> for ErrorReport {
                 "the auth service refuses the secret server key".to_owned(),
                 answered(*status, code.as_deref()),
                 "Was it revoked? Store the one that is valid: SELECT neon_auth.set_secret('secret_server_key', $1); The mirror is as it was.".to_owned(),
+            ),
+            Problem::ConsoleUnreachable { reason } => (
+                Code::ERRCODE_CONNECTION_FAILURE,
+                "the Neon console gives no answer".to_owned(),
+                reason.clone(),
+                "Look at the setting neon_auth.console_url, or try again later.".to_owned(),
+            ),
+            Problem::ConsoleRefused { status, message } => (
+                Code::ERRCODE_SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION,
+                "the Neon console refuses".to_owned(),
+                match message {
+                    Some(message) => format!("It answered {status}: {}.", quoted(message)),
+                    None => format!("It answered {status}."),
+                },
+                match status {
+                    401 | 403 => "Is the API key valid, and may it manage the project?".to_owned(),
+                    404 => "The project_id is that of the project at Neon, not at Stack Auth.".to_owned(),
+                    _ => String::new(),
+                },
             ),
             Problem::ServiceRefused { status, code } => (
                 Code::ERRCODE_PROTOCOL_VIOLATION,

@@ -6,6 +6,7 @@
 
 use pgrx::prelude::*;
 
+mod console;
 mod error;
 mod http;
 mod jsonb;
@@ -36,7 +37,8 @@ extension_sql_file!("../sql/webhook.sql", requires = ["permissions"]);
 extension_sql_file!("../sql/membership.sql", requires = ["webhook"]);
 extension_sql_file!("../sql/sync.sql", requires = ["membership"]);
 extension_sql_file!("../sql/worker.sql", requires = ["sync"]);
-extension_sql_file!("../sql/status.sql", requires = ["worker"]);
+extension_sql_file!("../sql/console.sql", requires = ["worker"]);
+extension_sql_file!("../sql/status.sql", requires = ["console"]);
 
 /// Runs once in every process that loads the library.
 #[pg_guard]

@@ -28,6 +28,9 @@ pub static JWKS_MAX_STALE: GucSetting<i32> = GucSetting::<i32>::new(3600);
 pub static JWKS_CONNECT_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(2000);
 /// Milliseconds for the whole request to the key server.
 pub static JWKS_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5000);
+/// Where the Neon console's API is.
+pub static CONSOLE_URL: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"https://console.neon.tech/api/v2"));
 /// Milliseconds for which the REST API may be silent.
 pub static REST_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 /// Seconds between two full comparisons of the mirror with the auth service; 0 for none.
@@ -125,6 +128,14 @@ pub fn define() {
         c"How long the REST API of the auth service may be silent in the course of a request.",
         &REST_TIMEOUT,
         600_000,
+    );
+    GucRegistry::define_string_guc(
+        c"neon_auth.console_url",
+        c"Where the API of the Neon console is, for neon_auth.create_keys() and transfer_ownership().",
+        c"An API key is sent there.",
+        &CONSOLE_URL,
+        GucContext::Suset,
+        GucFlags::default(),
     );
     GucRegistry::define_string_guc(
         c"neon_auth.ca_file",

@@ -1,0 +1,65 @@
+-- The Neon console, for projects whose auth it has set up.
+
+CREATE FUNCTION neon_auth.call_console(call text, neon_api_key text, project_id text) RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'call_console_wrapper';
+COMMENT ON FUNCTION neon_auth.call_console(text, text, text) IS
+    'Asks the Neon console about a project''s auth and answers its JSON; call: keys or transfer_ownership';
+REVOKE ALL ON FUNCTION neon_auth.call_console(text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.console_answer(call text, neon_api_key text, project_id text) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    answer text;
+BEGIN
+    IF neon_api_key IS NULL OR neon_api_key = '' OR project_id IS NULL OR project_id = '' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'a Neon API key and the id of a Neon project are needed',
+            HINT = 'Both are to be had in the Neon console. Pass the key as a parameter, so that it is not logged.';
+    END IF;
+    answer := neon_auth.call_console(call, neon_api_key, project_id);
+    BEGIN
+        RETURN answer::jsonb;
+    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+        -- The original's context quotes the answer, which holds keys.
+        RAISE EXCEPTION USING
+            ERRCODE = 'protocol_violation',
+            MESSAGE = 'the Neon console''s answer is not JSON',
+            HINT = 'Look at the setting neon_auth.console_url.';
+    END;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.console_answer(text, text, text) IS 'The Neon console''s answer to a call';
+REVOKE ALL ON FUNCTION neon_auth.console_answer(text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.create_keys(neon_api_key text, project_id text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM neon_auth.configure(neon_auth.console_answer('keys', neon_api_key, project_id));
+    RETURN neon_auth.env();
+END
+$$;
+COMMENT ON FUNCTION neon_auth.create_keys(text, text) IS
+    'Has the Neon console make keys for a Neon project''s auth, configures with them, and answers the SDKs'' environment variables. Pass the API key as a parameter, so that it is not logged';
+REVOKE ALL ON FUNCTION neon_auth.create_keys(text, text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.transfer_ownership(neon_api_key text, project_id text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    url text := neon_auth.console_answer('transfer_ownership', neon_api_key, project_id) ->> 'url';
+BEGIN
+    IF url IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'protocol_violation',
+            MESSAGE = 'the Neon console''s answer holds no URL',
+            HINT = 'Look at the setting neon_auth.console_url.';
+    END IF;
+    RETURN url;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.transfer_ownership(text, text) IS
+    'The URL to open in a browser in order to claim the Stack Auth project behind a Neon project. Whoever has it can claim the project';
+REVOKE ALL ON FUNCTION neon_auth.transfer_ownership(text, text) FROM PUBLIC;

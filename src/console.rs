@@ -1,0 +1,110 @@
+//! The Neon console's two calls about a project's auth.
+
+use std::time::Duration;
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use serde::Deserialize;
+use serde_json::json;
+use ureq::http::Uri;
+
+use crate::error::Problem;
+use crate::http::{self, Aside, milliseconds};
+use crate::settings;
+
+/// Largest answer that is read, in bytes.
+const MAX_BODY: u64 = 64 * 1024;
+
+/// `neon_auth.call_console(call, neon_api_key, project_id)`: the console's answer, JSON text.
+#[pg_extern(sql = false)]
+fn call_console(call: &str, neon_api_key: &str, project_id: &str) -> Result<String, ErrorReport> {
+    let base = settings::CONSOLE_URL.get().unwrap_or_default();
+    let base = base.to_string_lossy();
+    let request = Request {
+        url: format!("{}/projects/auth/{call}", base.trim_end_matches('/')),
+        key: neon_api_key.to_owned(),
+        body: json!({ "project_id": project_id, "auth_provider": "stack" }).to_string(),
+        limit: milliseconds(settings::REST_TIMEOUT.get()),
+        http: http::Settings::read(),
+    };
+    let unreachable = |reason| Problem::ConsoleUnreachable { reason };
+    let mut aside = Aside::spawn(move |outlet| {
+        outlet.send(request.perform());
+    })
+    .map_err(unreachable)?;
+    let answer = aside
+        .next(|| Ok::<(), std::convert::Infallible>(()))
+        .unwrap_or_default()
+        .ok_or_else(|| unreachable("The request failed inside.".to_owned()))?
+        .map_err(unreachable)?;
+    if !(200..300).contains(&answer.status) {
+        Err(Problem::ConsoleRefused {
+            status: answer.status,
+            message: answer.message(neon_api_key),
+        })?;
+    }
+    Ok(answer.body)
+}
+
+struct Request {
+    url: String,
+    key: String,
+    body: String,
+    limit: Duration,
+    http: http::Settings,
+}
+
+struct Answer {
+    status: u16,
+    body: String,
+}
+
+impl Request {
+    /// The request itself; runs off the main thread and so touches nothing of PostgreSQL.
+    fn perform(&self) -> Result<Answer, String> {
+        let setting = "setting neon_auth.console_url";
+        let uri: Uri = self
+            .url
+            .parse()
+            .map_err(|_| format!("The {setting} is no URL."))?;
+        let agent = self.http.agent(&uri, setting, |config| {
+            config.timeout_global(Some(self.limit))
+        })?;
+        let mut response = agent
+            .post(&uri)
+            .header("authorization", format!("Bearer {}", self.key))
+            .header("accept", "application/json")
+            .header("content-type", "application/json")
+            .send(&self.body)
+            .map_err(|error| failure(&error))?;
+        let status = response.status().as_u16();
+        let body = response.body_mut().with_config().limit(MAX_BODY);
+        Ok(Answer {
+            status,
+            body: body.read_to_string().map_err(|error| failure(&error))?,
+        })
+    }
+}
+
+impl Answer {
+    /// What the console says is wrong, unless it repeats the key.
+    fn message(&self, key: &str) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Refusal {
+            message: String,
+        }
+        let Refusal { message } = serde_json::from_str(&self.body).ok()?;
+        (!message.contains(key)).then_some(message)
+    }
+}
+
+fn failure(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Timeout(_) => {
+            "The console did not answer within neon_auth.rest_timeout.".to_owned()
+        }
+        // What a header may not hold would be quoted.
+        ureq::Error::Http(_) => "The Neon API key cannot stand in a header.".to_owned(),
+        error => format!("The request failed: {error}."),
+    }
+}

@@ -1,0 +1,205 @@
+//! The Neon console's calls: keys made and stored by one call, and the URL to claim a project.
+
+use neon_auth_connections::{Database, ServerLog, Session, World};
+use neon_auth_stack::{DEFAULT_NEON_PROJECT_ID, Endpoint, Fault};
+use postgres::error::{DbError, SqlState};
+
+const CREATE: &str = "SELECT neon_auth.create_keys($1, $2)";
+const TRANSFER: &str = "SELECT neon_auth.transfer_ownership($1, $2)";
+
+/// A world whose console is the simulator's, and whose database has nothing configured yet.
+fn unconfigured() -> World {
+    let world = World::new();
+    world
+        .superuser()
+        .run("DELETE FROM neon_auth.providers; DELETE FROM neon_auth.secrets");
+    let url = format!("{}/api/v2", world.stack.base_url());
+    world.database.set("neon_auth.console_url", &url);
+    world
+}
+
+/// An administrator who was granted the two calls and nothing else.
+fn administrator(database: &Database) -> Session {
+    let mut superuser = database.superuser();
+    superuser.run(
+        "SELECT pg_advisory_lock(20261124);
+         DO $$ BEGIN
+             IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'console_admin') THEN
+                 CREATE ROLE console_admin LOGIN;
+             END IF;
+         END $$;
+         SELECT pg_advisory_unlock(20261124);
+         GRANT EXECUTE ON FUNCTION neon_auth.create_keys, neon_auth.transfer_ownership TO console_admin",
+    );
+    Session::open(&database.config("console_admin"))
+}
+
+fn refused(session: &mut Session, call: &str, key: &str, project: &str) -> DbError {
+    session.refused(call, &[&key, &project])
+}
+
+#[test]
+fn keys_are_made_stored_and_answered_for_the_environment() {
+    let world = unconfigured();
+    let credentials = world.stack.credentials();
+    let mut administrator = administrator(&world.database);
+    let arguments: [&(dyn postgres::types::ToSql + Sync); 2] =
+        [&credentials.neon_api_key, &DEFAULT_NEON_PROJECT_ID];
+    let environment = administrator.value(CREATE, &arguments);
+    assert_eq!(
+        environment,
+        Some(format!(
+            "NEXT_PUBLIC_STACK_PROJECT_ID={}\nNEXT_PUBLIC_STACK_PUBLISHABLE_CLIENT_KEY={}\nSTACK_SECRET_SERVER_KEY={}",
+            credentials.project_id, credentials.pub_client_key, credentials.secret_server_key
+        ))
+    );
+    // And it is configured: a token of that project signs in.
+    let user = world.sign_up("first");
+    let mut app = world.app();
+    app.run("BEGIN");
+    assert_eq!(app.sign_in(&world.token_of(&user)), user);
+}
+
+#[test]
+fn a_url_to_claim_the_project_is_answered() {
+    let world = unconfigured();
+    let key = world.stack.credentials().neon_api_key;
+    let url = administrator(&world.database).value(TRANSFER, &[&key, &DEFAULT_NEON_PROJECT_ID]);
+    let url = url.expect("the console answers a URL");
+    assert!(url.starts_with(world.stack.base_url()), "{url}");
+    assert!(url.contains("transfer"), "{url}");
+}
+
+#[test]
+fn refusals_of_the_console_are_told_and_nothing_is_stored() {
+    let world = unconfigured();
+    let key = world.stack.credentials().neon_api_key;
+    let mut administrator = administrator(&world.database);
+    for call in [CREATE, TRANSFER] {
+        let error = refused(
+            &mut administrator,
+            call,
+            "napi_wrong",
+            DEFAULT_NEON_PROJECT_ID,
+        );
+        assert_eq!(error.code().code(), "08004");
+        assert!(
+            error.detail().unwrap_or_default().contains("401"),
+            "{error:?}"
+        );
+        let error = refused(&mut administrator, call, &key, "another-project");
+        assert!(
+            error.detail().unwrap_or_default().contains("404"),
+            "{error:?}"
+        );
+        let error = refused(&mut administrator, call, "", DEFAULT_NEON_PROJECT_ID);
+        assert_eq!(error.code(), &SqlState::INVALID_PARAMETER_VALUE);
+        let error = refused(
+            &mut administrator,
+            call,
+            "with\nnewline",
+            DEFAULT_NEON_PROJECT_ID,
+        );
+        assert_eq!(error.code(), &SqlState::CONNECTION_FAILURE);
+        assert!(!format!("{error:?}").contains("newline"), "{error:?}");
+    }
+    let mut superuser = world.superuser();
+    let stored = superuser.values(
+        "SELECT name FROM neon_auth.providers UNION ALL SELECT name FROM neon_auth.secrets",
+        &[],
+    );
+    assert!(stored.is_empty(), "{stored:?}");
+}
+
+#[test]
+fn a_console_that_fails_is_told_without_its_answer() {
+    let world = unconfigured();
+    world.database.set("neon_auth.rest_timeout", "500");
+    let key = world.stack.credentials().neon_api_key;
+    let secret = world.stack.credentials().secret_server_key;
+    let mut administrator = administrator(&world.database);
+    let not_json = Fault::Body {
+        content_type: "application/json".to_owned(),
+        body: format!("{{\"secret_server_key\": \"{secret}\", "),
+    };
+    for (fault, code) in [
+        (Fault::Hang, "08006"),
+        (Fault::Reset, "08006"),
+        (Fault::Truncate, "08006"),
+        (not_json, "08P01"),
+        (Fault::Html, "08P01"),
+        (
+            Fault::Redirect {
+                location: "https://elsewhere.example/".to_owned(),
+            },
+            "08004",
+        ),
+        (
+            Fault::Status {
+                status: 500,
+                retry_after: None,
+            },
+            "08004",
+        ),
+    ] {
+        let named = format!("{fault:?}");
+        world.stack.set_fault(Endpoint::ConsoleKeys, fault);
+        let error = refused(&mut administrator, CREATE, &key, DEFAULT_NEON_PROJECT_ID);
+        assert_eq!(error.code().code(), code, "{named}: {error:?}");
+        let told = format!("{error:?}");
+        assert!(!told.contains(&key) && !told.contains(&secret), "{told}");
+    }
+}
+
+#[test]
+fn keys_reach_no_log_and_no_table_but_that_of_secrets() {
+    let world = unconfigured();
+    let log = ServerLog::from_here();
+    let credentials = world.stack.credentials();
+    let mut administrator = administrator(&world.database);
+    let arguments: [&(dyn postgres::types::ToSql + Sync); 2] =
+        [&credentials.neon_api_key, &DEFAULT_NEON_PROJECT_ID];
+    administrator.value(CREATE, &arguments);
+    refused(
+        &mut administrator,
+        CREATE,
+        &credentials.neon_api_key,
+        "another-project",
+    );
+    let text = log.text();
+    for secret in [
+        &credentials.neon_api_key,
+        &credentials.pub_client_key,
+        &credentials.secret_server_key,
+    ] {
+        assert!(!text.contains(secret.as_str()), "a key is in the log");
+    }
+}
+
+#[test]
+fn others_are_kept_out_and_only_loopback_is_spoken_to_in_the_clear() {
+    let world = unconfigured();
+    let key = world.stack.credentials().neon_api_key;
+    let mut app = world.app();
+    for call in [CREATE, TRANSFER] {
+        let error = refused(&mut app, call, &key, DEFAULT_NEON_PROJECT_ID);
+        assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE);
+    }
+    // Before the library is loaded a setting of that name is a placeholder; it does not last.
+    app.run("SET neon_auth.console_url = 'https://elsewhere.example'");
+    assert_eq!(app.user(), None);
+    let url = app.value("SHOW neon_auth.console_url", &[]);
+    assert_eq!(url, Some(format!("{}/api/v2", world.stack.base_url())));
+    let error = app.run_refused("SET neon_auth.console_url = 'https://elsewhere.example'");
+    assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE);
+    world
+        .database
+        .set("neon_auth.console_url", "http://192.0.2.1/api/v2");
+    let mut administrator = administrator(&world.database);
+    let error = refused(&mut administrator, CREATE, &key, DEFAULT_NEON_PROJECT_ID);
+    assert_eq!(error.code(), &SqlState::CONNECTION_FAILURE);
+    assert!(
+        error.detail().unwrap_or_default().contains("https"),
+        "{error:?}"
+    );
+}
