@@ -14,6 +14,7 @@ mod provider;
 mod session;
 mod settings;
 mod spi;
+mod version;
 mod webhook;
 
 pg_module_magic!(name, version);
@@ -34,6 +35,7 @@ extension_sql_file!("../sql/membership.sql", requires = ["webhook"]);
 /// Runs once in every process that loads the library.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    version::define();
     settings::define();
     session::define();
     provider::define();

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::Problem;
-use crate::spi;
+use crate::{spi, version};
 
 thread_local! {
     static TRUST: RefCell<Option<Rc<Trust>>> = const { RefCell::new(None) };
@@ -122,6 +122,7 @@ pub fn define() {
 pub fn current() -> Result<Rc<Trust>, Problem> {
     // SAFETY: inside a transaction.
     unsafe { pg_sys::AcceptInvalidationMessages() };
+    version::agree()?;
     // Marked as fresh before the reading, so that a change that arrives meanwhile counts.
     if !STALE.replace(false)
         && let Some(trust) = TRUST.with_borrow(Clone::clone)
