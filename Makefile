@@ -1,7 +1,7 @@
 # Every target is documented in README.md; the work is done by the scripts in dev/. Without
 # PG_CONFIG, install takes the pg_config on PATH and all others a private PostgreSQL.
 
-.PHONY: install demo test bench soak fuzz lint
+.PHONY: install demo test test-all bench soak fuzz lint package
 
 # Builds an optimised neon_auth and installs it into the PostgreSQL of PG_CONFIG.
 install:
@@ -14,6 +14,9 @@ demo:
 test:
 	dev/test
 
+test-all:
+	dev/test-all
+
 bench:
 	dev/bench
 
@@ -25,3 +28,8 @@ fuzz:
 
 lint:
 	dev/lint
+
+# PG_MAJORS="14 17", or all; without it the one that test uses.
+package:
+	dev/package $(PG_MAJORS)
+	dev/test-package $(PG_MAJORS)

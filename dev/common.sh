@@ -6,19 +6,20 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/neon_auth
 
-PGRX_VERSION=$(sed -n 's/^pgrx = "=\(.*\)"$/\1/p' "$ROOT/Cargo.toml")
-# The major that demo and test use unless told otherwise.
-PG_MAJOR=${PG_MAJOR:-15}
-
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 die() { printf '\033[1merror:\033[0m %s\n' "$*" >&2; exit 1; }
+
+PGRX_VERSION=$(sed -n 's/^pgrx = "=\(.*\)"$/\1/p' "$ROOT/Cargo.toml")
+[ -n "$PGRX_VERSION" ] || die "Cargo.toml must name one version of pgrx, as in pgrx = \"=0.18.1\": cargo-pgrx has to be the same"
+# The major that demo and test use unless told otherwise.
+PG_MAJOR=${PG_MAJOR:-15}
 
 # The pg_config in use: PG_CONFIG if given, else that of the private installation.
 pg_config() {
     if [ -z "${PG_CONFIG:-}" ]; then
         echo "$CACHE/postgresql-$PG_MAJOR/bin/pg_config"
     else
-        command -v "$PG_CONFIG" || die "there is no $PG_CONFIG; name another with PG_CONFIG="
+        type -P "$PG_CONFIG" || die "there is no $PG_CONFIG; name another with PG_CONFIG="
     fi
 }
 pg_bindir() { "$(pg_config)" --bindir; }

@@ -2,7 +2,6 @@
 DO $requirements$
 DECLARE
     owner_extension text;
-    made_before record;
 BEGIN
     IF pg_catalog.getdatabaseencoding() <> 'UTF8' THEN
         RAISE EXCEPTION USING
@@ -36,26 +35,16 @@ BEGIN
                                                owner_extension) END;
     END IF;
 
-    -- Whoever owns the schema could put functions, operators or tables of their own where ours
-    -- are looked for; whoever may create in it, too.
-    SELECT NOT (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.oid = n.nspowner) AS is_foreign,
-           EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) acl
-                    WHERE acl.privilege_type = 'CREATE' AND acl.grantee <> n.nspowner) AS is_open,
-           EXISTS (SELECT FROM pg_catalog.pg_depend d
-                    WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
-                      AND d.refobjid = n.oid AND d.deptype = 'n' AND d.objid <> e.oid) AS is_used
-      INTO STRICT made_before
-      FROM pg_catalog.pg_namespace n, pg_catalog.pg_extension e
-     WHERE n.nspname = 'neon_auth' AND e.extname = 'neon_auth';
-    IF made_before.is_foreign OR made_before.is_open OR made_before.is_used THEN
+    -- Whoever made the schema could put functions, operators or tables of their own where ours are
+    -- looked for.
+    IF EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'neon_auth') THEN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_schema',
             MESSAGE = 'schema "neon_auth" already exists',
-            DETAIL = CASE WHEN made_before.is_foreign THEN 'It belongs to a role that is no superuser.'
-                          WHEN made_before.is_open THEN 'Others may create objects in it.'
-                          ELSE 'It is not empty.' END
-                     || ' neon_auth makes this schema itself, so that nobody else''s objects stand in it.',
-            HINT = 'ALTER SCHEMA neon_auth RENAME TO neon_auth_before; and after CREATE EXTENSION, for users kept in it: INSERT INTO neon_auth.users_sync (raw_json, updated_at, deleted_at) SELECT raw_json, updated_at, deleted_at FROM neon_auth_before.users_sync;';
+            DETAIL = 'neon_auth makes this schema itself, so that nobody else''s objects stand in it.',
+            HINT = CASE WHEN pg_catalog.to_regclass('neon_auth.users_sync') IS NULL
+                        THEN 'ALTER SCHEMA neon_auth RENAME TO neon_auth_before; or, if it is empty: DROP SCHEMA neon_auth;'
+                        ELSE 'To go on with the users and all that refers to them, run docs/adopt.sql. To begin anew: ALTER SCHEMA neon_auth RENAME TO neon_auth_before;' END;
     END IF;
 END
 $requirements$;
@@ -67,5 +56,6 @@ CREATE SCHEMA auth;
 COMMENT ON SCHEMA auth IS 'neon_auth: who is signed in, for policies and applications';
 GRANT USAGE ON SCHEMA auth TO PUBLIC;
 
+CREATE SCHEMA neon_auth;
 COMMENT ON SCHEMA neon_auth IS 'neon_auth: users, providers and administration';
 GRANT USAGE ON SCHEMA neon_auth TO PUBLIC;

@@ -7,11 +7,18 @@ use neon_auth_token::Refusal;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::ErrorReport;
 
+use crate::version;
+
 /// Everything that the extension's Rust side refuses.
 #[derive(Debug)]
 pub enum Problem {
     /// The token itself: its form, its signature or what it claims.
     Token(Refusal),
+    /// The library and the SQL objects of this database are not of one version.
+    OtherVersion {
+        library: &'static str,
+        installed: Option<String>,
+    },
     /// No provider is configured at all.
     NoProvider,
     /// No provider names the token's issuer.
@@ -123,6 +130,28 @@ impl From<&Problem> for ErrorReport {
                 format!("JWT refused: {refusal}"),
                 refusal.detail(),
                 refusal.hint().unwrap_or_default().to_owned(),
+            ),
+            Problem::OtherVersion {
+                library,
+                installed: None,
+            } => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "the extension neon_auth is not installed in this database".to_owned(),
+                format!("Its library is loaded, in version {library}."),
+                "CREATE EXTENSION neon_auth;".to_owned(),
+            ),
+            Problem::OtherVersion {
+                library,
+                installed: Some(installed),
+            } => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "neon_auth's library and its SQL objects are of different versions".to_owned(),
+                format!("The library in use is {library}, the extension in this database {installed}."),
+                if version::is_older(library, installed) {
+                    format!("Reconnect, as this session has loaded the library before the update; if that is not enough, restart the server, and see that the library of {installed} is installed.")
+                } else {
+                    "ALTER EXTENSION neon_auth UPDATE;".to_owned()
+                },
             ),
             Problem::NoProvider => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

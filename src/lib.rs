@@ -18,6 +18,7 @@ mod settings;
 mod shared;
 mod spi;
 mod stack;
+mod version;
 mod webhook;
 mod worker;
 
@@ -43,6 +44,7 @@ extension_sql_file!("../sql/status.sql", requires = ["console"]);
 /// Runs once in every process that loads the library.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    version::define();
     settings::define();
     session::define();
     provider::define();

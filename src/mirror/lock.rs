@@ -1,8 +1,9 @@
 //! The order among those who write the mirror; its tables and rules are SQL.
 
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use crate::lock;
+use crate::{lock, version};
 
 /// How many locks there are of each kind. A transaction may apply any number of events, and the
 /// server's table of locks is finite; that two ids share a lock only makes one wait at times.
@@ -10,7 +11,8 @@ const SLOTS: u32 = 1024;
 
 /// `neon_auth.lock_mirror(kind, id, exclusive)`: locks until the transaction ends.
 #[pg_extern(sql = false)]
-fn lock_mirror(kind: &str, id: &str, exclusive: bool) {
+fn lock_mirror(kind: &str, id: &str, exclusive: bool) -> Result<(), ErrorReport> {
+    version::agree()?;
     let slot = lock::number(id) % SLOTS;
     let tag = lock::tag(lock::Space::Mirror, lock::number(kind), slot);
     let mode = if exclusive {
@@ -20,4 +22,5 @@ fn lock_mirror(kind: &str, id: &str, exclusive: bool) {
     };
     // SAFETY: a lock tag of our own, inside a transaction.
     unsafe { pg_sys::LockAcquire(&raw const tag, mode as pg_sys::LOCKMODE, false, false) };
+    Ok(())
 }

@@ -14,7 +14,7 @@ use pgrx::prelude::*;
 use super::rows::{self, Row};
 use crate::error::Problem;
 use crate::jsonb::Jsonb;
-use crate::spi;
+use crate::{spi, version};
 
 thread_local! {
     static TRUST: RefCell<Option<Rc<Trust>>> = const { RefCell::new(None) };
@@ -89,6 +89,7 @@ pub fn define() {
 pub fn current() -> Result<Rc<Trust>, Problem> {
     // SAFETY: inside a transaction.
     unsafe { pg_sys::AcceptInvalidationMessages() };
+    version::agree()?;
     // Marked as fresh before the reading, so that a change that arrives meanwhile counts.
     if !STALE.replace(false)
         && let Some(trust) = TRUST.with_borrow(Clone::clone)

@@ -12,7 +12,7 @@ use super::store::{self, Admission, Scope};
 use super::{log, role};
 use crate::error::Problem;
 use crate::shared::{self, Counter};
-use crate::{jsonb, provider};
+use crate::{jsonb, provider, version};
 
 /// `auth.authenticate(token, is_local)`.
 #[pg_extern(sql = false)]
@@ -49,6 +49,7 @@ fn logout() {
 #[pg_extern(sql = false)]
 fn impersonate(user_id: &str, claims: AnyElement, is_local: bool) -> Result<(), ErrorReport> {
     let admission = Admission::begin();
+    version::agree()?;
     let mut claims: Map<String, Value> = serde_json::from_str(&jsonb::text_of(&claims))
         .map_err(|_| bad_impersonation("The claims are no JSON object that a token could hold."))?;
     claims.insert("sub".to_owned(), Value::String(user_id.to_owned()));

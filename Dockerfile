@@ -1,0 +1,26 @@
+# The official PostgreSQL image with neon_auth in it:
+#   docker build --build-arg PG_MAJOR=17 --tag postgres-neon-auth:17 .
+# Then, in each database: CREATE EXTENSION neon_auth;
+ARG PG_MAJOR=17
+
+FROM rust:1.95-slim-bookworm AS rust
+
+FROM postgres:${PG_MAJOR}-bookworm AS build
+COPY --from=rust /usr/local/cargo /usr/local/cargo
+COPY --from=rust /usr/local/rustup /usr/local/rustup
+ENV CARGO_HOME=/usr/local/cargo RUSTUP_HOME=/usr/local/rustup PATH=/usr/local/cargo/bin:$PATH
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends make postgresql-server-dev-${PG_MAJOR} \
+    && rm -rf /var/lib/apt/lists/*
+COPY . /neon_auth
+# dev/setup gets the compilers, and cargo-pgrx in the version that Cargo.toml names.
+RUN make --directory=/neon_auth install PG_CONFIG=/usr/lib/postgresql/${PG_MAJOR}/bin/pg_config \
+    && strip --strip-unneeded /usr/lib/postgresql/${PG_MAJOR}/lib/neon_auth.so
+
+FROM postgres:${PG_MAJOR}-bookworm
+# Whose certificates key servers are trusted by.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=build /usr/lib/postgresql/${PG_MAJOR}/lib/neon_auth.so /usr/lib/postgresql/${PG_MAJOR}/lib/
+COPY --from=build /usr/share/postgresql/${PG_MAJOR}/extension/neon_auth* /usr/share/postgresql/${PG_MAJOR}/extension/

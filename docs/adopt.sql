@@ -1,0 +1,245 @@
+-- Puts neon_auth in the place of a neon_auth.users_sync that belongs to no extension, as a Neon
+-- project has it and as its dump brings it. Run by a superuser: psql --file adopt.sql
+--
+-- All or nothing. Every row comes along, and whatever names the table goes on with the new one:
+-- foreign keys, policies, views, functions with an SQL body. So do policies on the table itself, and
+-- who could read it still can. The old schema stays, as neon_auth_before.
+--
+-- Whoever owned the old objects need not be trusted: nothing of theirs is executed here. Their
+-- triggers and indexes would be by neon_auth later, with a superuser's rights, so they are not
+-- taken over, but shown.
+\set ON_ERROR_STOP on
+BEGIN;
+-- Names in what is read below are written out in full, and looked up again when the old table is away.
+SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL row_security = off;
+DO $adopt$
+DECLARE
+    old oid;
+    held record;
+    found record;
+    statements text[] := '{}';
+    statement text;
+    copied bigint;
+    problem text;
+BEGIN
+    IF to_regclass('neon_auth.users_sync') IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+            MESSAGE = 'there is no neon_auth.users_sync to adopt', HINT = 'CREATE EXTENSION neon_auth;';
+    END IF;
+    LOCK TABLE ONLY neon_auth.users_sync IN ACCESS EXCLUSIVE MODE;
+    old := 'neon_auth.users_sync'::regclass;
+    SELECT c.* INTO STRICT held FROM pg_class c WHERE c.oid = old;
+    SELECT concat_ws(' ',
+               CASE WHEN held.relkind <> 'r' OR held.relispartition OR EXISTS (
+                        SELECT FROM pg_inherits i WHERE old IN (i.inhrelid, i.inhparent))
+                    THEN 'It is no ordinary table.' END,
+               CASE WHEN EXISTS (SELECT FROM pg_depend d
+                                  WHERE d.classid = 'pg_class'::regclass AND d.objid = old AND d.deptype = 'e')
+                    THEN 'It belongs to an extension already.' END,
+               (SELECT format('It has no column %s of type %s.', string_agg(needed.name, ', '), needed.type)
+                  FROM (VALUES ('id', 'text'), ('raw_json', 'jsonb'), ('updated_at', 'timestamptz'),
+                               ('deleted_at', 'timestamptz')) AS needed (name, type)
+                 WHERE NOT EXISTS (SELECT FROM pg_attribute a
+                                    WHERE a.attrelid = old AND a.attname = needed.name
+                                      AND a.atttypid = needed.type::regtype AND NOT a.attisdropped)
+                 GROUP BY needed.type LIMIT 1),
+               (SELECT format('It has columns of your own, which need a table of their own: %s.',
+                              string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum))
+                  FROM pg_attribute a
+                 WHERE a.attrelid = old AND a.attnum > 0 AND NOT a.attisdropped
+                   AND a.attname NOT IN ('raw_json', 'id', 'name', 'email', 'created_at', 'updated_at', 'deleted_at')
+                HAVING count(*) > 0))
+      INTO problem;
+    IF problem <> '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+            MESSAGE = 'neon_auth.users_sync cannot be adopted', DETAIL = problem;
+    END IF;
+
+    -- What is read back from its text calls the input functions of its literals' types, and through
+    -- them the CHECKs of domains, which are functions of whoever made them.
+    SELECT string_agg(DISTINCT pg_describe_object(o.classid, o.objid, 0), ', ') INTO problem
+      FROM pg_depend o
+      JOIN pg_depend d USING (classid, objid)
+      JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
+      JOIN pg_roles r ON r.oid = t.typowner
+     WHERE o.refclassid = 'pg_class'::regclass AND o.refobjid = old
+       AND o.classid IN ('pg_policy'::regclass, 'pg_rewrite'::regclass, 'pg_proc'::regclass)
+       AND t.typtype <> 'e' AND NOT r.rolsuper;
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+            MESSAGE = 'neon_auth.users_sync cannot be adopted while others depend on it',
+            DETAIL = format('These use types of a role that is no superuser: %s.', problem),
+            HINT = 'Drop them, and create them again afterwards.';
+    END IF;
+
+    -- Foreign keys. Checking one would call the cast of a type that is not PostgreSQL's own.
+    FOR found IN
+        SELECT c.conrelid::regclass AS relation, c.conname, pg_get_constraintdef(c.oid) AS definition,
+               obj_description(c.oid, 'pg_constraint') AS comment,
+               (SELECT bool_and(coalesce(nullif(t.typbasetype, 0), t.oid) IN ('text'::regtype, 'varchar'::regtype))
+                  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+                 WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)) AS is_text
+          FROM pg_constraint c
+         WHERE c.contype = 'f' AND c.confrelid = old AND c.conparentid = 0
+         ORDER BY c.oid
+    LOOP
+        IF NOT found.is_text THEN
+            RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+                MESSAGE = format('the foreign key %I of %s cannot be carried over', found.conname, found.relation),
+                DETAIL = 'Its column is neither text nor varchar.';
+        END IF;
+        statements := statements
+            || format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %2$I %s',
+                      found.relation, found.conname, found.definition);
+        IF found.comment IS NOT NULL THEN
+            statements := statements
+                || format('COMMENT ON CONSTRAINT %I ON %s IS %L', found.conname, found.relation, found.comment);
+        END IF;
+    END LOOP;
+
+    -- Policies of other tables that look into it
+    FOR found IN
+        SELECT p.polname, p.polrelid::regclass AS relation,
+               pg_get_expr(p.polqual, p.polrelid) AS using_, pg_get_expr(p.polwithcheck, p.polrelid) AS check_
+          FROM pg_policy p
+         WHERE p.polrelid <> old
+           AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+                          AND d.refclassid = 'pg_class'::regclass AND d.refobjid = old)
+         ORDER BY p.oid
+    LOOP
+        statements := statements
+            || (format('ALTER POLICY %I ON %s', found.polname, found.relation)
+                || coalesce(' USING (' || found.using_ || ')', '')
+                || coalesce(' WITH CHECK (' || found.check_ || ')', ''));
+    END LOOP;
+
+    -- Views, and functions with an SQL body
+    FOR found IN
+        SELECT DISTINCT c.oid, c.oid::regclass AS relation, pg_get_viewdef(c.oid) AS definition,
+               array_to_string(c.reloptions, ', ') AS options
+          FROM pg_depend d
+          JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+          JOIN pg_class c ON c.oid = r.ev_class
+         WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = old AND c.relkind = 'v'
+         ORDER BY c.oid
+    LOOP
+        statements := statements
+            || (format('CREATE OR REPLACE VIEW %s', found.relation)
+                || coalesce(' WITH (' || found.options || ')', '') || ' AS ' || found.definition);
+    END LOOP;
+    FOR found IN
+        SELECT DISTINCT p.oid, pg_get_functiondef(p.oid) AS definition
+          FROM pg_depend d
+          JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+         WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = old AND p.prosqlbody IS NOT NULL
+         ORDER BY p.oid
+    LOOP
+        statements := statements || found.definition;
+    END LOOP;
+
+    -- Row-level security of its own, before anybody is let in
+    FOR found IN
+        SELECT p.*, pg_get_expr(p.polqual, p.polrelid) AS using_, pg_get_expr(p.polwithcheck, p.polrelid) AS check_,
+               (SELECT string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE role::regrole::text END, ', ')
+                  FROM unnest(p.polroles) AS role) AS roles
+          FROM pg_policy p WHERE p.polrelid = old ORDER BY p.oid
+    LOOP
+        statements := statements
+            || (format('CREATE POLICY %I ON neon_auth.users_sync AS %s FOR %s TO %s', found.polname,
+                       CASE WHEN found.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+                       CASE found.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
+                                         WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+                       found.roles)
+                || coalesce(' USING (' || found.using_ || ')', '')
+                || coalesce(' WITH CHECK (' || found.check_ || ')', ''));
+    END LOOP;
+    IF held.relrowsecurity THEN
+        statements := statements || 'ALTER TABLE neon_auth.users_sync ENABLE ROW LEVEL SECURITY'::text;
+    END IF;
+    IF held.relforcerowsecurity THEN
+        statements := statements || 'ALTER TABLE neon_auth.users_sync FORCE ROW LEVEL SECURITY'::text;
+    END IF;
+
+    -- Who could read it or refer to it still may, its owner included; writing is the extension's.
+    -- But a dump keeps the grants on an extension's table and not its policies: what these have
+    -- narrowed must not be open to all after a restoration.
+    FOR found IN
+        SELECT format('GRANT %s ON neon_auth.users_sync TO %s', a.privilege_type || a.columns,
+                      CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END) AS command,
+               held.relrowsecurity AND a.privilege_type = 'SELECT'
+                   AND (held.relforcerowsecurity OR a.grantee <> held.relowner) AS is_narrowed
+          FROM (SELECT privilege_type, grantee, '' AS columns
+                  FROM aclexplode(coalesce(held.relacl, acldefault('r', held.relowner)))
+                 UNION
+                SELECT acl.privilege_type, acl.grantee, format(' (%I)', attname)
+                  FROM pg_attribute, aclexplode(attacl) AS acl
+                 WHERE attrelid = old AND NOT attisdropped) AS a
+         WHERE a.privilege_type IN ('SELECT', 'REFERENCES')
+         ORDER BY 1
+    LOOP
+        IF found.is_narrowed THEN
+            RAISE WARNING USING MESSAGE = 'not carried over, as a dump would keep the grant without the policies that narrow it',
+                DETAIL = found.command,
+                HINT = 'Grant a view of what the role may see instead.';
+        ELSE
+            statements := statements || found.command;
+        END IF;
+    END LOOP;
+    IF held.relrowsecurity AND NOT held.relforcerowsecurity THEN
+        statements := statements
+            || format('CREATE POLICY owner_before ON neon_auth.users_sync FOR SELECT TO %s USING (true)', held.relowner::regrole);
+    END IF;
+
+    ALTER SCHEMA neon_auth RENAME TO neon_auth_before;
+    CREATE EXTENSION neon_auth;
+    INSERT INTO neon_auth.users_sync (raw_json, updated_at, deleted_at)
+    SELECT raw_json, updated_at, deleted_at FROM ONLY neon_auth_before.users_sync;
+    GET DIAGNOSTICS copied = ROW_COUNT;
+    IF EXISTS (SELECT id FROM ONLY neon_auth_before.users_sync EXCEPT SELECT id FROM neon_auth.users_sync) THEN
+        RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = 'neon_auth.users_sync cannot be adopted',
+            DETAIL = 'The id of a user is another than the "id" in its raw_json.';
+    END IF;
+    FOREACH statement IN ARRAY statements LOOP
+        EXECUTE statement;
+    END LOOP;
+
+    -- Whatever is left that names the old table: nothing is forgotten in silence.
+    SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, 0), ', ') INTO problem
+      FROM pg_depend d
+     WHERE ((d.refclassid = 'pg_class'::regclass AND d.refobjid = old)
+            OR (d.refclassid = 'pg_type'::regclass
+                AND d.refobjid IN (SELECT t.oid FROM pg_type t WHERE t.typrelid = old
+                                   UNION ALL SELECT t.typarray FROM pg_type t WHERE t.typrelid = old)))
+       AND d.deptype = 'n'
+       AND NOT (d.classid = 'pg_attrdef'::regclass
+                AND EXISTS (SELECT FROM pg_attrdef a WHERE a.oid = d.objid AND a.adrelid = old))
+       AND NOT (d.classid = 'pg_constraint'::regclass
+                AND EXISTS (SELECT FROM pg_constraint c WHERE c.oid = d.objid AND c.conrelid = old))
+       AND NOT (d.classid = 'pg_policy'::regclass
+                AND EXISTS (SELECT FROM pg_policy p WHERE p.oid = d.objid AND p.polrelid = old))
+       AND NOT (d.classid = 'pg_trigger'::regclass
+                AND EXISTS (SELECT FROM pg_trigger t WHERE t.oid = d.objid AND t.tgrelid = old));
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+            MESSAGE = 'neon_auth.users_sync cannot be adopted while others depend on it',
+            DETAIL = format('These cannot be carried over: %s.', problem),
+            HINT = 'Drop them, and create them again afterwards.';
+    END IF;
+
+    FOR found IN
+        SELECT pg_get_triggerdef(t.oid) AS definition FROM pg_trigger t WHERE t.tgrelid = old AND NOT t.tgisinternal
+        UNION ALL
+        SELECT pg_get_indexdef(i.indexrelid)
+          FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+         WHERE i.indrelid = old AND NOT i.indisprimary AND c.relname <> 'users_sync_deleted_at_idx'
+    LOOP
+        RAISE NOTICE USING MESSAGE = 'not carried over, as it would run with the rights of neon_auth''s owner',
+            DETAIL = replace(found.definition, 'neon_auth_before.users_sync', 'neon_auth.users_sync'),
+            HINT = 'Read what it calls, then run it.';
+    END LOOP;
+    RAISE NOTICE 'neon_auth.users_sync is adopted; users: %', copied;
+END
+$adopt$;
+COMMIT;

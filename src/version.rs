@@ -1,0 +1,110 @@
+//! Whether this library and the SQL objects of the database are of one version.
+//!
+//! A new library serves databases whose `ALTER EXTENSION neon_auth UPDATE` is still to come, and a
+//! session goes on with the library that it has loaded. Neither may answer for tables and
+//! functions that it does not know. So whatever reads or writes the extension's tables asks here
+//! first, and so does whoever lets an identity in; readers of the identity need not.
+//!
+//! The answer is remembered until a table or a function changes somewhere, as every update that
+//! means anything does. `CREATE`, `ALTER` and `DROP EXTENSION` and `pg_dump` never ask.
+
+use std::cell::Cell;
+
+use pgrx::{FromDatum, IntoDatum, pg_guard, pg_sys};
+
+use crate::error::Problem;
+
+const LIBRARY: &str = env!("CARGO_PKG_VERSION");
+
+thread_local! {
+    static AGREED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Registers for the messages that tell of changes; once, when the library is loaded.
+pub fn define() {
+    // SAFETY: guarded callbacks that touch this process's memory alone.
+    unsafe {
+        pg_sys::CacheRegisterRelcacheCallback(Some(relation_changed), pg_sys::Datum::from(0));
+        pg_sys::CacheRegisterSyscacheCallback(
+            pg_sys::SysCacheIdentifier::PROCOID as i32,
+            Some(function_changed),
+            pg_sys::Datum::from(0),
+        );
+    }
+}
+
+/// An error unless the database has the extension in this library's version.
+pub fn agree() -> Result<(), Problem> {
+    if AGREED.get() {
+        return Ok(());
+    }
+    // Before the reading, so that a change that arrives meanwhile counts.
+    AGREED.set(true);
+    let outcome = match installed() {
+        Some(version) if version == LIBRARY => Ok(()),
+        installed => Err(Problem::OtherVersion {
+            library: LIBRARY,
+            installed,
+        }),
+    };
+    if outcome.is_err() {
+        AGREED.set(false);
+    }
+    outcome
+}
+
+/// Whether one version comes before another. What is not made of numbers comes after nothing.
+pub fn is_older(version: &str, other: &str) -> bool {
+    fn numbers(version: &str) -> Option<Vec<u32>> {
+        version.split('.').map(|part| part.parse().ok()).collect()
+    }
+    matches!((numbers(version), numbers(other)), (Some(a), Some(b)) if a < b)
+}
+
+/// The version in `pg_extension`; `None` where the extension is not installed.
+fn installed() -> Option<String> {
+    let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+    let mut key = pg_sys::ScanKeyData::default();
+    // SAFETY: a catalog look-up inside a transaction; what is opened is closed, and after an
+    // ERROR the abort does it.
+    unsafe {
+        pg_sys::ScanKeyInit(
+            &raw mut key,
+            pg_sys::Anum_pg_extension_extname as pg_sys::AttrNumber,
+            pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
+            pg_sys::F_NAMEEQ.into(),
+            c"neon_auth".into_datum().expect("a name is never NULL"),
+        );
+        let catalog = pg_sys::table_open(pg_sys::ExtensionRelationId, lock);
+        let scan = pg_sys::systable_beginscan(
+            catalog,
+            pg_sys::Oid::from(pg_sys::ExtensionNameIndexId),
+            true,
+            std::ptr::null_mut(),
+            1,
+            &raw mut key,
+        );
+        let tuple = pg_sys::systable_getnext(scan);
+        let version = if tuple.is_null() {
+            None
+        } else {
+            let mut is_null = true;
+            let number = pg_sys::Anum_pg_extension_extversion as i32;
+            let datum = pg_sys::heap_getattr(tuple, number, (*catalog).rd_att, &mut is_null);
+            String::from_datum(datum, is_null)
+        };
+        pg_sys::systable_endscan(scan);
+        pg_sys::table_close(catalog, lock);
+        version
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn relation_changed(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
+    AGREED.set(false);
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn function_changed(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
+    AGREED.set(false);
+}

@@ -1,0 +1,18 @@
+-- Everything that fill.sql has made, so that two listings can be compared.
+\set ON_ERROR_STOP on
+\pset format unaligned
+SET timezone = 'UTC';
+-- Rows with their columns by name, whatever the order of these
+SELECT relname, rows
+  FROM (SELECT c.relname, query_to_xml(format('SELECT to_jsonb(t) AS row FROM %s t ORDER BY 1', c.oid::regclass), false, true, '')::text AS rows
+          FROM pg_class c
+         WHERE (c.relnamespace = 'neon_auth'::regnamespace OR c.oid = 'todos'::regclass) AND c.relkind = 'r') AS tables
+ WHERE rows <> ''
+ ORDER BY relname COLLATE "C";
+SELECT conrelid::regclass, conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint WHERE contype = 'f' ORDER BY 1, 2;
+SELECT tablename, policyname, permissive, roles, cmd, qual, with_check FROM pg_policies ORDER BY 1, 2;
+SELECT pg_get_viewdef('living');
+SELECT has_table_privilege('app', 'living', 'SELECT'), has_column_privilege('authenticated', 'neon_auth.users_sync', 'name', 'SELECT'),
+       has_column_privilege('authenticated', 'neon_auth.users_sync', 'raw_json', 'SELECT'),
+       has_function_privilege('app', 'auth.impersonate(text, jsonb, boolean)', 'EXECUTE'),
+       has_function_privilege('anonymous', 'auth.impersonate(text, jsonb, boolean)', 'EXECUTE');
