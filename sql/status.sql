@@ -46,16 +46,20 @@ CREATE VIEW neon_auth.status AS
       FROM neon_auth.sync_queue q
     UNION ALL
     SELECT 'synchronisation',
-           CASE WHEN r.id IS NULL THEN NOT w.preloaded OR p.name IS NULL
+           CASE WHEN p.name IS NULL THEN true
+                WHEN s.name IS NULL OR r.id IS NULL THEN NOT w.preloaded
                 ELSE r.error IS NULL AND (r.finished_at IS NOT NULL OR r.started_at > now() - interval '1 day') END,
-           CASE WHEN r.id IS NULL THEN 'The mirror has never been compared with the auth service: CALL neon_auth.sync();'
+           CASE WHEN p.name IS NULL THEN 'There is no provider "stack" to compare the mirror with.'
+                WHEN s.name IS NULL THEN 'secret_server_key is not set, so the mirror cannot be compared with the auth service.'
+                WHEN r.id IS NULL THEN 'The mirror has never been compared with the auth service: CALL neon_auth.sync();'
                 WHEN r.error IS NOT NULL THEN r.error
                 WHEN r.finished_at IS NULL THEN format('Under way, or interrupted, at: %s.', r.phase)
                 ELSE format('Rows changed: %s; found deleted: %s; skipped: %s%s', r.changed, r.deleted, r.skipped,
                             coalesce('. The last of those: ' || r.defect, '.')) END,
            coalesce(CASE WHEN r.error IS NOT NULL THEN r.failed_at END, r.finished_at, r.started_at)
       FROM neon_auth.worker_state() AS w
-      LEFT JOIN neon_auth.providers p ON p.name = 'stack'
+      LEFT JOIN neon_auth.providers p ON p.name = 'stack' AND p.kind = 'stack'
+      LEFT JOIN neon_auth.secrets s ON s.name = 'secret_server_key'
       LEFT JOIN (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r ON true
     UNION ALL
     SELECT 'workers',
