@@ -1,21 +1,26 @@
 """Two users sign up at a simulated Stack Auth, appear in neon_auth.users_sync, sign in with the
-tokens that the service gave, and each sees rows of their own alone. Runs inside dev/cluster;
-STACK names the simulator's executable. What happens in the database is demo.sql, shown as it runs.
+tokens that the service gave, and each sees rows of their own alone; a third signs up while you
+watch. Runs inside dev/cluster; STACK names the simulator's executable. What happens in the database
+is demo.sql, shown as it runs.
 """
 
+import http.server
 import json
 import os
 import pathlib
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
 
 STACK = os.environ["STACK"]
+PSQL = ["psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]
 
 
-def request(url, headers=None, body=None):
+def request(url, body=None):
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data, headers or {})) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, data)) as answer:
         return json.load(answer)
 
 
@@ -23,45 +28,77 @@ def narrate(text):
     print(f"\033[1m==>\033[0m {text}", file=sys.stderr, flush=True)
 
 
-def run(base_url):
-    keys = json.loads(subprocess.check_output([STACK, "keys", "--base-url", base_url]))
-    server = {
-        "x-stack-access-type": "server",
-        "x-stack-project-id": keys["auth_provider_project_id"],
-        "x-stack-secret-server-key": keys["secret_server_key"],
-    }
+def stack(*arguments):
+    return json.loads(subprocess.check_output([STACK, *arguments]))
 
+
+def psql(*arguments, **variables):
+    """Runs psql; what it cannot do ends the demo."""
+    settings = [f"--set={name}={value}" for name, value in variables.items()]
+    subprocess.run([*PSQL, *settings, *arguments], check=True)
+
+
+class BackEnd(http.server.BaseHTTPRequestHandler):
+    """A back end that passes webhooks on, in one line of SQL; the database verifies them."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"])).decode()
+        call = "SELECT neon_auth.handle_webhook(:'body', :'headers') \\g /dev/null\n"
+        headers = json.dumps(dict(self.headers.items()))
+        done = subprocess.run(
+            [*PSQL, "--set", f"body={body}", "--set", f"headers={headers}"], input=call, text=True
+        )
+        self.send_response(204 if done.returncode == 0 else 500)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def run(base_url, back_end):
     def sign_up(name):
         email = f"{name.split()[0].lower()}@example.com"
         user = {"display_name": name, "primary_email": email, "primary_email_verified": True}
-        return request(f"{base_url}/dev/users", body=user)["id"]
+        return request(f"{base_url}/dev/users", user)["id"]
 
     def token(user_id):
-        return request(f"{base_url}/dev/tokens", body={"user_id": user_id})["access_token"]
+        return request(f"{base_url}/dev/tokens", {"user_id": user_id})["access_token"]
 
     narrate(f"Two users sign up at {base_url}, and get their access tokens")
     alice, bob = sign_up("Alice Example"), sign_up("Bob Example")
-    users = request(f"{base_url}/api/v1/users?limit=100", server)["items"]
-    variables = {
-        "keys": json.dumps(keys),
-        "users": json.dumps(users),
-        "alice": alice,
-        "alice_token": token(alice),
-        "bob_token": token(bob),
-    }
 
     narrate("The rest is SQL")
-    psql = ["psql", "--no-psqlrc", "--quiet", "--echo-all", "--set", "ON_ERROR_STOP=1"]
-    for name, value in variables.items():
-        psql += ["--set", f"{name}={value}"]
-    script = pathlib.Path(__file__).with_name("demo.sql")
-    subprocess.run([*psql, "--file", str(script)], check=True)
+    psql(
+        "--echo-all",
+        "--file",
+        str(pathlib.Path(__file__).with_name("demo.sql")),
+        keys=json.dumps(stack("keys", "--base-url", base_url)),
+        webhook_secret=stack("credentials")["webhook_secret"],
+        alice=alice,
+        alice_token=token(alice),
+        bob_token=token(bob),
+    )
+
+    narrate("Carol signs up, and the service sends a webhook to a back end that passes it on")
+    port = back_end.server_address[1]
+    request(f"{base_url}/dev/webhook-endpoint", {"url": f"http://127.0.0.1:{port}/"})
+    carol = sign_up("Carol Example")
+    look = f"SELECT name, email FROM neon_auth.users_sync WHERE id = '{carol}'"
+    for _ in range(300):
+        found = subprocess.check_output([*PSQL, "--tuples-only", "--no-align", "--command", look], text=True)
+        if found:
+            break
+        time.sleep(0.1)
+    psql("--echo-all", "--command", look)
+    assert found, "Carol has not appeared"
 
 
 def main():
+    back_end = http.server.ThreadingHTTPServer(("127.0.0.1", 0), BackEnd)
+    threading.Thread(target=back_end.serve_forever, daemon=True).start()
     with subprocess.Popen([STACK, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True) as server:
         try:
-            run(server.stdout.readline().strip())
+            run(server.stdout.readline().strip(), back_end)
         finally:
             server.terminate()
 

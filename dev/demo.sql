@@ -5,9 +5,20 @@ CREATE EXTENSION neon_auth;
 -- The answer of Neon's keys API, as it is: whom to trust, and where the keys are.
 SELECT neon_auth.configure(:'keys');
 
--- The users of the service, as its REST API lists them, become rows.
-SELECT neon_auth.upsert_users(:'users');
+-- That is all: a background worker brings the users over. (Waiting for it, half a minute at most.)
+DO $$
+BEGIN
+    FOR n IN 1..300 LOOP
+        EXIT WHEN EXISTS (SELECT FROM neon_auth.sync_runs WHERE finished_at IS NOT NULL);
+        COMMIT;
+        PERFORM pg_sleep(0.1);
+    END LOOP;
+END
+$$;
 SELECT name, email, created_at IS NOT NULL AS has_signed_up FROM neon_auth.users_sync ORDER BY name;
+
+-- And what changes comes by webhooks, once their signing secret is known.
+SELECT neon_auth.set_secret('webhook_secret', :'webhook_secret');
 
 -- Two roles for applications, and a login role that may act as either.
 SELECT neon_auth.setup_roles();
@@ -31,7 +42,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON todos TO authenticated;
 GRANT SELECT ON todos TO anonymous;
 
 -- Alice's request, as an application server makes it: one transaction, her token, her rows.
--- The keys are fetched from the service now, over HTTP, because this is the first token.
+-- The service's keys have been fetched over HTTP by then; if not, the first token does it.
 SET SESSION AUTHORIZATION app;
 BEGIN;
 SET LOCAL ROLE authenticated;
