@@ -38,5 +38,6 @@ pub extern "C-unwind" fn _PG_init() {
     settings::define();
     session::define();
     provider::define();
+    mirror::define();
     settings::reserve_prefix();
 }

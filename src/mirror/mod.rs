@@ -6,3 +6,5 @@ mod lock;
 mod object;
 mod readers;
 mod row;
+
+pub use row::define;
