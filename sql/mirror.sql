@@ -143,9 +143,10 @@ COMMENT ON FUNCTION neon_auth.is_newer(jsonb, jsonb) IS
     'Whether an object shows a later state than another; NULL when that cannot be told';
 REVOKE ALL ON FUNCTION neon_auth.is_newer(jsonb, jsonb) FROM PUBLIC;
 
--- What became of an event, as handle_webhook answers it.
+-- What became of an event, as handle_webhook answers it. STABLE, as jsonb_build_object() is: marked
+-- IMMUTABLE, it would not be inlined, and each call would read its body anew.
 CREATE FUNCTION neon_auth.outcome(outcome text, reason text DEFAULT NULL, queued boolean DEFAULT NULL) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 RETURN jsonb_strip_nulls(jsonb_build_object('outcome', outcome, 'reason', reason, 'queued', nullif(queued, false)));
 COMMENT ON FUNCTION neon_auth.outcome(text, text, boolean) IS
     'What became of an event: applied, unchanged or ignored, why, and whether something was queued for confirmation';
