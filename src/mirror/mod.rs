@@ -7,4 +7,5 @@ mod object;
 mod readers;
 mod row;
 
-pub use row::define;
+pub use lock::lock_mirror;
+pub use row::{Table, define};

@@ -22,10 +22,12 @@ pub enum Table {
     TeamPermissions,
     ProjectPermissions,
     Closure,
+    Deliveries,
+    Secrets,
 }
 
 /// Names of a table and of the index of its primary key, in the order of `Table`.
-const NAMES: [[&CStr; 2]; 6] = [
+const NAMES: [[&CStr; 2]; 8] = [
     [c"users_sync", c"users_sync_pkey"],
     [c"teams_sync", c"teams_sync_pkey"],
     [c"team_members_sync", c"team_members_sync_pkey"],
@@ -35,6 +37,8 @@ const NAMES: [[&CStr; 2]; 6] = [
         c"project_permissions_sync_pkey",
     ],
     [c"permission_closure", c"permission_closure_pkey"],
+    [c"deliveries", c"deliveries_pkey"],
+    [c"secrets", c"secrets_pkey"],
 ];
 const UNKNOWN: [[pg_sys::Oid; 2]; NAMES.len()] = [[pg_sys::InvalidOid; 2]; NAMES.len()];
 
