@@ -9,6 +9,7 @@ import os
 import pathlib
 import subprocess
 
+import mirror
 import policies
 import report
 import service
@@ -77,6 +78,8 @@ def main():
         measure("strangers", tokens.strangers, stack, token, 30)
         # Last: it changes the providers.
         measure("by_providers_and_keys", tokens.by_providers_and_keys, rounds(15), stack, token)
+        # After all else: a million users are more than other measurements count on.
+        measure("mirror", mirror.measure, rounds(9), seconds(2), max(1, round(10 * min(SCALE, 1))) * 100_000)
     report.write(results, ROOT, SCALE)
 
 

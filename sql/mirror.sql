@@ -4,10 +4,10 @@
 -- Events carry neither time nor version and arrive in any order. Whoever applies one holds the
 -- lock of its team and its user until the transaction ends, the team's first; a deletion then
 -- cannot miss a row that is being written beside it.
-CREATE FUNCTION neon_auth.lock_mirror(kind text, id text, exclusive boolean) RETURNS void
+CREATE FUNCTION neon_auth.lock_mirror(kind text, id text, exclusive boolean) RETURNS boolean
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'lock_mirror_wrapper';
 COMMENT ON FUNCTION neon_auth.lock_mirror(text, text, boolean) IS
-    'Locks a user, a team or a delivery until the transaction ends; no advisory lock of users gets in the way';
+    'Locks a user, a team or a delivery until the transaction ends, and answers true; no advisory lock of users gets in the way';
 REVOKE ALL ON FUNCTION neon_auth.lock_mirror(text, text, boolean) FROM PUBLIC;
 
 CREATE TABLE neon_auth.sync_queue (
@@ -114,9 +114,10 @@ REVOKE ALL ON FUNCTION neon_auth.match_removal(text, text, text, text) FROM PUBL
 CREATE FUNCTION neon_auth.ended(team_id text, user_id text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    team_locked constant boolean := neon_auth.lock_mirror('team', ended.team_id, false);
+    user_locked constant boolean := neon_auth.lock_mirror('user', ended.user_id, true);
 BEGIN
-    PERFORM neon_auth.lock_mirror('team', ended.team_id, false);
-    PERFORM neon_auth.lock_mirror('user', ended.user_id, true);
     RETURN CASE
         WHEN EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = ended.user_id AND u.deleted_at IS NOT NULL)
             THEN 'The user is deleted.'
@@ -143,9 +144,10 @@ COMMENT ON FUNCTION neon_auth.is_newer(jsonb, jsonb) IS
     'Whether an object shows a later state than another; NULL when that cannot be told';
 REVOKE ALL ON FUNCTION neon_auth.is_newer(jsonb, jsonb) FROM PUBLIC;
 
--- What became of an event, as handle_webhook answers it.
+-- What became of an event, as handle_webhook answers it. STABLE, as jsonb_build_object() is: marked
+-- IMMUTABLE, it would not be inlined, and each call would read its body anew.
 CREATE FUNCTION neon_auth.outcome(outcome text, reason text DEFAULT NULL, queued boolean DEFAULT NULL) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 RETURN jsonb_strip_nulls(jsonb_build_object('outcome', outcome, 'reason', reason, 'queued', nullif(queued, false)));
 COMMENT ON FUNCTION neon_auth.outcome(text, text, boolean) IS
     'What became of an event: applied, unchanged or ignored, why, and whether something was queued for confirmation';

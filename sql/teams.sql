@@ -83,9 +83,9 @@ CREATE FUNCTION neon_auth.apply_team(action text, team jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    locked constant boolean := neon_auth.lock_mirror('team', team ->> 'id', true);
     known record;
 BEGIN
-    PERFORM neon_auth.lock_mirror('team', team ->> 'id', true);
     IF action = 'deleted' THEN
         -- A row even for a team that nobody has told of yet: its creation may come later.
         INSERT INTO neon_auth.teams_sync AS t (raw_json, updated_at, deleted_at)

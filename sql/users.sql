@@ -126,10 +126,10 @@ CREATE FUNCTION neon_auth.apply_user(action text, given jsonb) RETURNS jsonb
 LANGUAGE plpgsql
 AS $$
 DECLARE
+    locked constant boolean := neon_auth.lock_mirror('user', given ->> 'id', true);
     known record;
     is_newer boolean;
 BEGIN
-    PERFORM neon_auth.lock_mirror('user', given ->> 'id', true);
     IF action = 'deleted' THEN
         -- A row even for a user that nobody has told of yet: its creation may come later.
         INSERT INTO neon_auth.users_sync AS u (raw_json, updated_at, deleted_at)

@@ -48,6 +48,7 @@ pub extern "C-unwind" fn _PG_init() {
     settings::define();
     session::define();
     provider::define();
+    mirror::define();
     settings::reserve_prefix();
     // SAFETY: reads a variable of this process.
     if unsafe { pg_sys::process_shared_preload_libraries_in_progress } {

@@ -14,6 +14,8 @@ use pgrx::prelude::*;
 
 use crate::error::Problem;
 use crate::jsonb::Part;
+use crate::mirror::{self, Table};
+use crate::session::POSTGRES_EPOCH;
 use crate::shared::{self, Counter};
 
 /// What a secret may begin with; the rest is the key in base64.
@@ -31,6 +33,33 @@ const PADDING_OR_NOT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+
+/// `neon_auth.verify_delivery(body, headers)`: the same with the secrets that are set and by the
+/// clock. A secret that SQL never holds cannot end up in what it logs.
+#[pg_extern(sql = false)]
+fn verify_delivery(body: Option<&str>, headers: Option<AnyElement>) -> Result<String, ErrorReport> {
+    let secrets = Table::Secrets.find(&["webhook_secret"], |row| {
+        row.text(c"value").map(str::to_owned)
+    });
+    // SAFETY: reads the clock.
+    let now = unsafe { pg_sys::GetCurrentTimestamp() }.div_euclid(1_000_000) + POSTGRES_EPOCH;
+    verify_webhook(body, headers, secrets.as_deref(), now)
+}
+
+/// `neon_auth.is_repeated(delivery)`: whether it was accepted before. Whoever else has it in hand is
+/// waited for.
+#[pg_extern(sql = false)]
+fn is_repeated(delivery: &str) -> Result<bool, ErrorReport> {
+    mirror::lock_mirror("delivery", delivery, true)?;
+    // SAFETY: the snapshot, of what is committed after the wait, is popped in the same nesting;
+    // after an ERROR the abort does it.
+    unsafe {
+        pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+        let is_known = Table::Deliveries.has(&[delivery]);
+        pg_sys::PopActiveSnapshot();
+        Ok(is_known)
+    }
+}
 
 /// `neon_auth.verify_webhook(body, headers, secrets, at_epoch)`: the message's id, once one of
 /// its signatures fits one of the secrets.

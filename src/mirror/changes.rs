@@ -10,26 +10,26 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{AnyElement, PgLogLevel, PgSqlErrorCode, pg_extern};
 
 use super::object;
-use super::row::{TEAMS, Table, USERS};
+use super::row::Table;
 use crate::error::Problem;
 use crate::jsonb::Part;
 
 /// What an array may hold.
 struct Kind {
     name: &'static str,
-    table: &'static Table,
+    table: Table,
     created_at: &'static str,
 }
 
 const KINDS: [Kind; 2] = [
     Kind {
         name: "user",
-        table: &USERS,
+        table: Table::Users,
         created_at: "signed_up_at_millis",
     },
     Kind {
         name: "team",
-        table: &TEAMS,
+        table: Table::Teams,
         created_at: "created_at_millis",
     },
 ];

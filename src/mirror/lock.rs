@@ -9,9 +9,10 @@ use crate::{lock, version};
 /// server's table of locks is finite; that two ids share a lock only makes one wait at times.
 const SLOTS: u32 = 1024;
 
-/// `neon_auth.lock_mirror(kind, id, exclusive)`: locks until the transaction ends.
+/// `neon_auth.lock_mirror(kind, id, exclusive)`: locks until the transaction ends. It answers true,
+/// since PL/pgSQL can take a value without the query that nothing would need.
 #[pg_extern(sql = false)]
-fn lock_mirror(kind: &str, id: &str, exclusive: bool) -> Result<(), ErrorReport> {
+pub fn lock_mirror(kind: &str, id: &str, exclusive: bool) -> Result<bool, ErrorReport> {
     version::agree()?;
     let slot = lock::number(id) % SLOTS;
     let tag = lock::tag(lock::Space::Mirror, lock::number(kind), slot);
@@ -22,5 +23,5 @@ fn lock_mirror(kind: &str, id: &str, exclusive: bool) -> Result<(), ErrorReport>
     };
     // SAFETY: a lock tag of our own, inside a transaction.
     unsafe { pg_sys::LockAcquire(&raw const tag, mode as pg_sys::LOCKMODE, false, false) };
-    Ok(())
+    Ok(true)
 }

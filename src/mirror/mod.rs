@@ -6,3 +6,6 @@ mod lock;
 mod object;
 mod readers;
 mod row;
+
+pub use lock::lock_mirror;
+pub use row::{Table, define};

@@ -6,7 +6,7 @@
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use super::row::{CLOSURE, MEMBERS, PROJECT_PERMISSIONS, TEAM_PERMISSIONS, TEAMS, Table, USERS};
+use super::row::Table;
 use crate::session;
 
 /// `auth.is_team_member(team_id)`.
@@ -28,26 +28,30 @@ fn has_permission(
     let user = &identity.subject;
     let has = match team {
         Some(team) => {
-            is_member(team, user) && holds(&TEAM_PERMISSIONS, &[team, user], "team", permission)
+            is_member(team, user)
+                && holds(Table::TeamPermissions, &[team, user], "team", permission)
         }
         None => {
-            !is_deleted(&USERS, user) && holds(&PROJECT_PERMISSIONS, &[user], "project", permission)
+            !is_deleted(Table::Users, user)
+                && holds(Table::ProjectPermissions, &[user], "project", permission)
         }
     };
     Ok(Some(has))
 }
 
 fn is_member(team: &str, user: &str) -> bool {
-    MEMBERS.has(&[team, user]) && !is_deleted(&TEAMS, team) && !is_deleted(&USERS, user)
+    Table::Members.has(&[team, user])
+        && !is_deleted(Table::Teams, team)
+        && !is_deleted(Table::Users, user)
 }
 
-fn is_deleted(table: &Table, id: &str) -> bool {
+fn is_deleted(table: Table, id: &str) -> bool {
     let deleted = table.find(&[id], |row| Some(!row.is_null(c"deleted_at")));
     deleted.unwrap_or(false)
 }
 
 /// Whether one of the holder's permissions grants this one. Holders have few.
-fn holds(table: &Table, holder: &[&str], scope: &str, permission: &str) -> bool {
+fn holds(table: Table, holder: &[&str], scope: &str, permission: &str) -> bool {
     let granting = granting(scope, permission);
     let is_granting = |held: &str| granting.iter().any(|granting| granting == held);
     let found = table.find(holder, |row| {
@@ -59,7 +63,7 @@ fn holds(table: &Table, holder: &[&str], scope: &str, permission: &str) -> bool 
 /// The permission itself and all that contain it. What is not defined counts for itself alone: no
 /// event tells of definitions.
 fn granting(scope: &str, permission: &str) -> Vec<String> {
-    CLOSURE
+    Table::Closure
         .find(&[scope, permission], |row| row.texts(c"granted_by"))
         .unwrap_or_else(|| vec![permission.to_owned()])
 }

@@ -4,55 +4,75 @@
 //! about one. It reads as the tables' owner, by the snapshot of the statement that asks, takes no
 //! transaction id, and works in parallel workers and on a standby.
 
+use std::cell::Cell;
 use std::ffi::CStr;
 
-use pgrx::{FromDatum, IntoDatum, pg_sys};
+use pgrx::prelude::*;
+use pgrx::{FromDatum, IntoDatum};
 
 use crate::jsonb::Part;
 use crate::spi;
 
-pub const USERS: Table = Table {
-    name: c"users_sync",
-    primary_key: c"users_sync_pkey",
-};
-pub const TEAMS: Table = Table {
-    name: c"teams_sync",
-    primary_key: c"teams_sync_pkey",
-};
-pub const MEMBERS: Table = Table {
-    name: c"team_members_sync",
-    primary_key: c"team_members_sync_pkey",
-};
-pub const TEAM_PERMISSIONS: Table = Table {
-    name: c"team_permissions_sync",
-    primary_key: c"team_permissions_sync_pkey",
-};
-pub const PROJECT_PERMISSIONS: Table = Table {
-    name: c"project_permissions_sync",
-    primary_key: c"project_permissions_sync_pkey",
-};
-pub const CLOSURE: Table = Table {
-    name: c"permission_closure",
-    primary_key: c"permission_closure_pkey",
-};
+/// A table whose primary key is made of columns of type text.
+#[derive(Clone, Copy)]
+pub enum Table {
+    Users,
+    Teams,
+    Members,
+    TeamPermissions,
+    ProjectPermissions,
+    Closure,
+    Deliveries,
+    Secrets,
+}
+
+/// Names of a table and of the index of its primary key, in the order of `Table`.
+const NAMES: [[&CStr; 2]; 8] = [
+    [c"users_sync", c"users_sync_pkey"],
+    [c"teams_sync", c"teams_sync_pkey"],
+    [c"team_members_sync", c"team_members_sync_pkey"],
+    [c"team_permissions_sync", c"team_permissions_sync_pkey"],
+    [
+        c"project_permissions_sync",
+        c"project_permissions_sync_pkey",
+    ],
+    [c"permission_closure", c"permission_closure_pkey"],
+    [c"deliveries", c"deliveries_pkey"],
+    [c"secrets", c"secrets_pkey"],
+];
+const UNKNOWN: [[pg_sys::Oid; 2]; NAMES.len()] = [[pg_sys::InvalidOid; 2]; NAMES.len()];
+
+thread_local! {
+    /// The OIDs of the names, as far as they are known. Looking them up takes as long as a row.
+    static OIDS: Cell<[[pg_sys::Oid; 2]; NAMES.len()]> = const { Cell::new(UNKNOWN) };
+}
 
 const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
 
-/// A table and the index of its primary key, whose columns are all of type text.
-pub struct Table {
-    name: &'static CStr,
-    primary_key: &'static CStr,
+/// Registers for the invalidations.
+pub fn define() {
+    // SAFETY: a guarded callback that touches this process's memory alone.
+    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(invalidated), pg_sys::Datum::from(0)) };
+}
+
+/// What is dropped, renamed, or made by a transaction that fails has a message of its own.
+#[pg_guard]
+unsafe extern "C-unwind" fn invalidated(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
+    let is_known = |oids: [[pg_sys::Oid; 2]; NAMES.len()]| oids.as_flattened().contains(&relation);
+    if relation == pg_sys::InvalidOid || is_known(OIDS.get()) {
+        OIDS.set(UNKNOWN);
+    }
 }
 
 impl Table {
     /// Whether there is a row with this key.
-    pub fn has(&self, key: &[&str]) -> bool {
+    pub fn has(self, key: &[&str]) -> bool {
         self.find(key, |_| Some(())).is_some()
     }
 
     /// The first answer that `read` gives to a row with this key, or with these first columns of
     /// one.
-    pub fn find<T>(&self, key: &[&str], read: impl FnMut(&Row) -> Option<T>) -> Option<T> {
+    pub fn find<T>(self, key: &[&str], read: impl FnMut(&Row) -> Option<T>) -> Option<T> {
         let mut lookups = self.lookups(key.len());
         let answer = lookups.find(key, read);
         lookups.close();
@@ -60,12 +80,13 @@ impl Table {
     }
 
     /// Any number of look-ups by as many columns of the key.
-    pub fn lookups(&self, columns: usize) -> Lookups {
+    pub fn lookups(self, columns: usize) -> Lookups {
         // SAFETY: inside a statement, which has a snapshot; what is opened is closed, and after an
         // ERROR the abort does it.
         unsafe {
-            let relation = pg_sys::table_open(spi::table(self.name), LOCK);
-            let index = pg_sys::index_open(spi::table(self.primary_key), LOCK);
+            let relation = self.open();
+            // Only now: the lock may have come with the news of another index.
+            let index = pg_sys::index_open(self.oid(1), LOCK);
             Lookups {
                 relation,
                 index,
@@ -74,6 +95,32 @@ impl Table {
                 keys: (1..=columns).map(is_equal).collect(),
             }
         }
+    }
+
+    unsafe fn open(self) -> pg_sys::Relation {
+        unsafe {
+            let relation = pg_sys::try_relation_open(self.oid(0), LOCK);
+            if !relation.is_null() {
+                return relation;
+            }
+            // Dropped, and nobody had told yet.
+            OIDS.set(UNKNOWN);
+            pg_sys::table_open(self.oid(0), LOCK)
+        }
+    }
+
+    /// The OID of the table (0) or its index (1).
+    fn oid(self, which: usize) -> pg_sys::Oid {
+        let known = OIDS.get()[self as usize][which];
+        if known != pg_sys::InvalidOid {
+            return known;
+        }
+        let oid = spi::table(NAMES[self as usize][which]);
+        // Read again: a look-up may bring messages too.
+        let mut oids = OIDS.get();
+        oids[self as usize][which] = oid;
+        OIDS.set(oids);
+        oid
     }
 }
 
@@ -121,8 +168,11 @@ impl Lookups {
         unsafe {
             pg_sys::ExecDropSingleTupleTableSlot(self.slot);
             pg_sys::index_endscan(self.scan);
-            pg_sys::index_close(self.index, LOCK);
-            pg_sys::table_close(self.relation, LOCK);
+            // The locks stay until the transaction ends, as those of any query do. Whoever asks for
+            // each row gets them once.
+            let keep = pg_sys::NoLock as pg_sys::LOCKMODE;
+            pg_sys::index_close(self.index, keep);
+            pg_sys::table_close(self.relation, keep);
         }
     }
 }

@@ -58,6 +58,24 @@ SELECT pg_temp.defect('{"id": "u2", "display_name": 7, "primary_email": {"a": 1}
 SELECT left(id, 3) AS id, name, email FROM neon_auth.users_sync ORDER BY id COLLATE "C";
 ROLLBACK;
 
+-- A character of a profile that text cannot hold never becomes jsonb, nor do bytes that are no UTF-8.
+\set VERBOSITY sqlstate
+SELECT neon_auth.upsert_user('{"id": "u1", "display_name": "A\u0000B"}');
+\echo :SQLSTATE
+SELECT neon_auth.upsert_users('[{"id": "u1"}, {"id": "u2", "display_name": "\ud83d"}]');
+\echo :SQLSTATE
+SELECT neon_auth.upsert_user(convert_from('\x7b226964223a2022ff227d', 'UTF8')::jsonb);
+\echo :SQLSTATE
+\set VERBOSITY default
+-- Ten megabytes are a lot, and a row; what has no column of its own is kept.
+BEGIN;
+SELECT neon_auth.upsert_users(jsonb_build_array(jsonb_build_object('id', 'u1', 'client_metadata', repeat('x', 10000000), 'unknown', '[1, null]'::jsonb)));
+SELECT neon_auth.upsert_users(jsonb_build_array(jsonb_build_object('id', 'u1', 'client_metadata', repeat('x', 10000000), 'unknown', '[1, null]'::jsonb))) AS again;
+-- Numbers that are equal are the same, however they are spelt.
+SELECT neon_auth.upsert_users(jsonb_build_array(jsonb_build_object('id', 'u1', 'client_metadata', repeat('x', 10000000), 'unknown', '[1.0, null]'::jsonb))) AS again;
+SELECT id, length(raw_json ->> 'client_metadata') AS length, raw_json -> 'unknown' AS unknown FROM neon_auth.users_sync;
+ROLLBACK;
+
 -- Written past the functions, the table itself refuses what has no id.
 INSERT INTO neon_auth.users_sync (raw_json) VALUES ('{"display_name": "Alice Example"}');
 \echo :SQLSTATE

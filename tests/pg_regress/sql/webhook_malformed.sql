@@ -73,6 +73,26 @@ SELECT deliver('team_permission.created', '{"team_id": "no team", "user_id": "no
 SELECT team_id, user_id, permission_id FROM neon_auth.team_permissions_sync;
 ROLLBACK;
 
+-- A permission for a team that is told of later counts once the user is a member, and for a deleted one never.
+BEGIN;
+SELECT deliver('team_permission.created', '{"team_id": "t1", "user_id": "u1", "id": "editor"}');
+SELECT deliver('team_membership.created', '{"team_id": "t1", "user_id": "u1"}');
+SELECT auth.impersonate('u1');
+SELECT auth.has_permission('editor', 't1') AS before_its_team;
+SELECT deliver('team.created', '{"id": "t1", "unknown": {"kept": true}}');
+SELECT raw_json FROM neon_auth.teams_sync;
+SELECT auth.has_permission('editor', 't1') AS with_it;
+SELECT deliver('team.deleted', '{"id": "t2"}');
+SELECT deliver('team_permission.created', '{"team_id": "t2", "user_id": "u1", "id": "editor"}');
+SELECT auth.has_permission('editor', 't2') AS deleted;
+ROLLBACK;
+
+-- Ten megabytes that nobody signed, or that are no JSON, are refused as little ones are.
+SELECT neon_auth.handle_webhook(repeat('{', 10000000), sign_webhook('{}', 'msg_1'));
+\echo :SQLSTATE
+SELECT left(pg_temp.refusal('"' || repeat('x', 10000000)), 95) AS "no JSON";
+SELECT left(pg_temp.refusal('{"type": "user.created", "data": {"id": "' || repeat('x', 10000000) || '"}}'), 150) AS "long id";
+
 -- Where another statement of the transaction fails, the delivery was not.
 BEGIN;
 SELECT deliver('user.created', '{"id": "u1"}', 'msg_again');
