@@ -2,17 +2,18 @@
 -- project has it and as its dump brings it. Run by a superuser: psql --file adopt.sql
 --
 -- All or nothing. Every row comes along, and whatever names the table goes on with the new one:
--- foreign keys, policies, views, functions with an SQL body. So do policies on the table itself, and
--- who could read it still can. The old schema stays, as neon_auth_before.
+-- foreign keys, policies, views, functions with an SQL body. So do policies and indexes on the table
+-- itself, and who could read it still can. The old schema stays, as neon_auth_before.
 --
 -- Whoever owned the old objects need not be trusted: nothing of theirs is executed here. Their
--- triggers and indexes would be by neon_auth later, with a superuser's rights, so they are not
--- taken over, but shown.
+-- triggers would be by neon_auth later, with a superuser's rights, so they are not taken over, but
+-- shown.
 \set ON_ERROR_STOP on
 BEGIN;
 -- Names in what is read below are written out in full, and looked up again when the old table is away.
 SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL row_security = off;
+SET LOCAL constraint_exclusion = off;
 DO $adopt$
 DECLARE
     old oid;
@@ -64,7 +65,7 @@ BEGIN
       JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
       JOIN pg_roles r ON r.oid = t.typowner
      WHERE o.refclassid = 'pg_class'::regclass AND o.refobjid = old
-       AND o.classid IN ('pg_policy'::regclass, 'pg_rewrite'::regclass, 'pg_proc'::regclass)
+       AND o.classid IN ('pg_policy'::regclass, 'pg_rewrite'::regclass, 'pg_proc'::regclass, 'pg_class'::regclass)
        AND t.typtype <> 'e' AND NOT r.rolsuper;
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
@@ -72,6 +73,44 @@ BEGIN
             DETAIL = format('These use types of a role that is no superuser: %s.', problem),
             HINT = 'Drop them, and create them again afterwards.';
     END IF;
+
+    -- To plan a query on a table is to call, with constants, what its indexes and statistics and the
+    -- key of its partitions call; and indexes on users are kept by whoever writes users.
+    WITH read AS (
+        SELECT old AS relation
+        UNION
+        SELECT t.relid FROM pg_constraint c, pg_partition_tree(c.conrelid) AS t
+         WHERE c.contype = 'f' AND c.confrelid = old
+        UNION
+        SELECT c.conrelid FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = old
+    ), planned AS (
+        SELECT 'pg_class'::regclass AS classid, relation AS objid FROM read
+        UNION ALL SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i JOIN read r ON r.relation = i.indrelid
+        UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid FROM pg_statistic_ext s JOIN read r ON r.relation = s.stxrelid
+    )
+    SELECT string_agg(DISTINCT pg_describe_object(classid, objid, 0), ', ') INTO problem
+      FROM planned
+      JOIN pg_depend d USING (classid, objid)
+      LEFT JOIN pg_proc p ON d.refclassid = 'pg_proc'::regclass AND p.oid = d.refobjid
+      LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+      JOIN pg_roles r ON r.oid = coalesce(p.proowner, o.oprowner)
+     WHERE NOT r.rolsuper;
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+            MESSAGE = 'neon_auth.users_sync cannot be adopted while its planning calls others'' functions',
+            DETAIL = format('These use functions of a role that is no superuser: %s.', problem),
+            HINT = 'Drop them, and create them again afterwards.';
+    END IF;
+
+    -- Indexes, which a foreign key may need
+    FOR found IN
+        SELECT pg_get_indexdef(i.indexrelid) AS definition
+          FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+         WHERE i.indrelid = old AND NOT i.indisprimary AND c.relname <> 'users_sync_deleted_at_idx'
+         ORDER BY i.indexrelid
+    LOOP
+        statements := statements || found.definition;
+    END LOOP;
 
     -- Foreign keys. Checking one would call the cast of a type that is not PostgreSQL's own.
     FOR found IN
@@ -230,10 +269,6 @@ BEGIN
 
     FOR found IN
         SELECT pg_get_triggerdef(t.oid) AS definition FROM pg_trigger t WHERE t.tgrelid = old AND NOT t.tgisinternal
-        UNION ALL
-        SELECT pg_get_indexdef(i.indexrelid)
-          FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-         WHERE i.indrelid = old AND NOT i.indisprimary AND c.relname <> 'users_sync_deleted_at_idx'
     LOOP
         RAISE NOTICE USING MESSAGE = 'not carried over, as it would run with the rights of neon_auth''s owner',
             DETAIL = replace(found.definition, 'neon_auth_before.users_sync', 'neon_auth.users_sync'),

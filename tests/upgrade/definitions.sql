@@ -1,9 +1,10 @@
 -- What the listing of the surface leaves out: bodies and comments of all that the extension owns.
+-- Without parentheses, as what was read back from a dump, as pg_upgrade does, has some fewer.
 \pset format unaligned
 SELECT pg_describe_object(d.classid, d.objid, 0) COLLATE "C" AS member,
        obj_description(d.objid, (SELECT relname FROM pg_class WHERE oid = d.classid)) AS comment,
-       CASE WHEN d.classid = 'pg_proc'::regclass THEN pg_get_functiondef(d.objid)
-            WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END AS definition
+       translate(CASE WHEN d.classid = 'pg_proc'::regclass THEN pg_get_functiondef(d.objid)
+                      WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END, '()', '') AS definition
   FROM pg_depend d
   JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
   LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid

@@ -11,7 +11,7 @@ SELECT relname, rows
  ORDER BY relname COLLATE "C";
 SELECT conrelid::regclass, conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint WHERE contype = 'f' ORDER BY 1, 2;
 SELECT tablename, policyname, permissive, roles, cmd, qual, with_check FROM pg_policies ORDER BY 1, 2;
-SELECT pg_get_viewdef('living');
+SELECT * FROM living ORDER BY id;
 SELECT has_table_privilege('app', 'living', 'SELECT'), has_column_privilege('authenticated', 'neon_auth.users_sync', 'name', 'SELECT'),
        has_column_privilege('authenticated', 'neon_auth.users_sync', 'raw_json', 'SELECT'),
        has_function_privilege('app', 'auth.impersonate(text, jsonb, boolean)', 'EXECUTE'),

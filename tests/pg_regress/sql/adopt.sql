@@ -50,12 +50,17 @@ GRANT USAGE ON SCHEMA neon_auth TO app;
 GRANT SELECT (id, name), UPDATE (raw_json) ON neon_auth.users_sync TO app;
 GRANT SELECT, REFERENCES, INSERT ON neon_auth.users_sync TO anonymous;
 GRANT SELECT ON names, todos TO app;
+CREATE INDEX by_domain ON neon_auth.users_sync (split_part(email, '@', 2)) WHERE deleted_at IS NULL;
 -- Traps: they would run with the rights of whoever writes users, that is a superuser.
 CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'caught %', current_user; RETURN new; END $$;
 CREATE TRIGGER trap BEFORE INSERT OR UPDATE ON neon_auth.users_sync FOR EACH ROW EXECUTE FUNCTION trap();
 CREATE FUNCTION trap(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'caught %', current_user; RETURN $1; END $$;
 SET client_min_messages = error;
 CREATE INDEX trap_idx ON neon_auth.users_sync (trap(email));
+CREATE INDEX trap_when_planned ON todos ((trap('x') || user_id));
+CREATE STATISTICS trap_statistics ON (trap('y') || user_id) FROM todos;
+CREATE OPERATOR @#@ (RIGHTARG = text, FUNCTION = trap);
+CREATE INDEX trap_by_operator ON events_2025 ((@#@ user_id));
 RESET client_min_messages;
 RESET ROLE;
 CREATE TEMP VIEW depending AS
@@ -69,6 +74,11 @@ CREATE TABLE users_before AS SELECT * FROM neon_auth.users_sync;
 -- CREATE EXTENSION says where to turn.
 CREATE EXTENSION neon_auth;
 -- What cannot be carried over is named, and nothing has happened.
+\! psql --no-psqlrc --quiet --dbname neon_auth_adopt --file "$DOCS/adopt.sql" 2>&1 | sed 's/^psql:[^ ]*: //;/^CONTEXT:/d;/^PL\/pgSQL function/d;/^SQL statement/d'
+SET client_min_messages = error;
+DROP STATISTICS trap_statistics;
+DROP INDEX trap_when_planned, trap_by_operator, neon_auth.trap_idx;
+RESET client_min_messages;
 CREATE MATERIALIZED VIEW frozen AS SELECT id FROM neon_auth.users_sync;
 CREATE TABLE wholes (u neon_auth.users_sync);
 \! psql --no-psqlrc --quiet --dbname neon_auth_adopt --file "$DOCS/adopt.sql" 2>&1 | sed 's/^psql:[^ ]*: //;/^CONTEXT:/d;/^PL\/pgSQL function/d;/^SQL statement/d'
@@ -100,6 +110,7 @@ SELECT grantee::regrole, privilege_type, NULL AS column FROM pg_class, aclexplod
 UNION ALL
 SELECT grantee::regrole, privilege_type, attname FROM pg_attribute, aclexplode(attacl) WHERE attrelid = 'neon_auth.users_sync'::regclass
 ORDER BY 1, 2, 3;
+SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'neon_auth.users_sync'::regclass ORDER BY 1;
 -- It works, both ways round.
 SELECT neon_auth.upsert_user('{"id": "u4", "display_name": "Dan Example"}');
 INSERT INTO todos VALUES (4, 'u4');
