@@ -6,8 +6,7 @@
 
 use std::ffi::CString;
 
-use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{FromDatum, IntoDatum, PgLogLevel, PgRelation, pg_sys};
+use pgrx::{FromDatum, IntoDatum, PgRelation, pg_sys};
 
 use crate::version;
 
@@ -128,9 +127,7 @@ pub const JWKS_CACHE: &std::ffi::CStr = c"jwks_cache";
 /// The OID of one of the extension's tables. Raises 55000 where the extension is not of this
 /// library's version, and 3F000 or 42P01 where the table does not exist.
 pub fn table(name: &std::ffi::CStr) -> pg_sys::Oid {
-    if let Err(problem) = version::agree() {
-        ErrorReport::from(problem).report(PgLogLevel::ERROR);
-    }
+    version::demand();
     // SAFETY: catalog look-ups inside a transaction.
     let relation = unsafe {
         let schema = pg_sys::get_namespace_oid(c"neon_auth".as_ptr(), false);

@@ -10,7 +10,8 @@
 
 use std::cell::Cell;
 
-use pgrx::{FromDatum, IntoDatum, pg_guard, pg_sys};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{FromDatum, IntoDatum, PgLogLevel, pg_guard, pg_sys};
 
 use crate::error::Problem;
 
@@ -51,6 +52,13 @@ pub fn agree() -> Result<(), Problem> {
         AGREED.set(false);
     }
     outcome
+}
+
+/// The same, raised.
+pub fn demand() {
+    if let Err(problem) = agree() {
+        ErrorReport::from(problem).report(PgLogLevel::ERROR);
+    }
 }
 
 /// Whether one version comes before another. What is not made of numbers comes after nothing.

@@ -11,7 +11,7 @@ use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum};
 
 use crate::jsonb::Part;
-use crate::spi;
+use crate::{spi, version};
 
 /// A table whose primary key is made of columns of type text.
 #[derive(Clone, Copy)]
@@ -81,6 +81,7 @@ impl Table {
 
     /// Any number of look-ups by as many columns of the key.
     pub fn lookups(self, columns: usize) -> Lookups {
+        version::demand();
         // SAFETY: inside a statement, which has a snapshot; what is opened is closed, and after an
         // ERROR the abort does it.
         unsafe {
