@@ -94,7 +94,7 @@ impl Directory {
     }
 
     /// The users in the order in which they signed up, or in the opposite
-    /// one, from the user on whom `cursor` names; none, if that user is gone.
+    /// one, from the user whose id `cursor` is; none, if that user is gone.
     pub fn list(
         &self,
         cursor: Option<Uuid>,
