@@ -55,16 +55,13 @@ impl Directory {
         self.by_sign_up.insert((new, id));
     }
 
-    /// Stores many at once.
+    /// Stores many at once, who come by id.
     pub fn populate(&mut self, people: &[(Uuid, Person)]) {
-        let rows = people
-            .iter()
-            .map(|(id, person)| (*id, Row::Person(*person)));
-        self.rows.append(&mut rows.collect());
-        let places = people
-            .iter()
-            .map(|(id, person)| (person.signed_up_at_millis(), *id));
-        self.by_sign_up.append(&mut places.collect());
+        let row = |(id, person): &(Uuid, Person)| (*id, Row::Person(*person));
+        self.rows.append(&mut people.iter().map(row).collect());
+        let place = |(id, person): &(Uuid, Person)| (person.signed_up_at_millis(), *id);
+        self.by_sign_up
+            .append(&mut people.iter().map(place).collect());
     }
 
     /// Removes a user; answers whether there was one.
@@ -97,7 +94,7 @@ impl Directory {
     }
 
     /// The users in the order in which they signed up, or in the opposite
-    /// one, from the user on whom `cursor` names; none, if that user is gone.
+    /// one, from the user whose id `cursor` is; none, if that user is gone.
     pub fn list(
         &self,
         cursor: Option<Uuid>,

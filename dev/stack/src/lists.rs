@@ -6,7 +6,8 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::bodies;
 use crate::state::{Shared, State};
@@ -15,6 +16,12 @@ use crate::state::{Shared, State};
 /// the state of one moment; what changes while a longer one is read may be in
 /// it or not.
 const BATCH: usize = 1000;
+
+#[derive(Serialize)]
+struct Whole {
+    items: Vec<Value>,
+    is_paginated: bool,
+}
 
 /// A list of what `read` gives for each of the keys.
 pub fn whole<K: Send + 'static>(
@@ -26,7 +33,12 @@ pub fn whole<K: Send + 'static>(
     let mut keys = keys(&state);
     if keys.len() <= BATCH {
         let items: Vec<Value> = keys.iter().flat_map(|key| read(&state, key)).collect();
-        return Json(json!({ "items": items, "is_paginated": false })).into_response();
+        let is_paginated = false;
+        return Json(Whole {
+            items,
+            is_paginated,
+        })
+        .into_response();
     }
     drop(state);
     keys.reverse();

@@ -174,11 +174,12 @@ impl Permissions {
 
     /// Grants a permission that is known to be defined to many.
     pub fn grant_to_all(&mut self, id: &str, holders: impl Iterator<Item = Holder>) {
-        self.grants.extend(holders.map(|holder| Grant {
+        let grants = holders.map(|holder| Grant {
             team_id: holder.team_id,
             user_id: holder.user_id,
             id: id.to_owned(),
-        }));
+        });
+        self.grants.append(&mut grants.collect());
     }
 
     /// Who has been granted anything in the project, in the service's order.

@@ -123,13 +123,37 @@ impl Person {
 
 /// The id of the team that belongs to one of a population.
 pub fn team_id(user_id: Uuid) -> Uuid {
+    // In the order of their owners' ids, so that one sorting serves both.
     let (high, low) = user_id.as_u64_pair();
-    uuid::Builder::from_random_bytes(Uuid::from_u64_pair(!low, high).into_bytes()).into_uuid()
+    random_uuid(high, !low)
 }
 
-/// The id of the person with a number.
-pub fn person_id(seed: &str, number: u32) -> Uuid {
-    derive::uuid(&["person", seed, &number.to_string()])
+/// People, by id, with the numbers from `first` to before `last`.
+pub fn people(seed: &str, first: u32, last: u32, has_team: bool) -> Vec<(Uuid, Person)> {
+    let seed = derive::uuid(&["people", seed]).as_u64_pair();
+    let mut people: Vec<_> = (first..last)
+        .map(|number| {
+            let id = random_uuid(mix(seed.0, number), mix(seed.1, number));
+            (id, Person { number, has_team })
+        })
+        .collect();
+    people.sort_unstable_by_key(|(id, _)| *id);
+    people
+}
+
+fn random_uuid(high: u64, low: u64) -> Uuid {
+    let bytes = Uuid::from_u64_pair(high, low).into_bytes();
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
+/// The pseudorandom number of SplitMix64 that follows so many others: hashing
+/// a million ids would take longer than all the rest.
+fn mix(seed: u64, number: u32) -> u64 {
+    let steps = u64::from(number) + 1;
+    let mut mixed = seed.wrapping_add(steps.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 fn pick(values: &[&'static str], number: u32) -> &'static str {

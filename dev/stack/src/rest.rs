@@ -7,8 +7,8 @@ use axum::extract::{Extension, FromRequestParts, Path, State};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::Response;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::KnownError;
@@ -78,13 +78,25 @@ pub struct ListUsers {
     include_restricted: Option<String>,
 }
 
+#[derive(Serialize)]
+pub struct Page {
+    items: Vec<Value>,
+    is_paginated: bool,
+    pagination: Pagination,
+}
+
+#[derive(Serialize)]
+struct Pagination {
+    next_cursor: Option<Uuid>,
+}
+
 /// `GET /api/v1/users`
 pub async fn list_users(
     State(shared): State<Shared>,
     _: Server,
     short: Option<Extension<Short>>,
     query: Given<ListUsers>,
-) -> Result<Json<Value>, KnownError> {
+) -> Result<Json<Page>, KnownError> {
     let query = accept(query)?;
     let limit = query.limit.as_deref().map(parse_limit).transpose()?;
     let cursor = parse_given_id("cursor", query.cursor.as_deref())?;
@@ -109,7 +121,7 @@ pub async fn list_users(
     let items: Vec<Value> = users
         .by_ref()
         .take(page)
-        .map(|user| state.read_user(&user))
+        .map(|user| state.read_user(user))
         .collect();
     let next = users.next().map(|user| user.id);
     if limit.is_none() && short.is_none() && next.is_some() {
@@ -117,11 +129,11 @@ pub async fn list_users(
             "more than {MAX_LIMIT} users match: a limit is required"
         )));
     }
-    Ok(Json(json!({
-        "items": items,
-        "is_paginated": true,
-        "pagination": { "next_cursor": next },
-    })))
+    Ok(Json(Page {
+        items,
+        is_paginated: true,
+        pagination: Pagination { next_cursor: next },
+    }))
 }
 
 fn parse_limit(text: &str) -> Result<usize, KnownError> {
@@ -139,7 +151,7 @@ pub async fn read_user(
 ) -> Result<Json<Value>, KnownError> {
     let state = shared.lock();
     let user = state.user(parse_id("user_id", &user_id)?)?;
-    Ok(Json(state.read_user(&user)))
+    Ok(Json(state.read_user(user)))
 }
 
 /// `GET /api/v1/teams`

@@ -18,7 +18,7 @@ use crate::faults::Faults;
 use crate::holds::Holds;
 use crate::keys::KeySet;
 use crate::permissions::{Grant, Holder, Permissions, TEAM_ADMIN, TEAM_MEMBER};
-use crate::population::{self, Asked, MAX_PEOPLE, Person};
+use crate::population::{self, Asked, MAX_PEOPLE};
 use crate::requests::RequestLog;
 use crate::teams::{Membership, NewTeam, Teams};
 use crate::tokens::{self, Subject};
@@ -109,7 +109,7 @@ impl State {
         let id = new.id.unwrap_or_else(|| self.fresh_id());
         let required = self.options.require_verified_email;
         let user = User::sign_up(new, id, now_millis(), required);
-        let answer = self.read_user(&user);
+        let answer = self.read_user(Cow::Borrowed(&user));
         self.users.put(user);
         self.outbox.send("user.created", answer.clone());
         answer
@@ -122,7 +122,7 @@ impl State {
     ) -> Result<Value, KnownError> {
         let mut user = self.user(id)?.into_owned();
         user.update(changes, self.options.require_verified_email);
-        let answer = self.read_user(&user);
+        let answer = self.read_user(Cow::Borrowed(&user));
         self.users.put(user);
         self.outbox.send("user.updated", answer.clone());
         Ok(answer)
@@ -278,15 +278,9 @@ impl State {
             .filter(|last| *last <= MAX_PEOPLE)
             .ok_or_else(|| KnownError::schema(format!("users: there can be {MAX_PEOPLE}")))?;
         self.people = last;
-        let has_team = asked.with_teams;
-        let people: Vec<_> = (first..last)
-            .map(|number| {
-                let id = population::person_id(&self.options.seed, number);
-                (id, Person { number, has_team })
-            })
-            .collect();
+        let people = population::people(&self.options.seed, first, last, asked.with_teams);
         self.users.populate(&people);
-        if has_team {
+        if asked.with_teams {
             let memberships = self.teams.populate(&people);
             let holders = memberships.iter().map(Membership::holder);
             self.permissions.grant_to_all(TEAM_ADMIN, holders);
@@ -295,13 +289,11 @@ impl State {
     }
 
     /// The user object as a client reads it, with the selected team in it.
-    pub fn read_user(&self, user: &User) -> Value {
-        let mut object = user.object.clone();
+    pub fn read_user(&self, user: Cow<'_, User>) -> Value {
+        let team = user.selected_team_id().and_then(|id| self.teams.get(id));
+        let mut object = user.into_owned().object;
         if let Some(selected) = object.get_mut("selected_team") {
-            *selected = user
-                .selected_team_id()
-                .and_then(|id| self.teams.get(id))
-                .unwrap_or_default();
+            *selected = team.unwrap_or_default();
         }
         Value::Object(object)
     }
@@ -314,7 +306,7 @@ impl State {
             "user_id": membership.user_id,
             "display_name": user.object.get("display_name"),
             "profile_image_url": user.object.get("profile_image_url"),
-            "user": self.read_user(&user),
+            "user": self.read_user(user),
         }))
     }
 

@@ -41,6 +41,10 @@ pub struct Membership {
 }
 
 impl Membership {
+    fn by_user(&self) -> (Uuid, Uuid) {
+        (self.user_id, self.team_id)
+    }
+
     /// Whose permissions it makes possible.
     pub(crate) fn holder(&self) -> Holder {
         Holder {
@@ -110,20 +114,36 @@ impl Teams {
         answer
     }
 
-    /// Gives each of a population a team, and answers the memberships.
+    /// Gives each of a population, who come by id, a team; answers the
+    /// memberships. It all goes in by id, for the sake of speed.
     pub fn populate(&mut self, people: &[(Uuid, Person)]) -> Vec<Membership> {
-        let mut memberships = Vec::with_capacity(people.len());
-        for (user_id, person) in people {
-            let membership = Membership {
+        let memberships: Vec<_> = people
+            .iter()
+            .map(|(user_id, _)| Membership {
                 team_id: population::team_id(*user_id),
                 user_id: *user_id,
-            };
-            let number = self.next_number();
-            let row = Row::Of(*person);
-            self.teams.insert(membership.team_id, Team { number, row });
-            self.insert(membership);
-            memberships.push(membership);
-        }
+            })
+            .collect();
+        // In the order in which they signed up, after everything so far.
+        let before = self.created + 1;
+        let number = |person: Person| before + u64::from(person.number);
+        let teams = memberships
+            .iter()
+            .zip(people)
+            .map(|(membership, (_, person))| {
+                let (number, row) = (number(*person), Row::Of(*person));
+                (membership.team_id, Team { number, row })
+            });
+        let members = memberships.iter().zip(people);
+        let members = members.map(|(membership, (_, person))| (*membership, number(*person)));
+        let by_user = memberships.iter().map(Membership::by_user);
+        self.created = people
+            .iter()
+            .map(|(_, person)| number(*person))
+            .fold(before, u64::max);
+        self.teams.append(&mut teams.collect());
+        self.members.append(&mut members.collect());
+        self.by_user.append(&mut by_user.collect());
         memberships
     }
 
@@ -175,8 +195,7 @@ impl Teams {
     fn insert(&mut self, membership: Membership) {
         let number = self.next_number();
         self.members.insert(membership, number);
-        self.by_user
-            .insert((membership.user_id, membership.team_id));
+        self.by_user.insert(membership.by_user());
     }
 
     pub fn leave(&mut self, membership: &Membership) -> Result<(), KnownError> {
@@ -197,8 +216,7 @@ impl Teams {
     fn remove_all(&mut self, left: &[Membership]) {
         for membership in left {
             self.members.remove(membership);
-            self.by_user
-                .remove(&(membership.user_id, membership.team_id));
+            self.by_user.remove(&membership.by_user());
         }
     }
 
