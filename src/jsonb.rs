@@ -24,6 +24,34 @@ impl Jsonb {
         }
     }
 
+    /// From a `jsonb` datum, however it is stored.
+    ///
+    /// # Safety
+    /// It must be one.
+    pub unsafe fn from_datum(datum: pg_sys::Datum) -> Self {
+        unsafe {
+            let stored = datum.cast_mut_ptr::<pg_sys::varlena>();
+            let value = pg_sys::pg_detoast_datum(stored);
+            let length = pgrx::varsize_any(value);
+            let bytes = std::slice::from_raw_parts(value.cast::<u8>(), length).into();
+            if value != stored {
+                pg_sys::pfree(value.cast());
+            }
+            Self(bytes)
+        }
+    }
+
+    /// As JSON text.
+    pub fn to_text(&self) -> String {
+        // SAFETY: the copy is a jsonb, and aligned as one.
+        unsafe {
+            let copy = self.to_datum();
+            let text = text_of_datum(copy);
+            pg_sys::pfree(copy.cast_mut_ptr());
+            text
+        }
+    }
+
     /// A copy in the caller's memory context.
     pub fn to_datum(&self) -> pg_sys::Datum {
         // SAFETY: as many bytes as the value has, in memory that is fresh.
@@ -38,12 +66,18 @@ impl Jsonb {
 /// The JSON text of an argument that the SQL declaration says is `jsonb`. What `jsonb` can hold
 /// goes beyond what every JSON parser takes, so the text is to be parsed with care.
 pub fn text_of(jsonb: &AnyElement) -> String {
+    // SAFETY: the argument is a jsonb.
+    unsafe { text_of_datum(jsonb.datum()) }
+}
+
+unsafe fn text_of_datum(jsonb: pg_sys::Datum) -> String {
     // SAFETY: jsonb_out takes a jsonb and answers a C string in UTF-8, the database's encoding.
     unsafe {
-        let datum = direct_function_call_as_datum(pg_sys::jsonb_out, &[Some(jsonb.datum())])
+        let datum = direct_function_call_as_datum(pg_sys::jsonb_out, &[Some(jsonb)])
             .expect("jsonb_out answers no NULL");
-        CStr::from_ptr(datum.cast_mut_ptr())
-            .to_string_lossy()
-            .into_owned()
+        let text = datum.cast_mut_ptr();
+        let owned = CStr::from_ptr(text).to_string_lossy().into_owned();
+        pg_sys::pfree(text.cast());
+        owned
     }
 }

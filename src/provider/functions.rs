@@ -18,7 +18,7 @@ use crate::jsonb;
 #[pg_extern(sql = false)]
 fn verify_jwt(token: &str) -> Result<JsonB, ErrorReport> {
     let admitted = admit(token)?;
-    Ok(JsonB(Value::Object(admitted.identity.claims.clone())))
+    Ok(JsonB(Value::Object(admitted.identity.claims().clone())))
 }
 
 /// `neon_auth.refresh_jwks(provider)`: fetches now, whatever the cooldown says; with NULL, the

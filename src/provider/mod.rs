@@ -1,6 +1,6 @@
 //! Whom the database trusts: providers, their keys, and the tokens that they vouch for.
 //!
-//! `trust` is what the tables say, read once per session and again when they change; `supply`
+//! `trust` is what the tables say, read once per session by `rows` and again when they change; `supply`
 //! decides whether the keys at hand will do; `refresh` gets new ones, with one fetch for many
 //! waiting sessions; `fetch` is the HTTP request; `admit` puts them together, `role` follows
 //! a role claim, and `seen` spares a signature that was checked before.
@@ -11,6 +11,7 @@ mod functions;
 mod inspect;
 mod refresh;
 mod role;
+mod rows;
 mod seen;
 mod supply;
 mod trust;

@@ -1,4 +1,4 @@
-//! What `neon_auth.providers` and `neon_auth.jwks_cache` say, read once per session.
+//! What `neon_auth.providers` and `neon_auth.jwks_cache` say, read at most once per session.
 //!
 //! A trigger on both tables invalidates their relation cache entries, so that a committed change
 //! reaches every session at its next statement, a rolled-back one reaches none, and both work on
@@ -10,10 +10,10 @@ use std::rc::Rc;
 
 use neon_auth_token::{Algorithm, KeySet, Policy, StackRules};
 use pgrx::prelude::*;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use super::rows::{self, Row};
 use crate::error::Problem;
+use crate::jsonb::Jsonb;
 use crate::spi;
 
 thread_local! {
@@ -24,11 +24,20 @@ thread_local! {
     static WATCHED: Cell<[pg_sys::Oid; 2]> = const { Cell::new([pg_sys::InvalidOid; 2]) };
 }
 
-/// All providers, by issuer.
+/// Who is trusted, by name and by issuer.
 pub struct Trust {
-    providers: HashMap<String, Rc<Provider>>,
+    providers: HashMap<String, Named>,
     /// Issuer → the providers that claim it; more than one is refused.
     issuers: HashMap<String, Vec<String>>,
+}
+
+/// A provider of which no more is known than all tokens need. Its rules and keys are read when
+/// one of its own tokens asks: of many providers a session rarely meets more than one.
+struct Named {
+    url: Option<String>,
+    is_remote: bool,
+    shares_keys: bool,
+    provider: OnceCell<Rc<Provider>>,
 }
 
 /// A trusted issuer with its rules and its keys.
@@ -58,7 +67,7 @@ pub enum KeySource {
 
 /// A JWKS as stored, parsed at its first use.
 pub struct Keys {
-    json: Box<RawValue>,
+    stored: Jsonb,
     parsed: OnceCell<Result<Rc<KeySet>, String>>,
 }
 
@@ -71,45 +80,12 @@ pub struct CacheTimes {
     pub last_error: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Row {
-    name: String,
-    kind: String,
-    project_id: Option<String>,
-    issuers: Vec<String>,
-    audiences: Vec<String>,
-    jwks_url: Option<String>,
-    jwks: Option<Box<RawValue>>,
-    algorithms: Vec<String>,
-    typ: Option<String>,
-    required_claims: Vec<String>,
-    leeway_seconds: u64,
-    max_lifetime_seconds: Option<u64>,
-    allow_anonymous: bool,
-    allow_restricted: bool,
-    role_claim: Option<String>,
-    roles: Vec<String>,
-    reject_deleted_users: bool,
-    cached_jwks: Option<Box<RawValue>>,
-    fetched_at_us: Option<i64>,
-    fresh_until_us: Option<i64>,
-    attempted_at_us: Option<i64>,
-    last_error: Option<String>,
+/// What `neon_auth.jwks_cache` holds for a provider.
+struct Cached {
+    url: String,
+    keys: Option<Keys>,
+    times: CacheTimes,
 }
-
-const READ: &str = "\
-SELECT json_agg(row_to_json(r))::text
-  FROM (SELECT p.*,
-               extract(epoch FROM p.leeway)::bigint AS leeway_seconds,
-               extract(epoch FROM p.max_lifetime)::bigint AS max_lifetime_seconds,
-               c.jwks AS cached_jwks,
-               (extract(epoch FROM c.fetched_at) * 1000000)::bigint AS fetched_at_us,
-               (extract(epoch FROM c.fresh_until) * 1000000)::bigint AS fresh_until_us,
-               (extract(epoch FROM c.attempted_at) * 1000000)::bigint AS attempted_at_us,
-               c.last_error
-          FROM neon_auth.providers p
-          LEFT JOIN neon_auth.jwks_cache c
-            ON c.provider = p.name AND c.jwks_url = p.jwks_url) r";
 
 /// Registers for the invalidations.
 pub fn define() {
@@ -130,7 +106,7 @@ pub fn current() -> Result<Rc<Trust>, Problem> {
     }
     TRUST.set(None);
     WATCHED.set([spi::table(spi::PROVIDERS), spi::table(spi::JWKS_CACHE)]);
-    let trust = Rc::new(Trust::read()?);
+    let trust = Rc::new(Trust::read());
     TRUST.set(Some(Rc::clone(&trust)));
     Ok(trust)
 }
@@ -143,47 +119,36 @@ unsafe extern "C-unwind" fn invalidated(_argument: pg_sys::Datum, relation: pg_s
 }
 
 impl Trust {
-    fn read() -> Result<Self, Problem> {
-        let Some(json) = spi::read(READ, &[]) else {
-            return Ok(Self {
-                providers: HashMap::new(),
-                issuers: HashMap::new(),
-            });
-        };
-        let rows: Vec<Row> =
-            serde_json::from_str(&json).map_err(|error| Problem::UnusableProvider {
-                provider: "?".to_owned(),
-                reason: format!("The rows of neon_auth.providers do not parse: {error}."),
-            })?;
+    fn read() -> Self {
+        let mut providers = HashMap::new();
         let mut issuers: HashMap<String, Vec<String>> = HashMap::new();
-        for row in &rows {
-            for issuer in &row.issuers {
-                let claimants = issuers.entry(issuer.clone()).or_default();
-                if !claimants.contains(&row.name) {
-                    claimants.push(row.name.clone());
+        let mut users_of_url: HashMap<String, usize> = HashMap::new();
+        rows::each(spi::PROVIDERS, |row| {
+            let Some(name) = row.text("name") else {
+                return;
+            };
+            for issuer in row.texts("issuers").into_iter().flatten().flatten() {
+                let claimants = issuers.entry(issuer).or_default();
+                if !claimants.iter().any(|claimant| claimant == name) {
+                    claimants.push(name.to_owned());
                 }
             }
+            let url = row.text("jwks_url").map(str::to_owned);
+            if let Some(url) = &url {
+                *users_of_url.entry(url.clone()).or_default() += 1;
+            }
+            let named = Named {
+                is_remote: url.is_some() || row.is_null("jwks"),
+                url,
+                shares_keys: false,
+                provider: OnceCell::new(),
+            };
+            providers.insert(name.to_owned(), named);
+        });
+        for named in providers.values_mut() {
+            named.shares_keys = named.url.as_ref().is_some_and(|url| users_of_url[url] > 1);
         }
-        let mut users_of_url: HashMap<String, usize> = HashMap::new();
-        for url in rows.iter().filter_map(|row| row.jwks_url.clone()) {
-            *users_of_url.entry(url).or_default() += 1;
-        }
-        let providers = rows
-            .into_iter()
-            .map(|row| {
-                let shares_keys = row
-                    .jwks_url
-                    .as_ref()
-                    .is_some_and(|url| users_of_url[url] > 1);
-                let mut provider = Provider::from(row);
-                if shares_keys && provider.policy.audiences.is_empty() {
-                    provider.defect =
-                        Some("It shares its jwks_url and names no audiences.".to_owned());
-                }
-                (provider.name.clone(), Rc::new(provider))
-            })
-            .collect();
-        Ok(Self { providers, issuers })
+        Self { providers, issuers }
     }
 
     /// The one provider that claims an issuer, compared exactly.
@@ -204,12 +169,19 @@ impl Trust {
 
     /// The provider of that name.
     pub fn named(&self, name: &str) -> Result<Rc<Provider>, Problem> {
-        let provider = self
-            .providers
-            .get(name)
-            .ok_or_else(|| Problem::NoSuchProvider {
-                provider: name.to_owned(),
-            })?;
+        let unknown = || Problem::NoSuchProvider {
+            provider: name.to_owned(),
+        };
+        let named = self.providers.get(name).ok_or_else(unknown)?;
+        let provider = match named.provider.get() {
+            Some(provider) => provider,
+            None => {
+                // What is committed just now may be newer than `self`, or gone: then the tables'
+                // invalidation is on its way, and the next statement reads all again.
+                let read = Provider::read(name, named.shares_keys).ok_or_else(unknown)?;
+                named.provider.get_or_init(|| Rc::new(read))
+            }
+        };
         match &provider.defect {
             None => Ok(Rc::clone(provider)),
             Some(reason) => Err(Problem::UnusableProvider {
@@ -221,95 +193,157 @@ impl Trust {
 
     /// The names of the providers whose keys are fetched.
     pub fn remote(&self) -> Vec<String> {
-        let remote = self
-            .providers
-            .values()
-            .filter(|provider| provider.is_remote());
-        let mut names: Vec<String> = remote.map(|provider| provider.name.clone()).collect();
+        let remote = self.providers.iter().filter(|(_, named)| named.is_remote);
+        let mut names: Vec<String> = remote.map(|(name, _)| name.clone()).collect();
         names.sort();
         names
     }
 }
 
 impl Provider {
-    /// Whether its keys are fetched.
-    pub fn is_remote(&self) -> bool {
-        matches!(self.source, KeySource::Remote { .. })
-    }
-}
-
-impl From<Row> for Provider {
-    fn from(row: Row) -> Self {
-        let mut defect = None;
-        let algorithms = row
-            .algorithms
-            .iter()
-            .filter_map(|name| match name.parse::<Algorithm>() {
-                Ok(algorithm) => Some(algorithm),
-                Err(_) => {
-                    defect = Some("Its algorithms name one that is not supported.".to_owned());
-                    None
-                }
-            })
-            .collect();
-        let is_stack = row.kind == "stack";
-        let stack = is_stack.then(|| {
-            if row.project_id.is_none() {
-                defect = Some("A provider of kind stack needs a project_id.".to_owned());
-            }
-            StackRules {
-                project_id: row.project_id.clone().unwrap_or_default(),
-                allow_anonymous: row.allow_anonymous,
-                allow_restricted: row.allow_restricted,
+    fn read(name: &str, shares_keys: bool) -> Option<Self> {
+        let mut cached = None;
+        rows::each(spi::JWKS_CACHE, |row| {
+            if row.text("provider") == Some(name) {
+                cached = Cached::read(row);
             }
         });
-        let source = match (row.jwks, row.jwks_url) {
+        let mut provider = None;
+        rows::each(spi::PROVIDERS, |row| {
+            if row.text("name") == Some(name) {
+                provider = Some(Self::from_row(row, name, shares_keys, cached.take()));
+            }
+        });
+        provider
+    }
+
+    /// What its row says. Where that makes no sense the row is a defect of this provider alone:
+    /// its tokens are refused, and nobody else's.
+    fn from_row(row: &Row, name: &str, shares_keys: bool, cached: Option<Cached>) -> Self {
+        let mut defects = Defects::default();
+        let kind: String = defects.value("kind", row.text_owned("kind"));
+        let is_stack = kind == "stack";
+        let project_id = row.text_owned("project_id");
+        if is_stack && project_id.is_none() {
+            defects.add("A provider of kind stack needs a project_id.");
+        }
+        let stack = StackRules {
+            project_id: project_id.unwrap_or_default(),
+            allow_anonymous: defects.value("allow_anonymous", row.boolean("allow_anonymous")),
+            allow_restricted: defects.value("allow_restricted", row.boolean("allow_restricted")),
+        };
+        let mut algorithms: Vec<Algorithm> = Vec::new();
+        for algorithm in defects.texts("algorithms", row.texts("algorithms")) {
+            match algorithm.parse() {
+                Ok(algorithm) => algorithms.push(algorithm),
+                Err(_) => defects.add("Its algorithms name one that is not supported."),
+            }
+        }
+        let source = match (row.jsonb("jwks"), row.text_owned("jwks_url")) {
             (Some(jwks), None) => KeySource::Pinned(Keys::new(jwks)),
-            (None, Some(url)) => KeySource::Remote {
-                url,
-                cached: row.cached_jwks.map(Keys::new),
-                cache: CacheTimes {
-                    fetched_at: row.fetched_at_us,
-                    fresh_until: row.fresh_until_us,
-                    attempted_at: row.attempted_at_us,
-                    last_error: row.last_error,
-                },
-            },
-            _ => {
-                defect = Some("It needs either jwks_url or jwks.".to_owned());
+            (None, Some(url)) => {
+                let cached = cached.filter(|cached| cached.url == url);
+                let (keys, times) = cached.map(|c| (c.keys, c.times)).unwrap_or_default();
                 KeySource::Remote {
-                    url: String::new(),
+                    url,
+                    cached: keys,
+                    cache: times,
+                }
+            }
+            (_, url) => {
+                defects.add("It needs either jwks_url or jwks.");
+                KeySource::Remote {
+                    url: url.unwrap_or_default(),
                     cached: None,
                     cache: CacheTimes::default(),
                 }
             }
         };
-        Self {
-            name: row.name,
-            policy: Policy {
-                issuers: row.issuers,
-                audiences: row.audiences,
-                algorithms,
-                typ: row.typ,
-                max_lifetime: row.max_lifetime_seconds,
-                leeway: row.leeway_seconds,
-                required_claims: row.required_claims,
-                stack,
+        let policy = Policy {
+            issuers: defects.texts("issuers", row.texts("issuers")),
+            audiences: defects.texts("audiences", row.texts("audiences")),
+            algorithms,
+            typ: row.text_owned("typ"),
+            max_lifetime: row
+                .seconds("max_lifetime")
+                .map(|seconds| defects.not_negative("max_lifetime", seconds)),
+            leeway: {
+                let seconds = defects.value("leeway", row.seconds("leeway"));
+                defects.not_negative("leeway", seconds)
             },
-            role_claim: row.role_claim,
-            roles: row.roles,
-            reject_deleted_users: row.reject_deleted_users,
+            required_claims: defects.texts("required_claims", row.texts("required_claims")),
+            stack: is_stack.then_some(stack),
+        };
+        if shares_keys && policy.audiences.is_empty() {
+            defects.add("It shares its jwks_url and names no audiences.");
+        }
+        Self {
+            name: name.to_owned(),
+            policy,
+            role_claim: row.text_owned("role_claim"),
+            roles: defects.texts("roles", row.texts("roles")),
+            reject_deleted_users: defects
+                .value("reject_deleted_users", row.boolean("reject_deleted_users")),
             is_stack,
             source,
-            defect,
+            defect: defects.0,
         }
     }
 }
 
+/// What is wrong with a row: the first thing found.
+#[derive(Default)]
+struct Defects(Option<String>);
+
+impl Defects {
+    fn add(&mut self, defect: impl Into<String>) {
+        self.0.get_or_insert(defect.into());
+    }
+
+    /// A value that must be there.
+    fn value<T: Default>(&mut self, column: &str, value: Option<T>) -> T {
+        value.unwrap_or_else(|| {
+            self.add(format!("Its column {column} is NULL, or holds one."));
+            T::default()
+        })
+    }
+
+    /// Texts, none of which may be NULL.
+    fn texts(&mut self, column: &str, texts: Option<Vec<Option<String>>>) -> Vec<String> {
+        let texts = self.value(column, texts);
+        texts
+            .into_iter()
+            .map(|text| self.value(column, text))
+            .collect()
+    }
+
+    fn not_negative(&mut self, column: &str, seconds: i64) -> u64 {
+        seconds.try_into().unwrap_or_else(|_| {
+            self.add(format!("Its {column} is negative."));
+            0
+        })
+    }
+}
+
+impl Cached {
+    fn read(row: &Row) -> Option<Self> {
+        Some(Self {
+            url: row.text_owned("jwks_url")?,
+            keys: row.jsonb("jwks").map(Keys::new),
+            times: CacheTimes {
+                fetched_at: row.microseconds("fetched_at"),
+                fresh_until: row.microseconds("fresh_until"),
+                attempted_at: row.microseconds("attempted_at"),
+                last_error: row.text_owned("last_error"),
+            },
+        })
+    }
+}
+
 impl Keys {
-    fn new(json: Box<RawValue>) -> Self {
+    fn new(stored: Jsonb) -> Self {
         Self {
-            json,
+            stored,
             parsed: OnceCell::new(),
         }
     }
@@ -318,7 +352,7 @@ impl Keys {
     pub fn parsed(&self) -> Result<Rc<KeySet>, String> {
         self.parsed
             .get_or_init(|| {
-                KeySet::parse(self.json.get().as_bytes())
+                KeySet::parse(self.stored.to_text().as_bytes())
                     .map(Rc::new)
                     .map_err(|bad| format!("{bad}: {}", bad.detail()))
             })

@@ -51,7 +51,7 @@ fn impersonate(user_id: &str, claims: AnyElement, is_local: bool) -> Result<(), 
     let mut claims: Map<String, Value> = serde_json::from_str(&jsonb::text_of(&claims))
         .map_err(|_| bad_impersonation("The claims are no JSON object that a token could hold."))?;
     claims.insert("sub".to_owned(), Value::String(user_id.to_owned()));
-    let identity = Identity::impersonated(&claims).map_err(bad_impersonation)?;
+    let identity = Identity::impersonated(claims).map_err(bad_impersonation)?;
     assume(Rc::new(identity), Scope::from(is_local));
     admission.succeed();
     Ok(())

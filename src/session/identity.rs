@@ -3,9 +3,9 @@
 use std::cell::OnceCell;
 
 use neon_auth_token::Verified;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::jsonb::Jsonb;
@@ -26,17 +26,27 @@ pub struct Identity {
     pub role: Option<String>,
     /// `exp` plus the provider's leeway: readers refuse from this second on.
     pub valid_until: Option<i64>,
-    /// Every claim.
-    pub claims: Map<String, Value>,
-    /// The same as text, for whoever inherits it: see `to_text`.
-    text: String,
+    claims: Claims,
+    /// What its text begins with, up to the claims.
+    head: String,
     /// The claims as `jsonb`, and the claim `o`; made when first asked for.
     jsonb: OnceCell<Jsonb>,
     organization: OnceCell<Option<Jsonb>>,
 }
 
+/// Every claim, parsed and as JSON text.
+enum Claims {
+    /// Those of a token, shared with its verdict.
+    Signed(Verified),
+    /// Those of `impersonate`, or inherited as text.
+    Own {
+        members: Map<String, Value>,
+        json: String,
+    },
+}
+
 /// An identity as text: one line of JSON, with the claims as they came.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Stored<'a> {
     provider: Option<&'a str>,
     role: Option<&'a str>,
@@ -45,40 +55,49 @@ struct Stored<'a> {
     claims: &'a RawValue,
 }
 
-const NO_OBJECT: &str = "The claims are no JSON object.";
-
 impl Identity {
     /// The identity that a provider's verified token gives, with the role that comes with it.
     pub fn verified(provider: &Provider, verified: &Verified, role: Option<&str>) -> Self {
         let leeway = provider.policy.leeway.try_into().unwrap_or(i64::MAX);
-        let valid_until = verified.expires_at().saturating_add(leeway);
-        let stored = |claims| Stored {
-            provider: Some(&provider.name),
-            role,
-            valid_until: Some(valid_until),
-            claims,
-        };
-        serde_json::from_str(verified.claims_json())
-            .map_err(|_| "A verified token's claims are JSON.")
-            .and_then(|claims| Self::new(&stored(claims)))
-            .expect("a verified token has sub and exp")
+        let valid_until = Some(verified.expires_at().saturating_add(leeway));
+        Self {
+            provider: Some(provider.name.clone()),
+            subject: verified.subject().to_owned(),
+            uuid: hyphenated(verified.subject()),
+            expires_at: Some(verified.expires_at()),
+            role: role.map(str::to_owned),
+            valid_until,
+            claims: Claims::Signed(verified.clone()),
+            head: head(Some(&provider.name), role, valid_until),
+            jsonb: OnceCell::new(),
+            organization: OnceCell::new(),
+        }
     }
 
     /// The identity that nobody vouches for. Answers a reason where the claims cannot be one:
     /// no `sub`, or an `exp` that is no whole number.
-    pub fn impersonated(claims: &Map<String, Value>) -> Result<Self, &'static str> {
+    pub fn impersonated(claims: Map<String, Value>) -> Result<Self, &'static str> {
         let json = Value::Object(claims.clone()).to_string();
-        Self::new(&Stored {
-            provider: None,
-            role: None,
-            valid_until: claims.get("exp").and_then(Value::as_i64),
-            claims: serde_json::from_str(&json).map_err(|_| NO_OBJECT)?,
-        })
+        let valid_until = claims.get("exp").and_then(Value::as_i64);
+        Self::own(None, None, valid_until, claims, json)
     }
 
-    fn new(stored: &Stored) -> Result<Self, &'static str> {
-        let claims: Map<String, Value> =
-            serde_json::from_str(stored.claims.get()).map_err(|_| NO_OBJECT)?;
+    /// Reads back what `write_to` wrote.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let stored: Stored = serde_json::from_str(text).ok()?;
+        let json = stored.claims.get();
+        let claims = serde_json::from_str(json).ok()?;
+        let (provider, role) = (stored.provider, stored.role);
+        Self::own(provider, role, stored.valid_until, claims, json.to_owned()).ok()
+    }
+
+    fn own(
+        provider: Option<&str>,
+        role: Option<&str>,
+        valid_until: Option<i64>,
+        claims: Map<String, Value>,
+        json: String,
+    ) -> Result<Self, &'static str> {
         let subject = match claims.get("sub") {
             Some(Value::String(sub)) if !sub.is_empty() => sub.clone(),
             _ => return Err("The claim sub is missing or is not a string with characters."),
@@ -91,38 +110,54 @@ impl Identity {
             ),
         };
         Ok(Self {
-            provider: stored.provider.map(str::to_owned),
-            role: stored.role.map(str::to_owned),
+            provider: provider.map(str::to_owned),
             uuid: hyphenated(&subject),
             subject,
             expires_at,
-            valid_until: stored.valid_until,
-            claims,
-            text: serde_json::to_string(stored).map_err(|_| NO_OBJECT)?,
+            role: role.map(str::to_owned),
+            valid_until,
+            claims: Claims::Own {
+                members: claims,
+                json,
+            },
+            head: head(provider, role, valid_until),
             jsonb: OnceCell::new(),
             organization: OnceCell::new(),
         })
     }
 
-    /// The identity as text, from which `from_text` makes it again.
-    pub fn to_text(&self) -> &str {
-        &self.text
+    /// Appends the identity as text, from which `from_text` makes it again.
+    pub fn write_to(&self, text: &mut String) {
+        let claims = match &self.claims {
+            Claims::Signed(verified) => verified.claims_json(),
+            Claims::Own { json, .. } => json,
+        };
+        // With room for the NUL that ends a C string.
+        text.reserve_exact(self.head.len() + claims.len() + 2);
+        text.push_str(&self.head);
+        text.push_str(claims);
+        text.push('}');
     }
 
-    /// Reads back what `to_text` wrote.
-    pub fn from_text(text: &str) -> Option<Self> {
-        Self::new(&serde_json::from_str(text).ok()?).ok()
+    /// Every claim.
+    pub fn claims(&self) -> &Map<String, Value> {
+        match &self.claims {
+            Claims::Signed(verified) => verified.claims(),
+            Claims::Own { members, .. } => members,
+        }
     }
 
-    /// All claims.
+    /// All claims as `jsonb`.
     pub fn jsonb(&self) -> &Jsonb {
-        self.jsonb
-            .get_or_init(|| Jsonb::from_json(&Value::Object(self.claims.clone()).to_string()))
+        self.jsonb.get_or_init(|| {
+            let json = serde_json::to_string(self.claims()).expect("claims are JSON");
+            Jsonb::from_json(&json)
+        })
     }
 
     /// The claim `o`, where it is an object.
     pub fn organization(&self) -> Option<&Jsonb> {
-        let made = || match self.claims.get("o")? {
+        let made = || match self.claims().get("o")? {
             organization @ Value::Object(_) => Some(Jsonb::from_json(&organization.to_string())),
             _ => None,
         };
@@ -131,24 +166,34 @@ impl Identity {
 
     /// A claim that is a string.
     pub fn string(&self, claim: &str) -> Option<&str> {
-        self.claims.get(claim)?.as_str()
+        self.claims().get(claim)?.as_str()
     }
 
     /// A claim that is a boolean.
     pub fn boolean(&self, claim: &str) -> Option<bool> {
-        self.claims.get(claim)?.as_bool()
+        self.claims().get(claim)?.as_bool()
     }
 
     /// What stands at a path of member names, and of positions in arrays.
     pub fn at(&self, path: &[String]) -> Option<&Value> {
         let (first, rest) = path.split_first()?;
         rest.iter()
-            .try_fold(self.claims.get(first)?, |value, step| match value {
+            .try_fold(self.claims().get(first)?, |value, step| match value {
                 Value::Object(members) => members.get(step),
                 Value::Array(items) => items.get(step.parse::<usize>().ok()?),
                 _ => None,
             })
     }
+}
+
+/// The text of an identity, up to its claims; these are JSON already.
+fn head(provider: Option<&str>, role: Option<&str>, valid_until: Option<i64>) -> String {
+    format!(
+        r#"{{"provider":{},"role":{},"valid_until":{},"claims":"#,
+        json!(provider),
+        json!(role),
+        json!(valid_until),
+    )
 }
 
 /// A UUID in the form that Stack, and `uuid::text`, write; other spellings of a UUID are other

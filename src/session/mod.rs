@@ -17,7 +17,7 @@ mod store;
 mod value;
 
 pub use identity::Identity;
-pub use store::current;
+pub use store::{POSTGRES_EPOCH, current};
 
 /// Registers what this module is to PostgreSQL; once, when the library is loaded.
 pub fn define() {

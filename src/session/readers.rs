@@ -49,7 +49,7 @@ readers! {
     organization: Value = |identity| identity.organization().map(Value::jsonb);
     /// `auth.organization_id()`: the member `id` of the claim `o`, where it is a UUID.
     organization_id: Uuid = |identity| {
-        let id = identity.claims.get("o")?.get("id")?.as_str()?;
+        let id = identity.claims().get("o")?.get("id")?.as_str()?;
         Some(Uuid::from_bytes(hyphenated(id)?.into_bytes()))
     };
 }

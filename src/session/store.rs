@@ -196,8 +196,9 @@ impl Kept {
     }
 
     fn to_setting(&self) -> CString {
-        CString::new(format!("{} {}", self.epoch, self.identity.to_text()))
-            .expect("JSON text holds no NUL")
+        let mut text = format!("{} ", self.epoch);
+        self.identity.write_to(&mut text);
+        CString::new(text).expect("JSON text holds no NUL")
     }
 
     fn from_setting(text: &str) -> Option<Self> {
