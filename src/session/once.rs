@@ -35,7 +35,7 @@ unsafe fn simplify(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::Sub
         if request.root.is_null()
             || !reads_a_table((*(*request.root).parse).rtable)
             || !(*(*request.root).parse).groupingSets.is_null()
-            || !is_same_for_all_rows((*request.fcall).args)
+            || !are_same_for_all_rows((*request.fcall).args)
         {
             return std::ptr::null_mut();
         }
@@ -55,16 +55,53 @@ pub unsafe fn reads_a_table(entries: *mut pg_sys::List) -> bool {
     }
 }
 
-/// Whether all arguments are constants, or parameters of the statement.
-unsafe fn is_same_for_all_rows(arguments: *mut pg_sys::List) -> bool {
+/// Whether all expressions are constants, parameters of the statement, or calls of functions with
+/// such arguments that stand in a sub-select of their own, as readers do by now.
+unsafe fn are_same_for_all_rows(expressions: *mut pg_sys::List) -> bool {
     unsafe {
-        elements::<pg_sys::Node>(arguments).all(|argument| match (*argument).type_ {
+        elements(expressions).all(|expression: *mut pg_sys::Node| is_same_for_all_rows(expression))
+    }
+}
+
+unsafe fn is_same_for_all_rows(expression: *mut pg_sys::Node) -> bool {
+    unsafe {
+        match (*expression).type_ {
             pg_sys::NodeTag::T_Const => true,
             pg_sys::NodeTag::T_Param => {
-                (*argument.cast::<pg_sys::Param>()).paramkind == pg_sys::ParamKind::PARAM_EXTERN
+                (*expression.cast::<pg_sys::Param>()).paramkind == pg_sys::ParamKind::PARAM_EXTERN
             }
+            // What VARIADIC makes of several.
+            pg_sys::NodeTag::T_ArrayExpr => {
+                are_same_for_all_rows((*expression.cast::<pg_sys::ArrayExpr>()).elements)
+            }
+            pg_sys::NodeTag::T_RelabelType => {
+                is_same_for_all_rows((*expression.cast::<pg_sys::RelabelType>()).arg.cast())
+            }
+            pg_sys::NodeTag::T_SubLink => is_lone_call(&*expression.cast()),
             _ => false,
-        })
+        }
+    }
+}
+
+/// Whether it is `(SELECT function(…))`, the same for all rows.
+unsafe fn is_lone_call(link: &pg_sys::SubLink) -> bool {
+    unsafe {
+        let query = &*link.subselect.cast::<pg_sys::Query>();
+        let mut columns = elements::<pg_sys::TargetEntry>(query.targetList);
+        let (Some(column), None) = (columns.next(), columns.next()) else {
+            return false;
+        };
+        let call = (*column).expr;
+        link.subLinkType == pg_sys::SubLinkType::EXPR_SUBLINK
+            && elements::<pg_sys::Node>(query.rtable).next().is_none()
+            && query.cteList.is_null()
+            && (*query.jointree).quals.is_null()
+            && !query.hasTargetSRFs
+            && query.havingQual.is_null()
+            && query.limitCount.is_null()
+            && query.limitOffset.is_null()
+            && (*call).type_ == pg_sys::NodeTag::T_FuncExpr
+            && are_same_for_all_rows((*call.cast::<pg_sys::FuncExpr>()).args)
     }
 }
 
@@ -78,6 +115,7 @@ unsafe fn sub_select(call: *mut pg_sys::FuncExpr) -> *mut pg_sys::SubLink {
         query.commandType = pg_sys::CmdType::CMD_SELECT;
         query.canSetTag = true;
         query.jointree = pg_sys::makeFromExpr(std::ptr::null_mut(), std::ptr::null_mut());
+        query.hasSubLinks = pg_sys::checkExprHasSubLink(call.cast());
         query.targetList = pg_sys::lappend(std::ptr::null_mut(), column.cast());
         let mut link = PgBox::<pg_sys::SubLink>::alloc_node(pg_sys::NodeTag::T_SubLink);
         link.subLinkType = pg_sys::SubLinkType::EXPR_SUBLINK;
