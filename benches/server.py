@@ -61,10 +61,13 @@ class Session:
         return spent / 1e6
 
     def memory(self):
-        """KiB of the backend's memory without shared buffers, and of the part that it alone has."""
-        with open(f"/proc/{self.pid}/status") as status:
-            size = dict(re.findall(r"^(Rss\w+):\s+(\d+) kB", status.read(), re.M))
-        return {"resident": int(size["RssAnon"]) + int(size["RssFile"]), "private": int(size["RssAnon"])}
+        """KiB of the backend's memory without shared buffers: all, its share of all where a page that
+        n processes have counts as an n-th, and the part that it alone has."""
+        with open(f"/proc/{self.pid}/status") as status, open(f"/proc/{self.pid}/smaps_rollup") as maps:
+            size = {name: int(kib) for name, kib in re.findall(r"^(\w+):\s+(\d+) kB", status.read() + maps.read(), re.M)}
+        return {"resident": size["RssAnon"] + size["RssFile"],
+                "proportional": size["Pss_Anon"] + size["Pss_File"],
+                "private": size["RssAnon"]}
 
 
 def run_once(sql, role="postgres"):

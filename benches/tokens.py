@@ -1,5 +1,6 @@
 """What verifying a token costs, cold and warm, and what strangers can make us fetch."""
 
+import contextlib
 import json
 import re
 import subprocess
@@ -9,6 +10,8 @@ from server import Session, interleaved, median, pgbench, run_once
 from service import claims_of, key_id_of
 
 WARM_CALLS = 50_000
+# Backends of the same kind beside the one whose memory is measured.
+OTHERS = 9
 
 
 def signatures(root):
@@ -87,8 +90,8 @@ def strangers(service, token, seconds):
 
 
 def new_backends(count):
-    """Milliseconds of processor time of first calls in new backends, and the memory (KiB: all but shared buffers,
-    and the part that is private) of backends after a hundred requests, verified and not."""
+    """Milliseconds of processor time of first calls in new backends, and the memory (KiB) that a backend
+    has after a hundred requests, verified and not, and among others of its kind."""
     first = {
         "current_setting": "SELECT current_setting('request.jwt.claims', true)",
         "user_id": "SELECT auth.user_id()",
@@ -105,9 +108,15 @@ def new_backends(count):
             return session.cpu(call)
 
     def memory(role):
-        with Session(role) as session:
+        def request(session, n):
+            session.run(f"BEGIN; SELECT {say[role]} FROM bench.tokens WHERE n = {n}; {LOOKUP}; COMMIT")
+
+        with contextlib.ExitStack() as stack:
+            for n in range(OTHERS):
+                request(stack.enter_context(Session(role)), n)
+            session = stack.enter_context(Session(role))
             for n in range(100):
-                session.run(f"BEGIN; SELECT {say[role]} FROM bench.tokens WHERE n = {n}; {LOOKUP}; COMMIT")
+                request(session, n)
             return session.memory()
 
     results = interleaved(count, {
@@ -116,5 +125,5 @@ def new_backends(count):
     return {
         "first": {name: median(results[name]) for name in first},
         "memory": {part: median(ours[part] - theirs[part] for ours, theirs in zip(results["ours"], results["setting"]))
-                   for part in ("resident", "private")},
+                   for part in ("resident", "proportional", "private")},
     }

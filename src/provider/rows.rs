@@ -81,10 +81,18 @@ impl Row {
         Some(self.datum(column)?.value() != 0)
     }
 
-    pub fn text(&self, column: &str) -> Option<String> {
+    pub fn is_null(&self, column: &str) -> bool {
+        self.datum(column).is_none()
+    }
+
+    pub fn text(&self, column: &str) -> Option<&str> {
         let datum = self.datum(column)?;
         // SAFETY: the column is a text.
-        unsafe { String::from_datum(datum, false) }
+        unsafe { <&str>::from_datum(datum, false) }
+    }
+
+    pub fn text_owned(&self, column: &str) -> Option<String> {
+        self.text(column).map(str::to_owned)
     }
 
     /// The items of a `text[]`, some of which may be NULL.

@@ -1,4 +1,4 @@
-//! What `neon_auth.providers` and `neon_auth.jwks_cache` say, read once per session.
+//! What `neon_auth.providers` and `neon_auth.jwks_cache` say, read at most once per session.
 //!
 //! A trigger on both tables invalidates their relation cache entries, so that a committed change
 //! reaches every session at its next statement, a rolled-back one reaches none, and both work on
@@ -24,11 +24,20 @@ thread_local! {
     static WATCHED: Cell<[pg_sys::Oid; 2]> = const { Cell::new([pg_sys::InvalidOid; 2]) };
 }
 
-/// All providers, by issuer.
+/// Who is trusted, by name and by issuer.
 pub struct Trust {
-    providers: HashMap<String, Rc<Provider>>,
+    providers: HashMap<String, Named>,
     /// Issuer → the providers that claim it; more than one is refused.
     issuers: HashMap<String, Vec<String>>,
+}
+
+/// A provider of which no more is known than all tokens need. Its rules and keys are read when
+/// one of its own tokens asks: of many providers a session rarely meets more than one.
+struct Named {
+    url: Option<String>,
+    is_remote: bool,
+    shares_keys: bool,
+    provider: OnceCell<Rc<Provider>>,
 }
 
 /// A trusted issuer with its rules and its keys.
@@ -112,42 +121,35 @@ unsafe extern "C-unwind" fn invalidated(_argument: pg_sys::Datum, relation: pg_s
 
 impl Trust {
     fn read() -> Self {
-        let mut cache = HashMap::new();
-        rows::each(spi::JWKS_CACHE, |row| {
-            if let Some((provider, cached)) = row.text("provider").zip(Cached::read(row)) {
-                cache.insert(provider, cached);
-            }
-        });
-        let mut read = Vec::new();
+        let mut providers = HashMap::new();
         let mut issuers: HashMap<String, Vec<String>> = HashMap::new();
+        let mut users_of_url: HashMap<String, usize> = HashMap::new();
         rows::each(spi::PROVIDERS, |row| {
             let Some(name) = row.text("name") else {
                 return;
             };
             for issuer in row.texts("issuers").into_iter().flatten().flatten() {
                 let claimants = issuers.entry(issuer).or_default();
-                if !claimants.contains(&name) {
-                    claimants.push(name.clone());
+                if !claimants.iter().any(|claimant| claimant == name) {
+                    claimants.push(name.to_owned());
                 }
             }
-            let cached = cache.remove(&name);
-            read.push(Provider::read(name, row, cached));
-        });
-        let mut users_of_url: HashMap<String, usize> = HashMap::new();
-        for url in read.iter().filter_map(Provider::url) {
-            *users_of_url.entry(url.to_owned()).or_default() += 1;
-        }
-        let providers = read.into_iter().map(|mut provider| {
-            let shares_keys = provider.url().is_some_and(|url| users_of_url[url] > 1);
-            if shares_keys && provider.policy.audiences.is_empty() {
-                provider.defect = Some("It shares its jwks_url and names no audiences.".to_owned());
+            let url = row.text("jwks_url").map(str::to_owned);
+            if let Some(url) = &url {
+                *users_of_url.entry(url.clone()).or_default() += 1;
             }
-            (provider.name.clone(), Rc::new(provider))
+            let named = Named {
+                is_remote: url.is_some() || row.is_null("jwks"),
+                url,
+                shares_keys: false,
+                provider: OnceCell::new(),
+            };
+            providers.insert(name.to_owned(), named);
         });
-        Self {
-            providers: providers.collect(),
-            issuers,
+        for named in providers.values_mut() {
+            named.shares_keys = named.url.as_ref().is_some_and(|url| users_of_url[url] > 1);
         }
+        Self { providers, issuers }
     }
 
     /// The one provider that claims an issuer, compared exactly.
@@ -168,12 +170,19 @@ impl Trust {
 
     /// The provider of that name.
     pub fn named(&self, name: &str) -> Result<Rc<Provider>, Problem> {
-        let provider = self
-            .providers
-            .get(name)
-            .ok_or_else(|| Problem::NoSuchProvider {
-                provider: name.to_owned(),
-            })?;
+        let unknown = || Problem::NoSuchProvider {
+            provider: name.to_owned(),
+        };
+        let named = self.providers.get(name).ok_or_else(unknown)?;
+        let provider = match named.provider.get() {
+            Some(provider) => provider,
+            None => {
+                // What is committed just now may be newer than `self`, or gone: then the tables'
+                // invalidation is on its way, and the next statement reads all again.
+                let read = Provider::read(name, named.shares_keys).ok_or_else(unknown)?;
+                named.provider.get_or_init(|| Rc::new(read))
+            }
+        };
         match &provider.defect {
             None => Ok(Rc::clone(provider)),
             Some(reason) => Err(Problem::UnusableProvider {
@@ -185,36 +194,37 @@ impl Trust {
 
     /// The names of the providers whose keys are fetched.
     pub fn remote(&self) -> Vec<String> {
-        let remote = self
-            .providers
-            .values()
-            .filter(|provider| provider.is_remote());
-        let mut names: Vec<String> = remote.map(|provider| provider.name.clone()).collect();
+        let remote = self.providers.iter().filter(|(_, named)| named.is_remote);
+        let mut names: Vec<String> = remote.map(|(name, _)| name.clone()).collect();
         names.sort();
         names
     }
 }
 
 impl Provider {
-    /// Whether its keys are fetched.
-    pub fn is_remote(&self) -> bool {
-        self.url().is_some()
-    }
-
-    fn url(&self) -> Option<&str> {
-        match &self.source {
-            KeySource::Remote { url, .. } => Some(url),
-            KeySource::Pinned(_) => None,
-        }
+    fn read(name: &str, shares_keys: bool) -> Option<Self> {
+        let mut cached = None;
+        rows::each(spi::JWKS_CACHE, |row| {
+            if row.text("provider") == Some(name) {
+                cached = Cached::read(row);
+            }
+        });
+        let mut provider = None;
+        rows::each(spi::PROVIDERS, |row| {
+            if row.text("name") == Some(name) {
+                provider = Some(Self::from_row(row, name, shares_keys, cached.take()));
+            }
+        });
+        provider
     }
 
     /// What its row says. Where that makes no sense the row is a defect of this provider alone:
     /// its tokens are refused, and nobody else's.
-    fn read(name: String, row: &Row, cached: Option<Cached>) -> Self {
+    fn from_row(row: &Row, name: &str, shares_keys: bool, cached: Option<Cached>) -> Self {
         let mut defects = Defects::default();
-        let kind: String = defects.value("kind", row.text("kind"));
+        let kind: String = defects.value("kind", row.text_owned("kind"));
         let is_stack = kind == "stack";
-        let project_id = row.text("project_id");
+        let project_id = row.text_owned("project_id");
         if is_stack && project_id.is_none() {
             defects.add("A provider of kind stack needs a project_id.");
         }
@@ -230,7 +240,7 @@ impl Provider {
                 Err(_) => defects.add("Its algorithms name one that is not supported."),
             }
         }
-        let source = match (row.jsonb("jwks"), row.text("jwks_url")) {
+        let source = match (row.jsonb("jwks"), row.text_owned("jwks_url")) {
             (Some(jwks), None) => KeySource::Pinned(Keys::new(jwks)),
             (None, Some(url)) => {
                 let cached = cached.filter(|cached| cached.url == url);
@@ -254,7 +264,7 @@ impl Provider {
             issuers: defects.texts("issuers", row.texts("issuers")),
             audiences: defects.texts("audiences", row.texts("audiences")),
             algorithms,
-            typ: row.text("typ"),
+            typ: row.text_owned("typ"),
             max_lifetime: row
                 .seconds("max_lifetime")
                 .map(|seconds| defects.not_negative("max_lifetime", seconds)),
@@ -265,10 +275,13 @@ impl Provider {
             required_claims: defects.texts("required_claims", row.texts("required_claims")),
             stack: is_stack.then_some(stack),
         };
+        if shares_keys && policy.audiences.is_empty() {
+            defects.add("It shares its jwks_url and names no audiences.");
+        }
         Self {
-            name,
+            name: name.to_owned(),
             policy,
-            role_claim: row.text("role_claim"),
+            role_claim: row.text_owned("role_claim"),
             roles: defects.texts("roles", row.texts("roles")),
             reject_deleted_users: defects
                 .value("reject_deleted_users", row.boolean("reject_deleted_users")),
@@ -291,7 +304,7 @@ impl Defects {
     /// A value that must be there.
     fn value<T: Default>(&mut self, column: &str, value: Option<T>) -> T {
         value.unwrap_or_else(|| {
-            self.add(format!("Its {column} is NULL."));
+            self.add(format!("Its column {column} is NULL, or holds one."));
             T::default()
         })
     }
@@ -316,13 +329,13 @@ impl Defects {
 impl Cached {
     fn read(row: &Row) -> Option<Self> {
         Some(Self {
-            url: row.text("jwks_url")?,
+            url: row.text_owned("jwks_url")?,
             keys: row.jsonb("jwks").map(Keys::new),
             times: CacheTimes {
                 fetched_at: row.microseconds("fetched_at"),
                 fresh_until: row.microseconds("fresh_until"),
                 attempted_at: row.microseconds("attempted_at"),
-                last_error: row.text("last_error"),
+                last_error: row.text_owned("last_error"),
             },
         })
     }

@@ -1,6 +1,6 @@
 //! Tokens and secrets stay out of logs, statistics, errors and tables that others read.
 
-use neon_auth_connections::{ServerLog, Session, World, eventually};
+use neon_auth_connections::{Cluster, ServerLog, Session, World, eventually};
 use neon_auth_stack::Fault;
 
 /// Fails where a text holds a token's payload or signature, or any longer piece of them.
@@ -125,6 +125,32 @@ fn a_token_that_met_an_outage_is_nowhere_to_be_seen() {
     assert_lacks_token(&format!("{refusal:?}"), &token);
     assert_lacks_token(&tables(&mut world.superuser()), &token);
     assert_lacks_token(&log.text(), &token);
+}
+
+#[test]
+fn no_token_is_among_the_statements_that_pg_stat_statements_keeps() {
+    let cluster = Cluster::start("shared_preload_libraries = 'pg_stat_statements'");
+    let world = World::in_server(cluster.server());
+    let mut superuser = world.superuser();
+    superuser.run("CREATE EXTENSION pg_stat_statements; SELECT pg_stat_statements_reset()");
+    superuser.run("SET pg_stat_statements.track = 'all'");
+    let (token, forged) = (world.token(), world.forged_token());
+    superuser.sign_in_for_session(&token);
+    superuser.sign_in_refused(&forged);
+    // As a constant too, which is not the way to do it: by itself and inside PL/pgSQL.
+    superuser.run(&format!("SELECT auth.authenticate('{token}', false)"));
+    superuser.run_refused(&format!("SELECT auth.authenticate('{forged}', false)"));
+    superuser.run("CREATE FUNCTION sign_in(token text) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN auth.authenticate(token, false); END'");
+    superuser
+        .execute("SELECT sign_in($1)", &[&token])
+        .expect("the token is good");
+    let kept = "SELECT query FROM pg_stat_statements WHERE query ~ 'authenticate|sign_in'";
+    let kept = superuser.values(kept, &[]);
+    assert!(kept.len() >= 3, "{kept:?}");
+    for query in kept.into_iter().flatten() {
+        assert_lacks_token(&query, &token);
+        assert_lacks_token(&query, &forged);
+    }
 }
 
 #[test]

@@ -96,3 +96,58 @@ UPDATE neon_auth.providers SET jwks = '{"keys": [1e400]}' WHERE name = 'first';
 \set alice `"$STACK" token --sub alice`
 SELECT auth.authenticate(:'alice');
 ROLLBACK;
+
+-- A row that no constraint has looked at is a defect of its own provider alone.
+CREATE FUNCTION pg_temp.outcome(change text, token text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    reason text;
+BEGIN
+    EXECUTE format('UPDATE neon_auth.providers SET %s WHERE name = %L', change, 'first');
+    PERFORM auth.authenticate(token);
+    RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS reason = PG_EXCEPTION_DETAIL;
+    RETURN reason;
+END
+$$;
+BEGIN;
+SET LOCAL session_replication_role = replica;
+SELECT neon_auth.add_provider('first', '{https://idp.example.com}', jwks => :'jwks');
+ALTER TABLE neon_auth.providers ALTER leeway DROP NOT NULL, ALTER issuers DROP NOT NULL, ALTER allow_anonymous DROP NOT NULL;
+DO $$
+DECLARE
+    name name;
+BEGIN
+    FOR name IN SELECT conname FROM pg_constraint WHERE conrelid = 'neon_auth.providers'::regclass AND contype = 'c' LOOP
+        EXECUTE format('ALTER TABLE neon_auth.providers DROP CONSTRAINT %I', name);
+    END LOOP;
+END
+$$;
+SELECT change, pg_temp.outcome(change, :'token') AS outcome
+  FROM unnest(ARRAY[
+       $$algorithms = '{RS256,HS256}'$$, $$algorithms = '{RS256,NULL}'$$, $$audiences = '{NULL,shop}'$$,
+       $$issuers = '{NULL,https://idp.example.com}'$$, $$required_claims = '{NULL}'$$, $$roles = '{NULL}'$$,
+       'leeway = NULL', $$leeway = '-1 second'$$, $$max_lifetime = '-1 day'$$, 'allow_anonymous = NULL',
+       $$kind = 'stack'$$, 'jwks = NULL', $$jwks_url = 'https://idp.example.com/keys'$$, $$jwks = '[]'$$]) WITH ORDINALITY AS c(change, n)
+ ORDER BY n;
+SAVEPOINT s;
+UPDATE neon_auth.providers SET issuers = NULL WHERE name = 'first';
+SELECT auth.authenticate(:'token');
+\echo :SQLSTATE
+ROLLBACK TO s;
+UPDATE neon_auth.providers
+   SET issuers = '{NULL,https://idp.example.com}', algorithms = '{NULL}', leeway = NULL, jwks = '[]' WHERE name = 'first';
+SELECT auth.authenticate(:'alice');
+ROLLBACK;
+-- A lifetime without end, where PostgreSQL has such an interval (17 and later)
+BEGIN;
+SELECT neon_auth.add_provider('first', '{https://idp.example.com}', jwks => :'jwks');
+DO $$
+BEGIN
+    UPDATE neon_auth.providers SET max_lifetime = 'infinity' WHERE name = 'first';
+EXCEPTION WHEN invalid_datetime_format THEN
+END
+$$;
+SELECT auth.authenticate(:'token');
+SELECT auth.authenticate(:'alice');
+ROLLBACK;

@@ -111,7 +111,7 @@ INSERT INTO once.cases (what, statement) VALUES
            WHEN MATCHED AND n.id > 200 THEN DELETE WHEN MATCHED THEN UPDATE SET n = 4'
         ELSE 'UPDATE once.notes SET n = 4 WHERE id <= 400' END),
     ('RETURNING', 'DELETE FROM once.notes WHERE id > 2000 RETURNING id, auth.user_id()'),
-    ('DELETE', 'DELETE FROM once.notes');
+    ('DELETE', 'DELETE FROM once.notes WHERE id <= 200');
 
 SET track_functions = 'all';
 SELECT auth.impersonate('alice', '{"limit": "alice", "path": "limit"}', false);
