@@ -5,8 +5,9 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'wake_worker_wrapper';
 COMMENT ON FUNCTION neon_auth.wake_worker() IS 'Has a background worker come once the transaction is committed';
 REVOKE ALL ON FUNCTION neon_auth.wake_worker() FROM PUBLIC;
 
+-- For rows, because most statements on the queue write none.
 CREATE TRIGGER wake_worker AFTER INSERT OR UPDATE ON neon_auth.sync_queue
-    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.wake_worker();
+    FOR EACH ROW EXECUTE FUNCTION neon_auth.wake_worker();
 COMMENT ON TRIGGER wake_worker ON neon_auth.sync_queue IS 'Has a background worker confirm what is queued';
 CREATE TRIGGER wake_worker AFTER INSERT OR UPDATE ON neon_auth.secrets
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.wake_worker();
@@ -18,7 +19,9 @@ AS $$
     SELECT jsonb_build_object(
                'has_queue', EXISTS (SELECT FROM neon_auth.sync_queue),
                'is_configured', coalesce((SELECT bool_and(value IS NOT NULL) FROM jsonb_each_text(neon_auth.sync_access())), false),
-               'finished_at', (SELECT floor(extract(epoch FROM max(r.finished_at)) * 1000000)::bigint FROM neon_auth.sync_runs r),
+               'finished_at', (SELECT floor(extract(epoch FROM r.finished_at) * 1000000)::bigint
+                                 FROM neon_auth.sync_runs r
+                                WHERE r.finished_at IS NOT NULL ORDER BY r.id DESC LIMIT 1),
                'failed_at', (SELECT floor(extract(epoch FROM r.failed_at) * 1000000)::bigint
                                FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
                               WHERE r.finished_at IS NULL));
@@ -38,10 +41,10 @@ $$;
 COMMENT ON FUNCTION neon_auth.prune() IS 'Forgets deliveries, removals and runs of long ago';
 REVOKE ALL ON FUNCTION neon_auth.prune() FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.worker_state(OUT preloaded boolean, OUT visited_at bigint, OUT due_at bigint) RETURNS SETOF record
+CREATE FUNCTION neon_auth.worker_state(OUT preloaded boolean, OUT visited_at bigint, OUT due_at bigint, OUT failures bigint) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1 AS 'MODULE_PATHNAME', 'worker_state_wrapper';
 COMMENT ON FUNCTION neon_auth.worker_state() IS
-    'Whether background workers serve this database, when one was here and when one comes again, in microseconds since 1970';
+    'Whether background workers serve this database, when one was here and when one comes again, in microseconds since 1970, and how many visits have failed since one did not';
 -- To PUBLIC, because a view checks its caller's right to functions, and who is granted
 -- neon_auth.status should see all of it.
 

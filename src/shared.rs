@@ -2,13 +2,14 @@
 //! counted, and when a worker is to visit. There is none of it without preloading, and nothing
 //! but workers and statistics need it.
 //!
-//! All of it is atomic, so there are no locks: a process that is killed leaves nothing behind.
+//! All of it is atomic, and read without locks. One lock is for places that are taken or freed,
+//! which happens once for a database.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use pgrx::prelude::*;
-use pgrx::{PGRXSharedMemory, PgAtomic, pg_shmem_init};
+use pgrx::{PGRXSharedMemory, PgAtomic, PgLwLock, pg_shmem_init};
 
 /// Databases that there is room for; further ones are neither counted nor visited.
 const DATABASES: usize = 1024;
@@ -16,6 +17,8 @@ const DATABASES: usize = 1024;
 pub const NEVER: i64 = i64::MAX;
 
 static SHARED: PgAtomic<Shared> = unsafe { PgAtomic::new(c"neon_auth") };
+/// Held to take a place or to free one; without it two sessions could take two for one database.
+static PLACES: PgLwLock<u32> = unsafe { PgLwLock::new(c"neon_auth_places") };
 
 thread_local! {
     static IS_PRELOADED: Cell<bool> = const { Cell::new(false) };
@@ -36,12 +39,18 @@ pub struct Database {
     oid: AtomicU32,
     /// Somebody has something for a worker to do.
     pub wanted: AtomicBool,
+    /// Somebody has changed settings, so that failures of before mean nothing any more.
+    pub anew: AtomicBool,
     /// When a worker is to visit, in microseconds since 1970.
     pub due_at: AtomicI64,
+    /// After failures: until when nobody can want one earlier, likewise.
+    pub retry_at: AtomicI64,
     /// When one was last there, likewise; 0 for never.
     pub visited_at: AtomicI64,
-    /// How many synchronisations have failed, one after the other.
+    /// How many visits have failed, one after the other, or failed to confirm what is queued.
     pub failures: AtomicU32,
+    /// How many full comparisons have failed, one after the other.
+    pub sync_failures: AtomicU32,
     counters: [AtomicU64; Counter::ALL.len()],
 }
 
@@ -125,9 +134,12 @@ impl Shared {
         const FREE: Database = Database {
             oid: AtomicU32::new(0),
             wanted: AtomicBool::new(false),
+            anew: AtomicBool::new(false),
             due_at: AtomicI64::new(NEVER),
+            retry_at: AtomicI64::new(0),
             visited_at: AtomicI64::new(0),
             failures: AtomicU32::new(0),
+            sync_failures: AtomicU32::new(0),
             counters: [ZERO; Counter::ALL.len()],
         };
         Self {
@@ -141,6 +153,7 @@ impl Shared {
 pub fn define() {
     IS_PRELOADED.set(true);
     pg_shmem_init!(SHARED = Shared::new());
+    pg_shmem_init!(PLACES);
 }
 
 /// Whether the server has loaded the library at its start.
@@ -148,24 +161,25 @@ pub fn is_preloaded() -> bool {
     IS_PRELOADED.get()
 }
 
-/// The place of a database, taken if it has none.
+/// The place of a database, taken if it has none. `None` for no database, and when all are taken.
 pub fn database(oid: pg_sys::Oid) -> Option<&'static Database> {
+    if oid == pg_sys::InvalidOid {
+        return None;
+    }
     find(oid).or_else(|| {
-        let oid = oid.to_u32();
-        let free = |place: &&Database| {
-            let taken = place
-                .oid
-                .compare_exchange(0, oid, Ordering::AcqRel, Ordering::Acquire);
-            taken.is_ok() || taken == Err(oid)
-        };
-        shared()?.databases.iter().find(free)
+        let shared = shared()?;
+        let _places = PLACES.exclusive();
+        find(oid).or_else(|| {
+            let place = shared.databases.iter().find(|place| place.is_of(0))?;
+            place.oid.store(oid.to_u32(), Ordering::Release);
+            Some(place)
+        })
     })
 }
 
 fn find(oid: pg_sys::Oid) -> Option<&'static Database> {
     let oid = oid.to_u32();
-    let mut databases = shared()?.databases.iter();
-    databases.find(|place| place.oid.load(Ordering::Acquire) == oid)
+    shared()?.databases.iter().find(|place| place.is_of(oid))
 }
 
 fn shared() -> Option<&'static Shared> {
@@ -203,12 +217,44 @@ pub fn databases() -> impl Iterator<Item = (pg_sys::Oid, &'static Database)> {
 }
 
 impl Database {
+    fn is_of(&self, oid: u32) -> bool {
+        self.oid.load(Ordering::Acquire) == oid
+    }
+
+    /// Whether this is still the place of a database.
+    pub fn belongs_to(&self, oid: pg_sys::Oid) -> bool {
+        self.is_of(oid.to_u32())
+    }
+
+    /// When a worker is to visit, all told.
+    pub fn next_visit(&self) -> i64 {
+        if self.anew.load(Ordering::Acquire) {
+            return 0;
+        }
+        let due_at = self.due_at.load(Ordering::Acquire);
+        if self.wanted.load(Ordering::Acquire) {
+            due_at.min(self.retry_at.load(Ordering::Acquire))
+        } else {
+            due_at
+        }
+    }
+
+    /// Takes note that settings have changed.
+    pub fn start_anew(&self) {
+        self.anew.store(true, Ordering::Release);
+        self.wanted.store(true, Ordering::Release);
+    }
+
     /// Frees the place of a database that is no more, and so has no sessions.
     pub fn free(&self) {
+        let _places = PLACES.exclusive();
         self.wanted.store(false, Ordering::Relaxed);
+        self.anew.store(false, Ordering::Relaxed);
         self.due_at.store(NEVER, Ordering::Relaxed);
+        self.retry_at.store(0, Ordering::Relaxed);
         self.visited_at.store(0, Ordering::Relaxed);
         self.failures.store(0, Ordering::Relaxed);
+        self.sync_failures.store(0, Ordering::Relaxed);
         for counter in &self.counters {
             counter.store(0, Ordering::Relaxed);
         }
@@ -264,14 +310,16 @@ fn worker_state() -> TableIterator<
         name!(preloaded, bool),
         name!(visited_at, Option<i64>),
         name!(due_at, Option<i64>),
+        name!(failures, i64),
     ),
 > {
     let time = |at: i64| (at != 0 && at != NEVER).then_some(at);
-    let (visited_at, due_at) = here().map_or((None, None), |here| {
+    let (visited_at, due_at, failures) = here().map_or((None, None, 0), |here| {
         (
             time(here.visited_at.load(Ordering::Relaxed)),
             time(here.due_at.load(Ordering::Relaxed)),
+            here.failures.load(Ordering::Relaxed),
         )
     });
-    TableIterator::once((is_preloaded(), visited_at, due_at))
+    TableIterator::once((is_preloaded(), visited_at, due_at, failures.into()))
 }

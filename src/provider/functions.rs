@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::trust;
 use super::{admit, refresh};
-use crate::{jsonb, worker};
+use crate::{jsonb, spi, worker};
 
 /// `neon_auth.verify_jwt(token)`: the claims, or the error that `auth.authenticate` would raise.
 #[pg_extern(sql = false)]
@@ -55,6 +55,9 @@ fn trust_changed<'a>(
     let table = trigger.relation()?.oid();
     // SAFETY: the table that the trigger is on exists.
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table) };
-    worker::wake_at_commit();
+    // New keys are no reason: workers know when to look after those.
+    if table == spi::table(spi::PROVIDERS) {
+        worker::wake_anew_at_commit();
+    }
     Ok(None)
 }

@@ -224,7 +224,7 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
         etag: Option<String>,
     }
 
-    worker::die_on_sigterm();
+    worker::settle_in();
     let database = pg_sys::Oid::from(database.value() as u32);
     BackgroundWorker::connect_worker_to_spi_by_oid(Some(database), None);
     let Some((seen, provider)) = BackgroundWorker::get_extra().split_once(':') else {
@@ -245,6 +245,8 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
         };
         let outcome = fetch::get(request, worker::database_is_free);
         in_transaction(|| match outcome {
+            // Dropped meanwhile.
+            _ if !spi::is_installed() => None,
             Ok(Answer::Keys {
                 json,
                 etag,

@@ -8,14 +8,19 @@ use pgrx::bgworkers::{
     BackgroundWorker, BackgroundWorkerBuilder, BackgroundWorkerStatus, BgWorkerStartTime,
     DynamicBackgroundWorker,
 };
+use pgrx::memcxt::PgMemoryContexts;
 use pgrx::prelude::*;
 
-use crate::{http, provider, settings, shared};
+use super::{SECOND, retry_after};
+use crate::shared::NEVER;
+use crate::{provider, settings, shared};
 
 /// How often the list of databases is read again: a copy of one that is served must be found.
-const LIST_INTERVAL: i64 = 60_000_000;
-/// When a visit that did not come to its end is made again.
-const RETRY_INTERVAL: i64 = 60_000_000;
+const LIST_INTERVAL: i64 = 10 * SECOND;
+/// How often visits under way are looked at, and how long one may keep others waiting.
+const WATCH_INTERVAL: i64 = SECOND / 2;
+/// When a visit is made again that another launcher started, should it not come to its end.
+const RETRY_INTERVAL: i64 = 60 * SECOND;
 /// After a crash, or after pg_terminate_backend().
 const RESTART_TIME: Duration = Duration::from_secs(5);
 
@@ -36,117 +41,232 @@ pub fn register() {
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn neon_auth_launcher_main(_argument: pg_sys::Datum) {
-    super::die_on_sigterm();
+    super::settle_in();
     reload_on_sighup();
     // The shared catalogs, and no database: nobody has to wait for this process to leave.
     BackgroundWorker::connect_worker_to_spi(None, None);
     shared::become_launcher();
     let mut launcher = Launcher {
         visits: Vec::new(),
+        served: HashSet::new(),
         listed_at: 0,
-        known: HashSet::new(),
+        looked_at: provider::now_in_microseconds(),
+        lacks_slots: false,
     };
+    launcher.expect_all_within(RETRY_INTERVAL);
     loop {
         let next = launcher.round();
-        let wait = (next - provider::now_in_microseconds()).clamp(0, LIST_INTERVAL);
-        http::wait(None, Duration::from_micros(wait.unsigned_abs()));
-        reload_if_asked();
+        let left = (next - provider::now_in_microseconds()).clamp(0, LIST_INTERVAL);
+        wait(Duration::from_micros(left.unsigned_abs()));
+        if reload_if_asked() {
+            launcher.look_everywhere();
+        }
     }
 }
 
 struct Launcher {
     visits: Vec<Visit>,
+    /// Databases that take connections. Each is visited once, whether it has the extension or not.
+    served: HashSet<pg_sys::Oid>,
     listed_at: i64,
-    /// Databases that have been visited once, whether they have the extension or not.
-    known: HashSet<pg_sys::Oid>,
+    looked_at: i64,
+    /// Whether the last visit could not be made for want of max_worker_processes.
+    lacks_slots: bool,
 }
 
 /// A visit under way.
 struct Visit {
     database: pg_sys::Oid,
+    place: &'static shared::Database,
+    /// What the visitor overwrites with the time of the next visit, if it comes to its end.
+    unfinished: i64,
+    in_the_way_since: Option<i64>,
     worker: DynamicBackgroundWorker,
+    /// Holds what PostgreSQL allocates for the worker's handle.
+    _memory: PgMemoryContexts,
 }
 
 impl Launcher {
     /// Does what is due, and answers when to look again.
     fn round(&mut self) -> i64 {
         let now = provider::now_in_microseconds();
-        self.visits
-            .retain(|visit| !matches!(visit.worker.pid(), Err(BackgroundWorkerStatus::Stopped)));
-        if self.listed_at + LIST_INTERVAL <= now || now < self.listed_at {
-            self.list();
-            self.listed_at = now;
+        if now < self.looked_at {
+            // The clock was set back: what was due soon is not to wait until it is there again.
+            self.expect_all_within(0);
+            self.listed_at = 0;
+        }
+        self.looked_at = now;
+        self.end_visits(now);
+        if self.listed_at + LIST_INTERVAL <= now {
+            self.list(now);
         }
         let mut next = self.listed_at + LIST_INTERVAL;
-        for (oid, database) in shared::databases() {
-            if self.visits.iter().any(|visit| visit.database == oid) {
-                // Its end wakes us.
+        let mut due = Vec::new();
+        for (oid, place) in shared::databases() {
+            let is_visited = self.visits.iter().any(|visit| visit.database == oid);
+            // The end of a visit wakes us.
+            if is_visited || !self.served.contains(&oid) {
                 continue;
             }
-            let due_at = if database.wanted.load(Ordering::Acquire) {
-                0
-            } else {
-                database.due_at.load(Ordering::Acquire)
-            };
-            if due_at > now {
-                next = next.min(due_at);
-            } else if !self.visit(oid, database) {
-                // No room: the end of another visit wakes us, or a slot becomes free elsewhere.
-                next = next.min(now + 1_000_000);
+            match place.next_visit() {
+                at if at > now => next = next.min(at),
+                _ => due.push((oid, place)),
             }
+        }
+        if !due.is_empty() {
+            // Some may have been dropped meanwhile; and whoever has waited longest comes first.
+            self.list(now);
+            due.sort_by_key(|(_, place)| place.visited_at.load(Ordering::Relaxed));
+        }
+        for (oid, place) in due {
+            if !self.served.contains(&oid) || !place.belongs_to(oid) {
+                continue;
+            }
+            if self.visits.len() >= settings::MAX_WORKERS.get().unsigned_abs() as usize {
+                break;
+            }
+            if !super::is_free(oid) {
+                // It is being copied, dropped or moved.
+                next = next.min(now + SECOND);
+            } else if !self.visit(oid, place) {
+                next = next.min(now + SECOND);
+                break;
+            }
+        }
+        if !self.visits.is_empty() {
+            next = next.min(now + WATCH_INTERVAL);
         }
         next
     }
 
-    fn visit(&mut self, oid: pg_sys::Oid, database: &shared::Database) -> bool {
-        if self.visits.len() >= settings::MAX_WORKERS.get().unsigned_abs() as usize {
-            return false;
-        }
+    fn visit(&mut self, oid: pg_sys::Oid, place: &'static shared::Database) -> bool {
         // SAFETY: reads a variable of this process.
         let me = unsafe { pg_sys::MyProcPid };
-        let worker = BackgroundWorkerBuilder::new("neon_auth worker")
+        let builder = BackgroundWorkerBuilder::new("neon_auth worker")
             .set_type("neon_auth worker")
             .set_library("neon_auth")
             .set_function("neon_auth_visit_main")
             .set_argument(Some(pg_sys::Datum::from(oid)))
             .set_notify_pid(me)
-            .enable_spi_access()
-            .load_dynamic();
+            .enable_spi_access();
+        // Before it starts: what is told from then on is for its eyes or for the next one's.
+        let unfinished = provider::now_in_microseconds() + RETRY_INTERVAL;
+        let was_due_at = place.due_at.swap(unfinished, Ordering::AcqRel);
+        let was_wanted = place.wanted.swap(false, Ordering::AcqRel);
+        let mut memory = PgMemoryContexts::new("neon_auth visit");
+        // SAFETY: the context outlives the handle, which is all that is allocated.
+        let worker = unsafe { memory.switch_to(|_| builder.load_dynamic()) };
         let Ok(worker) = worker else {
+            place.due_at.store(was_due_at, Ordering::Release);
+            place.wanted.fetch_or(was_wanted, Ordering::AcqRel);
+            if !std::mem::replace(&mut self.lacks_slots, true) {
+                pgrx::log!(
+                    "neon_auth: no background worker can be started: max_worker_processes is reached"
+                );
+            }
             return false;
         };
-        let retry_at = provider::now_in_microseconds() + RETRY_INTERVAL;
-        database.due_at.store(retry_at, Ordering::Release);
-        database.wanted.store(false, Ordering::Release);
+        self.lacks_slots = false;
         self.visits.push(Visit {
             database: oid,
+            place,
+            unfinished,
+            in_the_way_since: None,
             worker,
+            _memory: memory,
         });
         true
     }
 
+    /// Forgets visits that have ended, and sees to it that none keeps others waiting: a visitor
+    /// gives way while it waits for the auth service, but not in the middle of a statement.
+    fn end_visits(&mut self, now: i64) {
+        self.visits.retain_mut(|visit| match visit.worker.pid() {
+            Err(BackgroundWorkerStatus::Stopped) => {
+                visit.end(now);
+                false
+            }
+            Ok(pid) => {
+                if super::is_free(visit.database) {
+                    visit.in_the_way_since = None;
+                } else if *visit.in_the_way_since.get_or_insert(now) + WATCH_INTERVAL <= now {
+                    // SAFETY: a signal to the worker that runs; PostgreSQL's own handler takes it
+                    // for a request to cancel.
+                    unsafe { libc::kill(pid, libc::SIGINT) };
+                }
+                true
+            }
+            Err(_) => true,
+        });
+    }
+
     /// Compares the databases that are with those that are known.
-    fn list(&mut self) {
+    fn list(&mut self, now: i64) {
+        // Before the catalog is read: whoever has a place by now has a row there.
+        let places: Vec<_> = shared::databases().collect();
         let present = BackgroundWorker::transaction(databases);
-        for (oid, database) in shared::databases() {
-            if !present.contains(&oid) {
-                database.free();
+        for (oid, place) in places {
+            if !present.iter().any(|database| database.oid == oid) {
+                place.free();
             }
         }
-        self.known.retain(|oid| present.contains(oid));
-        for oid in present {
-            if self.known.insert(oid)
-                && let Some(database) = shared::database(oid)
-            {
-                database.wanted.store(true, Ordering::Release);
+        let open = present.iter().filter(|database| database.is_open);
+        let open: HashSet<_> = open.map(|database| database.oid).collect();
+        for oid in open.difference(&self.served) {
+            if let Some(place) = shared::database(*oid) {
+                place.wanted.store(true, Ordering::Release);
+            }
+        }
+        self.served = open;
+        self.listed_at = now;
+    }
+
+    /// Has the databases that use the extension visited, because settings may have changed.
+    fn look_everywhere(&self) {
+        for (_, place) in shared::databases() {
+            if place.visited_at.load(Ordering::Relaxed) != 0 {
+                place.start_anew();
+            }
+        }
+    }
+
+    /// Leaves no visit for later than so many microseconds from now.
+    fn expect_all_within(&self, time: i64) {
+        let latest = provider::now_in_microseconds() + time;
+        for (_, place) in shared::databases() {
+            place.retry_at.fetch_min(latest, Ordering::AcqRel);
+            if place.due_at.load(Ordering::Acquire) != NEVER {
+                place.due_at.fetch_min(latest, Ordering::AcqRel);
             }
         }
     }
 }
 
-/// The OIDs of the databases that take connections.
-fn databases() -> HashSet<pg_sys::Oid> {
-    let mut oids = HashSet::new();
+impl Visit {
+    /// Plans the next visit if this one has come to no end of its own.
+    fn end(&self, now: i64) {
+        if !self.place.belongs_to(self.database) {
+            return;
+        }
+        let is_unfinished = self.place.due_at.load(Ordering::Acquire) == self.unfinished;
+        if is_unfinished {
+            let failures = self.place.failures.fetch_add(1, Ordering::Relaxed) + 1;
+            let retry_at = now + retry_after(failures);
+            self.place.due_at.store(retry_at, Ordering::Release);
+            self.place.retry_at.store(retry_at, Ordering::Release);
+        }
+    }
+}
+
+struct Present {
+    oid: pg_sys::Oid,
+    /// Whether it takes connections.
+    is_open: bool,
+}
+
+/// The databases of the server.
+fn databases() -> Vec<Present> {
+    let mut databases = Vec::new();
     let mode = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
     // SAFETY: a scan of a shared catalog inside a transaction, as the autovacuum launcher does it.
     unsafe {
@@ -158,15 +278,36 @@ fn databases() -> HashSet<pg_sys::Oid> {
                 break;
             }
             let row = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_database>();
-            // A limit of -2 marks what a DROP DATABASE has left half done.
-            if (*row).datallowconn && (*row).datconnlimit != -2 {
-                oids.insert((*row).oid);
-            }
+            databases.push(Present {
+                oid: (*row).oid,
+                // A limit of -2 marks what a DROP DATABASE has left half done.
+                is_open: (*row).datallowconn && (*row).datconnlimit != -2,
+            });
         }
         pg_sys::table_endscan(scan);
         pg_sys::table_close(catalog, mode);
     }
-    oids
+    databases
+}
+
+/// Waits for the latch or for the time to pass, and ends this process without ado when asked to:
+/// the postmaster logs it, and starts another unless it is itself about to end.
+fn wait(longest: Duration) {
+    let events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
+    // SAFETY: our own latch, and a flag that a signal handler sets.
+    unsafe {
+        pg_sys::WaitLatch(
+            pg_sys::MyLatch,
+            events as i32,
+            longest.as_millis() as std::ffi::c_long,
+            pg_sys::PG_WAIT_EXTENSION,
+        );
+        pg_sys::ResetLatch(pg_sys::MyLatch);
+        if (&raw const pg_sys::ProcDiePending).read_volatile() != 0 {
+            pg_sys::proc_exit(1);
+        }
+    }
+    pgrx::check_for_interrupts!();
 }
 
 fn reload_on_sighup() {
@@ -177,13 +318,15 @@ fn reload_on_sighup() {
     unsafe { super::handle(pg_sys::SIGHUP, SignalHandlerForConfigReload) };
 }
 
-fn reload_if_asked() {
+fn reload_if_asked() -> bool {
     // SAFETY: the flag that the handler sets, read between two rounds.
     unsafe {
         let asked = (&raw mut pg_sys::ConfigReloadPending).cast::<i32>();
-        if asked.read_volatile() != 0 {
-            asked.write_volatile(0);
-            pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
+        if asked.read_volatile() == 0 {
+            return false;
         }
+        asked.write_volatile(0);
+        pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
     }
+    true
 }

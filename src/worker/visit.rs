@@ -1,57 +1,60 @@
 //! One visit to one database: what is queued, keys that run out, the full comparison when it is
 //! time, and then away.
 
-use std::sync::atomic::Ordering;
+use std::ffi::CStr;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use pgrx::bgworkers::BackgroundWorker;
+use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
+use super::{FIRST_RETRY, SECOND, retry_after};
 use crate::error::Problem;
 use crate::shared::{self, Counter, NEVER};
 use crate::stack::{self, Steps, Stop};
 use crate::{provider, settings, spi};
 
-const SECOND: i64 = 1_000_000;
-/// The wait after a first failure; it doubles with each further one.
-const FIRST_RETRY: i64 = 30 * SECOND;
-const LONGEST_RETRY: i64 = 3600 * SECOND;
+/// The longest time between two visits, whatever the plan: should the clock be set, or word be
+/// lost of what somebody has changed.
+const LONGEST_ABSENCE: i64 = 3600 * SECOND;
+/// When to come back if somebody else is at it, who does what we came for.
+const BUSY_INTERVAL: i64 = 5 * SECOND;
+/// After that long, what is told meanwhile is for the next visit: other databases have a turn.
+const LONGEST_STAY: Duration = Duration::from_secs(10);
+/// Instead of a time: somebody waits for the database to be left.
+const GIVEN_WAY: i64 = -1;
 
 /// # Safety
 /// PostgreSQL calls it, in a process of its own, with the database's OID.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn neon_auth_visit_main(database: pg_sys::Datum) {
-    super::die_on_sigterm();
+    super::settle_in();
     let oid = pg_sys::Oid::from(database.value() as u32);
     BackgroundWorker::connect_worker_to_spi_by_oid(Some(oid), None);
     let Some(here) = shared::here() else {
         return;
     };
-    if !BackgroundWorker::transaction(spi::is_installed) {
-        // A session that configures a provider will tell.
-        here.due_at.store(NEVER, Ordering::Release);
-        return;
-    }
-    shared::count(Counter::WorkerVisits);
-    here.visited_at
-        .store(provider::now_in_microseconds(), Ordering::Relaxed);
+    let began = Instant::now();
     let next = loop {
         let next = look_after(here);
         // What was told meanwhile is done at once, rather than by another process.
-        if !here.wanted.swap(false, Ordering::AcqRel) || next == GIVEN_WAY {
+        if next == GIVEN_WAY || here.next_visit() > now() || began.elapsed() > LONGEST_STAY {
             break next;
         }
+        here.wanted.store(false, Ordering::Release);
     };
-    let due_at = match next {
-        GIVEN_WAY => provider::now_in_microseconds() + SECOND,
-        next => next,
-    };
-    here.due_at.store(due_at, Ordering::Release);
+    here.due_at.store(
+        match next {
+            GIVEN_WAY => now() + SECOND,
+            next => next,
+        },
+        Ordering::Release,
+    );
 }
-
-/// Instead of a time: somebody waits for the database to be left.
-const GIVEN_WAY: i64 = -1;
 
 /// What `neon_auth.worker_plan()` answers; times in microseconds since 1970.
 #[derive(Deserialize)]
@@ -64,63 +67,167 @@ struct Plan {
 
 /// Does what is to be done, and answers when to come back.
 fn look_after(here: &shared::Database) -> i64 {
+    if !BackgroundWorker::transaction(spi::is_installed) {
+        // A session that configures a provider will tell.
+        succeeded(here);
+        return NEVER;
+    }
+    shared::count(Counter::WorkerVisits);
+    here.visited_at.store(now(), Ordering::Relaxed);
+    let is_anew = here.anew.swap(false, Ordering::AcqRel);
+    if is_anew {
+        here.sync_failures.store(0, Ordering::Relaxed);
+        here.retry_at.store(0, Ordering::Relaxed);
+    }
+    show(c"looking after the keys");
     let keys = BackgroundWorker::transaction(provider::refresh_ahead).unwrap_or(NEVER);
+    let mut next = keys.min(now() + LONGEST_ABSENCE);
+
     let plan =
         BackgroundWorker::transaction(|| spi::read("SELECT neon_auth.worker_plan()::text", &[]));
     let plan: Plan = plan
         .and_then(|plan| serde_json::from_str(&plan).ok())
         .expect("worker_plan() answers its own form");
-    if !plan.is_configured {
-        return keys;
-    }
-    if plan.has_queue {
-        let outcome = stack::drain(Steps::Worker);
-        if let Err(wait) = settle(here, outcome) {
-            return keys.min(wait);
+    if !plan.is_configured || !plan.has_queue {
+        succeeded(here);
+    } else if here.retry_at.load(Ordering::Relaxed) <= now() {
+        show(c"confirming what is queued");
+        match attempt(|| stack::drain(Steps::Worker)) {
+            Outcome::Done => succeeded(here),
+            Outcome::GivenWay => return GIVEN_WAY,
+            Outcome::Busy => next = next.min(now() + BUSY_INTERVAL),
+            Outcome::Failed(reason) => {
+                let wait = wait_after(&here.failures);
+                here.retry_at.store(now() + wait, Ordering::Release);
+                log("the queue is not confirmed", &reason, wait);
+            }
         }
     }
-    let interval = i64::from(settings::SYNC_INTERVAL.get()) * SECOND;
-    if interval == 0 {
-        return keys;
+    match here.retry_at.load(Ordering::Relaxed) {
+        0 => {}
+        retry_at => next = next.min(retry_at),
     }
-    let failures = here.failures.load(Ordering::Relaxed);
-    let now = provider::now_in_microseconds();
+
+    if !plan.is_configured || settings::SYNC_INTERVAL.get() == 0 {
+        return next;
+    }
+    let interval = i64::from(settings::SYNC_INTERVAL.get()) * SECOND;
+    // Nobody has to wait longer after a failure than after a success.
+    let longest = interval.max(FIRST_RETRY);
+    let failures = here.sync_failures.load(Ordering::Relaxed);
     let due_at = match (plan.finished_at, plan.failed_at) {
-        (_, Some(failed_at)) => failed_at + retry_after(failures),
+        (_, Some(_)) if is_anew => 0,
+        // From the future: the clock was set.
+        (_, Some(at)) | (Some(at), None) if at > now() => 0,
+        (_, Some(failed_at)) => failed_at + retry_after(failures).min(longest),
         (Some(finished_at), None) => finished_at + interval,
         (None, None) => 0,
     };
-    if due_at > now {
-        return keys.min(due_at);
+    if due_at > now() {
+        return next.min(due_at);
     }
-    let outcome = stack::sync(Steps::Worker);
-    if let Err(wait) = settle(here, outcome) {
-        return keys.min(wait);
-    }
-    BackgroundWorker::transaction(|| spi::write("SELECT neon_auth.prune()::text", &[]));
-    keys.min(provider::now_in_microseconds() + interval)
+    show(c"comparing the mirror with the auth service");
+    let wait = match attempt(|| stack::sync(Steps::Worker)) {
+        Outcome::Done => {
+            succeeded(here);
+            here.sync_failures.store(0, Ordering::Relaxed);
+            BackgroundWorker::transaction(|| spi::write("SELECT neon_auth.prune()::text", &[]));
+            interval
+        }
+        Outcome::GivenWay => return GIVEN_WAY,
+        Outcome::Busy => BUSY_INTERVAL,
+        Outcome::Failed(reason) => {
+            let wait = wait_after(&here.sync_failures).min(longest);
+            log("not synchronised", &reason, wait);
+            wait
+        }
+    };
+    next.min(now() + wait)
 }
 
-/// Takes note of how it went; the error is when to come back.
-fn settle(here: &shared::Database, outcome: Result<(), Stop>) -> Result<(), i64> {
+/// What became of an attempt.
+enum Outcome {
+    Done,
+    GivenWay,
+    /// Somebody else is at it.
+    Busy,
+    Failed(String),
+}
+
+/// Works until it is done, also when an ERROR ends it: a trigger of the user's, perhaps.
+fn attempt(work: fn() -> Result<(), Stop>) -> Outcome {
+    let outcome = PgTryBuilder::new(AssertUnwindSafe(|| work().map_err(Ok)))
+        .catch_others(|error| Err(Err(error)))
+        .catch_rust_panic(|error| Err(Err(error)))
+        .execute();
     match outcome {
-        Ok(()) => {
-            here.failures.store(0, Ordering::Relaxed);
-            Ok(())
-        }
-        Err(Stop::GiveWay) => Err(GIVEN_WAY),
-        // Whoever is at it does what we came for.
-        Err(Stop::Problem(Problem::SyncUnderWay)) => {
-            Err(provider::now_in_microseconds() + 5 * SECOND)
-        }
-        Err(Stop::Problem(problem)) => {
-            let failures = here.failures.fetch_add(1, Ordering::Relaxed);
-            pgrx::log!("neon_auth: not synchronised: {}", problem.sentence());
-            Err(provider::now_in_microseconds() + retry_after(failures))
-        }
+        Ok(()) => Outcome::Done,
+        Err(Ok(Stop::GiveWay)) => Outcome::GivenWay,
+        Err(Ok(Stop::Problem(Problem::SyncUnderWay))) => Outcome::Busy,
+        Err(Ok(Stop::Problem(problem))) => Outcome::Failed(problem.sentence()),
+        Err(Err(error)) => broken_off(error),
     }
 }
 
-fn retry_after(failures: u32) -> i64 {
-    (FIRST_RETRY << failures.min(10)).min(LONGEST_RETRY)
+/// After an ERROR.
+fn broken_off(error: CaughtError) -> Outcome {
+    let report = match error {
+        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => report,
+        CaughtError::RustPanic { ereport, .. } => ereport,
+    };
+    // SAFETY: as the server does after an ERROR, which has been taken off its stack.
+    unsafe { pg_sys::AbortOutOfAnyTransaction() };
+    // The launcher cancels statements that keep others waiting.
+    let is_cancelled = report.sql_error_code() == PgSqlErrorCode::ERRCODE_QUERY_CANCELED;
+    if is_cancelled && !super::database_is_free() {
+        return Outcome::GivenWay;
+    }
+    let reason = report.message().to_owned();
+    BackgroundWorker::transaction(AssertUnwindSafe(|| {
+        if spi::is_installed() {
+            spi::write(
+                "SELECT neon_auth.fail_sync(r.id, $1)::text
+                   FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
+                  WHERE r.finished_at IS NULL",
+                &[&reason],
+            );
+        }
+    }));
+    Outcome::Failed(reason)
+}
+
+/// The queue is no trouble, or no more.
+fn succeeded(here: &shared::Database) {
+    here.failures.store(0, Ordering::Relaxed);
+    here.retry_at.store(0, Ordering::Relaxed);
+}
+
+/// Counts one more failure, and answers how long to wait.
+fn wait_after(failures: &AtomicU32) -> i64 {
+    retry_after(failures.fetch_add(1, Ordering::Relaxed).saturating_add(1))
+}
+
+fn log(what: &str, reason: &str, wait: i64) {
+    let database = BackgroundWorker::transaction(|| {
+        // SAFETY: a catalog look-up inside a transaction; the name is copied.
+        unsafe {
+            let name = pg_sys::get_database_name(pg_sys::MyDatabaseId);
+            (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+        }
+    });
+    pgrx::log!(
+        "neon_auth: database \"{}\": {what}: {reason} Next attempt in {} s.",
+        database.unwrap_or_default(),
+        wait / SECOND
+    );
+}
+
+/// Tells pg_stat_activity what this process is at.
+fn show(what: &'static CStr) {
+    // SAFETY: the text is copied.
+    unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, what.as_ptr()) };
+}
+
+fn now() -> i64 {
+    provider::now_in_microseconds()
 }

@@ -13,29 +13,52 @@ use crate::shared;
 thread_local! {
     /// Whether this transaction will tell.
     static WILL_TELL: Cell<bool> = const { Cell::new(false) };
+    /// And whether it will tell of settings that have changed.
+    static ANEW: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has a worker come when this transaction commits, whatever went wrong before: settings change.
+pub fn anew_at_commit() {
+    ANEW.set(true);
+    at_commit();
 }
 
 /// Has a worker come when this transaction commits.
-pub fn at_commit() {
-    if !shared::is_preloaded() || WILL_TELL.replace(true) {
+fn at_commit() {
+    // The place is found now: after the commit there is no room for errors.
+    if shared::here().is_none() || WILL_TELL.replace(true) {
         return;
     }
-    register_xact_callback(PgXactCallbackEvent::Abort, || WILL_TELL.set(false));
-    register_xact_callback(PgXactCallbackEvent::Prepare, || WILL_TELL.set(false));
+    register_xact_callback(PgXactCallbackEvent::Abort, forget);
+    register_xact_callback(PgXactCallbackEvent::Prepare, forget);
     register_xact_callback(PgXactCallbackEvent::Commit, || {
-        WILL_TELL.set(false);
         if let Some(here) = shared::here() {
-            here.wanted.store(true, Ordering::Release);
+            if ANEW.get() {
+                here.start_anew();
+            } else {
+                here.wanted.store(true, Ordering::Release);
+            }
             shared::wake_launcher();
         }
+        forget();
     });
 }
 
-/// `neon_auth.wake_worker()`: statement-level trigger on what workers care for.
+fn forget() {
+    WILL_TELL.set(false);
+    ANEW.set(false);
+}
+
+/// `neon_auth.wake_worker()`: trigger on what workers care for. On the queue it is for rows, of
+/// which most statements write none; elsewhere for statements.
 #[pg_trigger(sql = false)]
 fn wake_worker<'a>(
-    _trigger: &'a PgTrigger<'a>,
+    trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, AllocatedByPostgres>>, PgTriggerError> {
-    at_commit();
+    if trigger.event().fired_for_row() {
+        at_commit();
+    } else {
+        anew_at_commit();
+    }
     Ok(None)
 }

@@ -9,6 +9,8 @@ use std::process::{self, Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::server::Server;
+use crate::session::Session;
+use crate::wait::eventually;
 
 const PORT: u16 = 5432;
 
@@ -53,6 +55,12 @@ impl Cluster {
         standby
     }
 
+    /// Starts a server that preloads the library, and so has background workers.
+    pub fn with_workers(configuration: &str) -> Self {
+        let preload = "shared_preload_libraries = 'neon_auth'\nlog_line_prefix = '%m [%p] %b '";
+        Self::start(&format!("{preload}\n{configuration}"))
+    }
+
     pub fn server(&self) -> Server {
         Server::new(&self.directory, PORT)
     }
@@ -66,6 +74,45 @@ impl Cluster {
     /// Stops the server with one of `pg_ctl`'s modes.
     pub fn stop(&self, mode: &str) {
         succeed(self.pg_ctl("stop").args(["--mode", mode]));
+    }
+
+    /// Makes a standby a primary.
+    pub fn promote(&self) {
+        succeed(&mut self.pg_ctl("promote"));
+    }
+
+    /// A superuser's connection to the database `postgres`.
+    #[track_caller]
+    pub fn administrator(&self) -> Session {
+        Session::open(&self.server().config("postgres", "postgres"))
+    }
+
+    /// Changes a setting of the running server.
+    #[track_caller]
+    pub fn set(&self, setting: &str, value: &str) {
+        let mut session = self.administrator();
+        session.run(&format!("ALTER SYSTEM SET {setting} = '{value}'"));
+        session.run("SELECT pg_reload_conf()");
+    }
+
+    /// The processes of a kind, such as `neon_auth worker`.
+    #[track_caller]
+    pub fn processes(&self, kind: &str) -> Vec<u32> {
+        let query = "SELECT pid::text FROM pg_stat_activity WHERE backend_type = $1 ORDER BY pid";
+        let pids = self.administrator().values(query, &[&kind]).into_iter();
+        pids.map(|pid| pid.expect("a process has a pid").parse())
+            .map(|pid| pid.expect("a pid is a number"))
+            .collect()
+    }
+
+    /// Waits until the server, which has lost a process, takes connections again.
+    #[track_caller]
+    pub fn await_recovery(&self) {
+        let config = self.server().config("postgres", "postgres");
+        eventually("the server is there again", || {
+            let session = config.connect(postgres::NoTls);
+            session.is_ok_and(|mut session| session.batch_execute("SELECT 1").is_ok())
+        });
     }
 
     fn in_new_directory() -> Self {

@@ -6,6 +6,7 @@
 
 mod cluster;
 mod database;
+mod mirrored;
 mod pgbouncer;
 mod random;
 mod server;

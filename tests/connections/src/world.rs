@@ -19,10 +19,16 @@ impl World {
     }
 
     pub fn in_server(server: Server) -> Self {
+        Self::with_users(server, 0)
+    }
+
+    /// A world in which so many have signed up before the database was configured for it.
+    pub fn with_users(server: Server, users: u64) -> Self {
         let world = Self {
             database: Database::create_in(server),
             stack: Simulator::start(Options::default()).expect("a port is free"),
         };
+        world.stack.populate(users, true);
         world.configure(&mut world.superuser());
         world
     }

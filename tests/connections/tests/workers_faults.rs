@@ -1,0 +1,231 @@
+//! Workers that are terminated, killed or fail, and servers that change their part.
+
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use neon_auth_connections::{Cluster, Random, Session, World, eventually};
+use neon_auth_stack::Endpoint;
+
+const LAUNCHER: &str = "neon_auth launcher";
+const WORKER: &str = "neon_auth worker";
+
+/// A world that is compared with its source all the time, and the first time is over.
+fn restless(cluster: &Cluster, users: u64) -> World {
+    let world = World::with_users(cluster.server(), users);
+    world.await_users(users.try_into().expect("they can be counted"));
+    world
+}
+
+fn kill(pid: u32) {
+    let status = Command::new("kill").args(["-9", &pid.to_string()]).status();
+    assert!(status.is_ok_and(|status| status.success()), "{pid}");
+}
+
+#[test]
+fn workers_start_when_a_standby_is_promoted() {
+    let primary = Cluster::with_workers("neon_auth.sync_interval = 1");
+    let world = World::with_users(primary.server(), 1);
+    world.await_users(1);
+    let standby = primary.start_standby();
+    let config = standby.server().config("postgres", world.database.name());
+    let mut reader = Session::open(&config);
+    assert!(standby.processes(LAUNCHER).is_empty());
+    let workers = "SELECT concat(ok, ' ', detail) FROM neon_auth.status WHERE concern = 'workers'";
+    assert_eq!(
+        reader.value(workers, &[]).as_deref(),
+        Some("t None on a standby.")
+    );
+    primary.stop("fast");
+    world.stack.forget_requests();
+    assert_eq!(world.listings(), 0);
+    world.sign_up("late");
+    standby.promote();
+    eventually("the launcher starts", || {
+        standby.processes(LAUNCHER).len() == 1
+    });
+    eventually("the former standby follows the service", || {
+        let count = "SELECT count(*)::text FROM neon_auth.users_sync";
+        reader.value(count, &[]) == Some("2".to_owned())
+    });
+}
+
+#[test]
+fn whatever_is_terminated_comes_back() {
+    let cluster = Cluster::with_workers("neon_auth.sync_interval = 1");
+    let world = restless(&cluster, 2);
+    let terminate = |pid: u32| {
+        cluster
+            .administrator()
+            .run(&format!("SELECT pg_terminate_backend({pid})"));
+    };
+    world.sign_up("late");
+    world.stack.hold(Endpoint::Users, 0);
+    world.stack.wait_until_held(Endpoint::Users);
+    let worker = cluster.processes(WORKER);
+    terminate(worker[0]);
+    eventually("it is gone", || cluster.processes(WORKER) != worker);
+    assert_eq!(world.mirrored(), 2);
+    world.stack.wait_until_held(Endpoint::Users);
+    let launcher = cluster.processes(LAUNCHER);
+    terminate(launcher[0]);
+    world.stack.release(Endpoint::Users);
+    world.await_users(3);
+    eventually("another launcher starts", || {
+        let now = cluster.processes(LAUNCHER);
+        now.len() == 1 && now != launcher
+    });
+    world.sign_up("later");
+    world.await_users(4);
+    eventually("all is well", || world.status("workers").0);
+    let log = cluster.log();
+    assert!(!log.contains("PANIC") && !log.contains("terminated by signal"), "{log}");
+}
+
+#[test]
+fn the_mirror_converges_whenever_the_server_crashes() {
+    const KILLS: usize = 20;
+    let cluster = Cluster::with_workers("neon_auth.sync_interval = 1");
+    let world = restless(&cluster, 50);
+    let mut session = world.superuser();
+    let secret = world.stack.credentials().webhook_secret;
+    session.value("SELECT neon_auth.set_secret('webhook_secret', $1)::text", &[&secret]);
+    let mut random = Random::seeded(20);
+    let mut acknowledged = Vec::new();
+    let mut users = 50;
+    for number in 0..KILLS {
+        // Some are told by a webhook, some found by the comparison, some deleted.
+        let told = world.sign_up(&format!("told{number}"));
+        let messages = world.stack.messages();
+        let message = messages.last().expect("a sign-up is told");
+        let delivery = world.stack.delivery(&message.id);
+        let headers = serde_json::json!(delivery.headers).to_string();
+        let mut session = world.superuser();
+        session.value(
+            "SELECT neon_auth.handle_webhook($1, $2::text::jsonb)::text",
+            &[&delivery.body, &headers],
+        );
+        session.value(
+            "SELECT neon_auth.queue_sync('user', '', $1, 'A test wants to know.')::text",
+            &[&told],
+        );
+        acknowledged.push((message.id.clone(), told));
+        world.sign_up(&format!("found{number}"));
+        users += 2;
+        if number % 3 == 0 {
+            let gone = acknowledged[random.below(acknowledged.len())].1.clone();
+            let id = gone.parse().expect("an id is a UUID");
+            if !world.stack.messages().iter().any(|message| {
+                message.event == "user.deleted" && message.body.contains(&gone)
+            }) {
+                world.stack.delete_user(id);
+                users -= 1;
+            }
+        }
+        thread::sleep(Duration::from_millis(random.below(1500) as u64));
+        let kind = if number % 4 == 3 { LAUNCHER } else { WORKER };
+        let victim = loop {
+            if let Some(pid) = cluster.processes(kind).first() {
+                break *pid;
+            }
+        };
+        // It may be gone by now; then the launcher is for it.
+        let status = Command::new("kill").args(["-9", &victim.to_string()]).output();
+        if !status.is_ok_and(|output| output.status.success()) {
+            kill(cluster.processes(LAUNCHER)[0]);
+        }
+        eventually("the server has seen it", || {
+            cluster.log().matches("all server processes terminated").count() > number
+        });
+        cluster.await_recovery();
+    }
+    world.await_users(users);
+    eventually("the queue is empty", || {
+        world.status("sync queue").1 == "Nothing waits for confirmation."
+    });
+    let mut session = world.superuser();
+    for (delivery, _) in &acknowledged {
+        let there = "SELECT count(*)::text FROM neon_auth.deliveries WHERE id = $1";
+        assert_eq!(session.value(there, &[delivery]), Some("1".to_owned()));
+    }
+    eventually("all is well", || {
+        world.status("workers").0 && world.status("synchronisation").0
+    });
+    let log = cluster.log();
+    assert!(!log.contains("PANIC"), "{log}");
+}
+
+#[test]
+fn an_error_in_a_visit_is_told_and_the_next_one_waits() {
+    let cluster = Cluster::with_workers("neon_auth.sync_interval = 3600");
+    let world = restless(&cluster, 1);
+    eventually("the first synchronisation is finished", || {
+        world.status("synchronisation").1.starts_with("Rows changed")
+    });
+    let mut session = world.superuser();
+    session.run(
+        "CREATE FUNCTION object() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN RAISE 'not in my table'; END $$;
+         CREATE TRIGGER object BEFORE INSERT ON neon_auth.users_sync
+             FOR EACH ROW EXECUTE FUNCTION object();
+         DELETE FROM neon_auth.sync_runs",
+    );
+    world.sign_up("late");
+    let before = world.counted("worker_visits");
+    cluster.administrator().run("SELECT pg_reload_conf()");
+    eventually("it has failed twice", || {
+        cluster.log().matches("not synchronised: ").count() >= 2
+    });
+    let (ok, detail) = world.status("synchronisation");
+    assert!(!ok && detail.contains("not in my table"), "{detail}");
+    let log = cluster.log();
+    let told = log.matches("not in my table").count();
+    let visits = world.counted("worker_visits") - before;
+    assert_eq!(told, log.matches("not synchronised: ").count(), "{log}");
+    assert!(visits <= 8, "{visits} visits for {told} attempts");
+    assert!(log.contains("Next attempt in 10 s."), "{log}");
+    assert!(!log.contains("PANIC") && !log.contains("terminated by signal"), "{log}");
+    // A change of the settings is a reason to try at once.
+    session.run("DROP TRIGGER object ON neon_auth.users_sync");
+    world.configure(&mut session);
+    world.await_users(2);
+    eventually("all is well", || {
+        world.status("workers").0 && world.status("synchronisation").0
+    });
+}
+
+#[test]
+fn a_queue_that_cannot_be_confirmed_is_tried_ever_more_seldom() {
+    let cluster = Cluster::with_workers("neon_auth.sync_interval = 0");
+    let world = World::in_server(cluster.server());
+    world.superuser().run(
+        "CREATE FUNCTION object() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN RAISE 'not in my table'; END $$;
+         CREATE TRIGGER object BEFORE INSERT ON neon_auth.users_sync
+             FOR EACH ROW EXECUTE FUNCTION object()",
+    );
+    let user = world.sign_up("late");
+    let queue = |session: &mut Session| {
+        session.value(
+            "SELECT neon_auth.queue_sync('user', '', $1, 'A test wants to know.')::text",
+            &[&user],
+        );
+    };
+    let mut session = world.superuser();
+    queue(&mut session);
+    eventually("it has failed", || !world.status("workers").0);
+    // However often it is queued again.
+    let before = world.counted("worker_visits");
+    for _ in 0..50 {
+        queue(&mut session);
+    }
+    eventually("it is tried again", || {
+        cluster.log().matches("the queue is not confirmed: ").count() >= 2
+    });
+    let visits = world.counted("worker_visits") - before;
+    assert!(visits <= 5, "{visits}");
+    session.run("DROP TRIGGER object ON neon_auth.users_sync");
+    world.configure(&mut session);
+    world.await_users(1);
+    eventually("all is well", || world.status("workers").0);
+}

@@ -1,0 +1,81 @@
+//! Settings of the workers that change while they work.
+
+use neon_auth_connections::{Cluster, World, eventually};
+use neon_auth_stack::Endpoint;
+
+const WORKER: &str = "neon_auth worker";
+
+#[test]
+fn without_an_interval_the_queue_is_confirmed_and_nothing_else() {
+    let cluster = Cluster::with_workers("neon_auth.sync_interval = 0");
+    let world = World::with_users(cluster.server(), 3);
+    let known = world.sign_up("known");
+    world.superuser().value(
+        "SELECT neon_auth.queue_sync('user', '', $1, 'A test wants to know.')::text",
+        &[&known],
+    );
+    world.await_users(1);
+    eventually("the queue is empty", || {
+        world.status("sync queue").1 == "Nothing waits for confirmation."
+    });
+    assert_eq!(world.listings(), 0);
+    cluster.set("neon_auth.sync_interval", "3600");
+    world.await_users(4);
+}
+
+#[test]
+fn a_database_has_an_interval_of_its_own() {
+    let cluster = Cluster::with_workers("");
+    let often = World::with_users(cluster.server(), 1);
+    let seldom = World::with_users(cluster.server(), 1);
+    often.await_users(1);
+    seldom.await_users(1);
+    eventually("the keys are there", || {
+        seldom.status("keys of stack").0 && seldom.status("synchronisation").0
+    });
+    often.database.set("neon_auth.sync_interval", "1");
+    cluster.administrator().run("SELECT pg_reload_conf()");
+    let listings = often.listings();
+    let others = seldom.listings();
+    eventually("one is compared again and again", || {
+        often.listings() >= listings + 3
+    });
+    assert_eq!(seldom.listings(), others);
+}
+
+#[test]
+fn the_number_of_workers_changes_while_they_work() {
+    let cluster = Cluster::with_workers("neon_auth.max_workers = 1");
+    let first = World::with_users(cluster.server(), 1);
+    first.await_users(1);
+    first.stack.hold(Endpoint::Users, 0);
+    first.database.set("neon_auth.sync_interval", "1");
+    cluster.administrator().run("SELECT pg_reload_conf()");
+    first.stack.wait_until_held(Endpoint::Users);
+    let second = World::with_users(cluster.server(), 1);
+    for _ in 0..20 {
+        assert_eq!(cluster.processes(WORKER).len(), 1);
+    }
+    assert_eq!(second.mirrored(), 0);
+    let (ok, detail) = second.status("workers");
+    assert!(!ok, "{detail}");
+    cluster.set("neon_auth.max_workers", "2");
+    second.await_users(1);
+    assert!(second.status("workers").0);
+    first.stack.release(Endpoint::Users);
+}
+
+#[test]
+fn without_a_free_slot_workers_wait_for_one() {
+    let cluster = Cluster::with_workers("max_worker_processes = 2");
+    // The launcher has one of them, and so has that of logical replication.
+    let world = World::with_users(cluster.server(), 1);
+    eventually("the launcher has seen it", || {
+        cluster.log().contains("max_worker_processes is reached")
+    });
+    let log = cluster.log();
+    assert_eq!(log.matches("max_worker_processes is reached").count(), 1, "{log}");
+    assert_eq!(world.mirrored(), 0);
+    // Sessions fetch keys for themselves.
+    world.app().sign_in_for_session(&world.token());
+}
