@@ -79,7 +79,10 @@ fn whatever_is_terminated_comes_back() {
     world.await_users(4);
     eventually("all is well", || world.status("workers").0);
     let log = cluster.log();
-    assert!(!log.contains("PANIC") && !log.contains("terminated by signal"), "{log}");
+    assert!(
+        !log.contains("PANIC") && !log.contains("terminated by signal"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -89,7 +92,10 @@ fn the_mirror_converges_whenever_the_server_crashes() {
     let world = restless(&cluster, 50);
     let mut session = world.superuser();
     let secret = world.stack.credentials().webhook_secret;
-    session.value("SELECT neon_auth.set_secret('webhook_secret', $1)::text", &[&secret]);
+    session.value(
+        "SELECT neon_auth.set_secret('webhook_secret', $1)::text",
+        &[&secret],
+    );
     let mut random = Random::seeded(20);
     let mut acknowledged = Vec::new();
     let mut users = 50;
@@ -115,9 +121,12 @@ fn the_mirror_converges_whenever_the_server_crashes() {
         if number % 3 == 0 {
             let gone = acknowledged[random.below(acknowledged.len())].1.clone();
             let id = gone.parse().expect("an id is a UUID");
-            if !world.stack.messages().iter().any(|message| {
-                message.event == "user.deleted" && message.body.contains(&gone)
-            }) {
+            if !world
+                .stack
+                .messages()
+                .iter()
+                .any(|message| message.event == "user.deleted" && message.body.contains(&gone))
+            {
                 world.stack.delete_user(id);
                 users -= 1;
             }
@@ -130,12 +139,18 @@ fn the_mirror_converges_whenever_the_server_crashes() {
             }
         };
         // It may be gone by now; then the launcher is for it.
-        let status = Command::new("kill").args(["-9", &victim.to_string()]).output();
+        let status = Command::new("kill")
+            .args(["-9", &victim.to_string()])
+            .output();
         if !status.is_ok_and(|output| output.status.success()) {
             kill(cluster.processes(LAUNCHER)[0]);
         }
         eventually("the server has seen it", || {
-            cluster.log().matches("all server processes terminated").count() > number
+            cluster
+                .log()
+                .matches("all server processes terminated")
+                .count()
+                > number
         });
         cluster.await_recovery();
     }
@@ -160,7 +175,10 @@ fn an_error_in_a_visit_is_told_and_the_next_one_waits() {
     let cluster = Cluster::with_workers("neon_auth.sync_interval = 3600");
     let world = restless(&cluster, 1);
     eventually("the first synchronisation is finished", || {
-        world.status("synchronisation").1.starts_with("Rows changed")
+        world
+            .status("synchronisation")
+            .1
+            .starts_with("Rows changed")
     });
     let mut session = world.superuser();
     session.run(
@@ -184,7 +202,10 @@ fn an_error_in_a_visit_is_told_and_the_next_one_waits() {
     assert_eq!(told, log.matches("not synchronised: ").count(), "{log}");
     assert!(visits <= 8, "{visits} visits for {told} attempts");
     assert!(log.contains("Next attempt in 10 s."), "{log}");
-    assert!(!log.contains("PANIC") && !log.contains("terminated by signal"), "{log}");
+    assert!(
+        !log.contains("PANIC") && !log.contains("terminated by signal"),
+        "{log}"
+    );
     // A change of the settings is a reason to try at once.
     session.run("DROP TRIGGER object ON neon_auth.users_sync");
     world.configure(&mut session);
@@ -220,7 +241,11 @@ fn a_queue_that_cannot_be_confirmed_is_tried_ever_more_seldom() {
         queue(&mut session);
     }
     eventually("it is tried again", || {
-        cluster.log().matches("the queue is not confirmed: ").count() >= 2
+        cluster
+            .log()
+            .matches("the queue is not confirmed: ")
+            .count()
+            >= 2
     });
     let visits = world.counted("worker_visits") - before;
     assert!(visits <= 5, "{visits}");

@@ -96,10 +96,14 @@ fn a_request_that_gets_no_answer_is_given_up() {
 
 #[test]
 fn a_refresh_of_keys_that_hangs_is_given_up() {
-    let mut scene =
-        Scene::with_users("neon_auth.jwks_timeout = '1min'\nneon_auth.jwks_cooldown = 1", 1);
+    let mut scene = Scene::with_users(
+        "neon_auth.jwks_timeout = '1min'\nneon_auth.jwks_cooldown = 1",
+        1,
+    );
     scene.world.await_users(1);
-    eventually("the keys are there", || scene.world.status("keys of stack").0);
+    eventually("the keys are there", || {
+        scene.world.status("keys of stack").0
+    });
     scene.world.break_key_server(Fault::Hang);
     let fetches = scene.world.fetches();
     scene
@@ -136,7 +140,9 @@ fn a_statement_that_takes_long_is_cancelled() {
     let mut other = scene.cluster.administrator();
     other.run(&format!("CREATE DATABASE copy TEMPLATE {name}"));
     other.run("DROP DATABASE copy");
-    world.superuser().run("DROP TRIGGER dawdle ON neon_auth.users_sync");
+    world
+        .superuser()
+        .run("DROP TRIGGER dawdle ON neon_auth.users_sync");
     world.await_users(2);
     scene.assert_quiet();
 }
@@ -159,7 +165,8 @@ fn the_extension_can_be_dropped_at_any_time() {
     world.stack.wait_until_held(Endpoint::Users);
     session.run("DROP EXTENSION neon_auth CASCADE");
     world.stack.release(Endpoint::Users);
-    let gone = "SELECT count(*)::text FROM pg_stat_activity WHERE backend_type = 'neon_auth worker'";
+    let gone =
+        "SELECT count(*)::text FROM pg_stat_activity WHERE backend_type = 'neon_auth worker'";
     eventually("the worker leaves", || {
         session.value(gone, &[]) == Some("0".to_owned())
     });
