@@ -13,6 +13,7 @@ import mirror
 import policies
 import report
 import service
+import sync
 import tokens
 from server import run_once
 
@@ -80,6 +81,7 @@ def main():
         measure("by_providers_and_keys", tokens.by_providers_and_keys, rounds(15), stack, token)
         # After all else: a million users are more than other measurements count on.
         measure("mirror", mirror.measure, rounds(9), seconds(2), max(1, round(10 * min(SCALE, 1))) * 100_000)
+        measure("sync", sync.measure, stack, rounds(5), max(1, round(10 * min(SCALE, 1))) * 10_000)
     report.write(results, ROOT, SCALE)
 
 

@@ -1,0 +1,48 @@
+"""What the report says about the mirror."""
+
+from markdown import figure, table
+from server import median, ratio
+
+
+def section(results):
+    costs, webhooks = results["upserts"]["costs"], results["webhooks"]
+    again, asked = results["upserts"]["rewritten"], results["permissions"]
+
+    def upsert(kind):
+        ours, bare = costs[kind]["ours"], costs[kind]["bare"]
+        return [kind, figure(median(ours)), figure(median(bare)), f"{ratio(bare, ours):.2f}"]
+
+    def webhook(kind):
+        ours, bare = webhooks[kind]["ours"], webhooks[kind]["bare"]
+        cost, rate = ([[getattr(load, part) for load in loads] for loads in (ours, bare)] for part in ("cpu", "rate"))
+        return [f"webhook, user {kind}", *(figure(median(each)) for each in cost), f"{ratio(*cost):.2f}",
+                *(figure(median(each)) for each in rate)]
+
+    return "`upsert_users` with arrays of a thousand, and a bare `INSERT … SELECT … ON CONFLICT` of the same arrays into\n" \
+        "the same table (CPU µs for each user). Throughput is relative to the bare statement's.\n\n" + table(
+            ["users", "`upsert_users`", "bare", "throughput"], [upsert(kind) for kind in costs],
+        ) + f"\n\nOnce more with the same 10,000 users: {again['updated']} rows written, {again['dead']} left dead.\n\n" \
+        "A backend's memory of its own at its peak, while it loads users in arrays of a thousand in one transaction:\n\n" \
+        + table(["users", "MiB"], [[f"{users:,}", figure(peak / 1024)] for users, peak in results["load"].items()]) + \
+        "\n\nOne webhook a transaction, signature and idempotency included, and one bare upsert a transaction, through\n" \
+        "pgbench with one client.\n\n" + table(
+            ["", "CPU µs", "bare, CPU µs", "ratio", "tps", "bare, tps"], [webhook(kind) for kind in webhooks],
+        ) + f"\n\n`auth.has_permission` for a row of a query, with {results['memberships']:,} memberships and as many permissions:\n" \
+        f"**{figure(median(asked['member']))} µs** (CPU) in a team of one's own, through a permission that contains the one asked\n" \
+        f"for; {figure(median(asked['stranger']))} µs in another."
+
+
+def aims(results, at_most, at_least):
+    costs, webhooks = results["upserts"]["costs"], results["webhooks"]
+    peaks = list(results["load"].values())
+    return [
+        *(at_least(f"upsert_users, {kind} users, to the bare statement (CPU)", 0.9,
+                   ratio(costs[kind]["bare"], costs[kind]["ours"]), "×") for kind in ("new", "changed")),
+        at_least("users changed to unchanged", 3, ratio(costs["changed"]["ours"], costs["unchanged"]["ours"]), "×"),
+        at_most("rows written or dead after an unchanged repeat", 0, sum(results["upserts"]["rewritten"].values())),
+        at_most(f"memory to load {max(results['load']):,} users, to a hundredth of them", 1.1, peaks[-1] / peaks[0], "×"),
+        *(at_most(f"webhook, user {kind}, to a bare upsert (CPU)", 2,
+                  ratio(*([load.cpu for load in webhooks[kind][name]] for name in ("ours", "bare"))), "×")
+          for kind in webhooks),
+        at_most("auth.has_permission in a team of one's own", 10, median(results["permissions"]["member"]), " µs"),
+    ]
