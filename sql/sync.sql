@@ -193,7 +193,7 @@ BEGIN
           LEFT JOIN neon_auth.teams_sync t ON write_page.kind = 'team' AND t.id = o ->> 'id' AND t.deleted_at IS NULL
          WHERE coalesce(u.raw_json, t.raw_json) <> o
             -- The answer that is being written may be to a question of the queue: it is still open.
-            ON CONFLICT (team_id, user_id, kind) DO UPDATE
+            ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
            SET reason = excluded.reason, queued_at = excluded.queued_at;
     END IF;
     RETURN changed;
