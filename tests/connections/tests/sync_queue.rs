@@ -1,8 +1,9 @@
 //! What events leave undecided is confirmed, and no answer undoes what came after its question.
 
 use std::str::FromStr;
+use std::thread;
 
-use neon_auth_connections::World;
+use neon_auth_connections::{World, eventually};
 use neon_auth_stack::permissions::Grant;
 use neon_auth_stack::teams::Membership;
 use neon_auth_stack::webhooks::Delivery;
@@ -51,10 +52,14 @@ fn permissions(world: &World) -> Vec<String> {
 /// A webhook that the service never sent.
 fn signed(world: &World, event: &str, data: Value) -> Delivery {
     let secret = world.stack.credentials().webhook_secret;
-    let since = std::time::UNIX_EPOCH.elapsed().expect("it is after 1970");
     let body = json!({ "type": event, "data": data }).to_string();
-    Delivery::sign(&secret, "msg_forged", since.as_secs() as i64, &body)
-        .expect("the simulator's secret is one")
+    let id = format!("msg_{event}");
+    Delivery::sign(&secret, &id, now(), &body).expect("the simulator's secret is one")
+}
+
+fn now() -> i64 {
+    let since = std::time::UNIX_EPOCH.elapsed();
+    since.expect("it is after 1970").as_secs() as i64
 }
 
 #[test]
@@ -320,5 +325,34 @@ fn nothing_is_left_in_what_is_deleted_while_lists_are_written() {
         assert_eq!(outcome, Ok(()));
         world.assert_mirrored();
         assert!(!user.is_empty());
+    }
+}
+
+/// A page of a list, or an array for upsert_users(), and an event may tell of somebody at once.
+#[test]
+fn an_event_and_an_array_with_the_same_newcomer_do_not_collide() {
+    let (world, _, _) = settled();
+    for (kind, event) in [("user", "user.created"), ("team", "team.created")] {
+        let object = json!({ "id": format!("new {kind}"), "display_name": "New" });
+        let delivery = signed(&world, event, object.clone());
+        let mut writing = world.superuser();
+        let upsert = format!("SELECT neon_auth.upsert_{kind}s('[{object}]')");
+        writing.run(&format!("BEGIN; {upsert}"));
+        let outcome = thread::scope(|scope| {
+            let mut delivering = world.superuser();
+            let pid = delivering.pid();
+            let (world, delivery) = (&world, &delivery);
+            let delivering = scope.spawn(move || world.deliver(&mut delivering, delivery));
+            let waits = format!(
+                "SELECT (wait_event_type = 'Lock')::text FROM pg_stat_activity WHERE pid = {pid}"
+            );
+            let mut watching = world.superuser();
+            eventually("the event waits for the array", || {
+                watching.value(&waits, &[]).as_deref() == Some("true")
+            });
+            writing.run("COMMIT");
+            delivering.join().expect("it is accepted")
+        });
+        assert_eq!(outcome, "unchanged");
     }
 }
