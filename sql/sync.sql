@@ -38,6 +38,16 @@ COMMENT ON COLUMN neon_auth.sync_runs.defect IS 'What is wrong with the last of 
 COMMENT ON COLUMN neon_auth.sync_runs.error IS 'Why its last attempt ended early; NULL if none did';
 COMMENT ON COLUMN neon_auth.sync_runs.failed_at IS 'When that was';
 
+-- Runs are not dumped, but what restores their users needs it: compared with another project, all
+-- of them would be found deleted, and a deletion is final.
+CREATE TABLE neon_auth.sync_source (
+    project_id text NOT NULL,
+    CONSTRAINT sync_source_pkey PRIMARY KEY (project_id)
+);
+SELECT pg_catalog.pg_extension_config_dump('neon_auth.sync_source', '');
+COMMENT ON TABLE neon_auth.sync_source IS 'The project that the mirror was compared with; no row before the first time';
+COMMENT ON COLUMN neon_auth.sync_source.project_id IS 'The project''s id';
+
 -- Unlogged: after a crash it is empty, and the run that filled it starts over.
 CREATE UNLOGGED TABLE neon_auth.sync_scan (
     kind text NOT NULL,
@@ -86,13 +96,18 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     run neon_auth.sync_runs;
+    mirrored text;
     is_first boolean;
 BEGIN
-    SELECT * INTO run FROM neon_auth.sync_runs r ORDER BY r.id DESC LIMIT 1;
-    IF run.project_id <> project AND EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) THEN
-        -- Every user of the former project would be found deleted, and a deletion is final.
-        RETURN jsonb_build_object('other_project', run.project_id);
+    SELECT s.project_id INTO mirrored FROM neon_auth.sync_source s WHERE s.project_id <> project;
+    IF FOUND THEN
+        IF EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) THEN
+            RETURN jsonb_build_object('other_project', mirrored);
+        END IF;
+        DELETE FROM neon_auth.sync_source;
     END IF;
+    INSERT INTO neon_auth.sync_source (project_id) VALUES (project) ON CONFLICT DO NOTHING;
+    SELECT * INTO run FROM neon_auth.sync_runs r ORDER BY r.id DESC LIMIT 1;
     IF run.finished_at IS NULL AND run.project_id = project AND run.started_at > now() - interval '1 day'
        AND EXISTS (SELECT FROM neon_auth.sync_scan s WHERE s.kind = 'run' AND s.team_id = run.id::text) THEN
         RETURN to_jsonb(run);

@@ -257,6 +257,9 @@ fn another_projects_users_do_not_take_the_place_of_those_that_are_there() {
     world.stack = Simulator::start(options).expect("a port is free");
     let mut session = world.superuser();
     world.configure(&mut session);
+    session.run_refused(SYNC);
+    // A restored dump knows of no run.
+    session.run("TRUNCATE neon_auth.sync_runs, neon_auth.sync_scan");
     let refusal = session.run_refused(SYNC);
     assert_eq!(refusal.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
     let hint = refusal.hint().expect("it says what to do").to_owned();

@@ -53,7 +53,7 @@ fn permissions(world: &World) -> Vec<String> {
 fn signed(world: &World, event: &str, data: Value) -> Delivery {
     let secret = world.stack.credentials().webhook_secret;
     let body = json!({ "type": event, "data": data }).to_string();
-    let id = format!("msg_{event}");
+    let id = format!("msg_{}", event.replace('.', "_"));
     Delivery::sign(&secret, &id, now(), &body).expect("the simulator's secret is one")
 }
 
