@@ -25,7 +25,9 @@ pub unsafe extern "C-unwind" fn sync_wrapper(call: pg_sys::FunctionCallInfo) -> 
         let context = (*call).context.cast::<pg_sys::CallContext>();
         let may_commit = !context.is_null()
             && (*context).type_ == pg_sys::NodeTag::T_CallContext
-            && !(*context).atomic;
+            && !(*context).atomic
+            // A block with an EXCEPTION clause is one.
+            && !pg_sys::IsSubTransaction();
         let outcome = if !may_commit {
             Err(Problem::SyncInTransaction)
         } else if pg_sys::RecoveryInProgress() {
