@@ -248,8 +248,10 @@ REVOKE ALL ON FUNCTION neon_auth.set_cursor(bigint, text) FROM PUBLIC;
 CREATE FUNCTION neon_auth.unseen(run bigint, kind text, after_id text) RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
-    SELECT jsonb_agg(id ORDER BY id)
-      FROM (SELECT u.id
+    -- All at first, and then a thousand: to find a thousand alone, the planner would look through
+    -- the scan once for each row.
+    WITH missing AS MATERIALIZED (
+            SELECT u.id
               FROM neon_auth.users_sync u
              WHERE unseen.kind = 'user' AND u.deleted_at IS NULL AND u.id > after_id
                AND neon_auth.is_since(u.updated_at, (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run)) IS NOT TRUE
@@ -260,7 +262,8 @@ AS $$
              WHERE unseen.kind = 'team' AND t.deleted_at IS NULL AND t.id > after_id
                AND neon_auth.is_since(t.updated_at, (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run)) IS NOT TRUE
                AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s WHERE s.kind = 'team' AND s.team_id = t.id)
-             ORDER BY id LIMIT 1000) AS missing;
+    )
+    SELECT jsonb_agg(id ORDER BY id) FROM (SELECT id FROM missing ORDER BY id LIMIT 1000) AS next;
 $$;
 COMMENT ON FUNCTION neon_auth.unseen(bigint, text, text) IS
     'Users or teams of the mirror that the run did not see at the auth service, as an array of ids; NULL when there is none';

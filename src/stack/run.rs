@@ -12,7 +12,7 @@ use super::queue::{self, every_page};
 use super::steps::{Steps, Stop};
 use crate::error::Problem;
 use crate::lock::{self, Lock};
-use crate::{provider, spi};
+use crate::{http, provider, spi};
 
 /// The most users that the service puts on a page.
 const PAGE: &str = "1000";
@@ -20,6 +20,8 @@ const PAGE: &str = "1000";
 const RESTARTS: u32 = 10;
 /// How often all users are listed again because a list lacked some.
 const RESCANS: u32 = 3;
+/// How long whoever calls `sync()` waits for another one's end.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Time between two notices about the progress.
 const NOTICE_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -55,10 +57,19 @@ pub fn drain(steps: Steps) -> Result<(), Stop> {
 struct Turn(Option<Lock>);
 
 impl Turn {
-    fn take(steps: Steps) -> Result<Self, Problem> {
-        let turn = steps.transaction(|| Lock::try_for_session(lock::Space::Sync, 0, 0));
-        turn.map(|lock| Self(Some(lock)))
-            .ok_or(Problem::SyncUnderWay)
+    fn take(steps: Steps) -> Result<Self, Stop> {
+        let began = Instant::now();
+        loop {
+            let turn = steps.transaction(|| Lock::try_for_session(lock::Space::Sync, 0, 0));
+            if let Some(lock) = turn {
+                return Ok(Self(Some(lock)));
+            }
+            // A worker that only confirms what is queued is done at once.
+            if steps == Steps::Worker || began.elapsed() > PATIENCE {
+                return Err(Problem::SyncUnderWay.into());
+            }
+            steps.pause(http::TICK)?;
+        }
     }
 }
 
