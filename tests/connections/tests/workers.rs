@@ -14,7 +14,9 @@ fn every_configured_database_is_served_without_being_named() {
     let cluster = Cluster::with_workers("neon_auth.max_workers = 1");
     let server = cluster.server();
     let bystander = Database::create_in(server.clone());
-    bystander.superuser().run("DROP EXTENSION neon_auth CASCADE");
+    bystander
+        .superuser()
+        .run("DROP EXTENSION neon_auth CASCADE");
     let worlds: Vec<_> = (1..=3)
         .map(|users| World::with_users(server.clone(), users))
         .collect();
@@ -72,7 +74,10 @@ fn what_a_webhook_queues_is_confirmed() {
     let cluster = Cluster::with_workers("");
     let world = World::with_users(cluster.server(), 0);
     eventually("the first synchronisation is finished", || {
-        world.status("synchronisation").1.starts_with("Rows changed")
+        world
+            .status("synchronisation")
+            .1
+            .starts_with("Rows changed")
     });
     let mut session = world.superuser();
     let secret = world.stack.credentials().webhook_secret;
@@ -80,7 +85,9 @@ fn what_a_webhook_queues_is_confirmed() {
         "SELECT neon_auth.set_secret('webhook_secret', $1)::text",
         &[&secret],
     );
-    let user = world.stack.sign_up(NewUser::named("Ada", "ada@example.com"));
+    let user = world
+        .stack
+        .sign_up(NewUser::named("Ada", "ada@example.com"));
     let mut team = NewTeam::named("Team");
     let creator = user["id"].as_str().map(|id| id.parse().expect("a UUID"));
     team.creator_user_id = creator;
@@ -109,8 +116,15 @@ fn what_a_webhook_queues_is_confirmed() {
 
 #[test]
 fn keys_are_refreshed_before_they_run_out() {
-    let cluster = Cluster::with_workers("neon_auth.jwks_cache_time = 10\nneon_auth.jwks_cooldown = 1");
+    let cluster = Cluster::with_workers("neon_auth.jwks_cooldown = 1");
     let world = World::in_server(cluster.server());
+    // Keys that may be used for so long.
+    world.break_key_server(Fault::Header {
+        name: "cache-control".to_owned(),
+        value: Some("max-age=2".to_owned()),
+    });
+    world.superuser().run("DELETE FROM neon_auth.jwks_cache");
+    cluster.administrator().run("SELECT pg_reload_conf()");
     eventually("there have been three fetches", || world.fetches() >= 3);
     let fresh = "SELECT bool_and(fresh_until > fetched_at)::text FROM neon_auth.jwks_cache";
     let fresh = world.superuser().value(fresh, &[]);
@@ -124,6 +138,7 @@ fn a_key_server_that_fails_is_left_alone_for_the_cooldown() {
     let world = World::in_server(cluster.server());
     world.break_key_server(Fault::Close);
     world.superuser().run("DELETE FROM neon_auth.jwks_cache");
+    cluster.administrator().run("SELECT pg_reload_conf()");
     eventually("a fetch has failed", || {
         world.counted("key_fetch_failures") >= 1
     });

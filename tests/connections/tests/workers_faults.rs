@@ -17,9 +17,10 @@ fn restless(cluster: &Cluster, users: u64) -> World {
     world
 }
 
+/// Kills a process, if it is still there.
 fn kill(pid: u32) {
-    let status = Command::new("kill").args(["-9", &pid.to_string()]).status();
-    assert!(status.is_ok_and(|status| status.success()), "{pid}");
+    let output = Command::new("kill").args(["-9", &pid.to_string()]).output();
+    output.expect("kill runs");
 }
 
 #[test]
@@ -79,7 +80,10 @@ fn whatever_is_terminated_comes_back() {
     world.await_users(4);
     eventually("all is well", || world.status("workers").0);
     let log = cluster.log();
-    assert!(!log.contains("PANIC") && !log.contains("terminated by signal"), "{log}");
+    assert!(
+        !log.contains("PANIC") && !log.contains("terminated by signal"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -89,7 +93,10 @@ fn the_mirror_converges_whenever_the_server_crashes() {
     let world = restless(&cluster, 50);
     let mut session = world.superuser();
     let secret = world.stack.credentials().webhook_secret;
-    session.value("SELECT neon_auth.set_secret('webhook_secret', $1)::text", &[&secret]);
+    session.value(
+        "SELECT neon_auth.set_secret('webhook_secret', $1)::text",
+        &[&secret],
+    );
     let mut random = Random::seeded(20);
     let mut acknowledged = Vec::new();
     let mut users = 50;
@@ -101,10 +108,11 @@ fn the_mirror_converges_whenever_the_server_crashes() {
         let delivery = world.stack.delivery(&message.id);
         let headers = serde_json::json!(delivery.headers).to_string();
         let mut session = world.superuser();
-        session.value(
-            "SELECT neon_auth.handle_webhook($1, $2::text::jsonb)::text",
-            &[&delivery.body, &headers],
-        );
+        // What is not acknowledged comes again.
+        eventually("the delivery is acknowledged", || {
+            let handle = "SELECT neon_auth.handle_webhook($1, $2::text::jsonb)::text";
+            session.query(handle, &[&delivery.body, &headers]).is_ok()
+        });
         session.value(
             "SELECT neon_auth.queue_sync('user', '', $1, 'A test wants to know.')::text",
             &[&told],
@@ -115,28 +123,42 @@ fn the_mirror_converges_whenever_the_server_crashes() {
         if number % 3 == 0 {
             let gone = acknowledged[random.below(acknowledged.len())].1.clone();
             let id = gone.parse().expect("an id is a UUID");
-            if !world.stack.messages().iter().any(|message| {
-                message.event == "user.deleted" && message.body.contains(&gone)
-            }) {
+            if !world
+                .stack
+                .messages()
+                .iter()
+                .any(|message| message.event == "user.deleted" && message.body.contains(&gone))
+            {
                 world.stack.delete_user(id);
                 users -= 1;
             }
         }
         thread::sleep(Duration::from_millis(random.below(1500) as u64));
-        let kind = if number % 4 == 3 { LAUNCHER } else { WORKER };
-        let victim = loop {
-            if let Some(pid) = cluster.processes(kind).first() {
-                break *pid;
-            }
+        let crashes = || {
+            cluster
+                .log()
+                .matches("all server processes terminated")
+                .count()
         };
-        // It may be gone by now; then the launcher is for it.
-        let status = Command::new("kill").args(["-9", &victim.to_string()]).output();
-        if !status.is_ok_and(|output| output.status.success()) {
-            kill(cluster.processes(LAUNCHER)[0]);
-        }
-        eventually("the server has seen it", || {
-            cluster.log().matches("all server processes terminated").count() > number
+        let before = crashes();
+        let worker = (number % 4 != 3).then(|| {
+            let mut workers = Vec::new();
+            eventually("a worker is there", || {
+                workers = cluster.processes(WORKER);
+                !workers.is_empty()
+            });
+            workers[0]
         });
+        let launcher = cluster.processes(LAUNCHER);
+        if let Some(worker) = worker {
+            kill(worker);
+            thread::sleep(Duration::from_secs(1));
+        }
+        // The worker may have been about to leave.
+        if crashes() == before {
+            kill(launcher[0]);
+        }
+        eventually("the server has seen it", || crashes() > before);
         cluster.await_recovery();
     }
     world.await_users(users);
@@ -160,7 +182,10 @@ fn an_error_in_a_visit_is_told_and_the_next_one_waits() {
     let cluster = Cluster::with_workers("neon_auth.sync_interval = 3600");
     let world = restless(&cluster, 1);
     eventually("the first synchronisation is finished", || {
-        world.status("synchronisation").1.starts_with("Rows changed")
+        world
+            .status("synchronisation")
+            .1
+            .starts_with("Rows changed")
     });
     let mut session = world.superuser();
     session.run(
@@ -184,7 +209,10 @@ fn an_error_in_a_visit_is_told_and_the_next_one_waits() {
     assert_eq!(told, log.matches("not synchronised: ").count(), "{log}");
     assert!(visits <= 8, "{visits} visits for {told} attempts");
     assert!(log.contains("Next attempt in 10 s."), "{log}");
-    assert!(!log.contains("PANIC") && !log.contains("terminated by signal"), "{log}");
+    assert!(
+        !log.contains("PANIC") && !log.contains("terminated by signal"),
+        "{log}"
+    );
     // A change of the settings is a reason to try at once.
     session.run("DROP TRIGGER object ON neon_auth.users_sync");
     world.configure(&mut session);
@@ -220,7 +248,11 @@ fn a_queue_that_cannot_be_confirmed_is_tried_ever_more_seldom() {
         queue(&mut session);
     }
     eventually("it is tried again", || {
-        cluster.log().matches("the queue is not confirmed: ").count() >= 2
+        cluster
+            .log()
+            .matches("the queue is not confirmed: ")
+            .count()
+            >= 2
     });
     let visits = world.counted("worker_visits") - before;
     assert!(visits <= 5, "{visits}");

@@ -74,7 +74,11 @@ fn without_a_free_slot_workers_wait_for_one() {
         cluster.log().contains("max_worker_processes is reached")
     });
     let log = cluster.log();
-    assert_eq!(log.matches("max_worker_processes is reached").count(), 1, "{log}");
+    assert_eq!(
+        log.matches("max_worker_processes is reached").count(),
+        1,
+        "{log}"
+    );
     assert_eq!(world.mirrored(), 0);
     // Sessions fetch keys for themselves.
     world.app().sign_in_for_session(&world.token());
