@@ -73,8 +73,10 @@ pub fn fetch_behind(provider: &Provider) {
     }
 }
 
-/// Starts the refreshes that are due; answers when, in microseconds since 1970, to look again.
+/// Starts the refreshes that are due; answers when, in microseconds since 1970, to look again: at
+/// a full second, because that is how the age of keys is counted.
 pub fn refresh_ahead() -> Option<i64> {
+    const SECOND: i64 = 1_000_000;
     let now = super::now();
     let trust = trust::current().ok()?;
     let providers = trust
@@ -90,6 +92,7 @@ pub fn refresh_ahead() -> Option<i64> {
             supply.next_attempt(now)
         })
         .min()
+        .map(|at| at.saturating_add(SECOND - 1) / SECOND * SECOND)
 }
 
 fn in_recovery() -> bool {

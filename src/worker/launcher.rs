@@ -105,16 +105,17 @@ impl Launcher {
         for (oid, place) in shared::databases() {
             let is_visited = self.visits.iter().any(|visit| visit.database == oid);
             // The end of a visit wakes us.
-            if is_visited || !self.served.contains(&oid) {
+            if is_visited {
                 continue;
             }
             match place.next_visit() {
-                at if at > now => next = next.min(at),
-                _ => due.push((oid, place)),
+                at if at <= now => due.push((oid, place)),
+                at if self.served.contains(&oid) => next = next.min(at),
+                _ => {}
             }
         }
         if !due.is_empty() {
-            // Some may have been dropped meanwhile; and whoever has waited longest comes first.
+            // Some may be new, or dropped meanwhile; and whoever has waited longest comes first.
             self.list(now);
             due.sort_by_key(|(_, place)| place.visited_at.load(Ordering::Relaxed));
         }

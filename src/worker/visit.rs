@@ -34,24 +34,31 @@ const GIVEN_WAY: i64 = -1;
 pub unsafe extern "C-unwind" fn neon_auth_visit_main(database: pg_sys::Datum) {
     super::settle_in();
     let oid = pg_sys::Oid::from(database.value() as u32);
-    BackgroundWorker::connect_worker_to_spi_by_oid(Some(oid), None);
-    let Some(here) = shared::here() else {
+    let Some(here) = shared::database(oid) else {
         return;
     };
+    // Before connecting, which is when the settings are read.
+    let is_anew = here.anew.swap(false, Ordering::AcqRel);
+    BackgroundWorker::connect_worker_to_spi_by_oid(Some(oid), None);
+    if is_anew {
+        here.sync_failures.store(0, Ordering::Relaxed);
+        here.retry_at.store(0, Ordering::Relaxed);
+    }
     let began = Instant::now();
-    let next = loop {
-        let next = look_after(here);
-        // What was told meanwhile is done at once, rather than by another process.
-        if next == GIVEN_WAY || here.next_visit() > now() || began.elapsed() > LONGEST_STAY {
-            break next;
-        }
+    let mut next = look_after(here, is_anew);
+    // What was told meanwhile is done at once, rather than by another process: unless settings
+    // have changed, which this one does not know.
+    while next != GIVEN_WAY
+        && !here.anew.load(Ordering::Acquire)
+        && here.next_visit() <= now()
+        && began.elapsed() < LONGEST_STAY
+    {
         here.wanted.store(false, Ordering::Release);
-    };
+        next = look_after(here, false);
+    }
     here.due_at.store(
-        match next {
-            GIVEN_WAY => now() + SECOND,
-            next => next,
-        },
+        // In a second at the earliest, also when somebody waits for the database to be left.
+        next.max(now() + SECOND),
         Ordering::Release,
     );
 }
@@ -66,7 +73,7 @@ struct Plan {
 }
 
 /// Does what is to be done, and answers when to come back.
-fn look_after(here: &shared::Database) -> i64 {
+fn look_after(here: &shared::Database, is_anew: bool) -> i64 {
     if !BackgroundWorker::transaction(spi::is_installed) {
         // A session that configures a provider will tell.
         succeeded(here);
@@ -74,11 +81,6 @@ fn look_after(here: &shared::Database) -> i64 {
     }
     shared::count(Counter::WorkerVisits);
     here.visited_at.store(now(), Ordering::Relaxed);
-    let is_anew = here.anew.swap(false, Ordering::AcqRel);
-    if is_anew {
-        here.sync_failures.store(0, Ordering::Relaxed);
-        here.retry_at.store(0, Ordering::Relaxed);
-    }
     show(c"looking after the keys");
     let keys = BackgroundWorker::transaction(provider::refresh_ahead).unwrap_or(NEVER);
     let mut next = keys.min(now() + LONGEST_ABSENCE);

@@ -116,9 +116,15 @@ fn what_a_webhook_queues_is_confirmed() {
 
 #[test]
 fn keys_are_refreshed_before_they_run_out() {
-    let cluster =
-        Cluster::with_workers("neon_auth.jwks_cache_time = 10\nneon_auth.jwks_cooldown = 1");
+    let cluster = Cluster::with_workers("neon_auth.jwks_cooldown = 1");
     let world = World::in_server(cluster.server());
+    // Keys that may be used for so long.
+    world.break_key_server(Fault::Header {
+        name: "cache-control".to_owned(),
+        value: Some("max-age=2".to_owned()),
+    });
+    world.superuser().run("DELETE FROM neon_auth.jwks_cache");
+    cluster.administrator().run("SELECT pg_reload_conf()");
     eventually("there have been three fetches", || world.fetches() >= 3);
     let fresh = "SELECT bool_and(fresh_until > fetched_at)::text FROM neon_auth.jwks_cache";
     let fresh = world.superuser().value(fresh, &[]);
@@ -132,6 +138,7 @@ fn a_key_server_that_fails_is_left_alone_for_the_cooldown() {
     let world = World::in_server(cluster.server());
     world.break_key_server(Fault::Close);
     world.superuser().run("DELETE FROM neon_auth.jwks_cache");
+    cluster.administrator().run("SELECT pg_reload_conf()");
     eventually("a fetch has failed", || {
         world.counted("key_fetch_failures") >= 1
     });

@@ -110,7 +110,7 @@ fn a_refresh_of_keys_that_hangs_is_given_up() {
         .world
         .superuser()
         .run("DELETE FROM neon_auth.jwks_cache");
-    scene.cluster.set("neon_auth.jwks_cache_time", "10");
+    scene.outside.run("SELECT pg_reload_conf()");
     eventually("the keys are asked for", || scene.world.fetches() > fetches);
     scene.copy_move_and_drop();
     scene.world.mend_key_server();
@@ -125,24 +125,38 @@ fn a_statement_that_takes_long_is_cancelled() {
     let scene = Scene::with_users("neon_auth.sync_interval = 1", 1);
     let (world, mut outside) = (&scene.world, scene.cluster.administrator());
     world.await_users(1);
-    world.superuser().run(
-        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
-             'BEGIN PERFORM pg_sleep(600); RETURN NEW; END';
+    let mut inside = world.superuser();
+    inside.run(
+        "CREATE TABLE dawdling();
+         INSERT INTO dawdling DEFAULT VALUES;
+         CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             IF EXISTS (SELECT FROM public.dawdling) THEN PERFORM pg_sleep(600); END IF;
+             RETURN NEW;
+         END $$;
          CREATE TRIGGER dawdle BEFORE INSERT ON neon_auth.users_sync
              FOR EACH ROW EXECUTE FUNCTION dawdle()",
     );
     world.sign_up("late");
-    let sleeping = "SELECT count(*)::text FROM pg_stat_activity
-                     WHERE backend_type = 'neon_auth worker' AND wait_event = 'PgSleep'";
-    let mut sleeps = || outside.value(sleeping, &[]) == Some("1".to_owned());
-    eventually("a worker sleeps", &mut sleeps);
+    drop(inside);
+    let mut await_sleep = || {
+        eventually("a worker sleeps", || {
+            let sleeping = "SELECT count(*)::text FROM pg_stat_activity
+                             WHERE backend_type = 'neon_auth worker' AND wait_event = 'PgSleep'";
+            outside.value(sleeping, &[]) == Some("1".to_owned())
+        });
+    };
+    await_sleep();
     let name = world.database.name();
     let mut other = scene.cluster.administrator();
     other.run(&format!("CREATE DATABASE copy TEMPLATE {name}"));
     other.run("DROP DATABASE copy");
-    world
-        .superuser()
-        .run("DROP TRIGGER dawdle ON neon_auth.users_sync");
+    // It tries again, until an administrator cancels it.
+    await_sleep();
+    world.superuser().run("DELETE FROM dawdling");
+    other.run(
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE backend_type = 'neon_auth worker'",
+    );
     world.await_users(2);
     scene.assert_quiet();
 }
