@@ -102,11 +102,16 @@ BEGIN
 
     SELECT t.raw_json, t.deleted_at INTO known FROM neon_auth.teams_sync t WHERE t.id = team ->> 'id';
     IF NOT FOUND THEN
-        INSERT INTO neon_auth.teams_sync (raw_json, updated_at) VALUES (team, now());
-        -- No event tells who created it and is its first member.
-        PERFORM neon_auth.queue_sync('team', team ->> 'id', '', 'No event tells of its first member.');
-        RETURN neon_auth.outcome('applied', queued => true);
-    ELSIF known.deleted_at IS NOT NULL THEN
+        -- Whoever writes arrays takes no lock of ours, and may be first.
+        INSERT INTO neon_auth.teams_sync (raw_json, updated_at) VALUES (team, now()) ON CONFLICT (id) DO NOTHING;
+        IF FOUND THEN
+            -- No event tells who created it and is its first member.
+            PERFORM neon_auth.queue_sync('team', team ->> 'id', '', 'No event tells of its first member.');
+            RETURN neon_auth.outcome('applied', queued => true);
+        END IF;
+        SELECT t.raw_json, t.deleted_at INTO known FROM neon_auth.teams_sync t WHERE t.id = team ->> 'id';
+    END IF;
+    IF known.deleted_at IS NOT NULL THEN
         RETURN neon_auth.outcome('ignored', 'The team is deleted.');
     ELSIF known.raw_json = team THEN
         RETURN neon_auth.outcome('unchanged');

@@ -146,9 +146,14 @@ BEGIN
 
     SELECT u.raw_json, u.deleted_at INTO known FROM neon_auth.users_sync u WHERE u.id = given ->> 'id';
     IF NOT FOUND THEN
-        INSERT INTO neon_auth.users_sync (raw_json, updated_at) VALUES (given, now());
-        RETURN neon_auth.outcome('applied');
-    ELSIF known.deleted_at IS NOT NULL THEN
+        -- Whoever writes arrays takes no lock of ours, and may be first.
+        INSERT INTO neon_auth.users_sync (raw_json, updated_at) VALUES (given, now()) ON CONFLICT (id) DO NOTHING;
+        IF FOUND THEN
+            RETURN neon_auth.outcome('applied');
+        END IF;
+        SELECT u.raw_json, u.deleted_at INTO known FROM neon_auth.users_sync u WHERE u.id = given ->> 'id';
+    END IF;
+    IF known.deleted_at IS NOT NULL THEN
         RETURN neon_auth.outcome('ignored', 'The user is deleted.');
     ELSIF known.raw_json = given THEN
         RETURN neon_auth.outcome('unchanged');
