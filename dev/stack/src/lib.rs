@@ -37,7 +37,7 @@ mod state;
 
 pub use faults::{Endpoint, Fault};
 pub use requests::Received;
-pub use simulator::{Options, Simulator};
+pub use simulator::{Everything, Options, Simulator};
 pub use teams::NewTeam;
 pub use users::NewUser;
 

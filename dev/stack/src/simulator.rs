@@ -15,7 +15,7 @@ use crate::delivery;
 use crate::error::KnownError;
 use crate::faults::{Endpoint, Fault};
 use crate::keys::Audience;
-use crate::permissions::{Definition, Grant, Scope};
+use crate::permissions::{Definition, Grant, Holder, Scope};
 use crate::population::Asked;
 use crate::requests::Received;
 use crate::server;
@@ -64,6 +64,18 @@ impl Default for Options {
             webhook_retries: delivery::RETRIES.to_vec(),
         }
     }
+}
+
+/// What the REST API shows, as JSON objects in its order.
+#[derive(Clone, Debug)]
+pub struct Everything {
+    pub users: Vec<Value>,
+    pub teams: Vec<Value>,
+    pub memberships: Vec<Membership>,
+    pub direct_team_permissions: Vec<Value>,
+    pub team_permissions: Vec<Value>,
+    pub direct_project_permissions: Vec<Value>,
+    pub project_permissions: Vec<Value>,
 }
 
 /// A running service; dropping it stops it and frees its port.
@@ -217,6 +229,33 @@ impl Simulator {
     #[track_caller]
     pub fn undefine_permission(&self, scope: Scope, id: &str) {
         known(self.shared.lock().permissions.undefine(scope, id));
+    }
+
+    /// Everything that the REST API would show now, past all faults and holds.
+    pub fn everything(&self) -> Everything {
+        let state = self.shared.lock();
+        let held = |holders: Vec<Holder>, recursive| {
+            let held = |holder| state.permissions.held(holder, recursive);
+            holders.into_iter().flat_map(held).collect()
+        };
+        Everything {
+            users: state
+                .users
+                .list(None, false)
+                .map(|user| state.read_user(&user))
+                .collect(),
+            teams: state
+                .teams
+                .list()
+                .into_iter()
+                .filter_map(|id| state.teams.get(id))
+                .collect(),
+            memberships: state.teams.memberships(None, None),
+            direct_team_permissions: held(state.team_holders(None, None), false),
+            team_permissions: held(state.team_holders(None, None), true),
+            direct_project_permissions: held(state.project_holders(None), false),
+            project_permissions: held(state.project_holders(None), true),
+        }
     }
 
     /// Lets every request to an endpoint meet a fault.
