@@ -1,5 +1,6 @@
 //! A server of a test's own.
 
+use std::cell::Cell;
 use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
@@ -9,19 +10,39 @@ use std::process::{self, Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::server::Server;
+use crate::wait::eventually;
 
 const PORT: u16 = 5432;
 
 /// A server in a temporary directory; stopped and removed with this.
 pub struct Cluster {
     directory: PathBuf,
+    /// The most 512-byte blocks of a file that it may write.
+    file_blocks: Cell<Option<u32>>,
 }
 
 impl Cluster {
     /// Starts a server with additional lines of `postgresql.conf`.
     pub fn start(configuration: &str) -> Self {
         let cluster = Self::in_new_directory();
-        let data = cluster.data();
+        cluster.make(configuration);
+        cluster.run();
+        cluster
+    }
+
+    /// Starts a server none of whose files can become larger than so many 512-byte blocks, until
+    /// it is started again. Its WAL comes in segments of a megabyte.
+    pub fn start_limited(file_blocks: u32) -> Self {
+        let cluster = Self::in_new_directory();
+        cluster.make("");
+        cluster.file_blocks.set(Some(file_blocks));
+        cluster.run();
+        cluster.file_blocks.set(None);
+        cluster
+    }
+
+    fn make(&self, configuration: &str) {
+        let data = self.data();
         succeed(unprivileged("initdb").args([
             OsStr::new("--pgdata"),
             data.as_os_str(),
@@ -30,11 +51,10 @@ impl Cluster {
             OsStr::new("--encoding=UTF8"),
             OsStr::new("--locale=C"),
             OsStr::new("--no-sync"),
+            OsStr::new("--wal-segsize=1"),
         ]));
-        cluster.append_configuration("fsync = off\nlisten_addresses = ''\n");
-        cluster.append_configuration(configuration);
-        cluster.run();
-        cluster
+        self.append_configuration("fsync = off\nlisten_addresses = ''\n");
+        self.append_configuration(configuration);
     }
 
     /// Starts a hot standby of this server.
@@ -68,13 +88,40 @@ impl Cluster {
         succeed(self.pg_ctl("stop").args(["--mode", mode]));
     }
 
+    /// Kills the postmaster with SIGKILL, and answers when nothing of the server is left.
+    pub fn kill(&self) {
+        let file = fs::read_to_string(self.data().join("postmaster.pid"));
+        let file = file.expect("a running server has postmaster.pid");
+        let pid = file.lines().next().expect("its first line is the pid");
+        // The shell's own kill(1): no package need bring one.
+        let kill = Command::new("sh")
+            .args(["-c", "kill -9 \"$0\"", pid])
+            .status();
+        assert!(kill.expect("there is a shell").success(), "{pid}");
+    }
+
+    /// Starts a server that was stopped or killed; after a crash it recovers.
+    pub fn start_again(&self) {
+        // Processes of the killed server may still be about to find out.
+        eventually("the server starts", || {
+            self.start_command()
+                .output()
+                .expect("pg_ctl is in PATH")
+                .status
+                .success()
+        });
+    }
+
     fn in_new_directory() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("neon_auth.{}.{number}", process::id());
         let directory = env::temp_dir().join(name);
         fs::create_dir(&directory).expect("a temporary directory can be made");
-        Self { directory }
+        Self {
+            directory,
+            file_blocks: Cell::new(None),
+        }
     }
 
     fn data(&self) -> PathBuf {
@@ -95,13 +142,22 @@ impl Cluster {
     }
 
     fn run(&self) {
+        succeed(&mut self.start_command());
+    }
+
+    fn start_command(&self) -> Command {
         let socket = format!("-c unix_socket_directories='{}'", self.directory.display());
-        succeed(
-            self.pg_ctl("start")
-                .arg("--log")
-                .arg(self.log_file())
-                .args(["--options", &socket]),
-        );
+        let mut command = self.pg_ctl("start");
+        command
+            .arg("--log")
+            .arg(self.log_file())
+            .args(["--options", &socket])
+            .stdin(process::Stdio::null())
+            .stdout(process::Stdio::null());
+        match self.file_blocks.get() {
+            Some(blocks) => limited(&command, blocks),
+            None => command,
+        }
     }
 
     fn pg_ctl(&self, action: &str) -> Command {
@@ -138,6 +194,21 @@ pub(crate) fn unprivileged(program: &str) -> Command {
         command.env_remove(variable);
     }
     command
+}
+
+/// A command that the shell's ulimit keeps from writing large files.
+fn limited(command: &Command, file_blocks: u32) -> Command {
+    let script = format!("ulimit -f {file_blocks} && exec \"$0\" \"$@\"");
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(script).arg(command.get_program());
+    shell.args(command.get_args());
+    for (variable, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(variable, value),
+            None => shell.env_remove(variable),
+        };
+    }
+    shell
 }
 
 #[track_caller]

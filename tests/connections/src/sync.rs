@@ -1,0 +1,214 @@
+//! `CALL neon_auth.sync()`, and whether the mirror then is what the service has.
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use neon_auth_stack::Everything;
+use neon_auth_stack::webhooks::Delivery;
+use postgres::error::{DbError, SqlState};
+use serde_json::{Value, json};
+
+use crate::session::Session;
+use crate::world::World;
+
+pub const SYNC: &str = "CALL neon_auth.sync()";
+
+/// What is living in the mirror, and what is queued.
+const MIRROR: &str = "
+SELECT json_build_array('user ' || id, raw_json)::text
+  FROM neon_auth.users_sync WHERE deleted_at IS NULL
+UNION ALL
+SELECT json_build_array('team ' || id, raw_json)::text
+  FROM neon_auth.teams_sync WHERE deleted_at IS NULL
+UNION ALL
+SELECT json_build_array(concat_ws(' ', 'member', team_id, user_id), true)::text
+  FROM neon_auth.team_members_sync
+UNION ALL
+SELECT json_build_array(concat_ws(' ', 'team permission', team_id, user_id, permission_id), implied)::text
+  FROM neon_auth.team_permissions_sync
+UNION ALL
+SELECT json_build_array(concat_ws(' ', 'project permission', user_id, permission_id), implied)::text
+  FROM neon_auth.project_permissions_sync
+UNION ALL
+SELECT json_build_array(concat_ws(' ', 'queued', kind, team_id, user_id), reason)::text
+  FROM neon_auth.sync_queue";
+
+/// Objects by a name; permissions with whether they are implied.
+type Facts = BTreeMap<String, Value>;
+
+impl World {
+    /// A world whose database knows the secret of the webhook endpoint.
+    pub fn with_webhooks() -> Self {
+        let world = Self::new();
+        world.accept_webhooks();
+        world
+    }
+
+    pub fn accept_webhooks(&self) {
+        let secret = self.stack.credentials().webhook_secret;
+        self.superuser().value(
+            "SELECT neon_auth.set_secret('webhook_secret', $1)::text",
+            &[&secret],
+        );
+    }
+
+    /// Delivers a webhook and answers what became of it, such as `applied`.
+    #[track_caller]
+    pub fn deliver(&self, session: &mut Session, delivery: &Delivery) -> String {
+        let headers = json!(delivery.headers).to_string();
+        session
+            .value(
+                "SELECT neon_auth.handle_webhook($1, $2::text::jsonb) ->> 'outcome'",
+                &[&delivery.body, &headers],
+            )
+            .expect("a delivery has an outcome")
+    }
+
+    /// Delivers the service's last message.
+    #[track_caller]
+    pub fn deliver_last(&self) -> String {
+        let messages = self.stack.messages();
+        let last = messages.last().expect("the service has sent something");
+        self.deliver(&mut self.superuser(), &self.stack.delivery(&last.id))
+    }
+
+    #[track_caller]
+    pub fn sync(&self) {
+        self.superuser().run(SYNC);
+    }
+
+    /// The error of a synchronisation that must fail.
+    #[track_caller]
+    pub fn sync_refused(&self) -> DbError {
+        self.superuser().run_refused(SYNC)
+    }
+
+    /// Synchronises in a session of its own, does something meanwhile with that session's pid at
+    /// hand, and answers what became of the synchronisation: an SQLSTATE where it failed, or none
+    /// where the connection broke.
+    pub fn while_syncing<R>(
+        &self,
+        meanwhile: impl FnOnce(i32) -> R,
+    ) -> (Result<(), Option<SqlState>>, R) {
+        let mut session = self.superuser();
+        let pid = session.pid();
+        thread::scope(|scope| {
+            let syncing = scope.spawn(move || session.batch_execute(SYNC));
+            let result = meanwhile(pid);
+            let outcome = syncing.join().expect("the thread ends");
+            (outcome.map_err(|error| error.code().cloned()), result)
+        })
+    }
+
+    /// An expression over the last row of `neon_auth.sync_runs`.
+    #[track_caller]
+    pub fn last_run(&self, expression: &str) -> Option<String> {
+        let query = format!(
+            "SELECT ({expression})::text FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1"
+        );
+        self.superuser().value(&query, &[])
+    }
+
+    /// Fails unless the mirror is what the service has, with nothing left to be confirmed.
+    #[track_caller]
+    pub fn assert_mirrored(&self) {
+        let (mirror, source) = (self.mirror(), facts(&self.stack.everything()));
+        let differing = mirror
+            .keys()
+            .chain(source.keys())
+            .filter(|name| mirror.get(*name) != source.get(*name));
+        let differences: Vec<String> = differing
+            .take(10)
+            .map(|name| {
+                let (here, there) = (mirror.get(name), source.get(name));
+                format!("{name}: here {here:?}, there {there:?}")
+            })
+            .collect();
+        assert!(differences.is_empty(), "{differences:#?}");
+        for table in ["users_sync", "teams_sync"] {
+            let unmarked = format!(
+                "SELECT count(*)::text FROM neon_auth.{table} WHERE deleted_at > clock_timestamp() OR updated_at IS NULL"
+            );
+            let unmarked = self.superuser().value(&unmarked, &[]);
+            assert_eq!(unmarked.as_deref(), Some("0"), "{table}");
+        }
+    }
+
+    #[track_caller]
+    fn mirror(&self) -> Facts {
+        let rows = self.superuser().values(MIRROR, &[]);
+        rows.into_iter()
+            .map(|row| serde_json::from_str::<(String, Value)>(&row.expect("a row")))
+            .collect::<Result<_, _>>()
+            .expect("as the query builds them")
+    }
+
+    /// Which users, teams and so on the mirror holds as deleted.
+    #[track_caller]
+    pub fn deleted(&self, table: &str) -> Vec<String> {
+        let query =
+            format!("SELECT id FROM neon_auth.{table} WHERE deleted_at IS NOT NULL ORDER BY id");
+        let ids = self.superuser().values(&query, &[]);
+        ids.into_iter().flatten().collect()
+    }
+
+    /// How often the REST API has been asked for a path, or what begins with it.
+    pub fn asked(&self, path: &str) -> usize {
+        self.stack.requests(&format!("/api/v1/{path}"))
+    }
+
+    /// How often a list was asked for.
+    pub fn listed(&self, path: &str) -> usize {
+        let path = format!("/api/v1/{path}");
+        let received = self.stack.received(&path);
+        received
+            .iter()
+            .filter(|request| request.path == path)
+            .count()
+    }
+}
+
+fn facts(everything: &Everything) -> Facts {
+    let text = |object: &Value, member: &str| -> String {
+        let text = object[member].as_str();
+        text.expect("ids are strings").to_owned()
+    };
+    let mut facts = Facts::new();
+    for user in &everything.users {
+        facts.insert(format!("user {}", text(user, "id")), user.clone());
+    }
+    for team in &everything.teams {
+        facts.insert(format!("team {}", text(team, "id")), team.clone());
+    }
+    for member in &everything.memberships {
+        facts.insert(
+            format!("member {} {}", member.team_id, member.user_id),
+            true.into(),
+        );
+    }
+    // What is given directly comes last, for it is among what follows from all that is given.
+    for (permissions, implied) in [
+        (&everything.team_permissions, true),
+        (&everything.direct_team_permissions, false),
+    ] {
+        for held in permissions {
+            let (team, user) = (text(held, "team_id"), text(held, "user_id"));
+            let name = format!("team permission {team} {user} {}", text(held, "id"));
+            facts.insert(name, implied.into());
+        }
+    }
+    for (permissions, implied) in [
+        (&everything.project_permissions, true),
+        (&everything.direct_project_permissions, false),
+    ] {
+        for held in permissions {
+            let name = format!(
+                "project permission {} {}",
+                text(held, "user_id"),
+                text(held, "id")
+            );
+            facts.insert(name, implied.into());
+        }
+    }
+    facts
+}
