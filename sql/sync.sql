@@ -38,6 +38,16 @@ COMMENT ON COLUMN neon_auth.sync_runs.defect IS 'What is wrong with the last of 
 COMMENT ON COLUMN neon_auth.sync_runs.error IS 'Why its last attempt ended early; NULL if none did';
 COMMENT ON COLUMN neon_auth.sync_runs.failed_at IS 'When that was';
 
+-- Runs are not dumped, but what restores their users needs it: compared with another project, all
+-- of them would be found deleted, and a deletion is final.
+CREATE TABLE neon_auth.sync_source (
+    project_id text NOT NULL,
+    CONSTRAINT sync_source_pkey PRIMARY KEY (project_id)
+);
+SELECT pg_catalog.pg_extension_config_dump('neon_auth.sync_source', '');
+COMMENT ON TABLE neon_auth.sync_source IS 'The project that the mirror was compared with; no row before the first time';
+COMMENT ON COLUMN neon_auth.sync_source.project_id IS 'The project''s id';
+
 -- Unlogged: after a crash it is empty, and the run that filled it starts over.
 CREATE UNLOGGED TABLE neon_auth.sync_scan (
     kind text NOT NULL,
@@ -57,6 +67,14 @@ CREATE FUNCTION neon_auth.time_of(microseconds bigint) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 'epoch'::timestamptz + microseconds * interval '1 microsecond';
 COMMENT ON FUNCTION neon_auth.time_of(bigint) IS 'A time from microseconds since 1970';
+
+-- A time to come is from before the clock was set back, or from another machine's. Would it count
+-- as later than any question, no answer would ever be taken.
+CREATE FUNCTION neon_auth.is_since(happened timestamptz, moment timestamptz) RETURNS boolean
+LANGUAGE sql
+RETURN happened BETWEEN moment AND clock_timestamp();
+COMMENT ON FUNCTION neon_auth.is_since(timestamptz, timestamptz) IS 'Whether something happened between a moment and now';
+REVOKE ALL ON FUNCTION neon_auth.is_since(timestamptz, timestamptz) FROM PUBLIC;
 
 -- All functions from here on are called by the library as the tables' owner, with its search_path.
 CREATE FUNCTION neon_auth.sync_access() RETURNS jsonb
@@ -78,13 +96,18 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     run neon_auth.sync_runs;
+    mirrored text;
     is_first boolean;
 BEGIN
-    SELECT * INTO run FROM neon_auth.sync_runs r ORDER BY r.id DESC LIMIT 1;
-    IF run.project_id <> project AND EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) THEN
-        -- Every user of the former project would be found deleted, and a deletion is final.
-        RETURN jsonb_build_object('other_project', run.project_id);
+    SELECT s.project_id INTO mirrored FROM neon_auth.sync_source s WHERE s.project_id <> project;
+    IF FOUND THEN
+        IF EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) THEN
+            RETURN jsonb_build_object('other_project', mirrored);
+        END IF;
+        DELETE FROM neon_auth.sync_source;
     END IF;
+    INSERT INTO neon_auth.sync_source (project_id) VALUES (project) ON CONFLICT DO NOTHING;
+    SELECT * INTO run FROM neon_auth.sync_runs r ORDER BY r.id DESC LIMIT 1;
     IF run.finished_at IS NULL AND run.project_id = project AND run.started_at > now() - interval '1 day'
        AND EXISTS (SELECT FROM neon_auth.sync_scan s WHERE s.kind = 'run' AND s.team_id = run.id::text) THEN
         RETURN to_jsonb(run);
@@ -153,7 +176,7 @@ BEGIN
                 ON CONFLICT (id) DO UPDATE
                SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
              WHERE existing.deleted_at IS NULL AND existing.raw_json <> excluded.raw_json
-               AND (existing.updated_at < moment) IS NOT FALSE
+               AND neon_auth.is_since(existing.updated_at, moment) IS NOT TRUE
             RETURNING 1
         )
         SELECT (SELECT count(*) FROM changing), (SELECT count(*) FROM written) INTO attempted, changed;
@@ -168,7 +191,7 @@ BEGIN
                 ON CONFLICT (id) DO UPDATE
                SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
              WHERE existing.deleted_at IS NULL AND existing.raw_json <> excluded.raw_json
-               AND (existing.updated_at < moment) IS NOT FALSE
+               AND neon_auth.is_since(existing.updated_at, moment) IS NOT TRUE
             RETURNING 1
         )
         SELECT (SELECT count(*) FROM changing), (SELECT count(*) FROM written) INTO attempted, changed;
@@ -177,14 +200,16 @@ BEGIN
     END IF;
     IF changed < attempted THEN
         INSERT INTO neon_auth.sync_queue (kind, user_id, team_id, reason)
-        SELECT write_page.kind, CASE WHEN write_page.kind = 'user' THEN o ->> 'id' ELSE '' END,
+        SELECT DISTINCT write_page.kind, CASE WHEN write_page.kind = 'user' THEN o ->> 'id' ELSE '' END,
                CASE WHEN write_page.kind = 'team' THEN o ->> 'id' ELSE '' END,
                'It changed while the auth service was being read.'
           FROM jsonb_array_elements(objects) AS elements(o)
           LEFT JOIN neon_auth.users_sync u ON write_page.kind = 'user' AND u.id = o ->> 'id' AND u.deleted_at IS NULL
           LEFT JOIN neon_auth.teams_sync t ON write_page.kind = 'team' AND t.id = o ->> 'id' AND t.deleted_at IS NULL
          WHERE coalesce(u.raw_json, t.raw_json) <> o
-            ON CONFLICT DO NOTHING;
+            -- The answer that is being written may be to a question of the queue: it is still open.
+            ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
+           SET reason = excluded.reason, queued_at = excluded.queued_at;
     END IF;
     RETURN changed;
 END
@@ -192,38 +217,23 @@ $$;
 COMMENT ON FUNCTION neon_auth.write_page(text, jsonb, bigint) IS 'Writes users or teams as the REST API answered, and notes that they were seen';
 REVOKE ALL ON FUNCTION neon_auth.write_page(text, jsonb, bigint) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.sync_page(run bigint, kind text, objects text, asked_at bigint) RETURNS void
+CREATE FUNCTION neon_auth.sync_page(run bigint, kind text, objects text, asked_at bigint) RETURNS text
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    changed bigint := 0;
-    skipped bigint := 0;
-    defect text;
-    object text;
+    given jsonb;
+    detail text;
 BEGIN
-    BEGIN
-        changed := neon_auth.write_page(kind, objects::jsonb, asked_at);
-    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-        -- One of them cannot be a row: the others one by one. As json, which takes what jsonb refuses.
-        FOR object IN SELECT e::text FROM json_array_elements(objects::json) AS elements(e) LOOP
-            BEGIN
-                changed := changed + neon_auth.write_page(kind, jsonb_build_array(object::jsonb), asked_at);
-            EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-                DECLARE
-                    detail text;
-                BEGIN
-                    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-                    skipped := skipped + 1;
-                    defect := format('A %s: %s', kind, coalesce(nullif(detail, ''), sqlerrm));
-                END;
-            END;
-        END LOOP;
-    END;
-    PERFORM neon_auth.count_sync(run, json_array_length(objects::json), changed, 0, skipped, defect);
+    given := objects;
+    PERFORM neon_auth.count_sync(run, jsonb_array_length(given), neon_auth.write_page(kind, given, asked_at), 0, 0, NULL);
+    RETURN NULL;
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN format('A %s: %s', kind, coalesce(nullif(detail, ''), sqlerrm));
 END
 $$;
 COMMENT ON FUNCTION neon_auth.sync_page(bigint, text, text, bigint) IS
-    'Writes a JSON array of users or teams; what cannot be a row is skipped and counted';
+    'Writes a JSON array of users or teams, all or none; answers what cannot be a row, NULL when all are written';
 REVOKE ALL ON FUNCTION neon_auth.sync_page(bigint, text, text, bigint) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.set_cursor(run bigint, cursor text) RETURNS void
@@ -242,13 +252,13 @@ AS $$
       FROM (SELECT u.id
               FROM neon_auth.users_sync u
              WHERE unseen.kind = 'user' AND u.deleted_at IS NULL AND u.id > after_id
-               AND (u.updated_at < (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run)) IS NOT FALSE
+               AND neon_auth.is_since(u.updated_at, (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run)) IS NOT TRUE
                AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s WHERE s.kind = 'user' AND s.user_id = u.id)
             UNION ALL
             SELECT t.id
               FROM neon_auth.teams_sync t
              WHERE unseen.kind = 'team' AND t.deleted_at IS NULL AND t.id > after_id
-               AND (t.updated_at < (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run)) IS NOT FALSE
+               AND neon_auth.is_since(t.updated_at, (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run)) IS NOT TRUE
                AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s WHERE s.kind = 'team' AND s.team_id = t.id)
              ORDER BY id LIMIT 1000) AS missing;
 $$;
@@ -302,13 +312,13 @@ BEGIN
        AND NOT EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
        AND NOT EXISTS (SELECT FROM neon_auth.removals r
                         WHERE r.kind = 'team_member' AND r.team_id = s.team_id AND r.user_id = s.user_id
-                          AND r.removed_at >= moment)
+                          AND neon_auth.is_since(r.removed_at, moment))
         ON CONFLICT (team_id, user_id) DO NOTHING;
     GET DIAGNOSTICS changed = ROW_COUNT;
     INSERT INTO neon_auth.sync_queue (kind, team_id, user_id, reason)
     SELECT 'team_member', m.team_id, m.user_id, 'The list of all memberships lacks it.'
       FROM neon_auth.team_members_sync m
-     WHERE m.created_at < moment
+     WHERE NOT neon_auth.is_since(m.created_at, moment)
        AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s
                         WHERE s.kind = 'member' AND s.team_id = m.team_id AND s.user_id = m.user_id)
         ON CONFLICT DO NOTHING;
@@ -333,11 +343,11 @@ BEGIN
        AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
        AND NOT EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
        AND NOT EXISTS (SELECT FROM neon_auth.removals r
-                        WHERE r.team_id = s.team_id AND r.user_id = s.user_id AND r.removed_at >= moment)
+                        WHERE r.team_id = s.team_id AND r.user_id = s.user_id AND neon_auth.is_since(r.removed_at, moment))
      GROUP BY s.team_id, s.user_id, s.permission_id
     EXCEPT
     SELECT k.team_id, k.user_id, k.permission_id, k.implied FROM neon_auth.team_permissions_sync k
-        ON CONFLICT (team_id, user_id, permission_id) DO UPDATE SET implied = excluded.implied WHERE p.created_at < moment;
+        ON CONFLICT (team_id, user_id, permission_id) DO UPDATE SET implied = excluded.implied WHERE NOT neon_auth.is_since(p.created_at, moment);
     GET DIAGNOSTICS in_teams = ROW_COUNT;
     INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, implied)
     SELECT s.user_id, s.permission_id, bool_and(s.kind = 'project_permission')
@@ -345,17 +355,17 @@ BEGIN
      WHERE s.kind IN ('project_permission', 'direct_project')
        AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
        AND NOT EXISTS (SELECT FROM neon_auth.removals r
-                        WHERE r.kind = 'project_permission' AND r.user_id = s.user_id AND r.removed_at >= moment)
+                        WHERE r.kind = 'project_permission' AND r.user_id = s.user_id AND neon_auth.is_since(r.removed_at, moment))
      GROUP BY s.user_id, s.permission_id
     EXCEPT
     SELECT k.user_id, k.permission_id, k.implied FROM neon_auth.project_permissions_sync k
-        ON CONFLICT (user_id, permission_id) DO UPDATE SET implied = excluded.implied WHERE p.created_at < moment;
+        ON CONFLICT (user_id, permission_id) DO UPDATE SET implied = excluded.implied WHERE NOT neon_auth.is_since(p.created_at, moment);
     GET DIAGNOSTICS in_project = ROW_COUNT;
 
     INSERT INTO neon_auth.sync_queue (kind, team_id, user_id, reason)
     SELECT DISTINCT 'team_member', p.team_id, p.user_id, 'The list of all permissions lacks one.'
       FROM neon_auth.team_permissions_sync p
-     WHERE p.created_at < moment
+     WHERE NOT neon_auth.is_since(p.created_at, moment)
        AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s
                         WHERE s.kind IN ('team_permission', 'direct_team') AND s.team_id = p.team_id
                           AND s.user_id = p.user_id AND s.permission_id = p.permission_id)
@@ -363,7 +373,7 @@ BEGIN
     INSERT INTO neon_auth.sync_queue (kind, user_id, reason)
     SELECT DISTINCT 'project_permissions', p.user_id, 'The list of all permissions lacks one.'
       FROM neon_auth.project_permissions_sync p
-     WHERE p.created_at < moment
+     WHERE NOT neon_auth.is_since(p.created_at, moment)
        AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s
                         WHERE s.kind IN ('project_permission', 'direct_project')
                           AND s.user_id = p.user_id AND s.permission_id = p.permission_id)
@@ -382,6 +392,27 @@ $$;
 COMMENT ON FUNCTION neon_auth.unsee(bigint, text) IS 'Forgets what a run has seen of one kind';
 REVOKE ALL ON FUNCTION neon_auth.unsee(bigint, text) FROM PUBLIC;
 
+-- A deletion that committed while lists were being written saw nothing of what they brought, nor
+-- they of it.
+CREATE FUNCTION neon_auth.forget_deleted(run bigint) RETURNS void
+LANGUAGE sql
+AS $$
+    SELECT neon_auth.forget_user(u.id)
+      FROM neon_auth.users_sync u
+     WHERE u.deleted_at IS NOT NULL
+       AND (EXISTS (SELECT FROM neon_auth.team_members_sync m WHERE m.user_id = u.id)
+            OR EXISTS (SELECT FROM neon_auth.team_permissions_sync p WHERE p.user_id = u.id)
+            OR EXISTS (SELECT FROM neon_auth.project_permissions_sync p WHERE p.user_id = u.id));
+    SELECT neon_auth.forget_team(t.id)
+      FROM neon_auth.teams_sync t
+     WHERE t.deleted_at IS NOT NULL
+       AND (EXISTS (SELECT FROM neon_auth.team_members_sync m WHERE m.team_id = t.id)
+            OR EXISTS (SELECT FROM neon_auth.team_permissions_sync p WHERE p.team_id = t.id));
+$$;
+COMMENT ON FUNCTION neon_auth.forget_deleted(bigint) IS
+    'Ends the memberships and permissions that are left of users and teams who are deleted';
+REVOKE ALL ON FUNCTION neon_auth.forget_deleted(bigint) FROM PUBLIC;
+
 CREATE FUNCTION neon_auth.end_scan(run bigint) RETURNS void
 LANGUAGE sql
 AS $$
@@ -390,26 +421,28 @@ $$;
 COMMENT ON FUNCTION neon_auth.end_scan(bigint) IS 'Forgets what a run has seen';
 REVOKE ALL ON FUNCTION neon_auth.end_scan(bigint) FROM PUBLIC;
 
--- The queue: what events could not decide, oldest first.
-CREATE FUNCTION neon_auth.queued() RETURNS jsonb
+-- The queue: what events could not decide, oldest first. Entries are told from later ones by
+-- queued_at, which is compared for equality alone: no clock is good enough for more.
+CREATE FUNCTION neon_auth.queued(until timestamptz) RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
-    SELECT jsonb_agg(jsonb_build_object('kind', q.kind, 'team_id', q.team_id, 'user_id', q.user_id) ORDER BY q.queued_at)
-      FROM (SELECT * FROM neon_auth.sync_queue q ORDER BY q.queued_at LIMIT 100) AS q;
+    SELECT jsonb_agg(to_jsonb(q) - 'reason' ORDER BY q.queued_at)
+      FROM (SELECT * FROM neon_auth.sync_queue e WHERE e.queued_at <= until ORDER BY e.queued_at LIMIT 100) AS q;
 $$;
-COMMENT ON FUNCTION neon_auth.queued() IS 'What the REST API has to confirm first, as an array; NULL when there is nothing';
-REVOKE ALL ON FUNCTION neon_auth.queued() FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth.queued(timestamptz) IS
+    'What the REST API has to confirm first, of what was queued until then, as an array; NULL when there is nothing';
+REVOKE ALL ON FUNCTION neon_auth.queued(timestamptz) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.confirmed(kind text, team_id text, user_id text, asked_at bigint) RETURNS void
+CREATE FUNCTION neon_auth.confirmed(kind text, team_id text, user_id text, queued_at timestamptz) RETURNS void
 LANGUAGE sql
 AS $$
     DELETE FROM neon_auth.sync_queue q
-     WHERE (q.kind, q.team_id, q.user_id) = (confirmed.kind, confirmed.team_id, confirmed.user_id)
-       AND q.queued_at < neon_auth.time_of(asked_at);
+     WHERE (q.kind, q.team_id, q.user_id, q.queued_at)
+         = (confirmed.kind, confirmed.team_id, confirmed.user_id, confirmed.queued_at);
 $$;
-COMMENT ON FUNCTION neon_auth.confirmed(text, text, text, bigint) IS
-    'Takes an entry out of the queue, unless it was queued again after the REST API was asked';
-REVOKE ALL ON FUNCTION neon_auth.confirmed(text, text, text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth.confirmed(text, text, text, timestamptz) IS
+    'Takes an entry out of the queue, unless it was queued again since';
+REVOKE ALL ON FUNCTION neon_auth.confirmed(text, text, text, timestamptz) FROM PUBLIC;
 
 -- The REST API's answer about a team, or about one of its members (member is '' for all): the
 -- memberships, the permissions that were given (direct), and all that follow from them. What
@@ -426,20 +459,24 @@ DECLARE
 BEGIN
     PERFORM neon_auth.lock_mirror('team', team, true);
     IF EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = team AND t.deleted_at IS NOT NULL) THEN
+        PERFORM neon_auth.forget_team(team);
         RETURN 0;
     END IF;
     members := ARRAY(SELECT DISTINCT i.user_id
                        FROM jsonb_to_recordset(memberships::jsonb) AS i(team_id text, user_id text)
                       WHERE i.team_id = team AND (member = '' OR i.user_id = member));
+    -- Nobody among them is deleted unseen while this is written.
+    PERFORM neon_auth.lock_mirror('user', m, false) FROM unnest(members) AS m;
     DELETE FROM neon_auth.team_members_sync m
-     WHERE m.team_id = team AND (member = '' OR m.user_id = member) AND m.created_at < moment AND m.user_id <> ALL (members);
+     WHERE m.team_id = team AND (member = '' OR m.user_id = member) AND NOT neon_auth.is_since(m.created_at, moment)
+       AND NOT EXISTS (SELECT FROM unnest(members) AS present(id) WHERE present.id = m.user_id);
     GET DIAGNOSTICS gone = ROW_COUNT;
     INSERT INTO neon_auth.team_members_sync (team_id, user_id)
     SELECT team, m
       FROM unnest(members) AS m
      WHERE NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = m AND u.deleted_at IS NOT NULL)
        AND NOT EXISTS (SELECT FROM neon_auth.removals r
-                        WHERE r.kind = 'team_member' AND r.team_id = team AND r.user_id = m AND r.removed_at >= moment)
+                        WHERE r.kind = 'team_member' AND r.team_id = team AND r.user_id = m AND neon_auth.is_since(r.removed_at, moment))
         ON CONFLICT (team_id, user_id) DO NOTHING;
 
     WITH given AS (
@@ -447,7 +484,7 @@ BEGIN
           FROM (SELECT true AS implied, e.* FROM jsonb_to_recordset(effective::jsonb) AS e(team_id text, user_id text, id text)
                 UNION ALL
                 SELECT false, d.* FROM jsonb_to_recordset(direct::jsonb) AS d(team_id text, user_id text, id text)) AS i
-         WHERE i.team_id = team AND i.user_id = ANY (members)
+         WHERE i.team_id = team AND i.user_id IN (SELECT unnest(members))
          GROUP BY i.user_id, i.id
     ), written AS (
         INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, implied)
@@ -455,12 +492,12 @@ BEGIN
           FROM given g
           JOIN neon_auth.team_members_sync m ON m.team_id = team AND m.user_id = g.user_id
          WHERE NOT EXISTS (SELECT FROM neon_auth.removals r
-                            WHERE r.team_id = team AND r.user_id = g.user_id AND r.removed_at >= moment)
+                            WHERE r.team_id = team AND r.user_id = g.user_id AND neon_auth.is_since(r.removed_at, moment))
             ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
-           SET implied = excluded.implied WHERE p.implied <> excluded.implied AND p.created_at < moment
+           SET implied = excluded.implied WHERE p.implied <> excluded.implied AND NOT neon_auth.is_since(p.created_at, moment)
     )
     DELETE FROM neon_auth.team_permissions_sync p
-     WHERE p.team_id = team AND (member = '' OR p.user_id = member) AND p.created_at < moment
+     WHERE p.team_id = team AND (member = '' OR p.user_id = member) AND NOT neon_auth.is_since(p.created_at, moment)
        AND NOT EXISTS (SELECT FROM given g WHERE g.user_id = p.user_id AND g.permission_id = p.permission_id);
     GET DIAGNOSTICS gone_permissions = ROW_COUNT;
     RETURN gone + gone_permissions;
@@ -493,12 +530,12 @@ BEGIN
         SELECT holder, g.permission_id, g.implied
           FROM given g
          WHERE NOT EXISTS (SELECT FROM neon_auth.removals r
-                            WHERE r.kind = 'project_permission' AND r.user_id = holder AND r.removed_at >= moment)
+                            WHERE r.kind = 'project_permission' AND r.user_id = holder AND neon_auth.is_since(r.removed_at, moment))
             ON CONFLICT (user_id, permission_id) DO UPDATE
-           SET implied = excluded.implied WHERE p.implied <> excluded.implied AND p.created_at < moment
+           SET implied = excluded.implied WHERE p.implied <> excluded.implied AND NOT neon_auth.is_since(p.created_at, moment)
     )
     DELETE FROM neon_auth.project_permissions_sync p
-     WHERE p.user_id = holder AND p.created_at < moment
+     WHERE p.user_id = holder AND NOT neon_auth.is_since(p.created_at, moment)
        AND NOT EXISTS (SELECT FROM given g WHERE g.permission_id = p.permission_id);
     GET DIAGNOSTICS gone = ROW_COUNT;
     RETURN gone;

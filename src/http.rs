@@ -47,13 +47,9 @@ impl Settings {
         name: &str,
         limits: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
     ) -> Result<Agent, String> {
-        let encrypted = uri.scheme_str() == Some("https");
-        let on_loopback = uri.scheme_str() == Some("http") && is_loopback(uri);
-        if !encrypted && !on_loopback {
-            return Err(format!("The {name} must be https, or http on loopback."));
-        }
+        check(uri, name)?;
         let config = Agent::config_builder()
-            .https_only(encrypted)
+            .https_only(uri.scheme_str() == Some("https"))
             .proxy(None)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -95,6 +91,15 @@ impl Settings {
 /// A setting in milliseconds.
 pub fn milliseconds(setting: i32) -> Duration {
     Duration::from_millis(setting.unsigned_abs().into())
+}
+
+/// Whether a URL may be asked at all: https, or http on loopback. `name` is the URL's in messages.
+pub fn check(uri: &Uri, name: &str) -> Result<(), String> {
+    match uri.scheme_str() {
+        Some("https") => Ok(()),
+        Some("http") if is_loopback(uri) => Ok(()),
+        _ => Err(format!("The {name} must be https, or http on loopback.")),
+    }
 }
 
 fn is_loopback(uri: &Uri) -> bool {

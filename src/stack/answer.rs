@@ -1,7 +1,10 @@
 //! What the REST API answers, read as it comes: a list may be longer than memory.
 
+use std::cell::Cell;
 use std::fmt;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, ErrorKind, Read};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -14,6 +17,14 @@ use crate::http::Outlet;
 pub const CHUNK: usize = 1000;
 /// Most bytes in a part of a list; one item may have more.
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes that one item, or anything else that has to be in memory as a whole, may have.
+const LONGEST_ITEM: usize = 64 * 1024 * 1024;
+/// Time after which the items at hand are handed over, however few: whoever waits for them takes
+/// it as a sign of life.
+const LONGEST_COLLECTING: Duration = Duration::from_millis(250);
+/// Most bytes of a cursor, which becomes a part of a URL.
+const LONGEST_CURSOR: usize = 1024;
 
 /// A part of an answer, in the order in which they come.
 pub enum Part {
@@ -43,35 +54,69 @@ pub struct Refusal {
 
 /// Reads a list and hands its items over in parts, but for its end, which it answers.
 pub fn read_list(body: impl Read, item: Reader, outlet: &Outlet<Part>) -> Result<Part, String> {
+    let left = Rc::new(Cell::new(LONGEST_ITEM));
     let mut parts = Parts {
         outlet,
         item,
         items: Vec::new(),
         defects: Vec::new(),
         bytes: 0,
+        left: Rc::clone(&left),
+        flushed_at: Instant::now(),
     };
-    let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, body));
+    let mut json = serde_json::Deserializer::from_reader(Bounded::new(body, left));
     let next_cursor = ListOf(&mut parts)
         .deserialize(&mut json)
         .and_then(|next_cursor| json.end().map(|()| next_cursor))
         .map_err(|error| describe(&error))?;
     parts.flush();
+    let is_cursor = |cursor: &String| cursor.len() <= LONGEST_CURSOR && !cursor.contains('\0');
+    if !next_cursor.as_ref().is_none_or(is_cursor) {
+        return Err("The answer's cursor is none.".to_owned());
+    }
     Ok(Part::End { next_cursor })
 }
 
 /// Reads one object.
 pub fn read_object(body: impl Read) -> Result<Part, String> {
-    let object: Box<RawValue> = serde_json::from_reader(BufReader::with_capacity(1 << 16, body))
-        .map_err(|error| describe(&error))?;
+    let body = Bounded::new(body, Rc::new(Cell::new(LONGEST_ITEM)));
+    let object: Box<RawValue> = serde_json::from_reader(body).map_err(|error| describe(&error))?;
     Ok(Part::Object(object.get().to_owned()))
 }
 
 fn describe(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
     match error.classify() {
+        Category::Io if error.io_error_kind() == Some(ErrorKind::FileTooLarge) => {
+            format!("The answer holds something of more than {LONGEST_ITEM} bytes.")
+        }
         Category::Io | Category::Eof => "The answer broke off.".to_owned(),
         Category::Syntax => "The answer is not JSON.".to_owned(),
         Category::Data => "The answer is not of the form that the REST API promises.".to_owned(),
+    }
+}
+
+/// An answer, of which only so much is read before `left` is set again.
+struct Bounded<R> {
+    body: BufReader<R>,
+    left: Rc<Cell<usize>>,
+}
+
+impl<R: Read> Bounded<R> {
+    fn new(body: R, left: Rc<Cell<usize>>) -> Self {
+        let body = BufReader::with_capacity(1 << 16, body);
+        Self { body, left }
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.body.read(bytes)?;
+        match self.left.get().checked_sub(read) {
+            Some(left) => self.left.set(left),
+            None => return Err(ErrorKind::FileTooLarge.into()),
+        }
+        Ok(read)
     }
 }
 
@@ -82,11 +127,14 @@ struct Parts<'a> {
     items: Vec<String>,
     defects: Vec<String>,
     bytes: usize,
+    left: Rc<Cell<usize>>,
+    flushed_at: Instant,
 }
 
 impl Parts<'_> {
     /// False when nobody wants any more.
     fn take(&mut self, item: &RawValue) -> bool {
+        self.left.set(LONGEST_ITEM);
         match (self.item)(item) {
             Ok(item) => {
                 self.bytes += item.len();
@@ -94,7 +142,9 @@ impl Parts<'_> {
             }
             Err(defect) => self.defects.push(defect),
         }
-        let is_full = self.items.len() + self.defects.len() >= CHUNK || self.bytes >= CHUNK_BYTES;
+        let is_full = self.items.len() + self.defects.len() >= CHUNK
+            || self.bytes >= CHUNK_BYTES
+            || self.flushed_at.elapsed() >= LONGEST_COLLECTING;
         !is_full || self.flush()
     }
 
@@ -102,7 +152,11 @@ impl Parts<'_> {
         self.bytes = 0;
         let items = std::mem::take(&mut self.items);
         let defects = std::mem::take(&mut self.defects);
-        (items.is_empty() && defects.is_empty()) || self.outlet.send(Part::Items { items, defects })
+        let is_wanted = (items.is_empty() && defects.is_empty())
+            || self.outlet.send(Part::Items { items, defects });
+        // After the wait for room, which is no sign of a slow service.
+        self.flushed_at = Instant::now();
+        is_wanted
     }
 }
 

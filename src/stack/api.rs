@@ -28,6 +28,8 @@ const LONGEST_LIST: Duration = Duration::from_secs(3600);
 /// Bytes that are read of an answer that is no success.
 const LONGEST_REFUSAL: u64 = 64 * 1024;
 
+const NO_URL: &str = "The jwks_url gives no URL for the REST API.";
+
 /// Where the service is, and what opens it.
 #[derive(Clone, Deserialize)]
 pub struct Access {
@@ -73,15 +75,16 @@ impl Api {
         let missing = |reason: &str| Problem::CannotSync {
             reason: reason.to_owned(),
         };
+        let base = access.base.ok_or_else(|| {
+            missing("The jwks_url of the provider \"stack\" is not that of a Stack Auth project.")
+        })?;
+        let uri: Uri = base.parse().map_err(|_| missing(NO_URL))?;
+        http::check(&uri, "jwks_url").map_err(|reason| missing(&reason))?;
         Ok(Self {
             project: access
                 .project
                 .ok_or_else(|| missing("The provider \"stack\" has no project_id."))?,
-            base: access.base.ok_or_else(|| {
-                missing(
-                    "The jwks_url of the provider \"stack\" is not that of a Stack Auth project.",
-                )
-            })?,
+            base,
             secret: access.secret.ok_or_else(|| {
                 missing("There is no secret_server_key; a dump does not carry it.")
             })?,
@@ -244,9 +247,7 @@ fn perform(
     project: &str,
     secret: &str,
 ) -> Result<Response<Body>, String> {
-    let uri: Uri = url
-        .parse()
-        .map_err(|_| "The jwks_url gives no URL for the REST API.".to_owned())?;
+    let uri: Uri = url.parse().map_err(|_| NO_URL.to_owned())?;
     agent(&uri)?
         .get(&uri)
         .header("accept", "application/json")

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+/// Most characters of what is told of an item that cannot be read.
+const LONGEST_DEFECT: usize = 200;
+
 /// How an item becomes what is kept of it; the error says why it cannot.
 pub type Reader = fn(&RawValue) -> Result<String, String>;
 
@@ -44,7 +47,11 @@ pub fn project_permission(item: &RawValue) -> Result<String, String> {
 }
 
 fn read<'a, T: Deserialize<'a>>(item: &'a RawValue) -> Result<T, String> {
-    serde_json::from_str(item.get()).map_err(|error| format!("An item of a list: {error}."))
+    serde_json::from_str(item.get()).map_err(|error| {
+        // It may quote the item, however long that is.
+        let error: String = error.to_string().chars().take(LONGEST_DEFECT).collect();
+        format!("An item of a list: {error}.")
+    })
 }
 
 fn checked(ids: &[&str], item: &impl Serialize) -> Result<String, String> {

@@ -1,12 +1,14 @@
 //! The auth service's REST API, and the mirror made equal to what it answers.
 //!
-//! `api` asks, `answer` reads what comes back, `items` takes out what the mirror needs; `queue`
+//! `api` asks, `answer` reads what comes back, `items` takes out what the mirror needs; `objects`
+//! brings users and teams into the mirror; `queue`
 //! confirms what events left undecided, `run` compares everything, `steps` is how both work in
 //! short transactions, in a procedure as in a worker, and `procedure` is `CALL neon_auth.sync()`.
 
 mod answer;
 mod api;
 mod items;
+mod objects;
 mod procedure;
 mod queue;
 mod run;

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::api::{Api, Chunk};
 use super::items::{self, Reader};
+use super::objects::{self, Found, TEAM, USER};
 use super::steps::{Steps, Stop};
 use crate::error::Problem;
 use crate::{provider, spi};
@@ -13,6 +14,7 @@ struct Entry {
     kind: Kind,
     team_id: String,
     user_id: String,
+    queued_at: String,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -35,20 +37,25 @@ impl Kind {
     }
 }
 
-/// Confirms all that is queued, for the run of that number (0: none).
+/// How often the queue is gone through; what is queued meanwhile waits for the next time. Events
+/// may come as fast as they can be confirmed, and a run has more to do.
+const ROUNDS: u32 = 3;
+
+/// Confirms what is queued, for the run of that number (0: none).
 pub fn drain(api: &Api, steps: Steps, run: i64) -> Result<(), Stop> {
     let queue = Queue { api, steps, run };
-    loop {
-        let entries = steps.transaction(|| spi::write("SELECT neon_auth.queued()::text", &[]));
-        let Some(entries) = entries else {
+    for _ in 0..ROUNDS {
+        let last = "SELECT to_jsonb(max(q.queued_at)) #>> '{}' FROM neon_auth.sync_queue q";
+        let Some(last) = steps.transaction(|| spi::write(last, &[])) else {
             return Ok(());
         };
-        let entries: Vec<Entry> =
-            serde_json::from_str(&entries).expect("queued() answers its own form");
-        for entry in &entries {
-            queue.confirm(entry)?;
+        while let Some(entries) = queue.entries(&last) {
+            for entry in &entries {
+                queue.confirm(entry)?;
+            }
         }
     }
+    Ok(())
 }
 
 struct Queue<'a> {
@@ -58,53 +65,52 @@ struct Queue<'a> {
 }
 
 impl Queue<'_> {
+    /// The oldest entries, of those queued until `last`.
+    fn entries(&self, last: &str) -> Option<Vec<Entry>> {
+        let query = "SELECT neon_auth.queued($1::timestamptz)::text";
+        let entries = self.steps.transaction(|| spi::write(query, &[last]))?;
+        Some(serde_json::from_str(&entries).expect("queued() answers its own form"))
+    }
+
     fn confirm(&self, entry: &Entry) -> Result<(), Stop> {
         let asked_at = provider::now_in_microseconds();
         let outcome = match entry.kind {
-            Kind::User => self.object("user", "users", &entry.user_id, "USER_NOT_FOUND", asked_at),
-            Kind::Team => self
-                .object("team", "teams", &entry.team_id, "TEAM_NOT_FOUND", asked_at)
-                .and_then(|()| self.team(entry, asked_at)),
+            Kind::User => self.object(&USER, &entry.user_id, asked_at).map(drop),
+            Kind::Team => match self.object(&TEAM, &entry.team_id, asked_at) {
+                Ok(Found::There) => self.team(entry, asked_at),
+                // With a team goes all that is in it.
+                other => other.map(drop),
+            },
             Kind::TeamMember => self.team(entry, asked_at),
             Kind::ProjectPermissions => self.project_permissions(&entry.user_id, asked_at),
         };
         match outcome {
             // Asking for this again would be answered the same; the next full run compares all.
-            Err(Stop::Problem(Problem::ServiceRefused { status, code })) => {
+            Err(Stop::Problem(problem @ Problem::ServiceRefused { .. })) => {
                 pgrx::warning!(
-                    "neon_auth: the auth service answers {status} ({}) about what was queued as {}; it is left to the next full synchronisation",
-                    code.as_deref().unwrap_or("no code"),
-                    entry.kind.name()
+                    "neon_auth: what was queued as {} is left to the next full synchronisation: {}",
+                    entry.kind.name(),
+                    problem.sentence()
                 );
             }
             outcome => outcome?,
         }
         self.steps.transaction(|| {
             spi::write(
-                "SELECT neon_auth.confirmed($1, $2, $3, $4::bigint)::text",
+                "SELECT neon_auth.confirmed($1, $2, $3, $4::timestamptz)::text",
                 &[
                     entry.kind.name(),
                     &entry.team_id,
                     &entry.user_id,
-                    &asked_at.to_string(),
+                    &entry.queued_at,
                 ],
             );
         });
         Ok(())
     }
 
-    fn object(
-        &self,
-        kind: &str,
-        path: &str,
-        id: &str,
-        gone: &str,
-        asked_at: i64,
-    ) -> Result<(), Stop> {
-        confirm_object(
-            self.api, self.steps, self.run, kind, path, id, gone, asked_at,
-        )?;
-        Ok(())
+    fn object(&self, kind: &objects::Kind, id: &str, asked_at: i64) -> Result<Found, Stop> {
+        objects::confirm(self.api, self.steps, self.run, kind, id, asked_at)
     }
 
     /// A team's memberships and permissions, or those of one member.
@@ -174,38 +180,6 @@ impl Queue<'_> {
             &[&self.run.to_string(), &gone.unwrap_or_default()],
         );
     }
-}
-
-/// Takes over one user or team as the service answers for its id, deleted if it knows none.
-/// Answers whether it knows one.
-#[expect(clippy::too_many_arguments)]
-pub fn confirm_object(
-    api: &Api,
-    steps: Steps,
-    run: i64,
-    kind: &str,
-    path: &str,
-    id: &str,
-    gone: &str,
-    asked_at: i64,
-) -> Result<bool, Stop> {
-    let object = api.object(path, id, gone)?;
-    steps.transaction(|| match &object {
-        Some(object) => spi::write(
-            "SELECT neon_auth.sync_page($1::bigint, $2, $3, $4::bigint)::text",
-            &[
-                &run.to_string(),
-                kind,
-                &format!("[{object}]"),
-                &asked_at.to_string(),
-            ],
-        ),
-        None => spi::write(
-            "SELECT neon_auth.confirm_deleted($1::bigint, $2, $3)::text",
-            &[&run.to_string(), kind, id],
-        ),
-    });
-    Ok(object.is_some())
 }
 
 /// Reads a list to its end, should it be paginated or not.

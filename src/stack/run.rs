@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use super::api::{Access, Api, Chunk};
 use super::items::{self, Reader};
-use super::queue::{self, confirm_object, every_page};
+use super::objects::{self, Found, TEAM, USER};
+use super::queue::{self, every_page};
 use super::steps::{Steps, Stop};
 use crate::error::Problem;
 use crate::lock::{self, Lock};
@@ -145,6 +146,7 @@ impl Run {
             self.drain()?;
             work(self, cursor.take())?;
         }
+        self.write("SELECT neon_auth.forget_deleted($1::bigint)::text", &[]);
         self.drain()?;
         self.write(
             "SELECT neon_auth.enter_phase($1::bigint, $2)::text",
@@ -173,7 +175,7 @@ impl Run {
             let mut seen = 0;
             let next = self.api.list("users", &query, items::object, |chunk| {
                 seen += chunk.items.len() + chunk.defects.len();
-                self.objects("user", &chunk, asked_at);
+                self.objects(&USER, &chunk, asked_at);
                 Ok(())
             })?;
             // A page whose cursor is a user who has been deleted since is empty, and looks like
@@ -207,7 +209,7 @@ impl Run {
     /// Users that were on no page: deleted, if the service says so of each.
     fn deleted_users(&self, _: Option<String>) -> Result<(), Stop> {
         for _ in 0..RESCANS {
-            if self.unseen("user", "users", "USER_NOT_FOUND")? == 0 {
+            if self.unseen(&USER)? == 0 {
                 break;
             }
             // Pages were missing, and with them perhaps users that the mirror does not know.
@@ -217,15 +219,16 @@ impl Run {
     }
 
     fn teams(&self, _: Option<String>) -> Result<(), Stop> {
+        self.unsee("team");
         let asked_at = provider::now_in_microseconds();
         every_page(&self.api, "teams", &[], items::object, |chunk| {
-            self.objects("team", &chunk, asked_at);
+            self.objects(&TEAM, &chunk, asked_at);
             Ok(())
         })
     }
 
     fn deleted_teams(&self, _: Option<String>) -> Result<(), Stop> {
-        self.unseen("team", "teams", "TEAM_NOT_FOUND")?;
+        self.unseen(&TEAM)?;
         Ok(())
     }
 
@@ -261,23 +264,20 @@ impl Run {
     }
 
     /// Asks for each object that the lists lacked by its id; answers how many are there.
-    fn unseen(&self, kind: &str, path: &str, gone: &str) -> Result<u32, Stop> {
+    fn unseen(&self, kind: &objects::Kind) -> Result<u32, Stop> {
         let mut there = 0;
         let mut after = String::new();
         loop {
             let query = "SELECT neon_auth.unseen($1::bigint, $2, $3)::text";
-            let Some(ids) = self.write(query, &[kind, &after]) else {
+            let Some(ids) = self.write(query, &[kind.name, &after]) else {
                 return Ok(there);
             };
             let ids: Vec<String> =
                 serde_json::from_str(&ids).expect("unseen() answers an array of ids");
             for id in &ids {
                 let asked_at = provider::now_in_microseconds();
-                let found = confirm_object(
-                    &self.api, self.steps, self.id, kind, path, id, gone, asked_at,
-                );
-                match found {
-                    Ok(found) => there += u32::from(found),
+                match objects::confirm(&self.api, self.steps, self.id, kind, id, asked_at) {
+                    Ok(found) => there += u32::from(matches!(found, Found::There)),
                     // Not of the service's making, and so not for it to delete.
                     Err(Stop::Problem(problem @ Problem::ServiceRefused { .. })) => {
                         self.skip(1, &problem.sentence());
@@ -290,11 +290,8 @@ impl Run {
         }
     }
 
-    fn objects(&self, kind: &str, chunk: &Chunk, asked_at: i64) {
-        self.write(
-            "SELECT neon_auth.sync_page($1::bigint, $2, $3, $4::bigint)::text",
-            &[kind, &chunk.json(), &asked_at.to_string()],
-        );
+    fn objects(&self, kind: &objects::Kind, chunk: &Chunk, asked_at: i64) {
+        objects::write(self.steps, self.id, kind, &chunk.items, asked_at);
         self.finish(chunk);
     }
 
@@ -306,8 +303,7 @@ impl Run {
         query: &[(&str, &str)],
         item: Reader,
     ) -> Result<(), Stop> {
-        // What an interrupted attempt saw may be gone since.
-        self.write("SELECT neon_auth.unsee($1::bigint, $2)::text", &[kind]);
+        self.unsee(kind);
         every_page(&self.api, path, query, item, |chunk| {
             self.write(
                 "SELECT neon_auth.see($1::bigint, $2, $3)::text",
@@ -318,6 +314,11 @@ impl Run {
         })
     }
 
+    /// Forgets what an interrupted attempt saw: it may be gone since.
+    fn unsee(&self, kind: &str) {
+        self.write("SELECT neon_auth.unsee($1::bigint, $2)::text", &[kind]);
+    }
+
     fn finish(&self, chunk: &Chunk) {
         if let Some(defect) = chunk.defects.last() {
             self.skip(chunk.defects.len(), defect);
@@ -326,10 +327,7 @@ impl Run {
     }
 
     fn skip(&self, number: usize, defect: &str) {
-        self.write(
-            "SELECT neon_auth.count_sync($1::bigint, 0, 0, 0, $2::bigint, $3)::text",
-            &[&number.to_string(), defect],
-        );
+        objects::skip(self.steps, self.id, number, defect);
     }
 
     /// Tells whoever called, now and then, how far it is.

@@ -1,0 +1,105 @@
+//! Users and teams, on their way from the REST API into the mirror.
+
+use serde::Deserialize;
+
+use super::api::Api;
+use super::steps::{Steps, Stop};
+use crate::spi;
+
+/// What is mirrored as an object.
+pub struct Kind {
+    pub name: &'static str,
+    /// Where the REST API has them.
+    pub path: &'static str,
+    /// How it says that there is none with an id.
+    gone: &'static str,
+}
+
+pub const USER: Kind = Kind {
+    name: "user",
+    path: "users",
+    gone: "USER_NOT_FOUND",
+};
+pub const TEAM: Kind = Kind {
+    name: "team",
+    path: "teams",
+    gone: "TEAM_NOT_FOUND",
+};
+
+/// What the service answered about an id.
+pub enum Found {
+    There,
+    Gone,
+    /// Something that is not what was asked for.
+    Else,
+}
+
+/// Takes over one user or team as the service answers for its id, deleted if it knows none.
+pub fn confirm(
+    api: &Api,
+    steps: Steps,
+    run: i64,
+    kind: &Kind,
+    id: &str,
+    asked_at: i64,
+) -> Result<Found, Stop> {
+    #[derive(Deserialize)]
+    struct Identified {
+        id: String,
+    }
+    let Some(object) = api.object(kind.path, id, kind.gone)? else {
+        let deleted = "SELECT neon_auth.confirm_deleted($1::bigint, $2, $3)::text";
+        steps.transaction(|| spi::write(deleted, &[&run.to_string(), kind.name, id]));
+        return Ok(Found::Gone);
+    };
+    match serde_json::from_str(&object) {
+        Ok(Identified { id: answered }) if answered == id => {
+            write(steps, run, kind, &[object], asked_at);
+            Ok(Found::There)
+        }
+        _ => {
+            let defect = format!(
+                "A {}: the answer is about another, or about none.",
+                kind.name
+            );
+            skip(steps, run, 1, &defect);
+            Ok(Found::Else)
+        }
+    }
+}
+
+/// Writes objects as the service answered them when it was asked at `asked_at`. Those that cannot
+/// be rows are found by halves, and skipped.
+pub fn write(steps: Steps, run: i64, kind: &Kind, objects: &[String], asked_at: i64) {
+    if objects.is_empty() {
+        return;
+    }
+    let page = format!("[{}]", objects.join(","));
+    let defect = steps.transaction(|| {
+        spi::write(
+            "SELECT neon_auth.sync_page($1::bigint, $2, $3, $4::bigint)",
+            &[&run.to_string(), kind.name, &page, &asked_at.to_string()],
+        )
+    });
+    drop(page);
+    let Some(defect) = defect else {
+        return;
+    };
+    if objects.len() == 1 {
+        return skip(steps, run, 1, &defect);
+    }
+    let (first, second) = objects.split_at(objects.len() / 2);
+    write(steps, run, kind, first, asked_at);
+    write(steps, run, kind, second, asked_at);
+}
+
+/// Counts what cannot be rows.
+pub fn skip(steps: Steps, run: i64, number: usize, defect: &str) {
+    let number = number.to_string();
+    steps.transaction(|| {
+        spi::write(
+            "SELECT neon_auth.count_sync($1::bigint, $2::bigint, 0, 0, $2::bigint, $3)::text",
+            &[&run.to_string(), &number, defect],
+        )
+    });
+}

@@ -1,0 +1,358 @@
+//! What events leave undecided is confirmed, and no answer undoes what came after its question.
+
+use std::str::FromStr;
+use std::thread;
+
+use neon_auth_connections::{World, eventually};
+use neon_auth_stack::permissions::Grant;
+use neon_auth_stack::teams::Membership;
+use neon_auth_stack::webhooks::Delivery;
+use neon_auth_stack::{Endpoint, NewTeam};
+use serde_json::{Value, json};
+
+fn parsed<T: FromStr<Err: std::fmt::Debug>>(id: &str) -> T {
+    id.parse().expect("the simulator's ids are UUIDs")
+}
+
+/// A world with a user in a team, all of it mirrored.
+fn settled() -> (World, String, String) {
+    let world = World::with_webhooks();
+    let user = world.sign_up("user");
+    let team = world.stack.create_team(NewTeam::named("Team"));
+    let team = team["id"].as_str().expect("an id is a string").to_owned();
+    world.stack.join_team(membership(&team, &user));
+    world.sync();
+    world.assert_mirrored();
+    world.stack.forget_requests();
+    (world, user, team)
+}
+
+fn membership(team: &str, user: &str) -> Membership {
+    Membership {
+        team_id: parsed(team),
+        user_id: parsed(user),
+    }
+}
+
+fn queue(world: &World, kind: &str, team: &str, user: &str) {
+    world.superuser().value(
+        "SELECT neon_auth.queue_sync($1, $2, $3, 'A test wants to know.')::text",
+        &[&kind, &team, &user],
+    );
+}
+
+fn permissions(world: &World) -> Vec<String> {
+    let rows = world.superuser().values(
+        "SELECT permission_id FROM neon_auth.team_permissions_sync ORDER BY 1",
+        &[],
+    );
+    rows.into_iter().flatten().collect()
+}
+
+/// A webhook that the service never sent.
+fn signed(world: &World, event: &str, data: Value) -> Delivery {
+    let secret = world.stack.credentials().webhook_secret;
+    let body = json!({ "type": event, "data": data }).to_string();
+    let id = format!("msg_{}", event.replace('.', "_"));
+    Delivery::sign(&secret, &id, now(), &body).expect("the simulator's secret is one")
+}
+
+fn now() -> i64 {
+    let since = std::time::UNIX_EPOCH.elapsed();
+    since.expect("it is after 1970").as_secs() as i64
+}
+
+#[test]
+fn what_is_queued_is_confirmed_before_anything_else() {
+    let (world, user, team) = settled();
+    world
+        .stack
+        .update_user(parsed(&user), json!({ "display_name": "Another" }));
+    queue(&world, "user", "", &user);
+    queue(&world, "team", &team, "");
+    queue(&world, "team_member", &team, &user);
+    queue(&world, "project_permissions", "", &user);
+    let (outcome, ()) = world.while_syncing(|_| {
+        world.stack.hold(Endpoint::Users, 0);
+        world.stack.wait_until_held(Endpoint::Users);
+        let left = world
+            .superuser()
+            .values("SELECT kind FROM neon_auth.sync_queue", &[]);
+        assert!(left.is_empty(), "{left:?}");
+        let name = world
+            .superuser()
+            .value("SELECT name FROM neon_auth.users_sync", &[]);
+        assert_eq!(name.as_deref(), Some("Another"));
+        world.stack.release(Endpoint::Users);
+    });
+    assert_eq!(outcome, Ok(()));
+    world.assert_mirrored();
+}
+
+#[test]
+fn a_deleted_team_is_confirmed_by_one_question() {
+    let (world, _, team) = settled();
+    world.stack.delete_team(parsed(&team));
+    queue(&world, "team", &team, "");
+    world.sync();
+    world.assert_mirrored();
+    assert_eq!(world.deleted("teams_sync"), [team]);
+    assert_eq!(world.asked("teams/"), 1);
+    assert_eq!(world.asked("team-member-profiles"), 1);
+    assert_eq!(world.asked("team-permissions"), 2);
+}
+
+#[test]
+fn an_update_while_a_page_is_under_way_is_not_overwritten() {
+    for by_webhook in [true, false] {
+        let (world, user, _) = settled();
+        let old = world.stack.everything().users[0].clone();
+        world.stack.hold(Endpoint::Users, 0);
+        let (outcome, ()) = world.while_syncing(|_| {
+            world.stack.wait_until_held(Endpoint::Users);
+            // The page that was asked for shows a state of the past.
+            let mut new = world.stack.update_user(
+                parsed(&user),
+                json!({ "display_name": "New", "last_active_at_millis": 9_999_999_999_999_u64 }),
+            );
+            if by_webhook {
+                assert_eq!(world.deliver_last(), "applied");
+            } else {
+                let new = new.to_string();
+                let upsert = "SELECT neon_auth.upsert_user($1::text::jsonb)::text";
+                world.superuser().value(upsert, &[&new]);
+            }
+            new = old.clone();
+            new["display_name"] = "Old".into();
+            world.stack.put_raw_user(parsed(&user), new);
+            world.stack.hold(Endpoint::User, 0);
+            world.stack.release(Endpoint::Users);
+            // It is asked for by itself, by what the page has queued.
+            world.stack.wait_until_held(Endpoint::User);
+            let row = "SELECT concat_ws(' ', u.name, q.kind, q.reason) FROM neon_auth.users_sync u, neon_auth.sync_queue q WHERE q.user_id = u.id";
+            let row = world.superuser().value(row, &[]);
+            let queued = "New user It changed while the auth service was being read.";
+            assert_eq!(row.as_deref(), Some(queued));
+            world.stack.release(Endpoint::User);
+        });
+        assert_eq!(outcome, Ok(()));
+        world.assert_mirrored();
+    }
+}
+
+/// An answer that comes too late to be written has confirmed nothing.
+#[test]
+fn an_update_while_its_own_confirmation_is_under_way_is_confirmed_again() {
+    let (world, user, _) = settled();
+    // The last thing that a run asks for is the first that no list makes up for.
+    world.stack.hold(Endpoint::ProjectPermissions, 0);
+    let (outcome, ()) = world.while_syncing(|_| {
+        world.stack.wait_until_held(Endpoint::ProjectPermissions);
+        queue(&world, "user", "", &user);
+        world.stack.hold(Endpoint::User, 0);
+        world.stack.release(Endpoint::ProjectPermissions);
+        world.stack.wait_until_held(Endpoint::User);
+        let upsert = "SELECT neon_auth.upsert_user(raw_json || '{\"display_name\": \"Late\"}')::text FROM neon_auth.users_sync";
+        world.superuser().value(upsert, &[]);
+        world.stack.release(Endpoint::User);
+    });
+    assert_eq!(outcome, Ok(()));
+    world.assert_mirrored();
+    assert_eq!(world.asked("users/"), 2);
+}
+
+#[test]
+fn what_is_queued_again_after_the_question_is_asked_again() {
+    let (world, user, team) = settled();
+    let last_lists = Endpoint::ProjectPermissions;
+    for (kind, endpoint, path) in [
+        ("user", Endpoint::User, "users/"),
+        ("team", Endpoint::Team, "teams/"),
+        (
+            "team_member",
+            Endpoint::TeamMemberProfiles,
+            "team-member-profiles",
+        ),
+        (
+            "project_permissions",
+            Endpoint::ProjectPermissions,
+            "project-permissions",
+        ),
+    ] {
+        let (of_team, of_user) = match kind {
+            "team" => (team.as_str(), ""),
+            "team_member" => (team.as_str(), user.as_str()),
+            _ => ("", user.as_str()),
+        };
+        world.stack.hold(last_lists, 1);
+        let (outcome, asked) = world.while_syncing(|_| {
+            world.stack.wait_until_held(last_lists);
+            queue(&world, kind, of_team, of_user);
+            world.stack.forget_requests();
+            if endpoint == last_lists {
+                // What is held now goes on, and what comes next waits.
+                world.stack.hold(endpoint, 0);
+            } else {
+                world.stack.hold(endpoint, 0);
+                world.stack.release(last_lists);
+            }
+            world.stack.wait_until_held(endpoint);
+            let before = world.asked(path);
+            queue(&world, kind, of_team, of_user);
+            world.stack.release(endpoint);
+            before
+        });
+        assert_eq!(outcome, Ok(()), "{kind}");
+        assert!(world.asked(path) > asked, "{kind}");
+        world.assert_mirrored();
+    }
+}
+
+/// An entry whose time is still to come, after the clock was set back, say.
+#[test]
+fn an_entry_of_the_future_is_confirmed_once() {
+    let (world, user, _) = settled();
+    let mut session = world.superuser();
+    session.run("SET statement_timeout = '20s'");
+    session
+        .execute(
+            "INSERT INTO neon_auth.sync_queue (kind, user_id, reason, queued_at)
+             VALUES ('user', $1, 'It was queued tomorrow.', now() + interval '1 day')",
+            &[&user],
+        )
+        .expect("the queue can be written");
+    session.run("CALL neon_auth.sync()");
+    world.assert_mirrored();
+    assert_eq!(world.asked("users/"), 1);
+}
+
+/// Rows from the future are not newer than what the service answers now.
+#[test]
+fn a_row_of_the_future_is_brought_up_to_date() {
+    let (world, user, team) = settled();
+    let mut session = world.superuser();
+    session.run(
+        "UPDATE neon_auth.users_sync SET raw_json = raw_json || '{\"display_name\": \"Ahead\"}', updated_at = now() + interval '1 day';
+         UPDATE neon_auth.teams_sync SET raw_json = raw_json || '{\"display_name\": \"Ahead\"}', updated_at = now() + interval '1 day';
+         UPDATE neon_auth.team_members_sync SET created_at = now() + interval '1 day';
+         UPDATE neon_auth.team_permissions_sync SET created_at = now() + interval '1 day';
+         SET statement_timeout = '20s'",
+    );
+    world.stack.leave_team(membership(&team, &user));
+    session.run("CALL neon_auth.sync()");
+    world.assert_mirrored();
+    session.run("UPDATE neon_auth.users_sync SET updated_at = now() + interval '1 day'");
+    world.stack.delete_user(parsed(&user));
+    session.run("CALL neon_auth.sync()");
+    assert_eq!(world.deleted("users_sync"), [user]);
+}
+
+#[test]
+fn a_revoked_permission_takes_along_what_followed_until_that_is_confirmed() {
+    let (world, user, team) = settled();
+    let grant = Grant {
+        team_id: Some(parsed(&team)),
+        user_id: parsed(&user),
+        id: "team_admin".to_owned(),
+    };
+    world.stack.grant(grant.clone());
+    world.sync();
+    world.assert_mirrored();
+    assert_eq!(permissions(&world).len(), 8);
+    world.stack.revoke(&grant);
+    assert_eq!(world.deliver_last(), "applied");
+    assert_eq!(permissions(&world), ["team_member"]);
+    // What the other permission contains comes back, and nothing else.
+    world.sync();
+    world.assert_mirrored();
+    assert_eq!(
+        permissions(&world),
+        ["$invite_members", "$read_members", "team_member"]
+    );
+}
+
+#[test]
+fn what_the_service_takes_for_no_id_blocks_nothing() {
+    let (world, user, team) = settled();
+    for (kind, team, user) in [
+        ("user", "", "no-uuid"),
+        ("team", "no-uuid", ""),
+        ("team_member", "no-uuid", user.as_str()),
+        ("team_member", team.as_str(), "no uuid & no name=value"),
+        ("project_permissions", "", "no-uuid"),
+        ("user", "", user.as_str()),
+    ] {
+        queue(&world, kind, team, user);
+    }
+    world.sync();
+    world.assert_mirrored();
+    assert_eq!(world.last_run("phase").as_deref(), Some("done"));
+}
+
+/// A deletion that commits between the lists and their writing finds what it could not see.
+#[test]
+fn nothing_is_left_in_what_is_deleted_while_lists_are_written() {
+    for of_team in [true, false] {
+        let (world, user, team) = settled();
+        let newcomer = world.sign_up("newcomer");
+        world.stack.join_team(membership(&team, &newcomer));
+        world
+            .stack
+            .join_team(membership(&team, &world.sign_up("other")));
+        let deletion = if of_team {
+            signed(&world, "team.deleted", json!({ "id": team }))
+        } else {
+            signed(&world, "user.deleted", json!({ "id": newcomer }))
+        };
+        world.stack.hold(Endpoint::TeamMemberProfiles, 0);
+        let (outcome, ()) = world.while_syncing(|_| {
+            world.stack.wait_until_held(Endpoint::TeamMemberProfiles);
+            let mut deleting = world.superuser();
+            deleting.run("BEGIN");
+            assert_eq!(world.deliver(&mut deleting, &deletion), "applied");
+            world.stack.hold(Endpoint::TeamPermissions, 0);
+            world.stack.release(Endpoint::TeamMemberProfiles);
+            // The memberships are written, and the deletion has not seen them.
+            world.stack.wait_until_held(Endpoint::TeamPermissions);
+            deleting.run("COMMIT");
+            if of_team {
+                world.stack.delete_team(parsed(&team));
+            } else {
+                world.stack.delete_user(parsed(&newcomer));
+            }
+            world.stack.release(Endpoint::TeamPermissions);
+        });
+        assert_eq!(outcome, Ok(()));
+        world.assert_mirrored();
+        assert!(!user.is_empty());
+    }
+}
+
+/// A page of a list, or an array for upsert_users(), and an event may tell of somebody at once.
+#[test]
+fn an_event_and_an_array_with_the_same_newcomer_do_not_collide() {
+    let (world, _, _) = settled();
+    for (kind, event) in [("user", "user.created"), ("team", "team.created")] {
+        let object = json!({ "id": format!("new {kind}"), "display_name": "New" });
+        let delivery = signed(&world, event, object.clone());
+        let mut writing = world.superuser();
+        let upsert = format!("SELECT neon_auth.upsert_{kind}s('[{object}]')");
+        writing.run(&format!("BEGIN; {upsert}"));
+        let outcome = thread::scope(|scope| {
+            let mut delivering = world.superuser();
+            let pid = delivering.pid();
+            let (world, delivery) = (&world, &delivery);
+            let delivering = scope.spawn(move || world.deliver(&mut delivering, delivery));
+            let waits = format!(
+                "SELECT (wait_event_type = 'Lock')::text FROM pg_stat_activity WHERE pid = {pid}"
+            );
+            let mut watching = world.superuser();
+            eventually("the event waits for the array", || {
+                watching.value(&waits, &[]).as_deref() == Some("true")
+            });
+            writing.run("COMMIT");
+            delivering.join().expect("it is accepted")
+        });
+        assert_eq!(outcome, "unchanged");
+    }
+}
