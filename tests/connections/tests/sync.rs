@@ -1,0 +1,302 @@
+//! `CALL neon_auth.sync()`: the first time, and where it must not run.
+
+use neon_auth_connections::{Cluster, Database, SYNC, Session, World, eventually};
+use neon_auth_stack::permissions::{Definition, Grant, Scope};
+use neon_auth_stack::teams::Membership;
+use neon_auth_stack::{Endpoint, NewTeam, NewUser, Options, Simulator};
+use postgres::error::SqlState;
+use serde_json::Value;
+
+fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(object: &Value) -> T {
+    let id = object["id"].as_str().expect("an id is a string");
+    id.parse().expect("the simulator's ids are UUIDs")
+}
+
+/// One of everything that the service knows.
+fn inhabit(stack: &Simulator) {
+    let somebody = stack.sign_up(NewUser::named("Somebody", "somebody@example.com"));
+    stack.sign_up(NewUser::anonymous());
+    let restricted = stack.sign_up(NewUser {
+        restricted_by_admin: true,
+        ..NewUser::named("Restricted", "restricted@example.com")
+    });
+    let team = stack.create_team(NewTeam {
+        creator_user_id: Some(id(&somebody)),
+        ..NewTeam::named("Team")
+    });
+    stack.create_team(NewTeam::named("Nobody's"));
+    stack.join_team(Membership {
+        team_id: id(&team),
+        user_id: id(&restricted),
+    });
+    for (scope, permission, contained) in [
+        (Scope::Team, "editor", "writer"),
+        (Scope::Team, "writer", "reader"),
+        (Scope::Team, "reader", "editor"),
+        (Scope::Project, "tester", "beta"),
+        (Scope::Project, "beta", ""),
+    ] {
+        let contained = Some(contained.to_owned()).filter(|contained| !contained.is_empty());
+        stack.define_permission(Definition {
+            scope,
+            id: permission.to_owned(),
+            contained_permission_ids: contained.into_iter().collect(),
+        });
+    }
+    // The reader is given what the editor contains as well.
+    for permission in ["editor", "reader"] {
+        stack.grant(Grant {
+            team_id: Some(id(&team)),
+            user_id: id(&restricted),
+            id: permission.to_owned(),
+        });
+    }
+    stack.grant(Grant {
+        team_id: None,
+        user_id: id(&somebody),
+        id: "tester".to_owned(),
+    });
+}
+
+#[test]
+fn the_first_sync_brings_everything() {
+    let world = World::new();
+    inhabit(&world.stack);
+    world.stack.populate(2500, true);
+    world.stack.forget_requests();
+    world.sync();
+    world.assert_mirrored();
+    let mut session = world.superuser();
+    let mut count = |what: &str| {
+        let count = format!("SELECT count(*)::text FROM neon_auth.{what}");
+        session.value(&count, &[]).expect("a number")
+    };
+    assert_eq!(count("users_sync"), "2503");
+    assert_eq!(
+        count("users_sync WHERE raw_json ->> 'is_anonymous' = 'true'"),
+        "1"
+    );
+    assert_eq!(count("teams_sync"), "2502");
+    assert_eq!(count("team_members_sync"), "2502");
+    // The creator's six, the member's own two of three and two by default, and six for each team.
+    assert_eq!(
+        count("team_permissions_sync WHERE implied AND permission_id ~ '^[a-z]'"),
+        "1"
+    );
+    assert_eq!(count("project_permissions_sync WHERE implied"), "1");
+    assert_eq!(count("sync_scan"), "0");
+    // Three pages and one question for each list: nothing is asked about by itself.
+    assert_eq!(world.asked("users"), 3);
+    assert_eq!(world.asked("teams"), 1);
+    assert_eq!(world.asked("team-member-profiles"), 1);
+    assert_eq!(world.asked("team-permissions"), 2);
+    assert_eq!(world.asked("project-permissions"), 2);
+    let run = "concat_ws(' ', phase, changed > 2503 + 2502 * 2, deleted, skipped, coalesce(error, 'no error'))";
+    assert_eq!(world.last_run(run).as_deref(), Some("done t 0 0 no error"));
+    let progress = session.values("SELECT phase FROM neon_auth.sync_progress", &[]);
+    assert!(progress.is_empty(), "{progress:?}");
+    assert_eq!(status(&world), "t Rows changed");
+}
+
+/// Health and the first words of what `status` says about the synchronisation.
+fn status(world: &World) -> String {
+    let status = "SELECT concat_ws(' ', ok, split_part(detail, ':', 1)) FROM neon_auth.status WHERE concern = 'synchronisation'";
+    world.superuser().value(status, &[]).expect("a row")
+}
+
+#[test]
+fn an_empty_service_makes_an_empty_mirror() {
+    let world = World::new();
+    world.sync();
+    world.assert_mirrored();
+    assert_eq!(world.last_run("phase").as_deref(), Some("done"));
+}
+
+#[test]
+fn whoever_is_granted_the_procedure_alone_can_call_it() {
+    let world = World::new();
+    inhabit(&world.stack);
+    let mut app = world.app();
+    let refusal = app.run_refused(SYNC);
+    assert_eq!(refusal.code(), &SqlState::INSUFFICIENT_PRIVILEGE);
+    world
+        .superuser()
+        .run("GRANT EXECUTE ON PROCEDURE neon_auth.sync() TO app");
+    // Nothing that the caller sets gets between the procedure and its tables.
+    app.run(
+        "CREATE TEMP TABLE users_sync (LIKE notes);
+         CREATE FUNCTION pg_temp.count(text) RETURNS bigint LANGUAGE sql AS 'SELECT 0';
+         SET search_path = pg_temp, public;
+         SET default_transaction_isolation = 'repeatable read'",
+    );
+    app.run(SYNC);
+    world.assert_mirrored();
+    for table in ["users_sync", "sync_runs", "sync_scan", "secrets"] {
+        let refusal = app.run_refused(&format!("SELECT FROM neon_auth.{table}"));
+        assert_eq!(refusal.code(), &SqlState::INSUFFICIENT_PRIVILEGE, "{table}");
+    }
+}
+
+#[test]
+fn it_is_refused_wherever_it_could_not_commit() {
+    let world = World::new();
+    inhabit(&world.stack);
+    let mut session = world.superuser();
+    session.run("CREATE FUNCTION sync_within() RETURNS void LANGUAGE plpgsql AS 'BEGIN CALL neon_auth.sync(); END'");
+    for call in [
+        "BEGIN; CALL neon_auth.sync()",
+        "BEGIN; DO 'BEGIN CALL neon_auth.sync(); END'",
+        "SELECT sync_within()",
+        "CALL neon_auth.sync(); SELECT 1",
+    ] {
+        let refusal = session.run_refused(call);
+        assert_eq!(refusal.code(), &SqlState::ACTIVE_SQL_TRANSACTION, "{call}");
+        assert!(refusal.hint().is_some(), "{refusal:?}");
+        session.run("ROLLBACK");
+    }
+    // Nor can it where an error would be caught.
+    let caught = "DO 'BEGIN CALL neon_auth.sync(); EXCEPTION WHEN division_by_zero THEN NULL; END'";
+    assert_eq!(
+        session.run_refused(caught).code(),
+        &SqlState::ACTIVE_SQL_TRANSACTION
+    );
+    assert_eq!(world.asked(""), 0);
+    // A DO block that may commit itself lets it commit.
+    session.run("DO 'BEGIN CALL neon_auth.sync(); COMMIT; CALL neon_auth.sync(); END'");
+    world.assert_mirrored();
+}
+
+#[test]
+fn it_is_refused_on_a_standby() {
+    let primary = Cluster::start("");
+    let world = World::in_server(primary.server());
+    let standby = primary.start_standby();
+    let config = standby.server().config("postgres", world.database.name());
+    let mut reader = Session::open(&config);
+    let refusal = reader.run_refused(SYNC);
+    assert_eq!(refusal.code(), &SqlState::READ_ONLY_SQL_TRANSACTION);
+    assert!(refusal.hint().is_some(), "{refusal:?}");
+    assert_eq!(world.asked(""), 0);
+}
+
+#[test]
+fn it_is_refused_until_all_is_configured() {
+    let database = Database::create();
+    let mut session = database.superuser();
+    let refusal = session.run_refused(SYNC);
+    assert_eq!(refusal.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
+    assert!(
+        refusal
+            .detail()
+            .is_some_and(|detail| detail.contains("provider"))
+    );
+
+    let world = World::new();
+    let mut session = world.superuser();
+    for (without, missing) in [
+        (
+            "DELETE FROM neon_auth.secrets WHERE name = 'secret_server_key'",
+            "secret_server_key",
+        ),
+        (
+            "UPDATE neon_auth.providers SET jwks_url = 'https://keys.example/jwks'",
+            "jwks_url",
+        ),
+        ("DELETE FROM neon_auth.providers", "provider"),
+    ] {
+        session.run(without);
+        let refusal = session.run_refused(SYNC);
+        assert_eq!(
+            refusal.code(),
+            &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "{without}"
+        );
+        assert!(
+            refusal
+                .detail()
+                .is_some_and(|detail| detail.contains(missing)),
+            "{refusal:?}"
+        );
+        assert!(refusal.hint().is_some(), "{refusal:?}");
+        world.configure(&mut session);
+    }
+    assert_eq!(world.asked(""), 0);
+    world.sync();
+}
+
+/// To anybody but the machine itself, http tells the secret to all who listen.
+#[test]
+fn the_secret_goes_nowhere_in_the_clear() {
+    let world = World::new();
+    let mut session = world.superuser();
+    let clear = "UPDATE neon_auth.providers SET jwks_url = replace(jwks_url, 'http://127.0.0.1', 'http://192.0.2.1')";
+    let refusal = session.run_refused(clear);
+    assert_eq!(refusal.code(), &SqlState::INVALID_PARAMETER_VALUE);
+    // Nor if such a URL has come to be there.
+    session.run("ALTER TABLE neon_auth.providers DISABLE TRIGGER USER");
+    session.run(clear);
+    let refusal = session.run_refused(SYNC);
+    assert_eq!(refusal.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
+    assert!(
+        refusal
+            .detail()
+            .is_some_and(|detail| detail.contains("https")),
+        "{refusal:?}"
+    );
+}
+
+#[test]
+fn another_projects_users_do_not_take_the_place_of_those_that_are_there() {
+    let mut world = World::new();
+    inhabit(&world.stack);
+    world.sync();
+    let options = Options {
+        project_id: "0f2f7a52-6a40-4f5e-8b39-2d6f1f4d7a11".to_owned(),
+        ..Options::default()
+    };
+    world.stack = Simulator::start(options).expect("a port is free");
+    let mut session = world.superuser();
+    world.configure(&mut session);
+    session.run_refused(SYNC);
+    // A restored dump knows of no run.
+    session.run("TRUNCATE neon_auth.sync_runs, neon_auth.sync_scan");
+    let refusal = session.run_refused(SYNC);
+    assert_eq!(refusal.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
+    let hint = refusal.hint().expect("it says what to do").to_owned();
+    assert_eq!(world.asked(""), 0);
+    assert!(world.deleted("users_sync").is_empty());
+    // Whoever wants it can have it, by what the HINT says.
+    let (_, statements) = hint
+        .split_once(": ")
+        .expect("statements come after a colon");
+    for statement in statements.split_inclusive(';') {
+        session.run(statement);
+    }
+    world.assert_mirrored();
+    assert_eq!(world.deleted("users_sync").len(), 3);
+}
+
+#[test]
+fn it_holds_nothing_while_it_waits() {
+    let world = World::new();
+    inhabit(&world.stack);
+    world.stack.hold(Endpoint::Teams, 0);
+    let (outcome, ()) = world.while_syncing(|pid| {
+        world.stack.wait_until_held(Endpoint::Teams);
+        let mut session = world.superuser();
+        let held = "SELECT coalesce(a.backend_xmin::text, a.backend_xid::text)
+                      FROM pg_stat_activity a WHERE a.pid = $1::text::integer
+                    UNION ALL
+                    SELECT format('%s %s', l.locktype, l.mode)
+                      FROM pg_locks l WHERE l.pid = $1::text::integer AND l.locktype NOT IN ('virtualxid', 'advisory')";
+        eventually("it holds no snapshot and no lock", || {
+            session.values(held, &[&pid.to_string()]) == [None]
+        });
+        let progress = "SELECT concat_ws(' ', phase, running, pid) FROM neon_auth.sync_progress";
+        let progress = session.value(progress, &[]);
+        assert_eq!(progress, Some(format!("teams t {pid}")));
+        world.stack.release(Endpoint::Teams);
+    });
+    assert_eq!(outcome, Ok(()));
+    world.assert_mirrored();
+}

@@ -1,0 +1,186 @@
+//! Whoever wants to end a synchronisation ends it at once, and the next one goes on with it.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use neon_auth_connections::{Random, SYNC, World, eventually};
+use neon_auth_stack::{Endpoint, Fault};
+use postgres::error::SqlState;
+
+/// The service's own limit is 30 s.
+const AT_ONCE: Duration = Duration::from_secs(2);
+/// Pages of users.
+const PAGES: usize = 4;
+
+fn world() -> World {
+    let world = World::new();
+    world.stack.populate(1000 * (PAGES as u64 - 1) + 10, true);
+    world
+}
+
+/// Ends a synchronisation while it waits for the third page of users, and synchronises again.
+fn interrupted(interrupt: impl FnOnce(&World, i32)) -> Option<SqlState> {
+    let world = world();
+    world.stack.hold(Endpoint::Users, 2);
+    let (outcome, interrupted_at) = world.while_syncing(|pid| {
+        world.stack.wait_until_held(Endpoint::Users);
+        let now = Instant::now();
+        interrupt(&world, pid);
+        now
+    });
+    assert!(
+        interrupted_at.elapsed() < AT_ONCE,
+        "{:?}",
+        interrupted_at.elapsed()
+    );
+    assert_goes_on(&world);
+    outcome.expect_err("it was ended early")
+}
+
+/// What two pages have brought is there, and the next synchronisation begins with the third.
+fn assert_goes_on(world: &World) {
+    world.stack.release(Endpoint::Users);
+    let mut session = world.superuser();
+    let progress =
+        "SELECT concat_ws(' ', phase, running, done, changed) FROM neon_auth.sync_progress";
+    eventually("the lock is free", || {
+        session.value(progress, &[]).as_deref() == Some("users f 2000 2000")
+    });
+    let count = session.value("SELECT count(*)::text FROM neon_auth.users_sync", &[]);
+    assert_eq!(count.as_deref(), Some("2000"));
+    world.stack.forget_requests();
+    world.sync();
+    world.assert_mirrored();
+    assert_eq!(world.asked("users"), PAGES - 2);
+    assert_eq!(world.last_run("id").as_deref(), Some("1"));
+}
+
+#[test]
+fn pg_cancel_backend_ends_it() {
+    let code = interrupted(|world, pid| {
+        let cancel = format!("SELECT pg_cancel_backend({pid})");
+        world.superuser().run(&cancel);
+    });
+    assert_eq!(code, Some(SqlState::QUERY_CANCELED));
+}
+
+#[test]
+fn pg_terminate_backend_ends_it() {
+    let code = interrupted(|world, pid| {
+        let terminate = format!("SELECT pg_terminate_backend({pid})");
+        world.superuser().run(&terminate);
+    });
+    // The driver may see the end of the connection before the reason for it.
+    assert!(code.is_none_or(|code| code == SqlState::ADMIN_SHUTDOWN));
+}
+
+#[test]
+fn statement_timeout_ends_it() {
+    let world = world();
+    world.stack.hold(Endpoint::Users, 2);
+    let mut session = world.superuser();
+    // Long enough for two pages; what it ends is a wait that has no end of its own.
+    session.run("SET statement_timeout = '5s'");
+    let refusal = session.run_refused(SYNC);
+    assert_eq!(refusal.code(), &SqlState::QUERY_CANCELED);
+    assert_goes_on(&world);
+    session.run("SET statement_timeout = 0");
+    session.run(SYNC);
+}
+
+/// The wait before another attempt is a wait like others.
+#[test]
+fn a_cancel_ends_the_wait_between_two_attempts() {
+    let world = World::new();
+    world.sign_up("user");
+    let busy = Fault::Status {
+        status: 429,
+        retry_after: Some(200),
+    };
+    world.stack.set_fault_times(Endpoint::Users, busy, 1);
+    let (outcome, cancelled_at) = world.while_syncing(|pid| {
+        eventually("the service is asked", || world.asked("users") == 1);
+        thread::sleep(Duration::from_millis(100));
+        let now = Instant::now();
+        world
+            .superuser()
+            .run(&format!("SELECT pg_cancel_backend({pid})"));
+        now
+    });
+    assert!(
+        cancelled_at.elapsed() < AT_ONCE,
+        "{:?}",
+        cancelled_at.elapsed()
+    );
+    assert_eq!(outcome, Err(Some(SqlState::QUERY_CANCELED)));
+    world.sync();
+    world.assert_mirrored();
+}
+
+#[test]
+fn of_two_at_once_the_second_declines() {
+    let world = World::new();
+    world.sign_up("user");
+    world.stack.hold(Endpoint::Users, 0);
+    let (outcome, ()) = world.while_syncing(|_| {
+        world.stack.wait_until_held(Endpoint::Users);
+        let refusal = world.sync_refused();
+        assert_eq!(refusal.code(), &SqlState::OBJECT_IN_USE);
+        let hint = refusal.hint().expect("it says where to look");
+        assert!(hint.contains("neon_auth.sync_progress"), "{hint}");
+        // Another database's is none of ours.
+        let other = World::new();
+        other.sync();
+        other.assert_mirrored();
+        world.stack.release(Endpoint::Users);
+    });
+    assert_eq!(outcome, Ok(()));
+    assert_eq!(world.last_run("error IS NULL").as_deref(), Some("true"));
+    world.assert_mirrored();
+}
+
+/// Wherever it is ended, the next one comes to the same end.
+#[test]
+fn it_converges_whenever_it_was_ended() {
+    let world = World::new();
+    world.stack.populate(1010, false);
+    let mut random = Random::seeded(5);
+    let endpoints = [
+        Endpoint::Users,
+        Endpoint::User,
+        Endpoint::Teams,
+        Endpoint::TeamMemberProfiles,
+        Endpoint::TeamPermissions,
+        Endpoint::ProjectPermissions,
+    ];
+    for round in 0..8 {
+        let user = world.sign_up(&format!("user{round}"));
+        if round % 2 == 0 {
+            world.sync();
+            world
+                .stack
+                .delete_user(user.parse().expect("ids are UUIDs"));
+        }
+        let endpoint = *random.pick(&endpoints);
+        world.stack.hold(endpoint, random.below(2) as u32);
+        let (outcome, ()) = world.while_syncing(|pid| {
+            let mut session = world.superuser();
+            let is_running =
+                format!("SELECT (state = 'active')::text FROM pg_stat_activity WHERE pid = {pid}");
+            // Not every endpoint is asked so often.
+            let deadline = Instant::now() + Duration::from_millis(300);
+            eventually("it waits or is done", || {
+                Instant::now() > deadline
+                    || session.values(&is_running, &[]) != [Some("true".to_owned())]
+            });
+            session.run(&format!("SELECT pg_terminate_backend({pid})"));
+        });
+        // Done or not.
+        let _ = outcome;
+        world.stack.release(endpoint);
+    }
+    eventually("the lock is free", || {
+        world.superuser().batch_execute(SYNC).is_ok()
+    });
+    world.assert_mirrored();
+}
