@@ -160,6 +160,24 @@ fn bad_items_of_every_list_are_skipped() {
     assert_eq!(run.as_deref(), Some("done 23 0 0 t"));
 }
 
+/// What is too large for memory is not read to its end; asked again, the service behaves.
+#[test]
+fn an_item_without_bounds_is_not_read_to_its_end() {
+    let world = World::new();
+    world.sign_up("user");
+    let good = world.stack.everything().users[0].to_string();
+    let huge = format!(
+        r#"{{"id":"huge","client_metadata":"{}"}}"#,
+        "x".repeat(65 << 20)
+    );
+    world
+        .stack
+        .set_fault_times(Endpoint::Users, list(&[good, huge]), 1);
+    world.sync();
+    world.assert_mirrored();
+    assert_eq!(world.asked("users"), 2);
+}
+
 /// PostgreSQL decides how deep is too deep.
 #[test]
 fn a_deeply_nested_user_is_a_row_or_is_skipped() {
