@@ -95,6 +95,10 @@ def main():
                               AND EXISTS (SELECT FROM neon_auth.jwks_cache WHERE jwks IS NOT NULL))::int"""
         for name in names:
             wait_until(lambda: in_database(name, finished) == ["1"])
+        # After the first keys there is another visit, to plan the next.
+        planned = "SELECT (due_at > extract(epoch FROM now() + interval '{} s') * 1000000)::int FROM neon_auth.worker_state()"
+        for name in names:
+            wait_until(lambda: in_database(name, planned.format(SECONDS + 10)) == ["1"])
         print("Percent of one core, 20 databases, nothing to do:", idle(names))
 
         os.environ["PGDATABASE"] = names[0]

@@ -188,7 +188,8 @@ impl Launcher {
                 false
             }
             Ok(pid) => {
-                if super::is_free(visit.database) {
+                let is_there = visit.place.visitor.load(Ordering::Acquire) == pid;
+                if !is_there || super::is_free(visit.database) {
                     visit.in_the_way_since = None;
                 } else if *visit.in_the_way_since.get_or_insert(now) + WATCH_INTERVAL <= now {
                     // SAFETY: a signal to the worker that runs; PostgreSQL's own handler takes it

@@ -94,7 +94,7 @@ fn look_after(here: &shared::Database, is_anew: bool) -> i64 {
         succeeded(here);
     } else if here.retry_at.load(Ordering::Relaxed) <= now() {
         show(c"confirming what is queued");
-        match attempt(|| stack::drain(Steps::Worker)) {
+        match attempt(here, || stack::drain(Steps::Worker)) {
             Outcome::Done => succeeded(here),
             Outcome::GivenWay => return GIVEN_WAY,
             Outcome::Busy => next = next.min(now() + BUSY_INTERVAL),
@@ -129,11 +129,10 @@ fn look_after(here: &shared::Database, is_anew: bool) -> i64 {
         return next.min(due_at);
     }
     show(c"comparing the mirror with the auth service");
-    let wait = match attempt(|| stack::sync(Steps::Worker)) {
+    let wait = match attempt(here, synchronise) {
         Outcome::Done => {
             succeeded(here);
             here.sync_failures.store(0, Ordering::Relaxed);
-            BackgroundWorker::transaction(|| spi::write("SELECT neon_auth.prune()::text", &[]));
             interval
         }
         Outcome::GivenWay => return GIVEN_WAY,
@@ -147,6 +146,13 @@ fn look_after(here: &shared::Database, is_anew: bool) -> i64 {
     next.min(now() + wait)
 }
 
+fn synchronise() -> Result<(), Stop> {
+    stack::sync(Steps::Worker)?;
+    show(c"forgetting what is old");
+    BackgroundWorker::transaction(|| spi::write("SELECT neon_auth.prune()::text", &[]));
+    Ok(())
+}
+
 /// What became of an attempt.
 enum Outcome {
     Done,
@@ -157,11 +163,15 @@ enum Outcome {
 }
 
 /// Works until it is done, also when an ERROR ends it: a trigger of the user's, perhaps.
-fn attempt(work: fn() -> Result<(), Stop>) -> Outcome {
+fn attempt(here: &shared::Database, work: fn() -> Result<(), Stop>) -> Outcome {
+    // SAFETY: reads a variable of this process.
+    here.visitor
+        .store(unsafe { pg_sys::MyProcPid }, Ordering::Release);
     let outcome = PgTryBuilder::new(AssertUnwindSafe(|| work().map_err(Ok)))
         .catch_others(|error| Err(Err(error)))
         .catch_rust_panic(|error| Err(Err(error)))
         .execute();
+    here.visitor.store(0, Ordering::Release);
     match outcome {
         Ok(()) => Outcome::Done,
         Err(Ok(Stop::GiveWay)) => Outcome::GivenWay,
