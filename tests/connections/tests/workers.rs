@@ -93,10 +93,9 @@ fn what_a_webhook_queues_is_confirmed() {
     team.creator_user_id = creator;
     world.stack.create_team(team);
     // The event of the team alone: who is in it has to be asked for.
-    let messages = world.stack.messages().into_iter();
+    let mut messages = world.stack.messages().into_iter();
     let message = messages
-        .filter(|message| message.event == "team.created")
-        .next_back()
+        .rfind(|message| message.event == "team.created")
         .expect("a team's creation is told");
     let delivery = world.stack.delivery(&message.id);
     let headers = json!(delivery.headers).to_string();
