@@ -1,13 +1,12 @@
 """What the background workers cost while there is nothing to do, and how soon they do what there is.
 
-Run in a cluster that preloads the library; IDLE_SECONDS (60) is the time of each measurement:
-
-    CLUSTER_CONF="shared_preload_libraries = 'neon_auth'
-    autovacuum = off" dev/cluster python3 benches/idle.py
+Run by dev/bench in a cluster that preloads the library, and writes what it measured as JSON.
+IDLE_SECONDS (60) is the time of each measurement.
 """
 
 import json
 import os
+import sys
 import time
 
 import service
@@ -65,8 +64,7 @@ def idle(names):
     time.sleep(SECONDS)
     after, took = spent(*pair), time.monotonic() - began
     launcher, others = (100 * (b - a) / took for a, b in zip(before, after))
-    return {"launcher": round(launcher, 4), "visitors and postmaster": round(others, 4),
-            "visits a minute": round((visits(names) - before_visits) * 60 / took, 1)}
+    return {"launcher": launcher, "others": others, "visits": (visits(names) - before_visits) * 60 / took}
 
 
 def confirmation(session, stack):
@@ -99,18 +97,18 @@ def main():
         planned = "SELECT (due_at > extract(epoch FROM now() + interval '{} s') * 1000000)::int FROM neon_auth.worker_state()"
         for name in names:
             wait_until(lambda: in_database(name, planned.format(SECONDS + 10)) == ["1"])
-        print("Percent of one core, 20 databases, nothing to do:", idle(names))
+        hourly = idle(names)
 
         os.environ["PGDATABASE"] = names[0]
         with Session() as session:
             times = [confirmation(session, stack) for _ in range(CONFIRMATIONS)]
         os.environ["PGDATABASE"] = "postgres"
-        print(f"Milliseconds from commit to confirmation: median {median(times):.0f}, longest {max(times):.0f}")
-
         run_once("ALTER SYSTEM SET neon_auth.sync_interval = '60s'")
         run_once("SELECT pg_reload_conf()")
         time.sleep(5)
-        print("The same compared every minute instead of every hour:", idle(names))
+        minutely = idle(names)
+    json.dump({"databases": DATABASES, "hourly": hourly, "minutely": minutely,
+               "confirmation": {"median": median(times), "longest": max(times), "count": len(times)}}, sys.stdout)
 
 
 main()

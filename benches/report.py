@@ -83,6 +83,8 @@ Whose row it is, by each way of finding out. In brackets: relative to a literal 
 
 {synchronisation}
 
+{workers}
+
 ## Against the aims
 
 {aims}
@@ -138,6 +140,7 @@ def page(results):
         strangers=strangers(results),
         mirror=report_mirror.section(results["mirror"]),
         synchronisation=report_sync.section(results["sync"]),
+        workers=report_sync.workers(results["workers"]),
         aims=table(["aim", "reach", "measured", ""], aims(results)),
     )
 
@@ -278,6 +281,7 @@ def aims(results):
         at_most("first auth.authenticate() with 100 providers or keys to one", 1.1, first, "×"),
         *report_mirror.aims(results["mirror"], at_most, at_least),
         *report_sync.aims(results["sync"], at_most, at_least),
+        *report_sync.aims_of_workers(results["workers"], at_most),
     ]
 
 

@@ -16,6 +16,25 @@ def section(results):
             ["users", "MiB"], [[f"{users:,}", figure(peak / 1024)] for users, peak in results["peaks"].items()])
 
 
+def workers(results):
+    shares = {kind: results[kind]["launcher"] + results[kind]["others"] for kind in ("hourly", "minutely")}
+    soon = results["confirmation"]
+    return f"Background workers of a server with {results['databases']} configured databases, with nothing to do (processor time in percent\n" \
+        "of one core: launcher, visitors and postmaster):\n\n" + table(
+            ["everything compared", "percent of one core", "visits a minute"],
+            [[kind, figure(share), figure(results[kind]["visits"])] for kind, share in shares.items()],
+        ) + f"\n\nFrom the commit of a queued change to its confirmation: **{figure(soon['median'])} ms**, at most " \
+        f"{figure(soon['longest'])} ms of {soon['count']}."
+
+
+def aims_of_workers(results, at_most):
+    idle = results["hourly"]["launcher"] + results["hourly"]["others"]
+    return [
+        at_most(f"idle workers of {results['databases']} databases", 0.5, idle, " % of a core"),
+        at_most("a queued change confirmed", 1000, results["confirmation"]["longest"], " ms"),
+    ]
+
+
 def aims(results, at_most, at_least):
     peaks = list(results["peaks"].values())
     return [
