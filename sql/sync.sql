@@ -110,7 +110,7 @@ BEGIN
     SELECT * INTO run FROM neon_auth.sync_runs r ORDER BY r.id DESC LIMIT 1;
     IF run.finished_at IS NULL AND run.project_id = project AND run.started_at > now() - interval '1 day'
        AND EXISTS (SELECT FROM neon_auth.sync_scan s WHERE s.kind = 'run' AND s.team_id = run.id::text) THEN
-        RETURN to_jsonb(run);
+        RETURN to_jsonb(run) || '{"goes_on": true}';
     END IF;
     is_first := NOT EXISTS (SELECT FROM neon_auth.sync_runs r WHERE r.finished_at IS NOT NULL);
     TRUNCATE neon_auth.sync_scan;
@@ -118,7 +118,7 @@ BEGIN
     VALUES (project, CASE WHEN NOT is_first THEN (SELECT count(*) FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) END)
     RETURNING * INTO run;
     INSERT INTO neon_auth.sync_scan (kind, team_id) VALUES ('run', run.id::text);
-    RETURN to_jsonb(run);
+    RETURN to_jsonb(run) || '{"goes_on": false}';
 END
 $$;
 COMMENT ON FUNCTION neon_auth.begin_sync(text) IS 'The run to go on with, new or interrupted';

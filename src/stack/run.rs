@@ -28,6 +28,20 @@ const NOTICE_INTERVAL: Duration = Duration::from_secs(5);
 /// Makes the mirror equal to the auth service, or goes on with the run that was interrupted.
 pub fn sync(steps: Steps) -> Result<(), Stop> {
     let _turn = Turn::take(steps)?;
+    // A run that goes on has not seen what came to pass since its beginning; the next one has, and
+    // finds most of the work done.
+    while go(steps)? == Seen::BeforeNow {}
+    Ok(())
+}
+
+/// Since when a run has looked.
+#[derive(PartialEq)]
+enum Seen {
+    Now,
+    BeforeNow,
+}
+
+fn go(steps: Steps) -> Result<Seen, Stop> {
     let api = open(steps)?;
     let begun = begin(&api, steps)?;
     let run = Run {
@@ -36,7 +50,11 @@ pub fn sync(steps: Steps) -> Result<(), Stop> {
         id: begun.id,
         told_at: Cell::new(Instant::now()),
     };
-    let outcome = run.from(begun);
+    let seen = match begun.goes_on {
+        true => Seen::BeforeNow,
+        false => Seen::Now,
+    };
+    let outcome = run.from(begun).map(|()| seen);
     if let Err(Stop::Problem(problem)) = &outcome {
         let reason = problem.sentence();
         run.write(
@@ -98,6 +116,7 @@ fn open(steps: Steps) -> Result<Api, Problem> {
 #[derive(Deserialize)]
 struct Begun {
     id: i64,
+    goes_on: bool,
     phase: String,
     cursor: Option<String>,
 }

@@ -51,8 +51,9 @@ fn assert_goes_on(world: &World) {
     world.stack.forget_requests();
     world.sync();
     world.assert_mirrored();
-    assert_eq!(world.asked("users"), PAGES - 2);
-    assert_eq!(world.last_run("id").as_deref(), Some("1"));
+    // What was left, and all of it once more.
+    assert_eq!(world.asked("users"), PAGES - 2 + PAGES);
+    assert_eq!(world.last_run("id").as_deref(), Some("2"));
 }
 
 #[test]
@@ -136,6 +137,25 @@ fn of_two_at_once_the_second_declines() {
     });
     assert_eq!(outcome, Ok(()));
     assert_eq!(world.last_run("error IS NULL").as_deref(), Some("true"));
+    world.assert_mirrored();
+}
+
+/// What came to pass behind the place where a run goes on is seen by the same call.
+#[test]
+fn a_call_that_goes_on_sees_what_is_new() {
+    let world = World::new();
+    world.sign_up("early");
+    world.stack.hold(Endpoint::Teams, 0);
+    let (outcome, ()) = world.while_syncing(|pid| {
+        world.stack.wait_until_held(Endpoint::Teams);
+        world
+            .superuser()
+            .run(&format!("SELECT pg_cancel_backend({pid})"));
+    });
+    assert_eq!(outcome, Err(Some(SqlState::QUERY_CANCELED)));
+    world.stack.release(Endpoint::Teams);
+    world.sign_up("late");
+    world.sync();
     world.assert_mirrored();
 }
 
