@@ -52,11 +52,12 @@ fn jwks_defect(jwks: AnyElement) -> Option<String> {
 fn trust_changed<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, AllocatedByPostgres>>, PgTriggerError> {
-    let table = trigger.relation()?.oid();
+    let table = trigger.relation()?;
     // SAFETY: the table that the trigger is on exists.
-    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table) };
-    // New keys are no reason: workers know when to look after those.
-    if table == spi::table(spi::PROVIDERS) {
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table.oid()) };
+    // New keys are no reason: workers know when to look after those. By name, because an update of
+    // the extension may write providers too, and looks nothing up.
+    if table.name().as_bytes() == spi::PROVIDERS.to_bytes() {
         worker::wake_anew_at_commit();
     }
     Ok(None)

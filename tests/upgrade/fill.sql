@@ -9,7 +9,9 @@ SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks_url => 'h
 INSERT INTO neon_auth.jwks_cache (provider, jwks_url, jwks, etag, fetched_at, fresh_until, attempted_at)
 VALUES ('idp', 'https://idp.example.com/keys', :'jwks', '"1"', now(), now() + interval '1 h', now());
 SELECT neon_auth.set_secret('webhook_secret', 'whsec_example');
-SELECT neon_auth.upsert_users('[{"id": "alice", "display_name": "Alice Example", "signed_up_at_millis": 1700000000123}, {"id": "bob"}, {"id": "carol"}]');
+INSERT INTO neon_auth.users_sync (raw_json, updated_at)
+SELECT u, now()
+  FROM jsonb_array_elements('[{"id": "alice", "display_name": "Alice Example", "signed_up_at_millis": 1700000000123}, {"id": "bob"}, {"id": "carol"}]') AS u;
 UPDATE neon_auth.users_sync SET deleted_at = now() WHERE id = 'bob';
 INSERT INTO neon_auth.teams_sync (raw_json, updated_at) VALUES ('{"id": "red", "display_name": "Red"}', now());
 INSERT INTO neon_auth.team_members_sync (team_id, user_id) VALUES ('red', 'alice'), ('red', 'carol');
