@@ -30,18 +30,12 @@ pub fn sync(steps: Steps) -> Result<(), Stop> {
     let _turn = Turn::take(steps)?;
     // A run that goes on has not seen what came to pass since its beginning; the next one has, and
     // finds most of the work done.
-    while go(steps)? == Seen::BeforeNow {}
+    while run_once(steps)? {}
     Ok(())
 }
 
-/// Since when a run has looked.
-#[derive(PartialEq)]
-enum Seen {
-    Now,
-    BeforeNow,
-}
-
-fn go(steps: Steps) -> Result<Seen, Stop> {
+/// Comes to the end of one run, and answers whether it is one that had been interrupted.
+fn run_once(steps: Steps) -> Result<bool, Stop> {
     let api = open(steps)?;
     let begun = begin(&api, steps)?;
     let run = Run {
@@ -50,11 +44,8 @@ fn go(steps: Steps) -> Result<Seen, Stop> {
         id: begun.id,
         told_at: Cell::new(Instant::now()),
     };
-    let seen = match begun.goes_on {
-        true => Seen::BeforeNow,
-        false => Seen::Now,
-    };
-    let outcome = run.from(begun).map(|()| seen);
+    let goes_on = begun.goes_on;
+    let outcome = run.from(begun);
     if let Err(Stop::Problem(problem)) = &outcome {
         let reason = problem.sentence();
         run.write(
@@ -62,7 +53,7 @@ fn go(steps: Steps) -> Result<Seen, Stop> {
             &[&reason],
         );
     }
-    outcome
+    outcome.map(|()| goes_on)
 }
 
 /// Confirms what events left undecided, and nothing more.
