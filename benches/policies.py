@@ -63,17 +63,17 @@ def contestants(user, peer):
     return field
 
 
-def in_sessions(field, rounds, measure, prepare=""):
-    """Measures a function of session and contestant, each in a session that stays."""
-    sessions = {contestant.role: contestant.session() for contestant in field}
-    for session in sessions.values():
-        session.run(f"{prepare}; {SCAN}")
-    results = interleaved(rounds, {
-        contestant.role: lambda contestant=contestant: measure(sessions[contestant.role], contestant)
-        for contestant in field})
-    for session in sessions.values():
+def in_sessions(field, rounds, measure, prepare="SELECT"):
+    """Measures a function of session and contestant. Where a process's memory happens to lie makes it
+    faster or slower for as long as it lives, so each round has sessions of its own."""
+    def measured(contestant):
+        session = contestant.session()
+        session.run(f"{prepare}; SELECT bench.touch()")
+        result = measure(session, contestant)
         session.close()
-    return results
+        return result
+    return interleaved(rounds, {
+        contestant.role: lambda contestant=contestant: measured(contestant) for contestant in field})
 
 
 def scan(field, rounds):

@@ -18,6 +18,10 @@ INSERT INTO bench.items
 SELECT n, CASE WHEN n % 100000 = 0 THEN :'user' ELSE md5((n % 100000)::text)::uuid::text END, 'item ' || n
   FROM generate_series(1, 1000000) n;
 
+-- Has a backend touch them all, as the first to look at a page pays for it.
+CREATE FUNCTION bench.touch() RETURNS bigint LANGUAGE sql SECURITY DEFINER
+AS $$ SELECT count(*) FROM bench.items $$;
+
 -- One row for each user, found by the policy itself.
 CREATE TABLE bench.accounts (user_id text PRIMARY KEY, body text NOT NULL);
 INSERT INTO bench.accounts SELECT DISTINCT ON (user_id) user_id, body FROM bench.items;
