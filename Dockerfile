@@ -10,7 +10,7 @@ COPY --from=rust /usr/local/cargo /usr/local/cargo
 COPY --from=rust /usr/local/rustup /usr/local/rustup
 ENV CARGO_HOME=/usr/local/cargo RUSTUP_HOME=/usr/local/rustup PATH=/usr/local/cargo/bin:$PATH
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends make postgresql-server-dev-${PG_MAJOR} \
+    && apt-get install -y --no-install-recommends ca-certificates make postgresql-server-dev-${PG_MAJOR} \
     && rm -rf /var/lib/apt/lists/*
 COPY . /neon_auth
 # dev/setup gets the compilers, and cargo-pgrx in the version that Cargo.toml names.

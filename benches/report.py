@@ -285,7 +285,7 @@ def aims(results):
         at_most("first auth.user_id() (CPU)", 5, new["first"]["user_id"], " ms"),
         at_most("first auth.authenticate() (CPU)", 5, new["first"]["authenticate"], " ms"),
         at_most("first auth.authenticate() with 100 providers or keys to one", 1.1, first, "×"),
-        *report_scale.aims(results["scale"], at_least),
+        *report_scale.aims(results["scale"], at_most),
         *report_mirror.aims(results["mirror"], at_most, at_least),
         *report_sync.aims(results["sync"], at_most, at_least),
         *report_sync.aims_of_workers(results["workers"], at_most),
