@@ -10,8 +10,10 @@ COPY --from=rust /usr/local/cargo /usr/local/cargo
 COPY --from=rust /usr/local/rustup /usr/local/rustup
 ENV CARGO_HOME=/usr/local/cargo RUSTUP_HOME=/usr/local/rustup PATH=/usr/local/cargo/bin:$PATH
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends make postgresql-server-dev-${PG_MAJOR} \
+    && apt-get install -y --no-install-recommends ca-certificates make postgresql-server-dev-${PG_MAJOR} \
     && rm -rf /var/lib/apt/lists/*
+# What the bindings to PostgreSQL are formatted with; the image's toolchain has the least.
+RUN rustup component add rustfmt
 COPY . /neon_auth
 # dev/setup gets the compilers, and cargo-pgrx in the version that Cargo.toml names.
 RUN make --directory=/neon_auth install PG_CONFIG=/usr/lib/postgresql/${PG_MAJOR}/bin/pg_config \

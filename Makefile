@@ -1,7 +1,7 @@
 # Every target is documented in README.md; the work is done by the scripts in dev/. Without
 # PG_CONFIG, install takes the pg_config on PATH and all others a private PostgreSQL.
 
-.PHONY: install demo test test-all bench soak fuzz lint package
+.PHONY: install demo test test-all test-drivers test-image bench soak fuzz lint package
 
 # Builds an optimised neon_auth and installs it into the PostgreSQL of PG_CONFIG.
 install:
@@ -16,6 +16,14 @@ test:
 
 test-all:
 	dev/test-all
+
+# The snippets of docs/drivers.md with the drivers themselves, from npm, PyPI and crates.io.
+test-drivers:
+	dev/test-drivers
+
+# The Dockerfile's instructions, without Docker.
+test-image:
+	dev/test-image
 
 bench:
 	dev/bench

@@ -82,7 +82,8 @@ def main():
         # After all else: a million users are more than other measurements count on.
         measure("mirror", mirror.measure, rounds(9), seconds(2), max(1, round(10 * min(SCALE, 1))) * 100_000)
         measure("sync", sync.measure, stack, rounds(5), max(1, round(10 * min(SCALE, 1))) * 10_000)
-    results["workers"] = json.loads(pathlib.Path(os.environ["IDLE_RESULTS"]).read_text())
+    for name, file in (("workers", "IDLE_RESULTS"), ("scale", "SCALE_RESULTS")):
+        results[name] = json.loads(pathlib.Path(os.environ[file]).read_text())
     report.write(results, ROOT, SCALE)
 
 

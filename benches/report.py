@@ -9,6 +9,7 @@ import re
 import subprocess
 
 import report_mirror
+import report_scale
 import report_sync
 import tokens
 from markdown import figure, table
@@ -75,6 +76,10 @@ Whose row it is, by each way of finding out. In brackets: relative to a literal 
 
 {strangers}
 
+## Poolers and replicas
+
+{poolers_and_replicas}
+
 ## The mirror
 
 {mirror}
@@ -138,6 +143,7 @@ def page(results):
         scale=by_number(results),
         backends=backends(results),
         strangers=strangers(results),
+        poolers_and_replicas=report_scale.section(results["scale"]),
         mirror=report_mirror.section(results["mirror"]),
         synchronisation=report_sync.section(results["sync"]),
         workers=report_sync.workers(results["workers"]),
@@ -284,6 +290,7 @@ def aims(results):
         at_most("first auth.user_id() (CPU)", 5, new["first"]["user_id"], " ms"),
         at_most("first auth.authenticate() (CPU)", 5, new["first"]["authenticate"], " ms"),
         at_most("first auth.authenticate() with 100 providers or keys to one", 1.1, first, "×"),
+        *report_scale.aims(results["scale"], at_most),
         *report_mirror.aims(results["mirror"], at_most, at_least),
         *report_sync.aims(results["sync"], at_most, at_least),
         *report_sync.aims_of_workers(results["workers"], at_most),

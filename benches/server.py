@@ -12,12 +12,12 @@ END = "--end of answer--"
 
 
 class Session:
-    """A psql that stays connected."""
+    """A psql that stays connected; `where` are options that say to what, if not to the cluster."""
 
-    def __init__(self, role="postgres"):
+    def __init__(self, role="postgres", where=()):
         self.psql = subprocess.Popen(
             ["psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only",
-             "--username", role, "--set", "ON_ERROR_STOP=1"],
+             "--username", role, "--set", "ON_ERROR_STOP=1", *where],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.pid = int(self.run("SELECT pg_backend_pid()")[0])
         # Linux's name for the processor time of another process.
@@ -70,8 +70,8 @@ class Session:
                 "private": size["RssAnon"]}
 
 
-def run_once(sql, role="postgres"):
-    with Session(role) as session:
+def run_once(sql, role="postgres", where=()):
+    with Session(role, where) as session:
         return session.run(sql)
 
 
@@ -85,21 +85,25 @@ class Load:
     cpu: float
 
 
-def pgbench(role, script, seconds, clients, variables=None, reconnect=False):
-    """Runs a script over and over."""
+def pgbench(role, script, seconds, clients, variables=None, reconnect=False, where=(), pooler=None):
+    """Runs a script over and over: at the server at `where`, or through a pooler before it, whose
+    connections stay."""
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(script)
         file.flush()
         command = ["pgbench", "--no-vacuum", "--file", file.name, "--username", role,
                    "--time", str(seconds), "--client", str(clients), "--jobs", str(min(clients, 2))]
-        # A client that connects each time has nothing prepared.
-        command += ["--connect", "--protocol", "extended"] if reconnect else ["--protocol", "prepared"]
+        # A client that connects each time has nothing prepared, nor has one of a pooler.
+        command += ["--protocol", "extended" if reconnect or pooler else "prepared"]
+        command += ["--connect"] if reconnect else []
         for name, value in (variables or {}).items():
             command += ["--define", f"{name}={value}"]
-        with Session() as session:
-            before = spent_by_backends(session, role)
+        command += pooler or where
+        spent_by = spent_by_pooled_backends if pooler else spent_by_backends
+        with Session(where=where) as session:
+            before = spent_by(session, role)
             output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            spent = spent_by_backends(session, role) - before
+            spent = spent_by(session, role) - before
     transactions = int(re.search(r"^number of transactions actually processed: (\d+)", output, re.M)[1])
     rate = float(re.search(r"^tps = ([0-9.]+)", output, re.M)[1])
     return Load(transactions, rate, spent * 1e6 / transactions)
@@ -113,6 +117,15 @@ def spent_by_backends(session, role):
     time.sleep(0.2)
     postmaster = stat_of(session.pid)[1]
     return sum(int(ticks) for ticks in stat_of(postmaster)[13:15]) / os.sysconf("SC_CLK_TCK")
+
+
+def spent_by_pooled_backends(session, role):
+    """Seconds of processor time of the role's backends, which stay between two measurements."""
+    def spent(pid):
+        with open(f"/proc/{pid}/schedstat") as schedstat:
+            return int(schedstat.read().split()[0]) / 1e9
+
+    return sum(spent(pid) for pid in session.run(f"SELECT pid FROM pg_stat_activity WHERE usename = '{role}'"))
 
 
 def stat_of(pid):

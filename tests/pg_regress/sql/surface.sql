@@ -164,3 +164,9 @@ SELECT pg_describe_object('pg_class'::regclass, c.oid, 0)
 SELECT auth.user_id();
 SELECT name, vartype, context, unit, boot_val, min_val, max_val
   FROM pg_settings WHERE name LIKE 'neon\_auth.%' ORDER BY name COLLATE "C";
+
+-- What a user of \df+ neon_auth.* is offered: the functions that are not called internal
+SELECT p.oid::regprocedure::text COLLATE "C" AS offered
+  FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
+ WHERE p.pronamespace = 'neon_auth'::regnamespace AND obj_description(p.oid, 'pg_proc') NOT LIKE 'Internal: %'
+ ORDER BY 1;
