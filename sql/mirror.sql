@@ -130,25 +130,16 @@ COMMENT ON FUNCTION neon_auth.ended(text, text) IS
     'Locks a team (NULL: none) and a user; answers which of them is deleted, for then no event about both counts';
 REVOKE ALL ON FUNCTION neon_auth.ended(text, text) FROM PUBLIC;
 
--- Stack's objects have no version. The one number that moves with time is a user's
--- last_active_at_millis.
-CREATE FUNCTION neon_auth.is_newer(incoming jsonb, existing jsonb) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE
-    WHEN jsonb_typeof(incoming -> 'last_active_at_millis') = 'number'
-     AND jsonb_typeof(existing -> 'last_active_at_millis') = 'number'
-        THEN nullif(sign((incoming ->> 'last_active_at_millis')::numeric
-                       - (existing ->> 'last_active_at_millis')::numeric), 0) > 0
-END;
-COMMENT ON FUNCTION neon_auth.is_newer(jsonb, jsonb) IS
-    'Whether an object shows a later state than another; NULL when that cannot be told';
-REVOKE ALL ON FUNCTION neon_auth.is_newer(jsonb, jsonb) FROM PUBLIC;
+CREATE FUNCTION neon_auth.standing(kind text, given jsonb) RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'standing_wrapper';
+COMMENT ON FUNCTION neon_auth.standing(text, jsonb) IS
+    'How an object (kind: user or team) stands to its row: unknown (there is none), deleted, equal, newer, older, or unclear';
+REVOKE ALL ON FUNCTION neon_auth.standing(text, jsonb) FROM PUBLIC;
 
--- What became of an event, as handle_webhook answers it. STABLE, as jsonb_build_object() is: marked
--- IMMUTABLE, it would not be inlined, and each call would read its body anew.
+-- What became of an event, as handle_webhook answers it. IMMUTABLE, so that what is always the same
+-- is made once, when the plan is.
 CREATE FUNCTION neon_auth.outcome(outcome text, reason text DEFAULT NULL, queued boolean DEFAULT NULL) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN jsonb_strip_nulls(jsonb_build_object('outcome', outcome, 'reason', reason, 'queued', nullif(queued, false)));
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'outcome_wrapper';
 COMMENT ON FUNCTION neon_auth.outcome(text, text, boolean) IS
     'What became of an event: applied, unchanged or ignored, why, and whether something was queued for confirmation';
 REVOKE ALL ON FUNCTION neon_auth.outcome(text, text, boolean) FROM PUBLIC;

@@ -41,13 +41,6 @@ COMMENT ON COLUMN neon_auth.team_members_sync.delivery IS 'The webhook that told
 COMMENT ON COLUMN neon_auth.team_members_sync.created_at IS 'When it became known here';
 COMMENT ON INDEX neon_auth.team_members_sync_user_id_idx IS 'The teams of a user';
 
-CREATE FUNCTION neon_auth.team_defect(raw_json jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce(neon_auth.id_defect(raw_json, 'id'), neon_auth.millis_defect(raw_json, 'created_at_millis'));
-COMMENT ON FUNCTION neon_auth.team_defect(jsonb) IS
-    'Why a team object cannot become a row of teams_sync, as a sentence; NULL when it can';
-REVOKE ALL ON FUNCTION neon_auth.team_defect(jsonb) FROM PUBLIC;
-
 CREATE FUNCTION neon_auth.upsert_teams(raw_json jsonb) RETURNS bigint
 LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -84,7 +77,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     locked constant boolean := neon_auth.lock_mirror('team', team ->> 'id', true);
-    known record;
+    standing text;
 BEGIN
     IF action = 'deleted' THEN
         -- A row even for a team that nobody has told of yet: its creation may come later.
@@ -100,8 +93,8 @@ BEGIN
         RETURN neon_auth.outcome('applied');
     END IF;
 
-    SELECT t.raw_json, t.deleted_at INTO known FROM neon_auth.teams_sync t WHERE t.id = team ->> 'id';
-    IF NOT FOUND THEN
+    standing := neon_auth.standing('team', team);
+    IF standing = 'unknown' THEN
         -- Whoever writes arrays takes no lock of ours, and may be first.
         INSERT INTO neon_auth.teams_sync (raw_json, updated_at) VALUES (team, now()) ON CONFLICT (id) DO NOTHING;
         IF FOUND THEN
@@ -109,11 +102,11 @@ BEGIN
             PERFORM neon_auth.queue_sync('team', team ->> 'id', '', 'No event tells of its first member.');
             RETURN neon_auth.outcome('applied', queued => true);
         END IF;
-        SELECT t.raw_json, t.deleted_at INTO known FROM neon_auth.teams_sync t WHERE t.id = team ->> 'id';
+        standing := neon_auth.standing('team', team);
     END IF;
-    IF known.deleted_at IS NOT NULL THEN
+    IF standing = 'deleted' THEN
         RETURN neon_auth.outcome('ignored', 'The team is deleted.');
-    ELSIF known.raw_json = team THEN
+    ELSIF standing = 'equal' THEN
         RETURN neon_auth.outcome('unchanged');
     ELSIF action = 'created' THEN
         RETURN neon_auth.outcome('ignored', 'What is known of the team is newer than its creation.');

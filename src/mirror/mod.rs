@@ -6,6 +6,8 @@ mod lock;
 mod object;
 mod readers;
 mod row;
+mod standing;
 
 pub use lock::lock_mirror;
+pub use object::{TEAM, USER, id};
 pub use row::{Table, define};
