@@ -1,6 +1,10 @@
 -- What the mirrors of users, teams and permissions have in common: order among their writers, and
 -- memory of what events alone cannot decide.
 
+-- Times of changes decide whether an answer of the REST API, which may have been asked for before, is
+-- older than what is here. So they are of the clock: now() is when the transaction began, and that may
+-- have been long before the question.
+
 -- Events carry neither time nor version and arrive in any order. Whoever applies one holds the
 -- lock of its team and its user until the transaction ends, the team's first; a deletion then
 -- cannot miss a row that is being written beside it.
@@ -55,7 +59,7 @@ CREATE TABLE neon_auth.removals (
     permission_id text NOT NULL DEFAULT '',
     unmatched integer NOT NULL
         CONSTRAINT removals_unmatched_check CHECK (unmatched >= 0),
-    removed_at timestamptz NOT NULL DEFAULT now(),
+    removed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT removals_pkey PRIMARY KEY (team_id, user_id, kind, permission_id)
 );
 CREATE INDEX removals_user_id_idx ON neon_auth.removals (user_id);
@@ -67,7 +71,7 @@ COMMENT ON COLUMN neon_auth.removals.team_id IS 'The team; empty for project_per
 COMMENT ON COLUMN neon_auth.removals.user_id IS 'The user';
 COMMENT ON COLUMN neon_auth.removals.permission_id IS 'The permission; empty for team_member';
 COMMENT ON COLUMN neon_auth.removals.unmatched IS 'How many removals came whose creation did not: as many creations are taken for late ones';
-COMMENT ON COLUMN neon_auth.removals.removed_at IS 'When the last removal came';
+COMMENT ON COLUMN neon_auth.removals.removed_at IS 'When the last removal came; an answer that was asked for later counts more';
 COMMENT ON INDEX neon_auth.removals_user_id_idx IS 'To forget what concerns a user who is deleted';
 
 CREATE FUNCTION neon_auth.note_removal(kind text, team_id text, user_id text, permission_id text, creation_was_told boolean)

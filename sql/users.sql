@@ -21,7 +21,7 @@ COMMENT ON COLUMN neon_auth.users_sync.id IS 'User id, the claim sub of its toke
 COMMENT ON COLUMN neon_auth.users_sync.name IS 'Display name';
 COMMENT ON COLUMN neon_auth.users_sync.email IS 'Primary e-mail address';
 COMMENT ON COLUMN neon_auth.users_sync.created_at IS 'When the user signed up, with milliseconds';
-COMMENT ON COLUMN neon_auth.users_sync.updated_at IS 'When this row last changed here';
+COMMENT ON COLUMN neon_auth.users_sync.updated_at IS 'When this row last changed here, by the clock and not by the transaction; an answer that was asked for later counts more';
 COMMENT ON COLUMN neon_auth.users_sync.deleted_at IS 'When the user was deleted; NULL while it exists';
 COMMENT ON INDEX neon_auth.users_sync_deleted_at_idx IS 'For queries over living or deleted users';
 
@@ -47,7 +47,7 @@ BEGIN
     -- In the select list, a set goes from row to row; in FROM, it would be stored first. Rows that
     -- others write meanwhile have the last word.
     INSERT INTO neon_auth.users_sync AS existing (raw_json, updated_at)
-    SELECT neon_auth.changed_objects('user', upsert_users.raw_json), now()
+    SELECT neon_auth.changed_objects('user', upsert_users.raw_json), clock_timestamp()
         ON CONFLICT (id) DO UPDATE
        SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
      WHERE existing.deleted_at IS NULL AND existing.raw_json <> excluded.raw_json;
@@ -95,7 +95,8 @@ AS $$
 BEGIN
     PERFORM neon_auth.lock_mirror('user', delete_user.id, true);
     UPDATE neon_auth.users_sync AS u
-       SET deleted_at = now(), updated_at = now()
+       SET deleted_at = moment, updated_at = moment
+      FROM clock_timestamp() AS moment
      WHERE u.id = delete_user.id AND u.deleted_at IS NULL;
     IF NOT FOUND THEN
         RETURN false;
@@ -119,7 +120,7 @@ BEGIN
     IF action = 'deleted' THEN
         -- A row even for a user that nobody has told of yet: its creation may come later.
         INSERT INTO neon_auth.users_sync AS u (raw_json, updated_at, deleted_at)
-        VALUES (jsonb_build_object('id', given ->> 'id'), now(), now())
+        SELECT jsonb_build_object('id', given ->> 'id'), moment, moment FROM clock_timestamp() AS moment
             ON CONFLICT (id) DO UPDATE
            SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at
          WHERE u.deleted_at IS NULL;
@@ -133,7 +134,7 @@ BEGIN
     standing := neon_auth.standing('user', given);
     IF standing = 'unknown' THEN
         -- Whoever writes arrays takes no lock of ours, and may be first.
-        INSERT INTO neon_auth.users_sync (raw_json, updated_at) VALUES (given, now()) ON CONFLICT (id) DO NOTHING;
+        INSERT INTO neon_auth.users_sync (raw_json, updated_at) VALUES (given, clock_timestamp()) ON CONFLICT (id) DO NOTHING;
         IF FOUND THEN
             RETURN neon_auth.outcome('applied');
         END IF;
@@ -152,7 +153,7 @@ BEGIN
             RETURN neon_auth.outcome('ignored', 'What is known of the user looks newer.', queued => true);
         END IF;
     END IF;
-    UPDATE neon_auth.users_sync u SET raw_json = given, updated_at = now() WHERE u.id = given ->> 'id';
+    UPDATE neon_auth.users_sync u SET raw_json = given, updated_at = clock_timestamp() WHERE u.id = given ->> 'id';
     RETURN neon_auth.outcome('applied', queued => standing = 'unclear');
 END
 $$;

@@ -13,7 +13,7 @@ COMMENT ON TABLE neon_auth.deliveries IS 'The webhooks that were accepted, so th
 COMMENT ON COLUMN neon_auth.deliveries.id IS 'The message''s id (svix-id), the same for every attempt to deliver it';
 COMMENT ON COLUMN neon_auth.deliveries.event IS 'Its type, such as user.created';
 COMMENT ON COLUMN neon_auth.deliveries.outcome IS 'What became of it, as neon_auth.handle_webhook() answered';
-COMMENT ON COLUMN neon_auth.deliveries.received_at IS 'When it was accepted';
+COMMENT ON COLUMN neon_auth.deliveries.received_at IS 'When the transaction began that accepted it';
 COMMENT ON INDEX neon_auth.deliveries_received_at_idx IS 'To forget old ones, and to find the last';
 
 CREATE FUNCTION neon_auth.prune_deliveries(keep interval DEFAULT '90 days') RETURNS bigint
