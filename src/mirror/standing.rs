@@ -20,16 +20,15 @@ fn standing(kind: &str, given: AnyElement) -> &'static str {
     let id = object::id(&given, "id").expect("it was checked");
     let id = id.text().expect("an id is a string");
     let found = kind.table.find(&[id], |row| {
-        Some(if !row.is_null(c"deleted_at") {
-            "deleted"
-        } else if row.equals(c"raw_json", &given) {
-            "equal"
-        } else {
-            match order(&given, &row.part(c"raw_json")?) {
-                Some(Ordering::Greater) => "newer",
-                Some(Ordering::Less) => "older",
-                _ => "unclear",
-            }
+        if !row.is_null(c"deleted_at") {
+            return Some("deleted");
+        }
+        // Objects of other times differ, and need no comparison as a whole.
+        Some(match order(&given, &row.part(c"raw_json")?) {
+            Some(Ordering::Greater) => "newer",
+            Some(Ordering::Less) => "older",
+            _ if row.equals(c"raw_json", &given) => "equal",
+            _ => "unclear",
         })
     });
     found.unwrap_or("unknown")
