@@ -52,7 +52,7 @@ BEGIN
     SELECT neon_auth.changed_objects('team', upsert_teams.raw_json), clock_timestamp()
         ON CONFLICT (id) DO UPDATE
        SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
-     WHERE existing.deleted_at IS NULL AND existing.raw_json <> excluded.raw_json;
+     WHERE existing.deleted_at IS NULL;
     GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN changed;
 END
