@@ -157,9 +157,11 @@ def webhooks(rounds, seconds):
 
 def permissions(rounds, memberships):
     """Microseconds of processor time of `auth.has_permission` for a row of a query, without what the
-    query itself takes, with that many memberships and as many permissions: in the teams that the
-    user is in, through a permission that contains the one asked for, and in others."""
+    query itself takes, with that many memberships and as many permissions: in the ten teams of a
+    user, over and over, through a permission that contains the one asked for; in the many of another
+    user, once each; and in teams of others."""
     teams = max(memberships // 100, 100)
+    ids = {"member": "md5('0')::uuid::text", "once": "md5('everywhere')::uuid::text", "stranger": "md5('0')::uuid::text"}
     run_once(f"""
         TRUNCATE neon_auth.team_members_sync, neon_auth.team_permissions_sync;
         SELECT neon_auth.upsert_teams(jsonb_agg(jsonb_build_object('id', md5('team ' || n)::uuid, 'display_name', 'Team ' || n)))
@@ -168,12 +170,15 @@ def permissions(rounds, memberships):
         INSERT INTO neon_auth.team_members_sync (team_id, user_id)
         SELECT md5('team ' || (n / 10 + n % 10 * 7) % {teams} + 1)::uuid, md5((n / 10)::text)::uuid
           FROM generate_series(0, {memberships} - 1) AS n;
+        INSERT INTO neon_auth.team_members_sync (team_id, user_id)
+        SELECT id, {ids['once']} FROM neon_auth.teams_sync;
         INSERT INTO neon_auth.team_permissions_sync (team_id, user_id, permission_id)
         SELECT team_id, user_id, 'team_admin' FROM neon_auth.team_members_sync;
         SELECT neon_auth.upsert_user(bench.user(0, 0));
-        TRUNCATE bench.asked_member, bench.asked_stranger;
+        TRUNCATE bench.asked_member, bench.asked_once, bench.asked_stranger;
+        INSERT INTO bench.asked_once SELECT id FROM neon_auth.teams_sync ORDER BY random();
         INSERT INTO bench.asked_member
-        SELECT team_id FROM neon_auth.team_members_sync, generate_series(1, 2000) WHERE user_id = md5('0')::uuid::text;
+        SELECT team_id FROM neon_auth.team_members_sync, generate_series(1, 2000) WHERE user_id = {ids['member']};
         INSERT INTO bench.asked_stranger
         SELECT id FROM neon_auth.teams_sync t, generate_series(1, 20000 / {teams} + 1)
          WHERE NOT EXISTS (SELECT FROM bench.asked_member a WHERE a.team_id = t.id) LIMIT 20000;
@@ -181,12 +186,12 @@ def permissions(rounds, memberships):
     run_once("VACUUM neon_auth.team_members_sync, neon_auth.team_permissions_sync, neon_auth.teams_sync")
 
     with Session() as session:
-        session.run("SELECT auth.impersonate(md5('0')::uuid::text, is_local => false)")
         def cost(asked):
+            session.run(f"SELECT auth.impersonate({ids[asked]}, is_local => false)")
             count = int(session.run(f"SELECT count(*) FROM bench.asked_{asked}")[0])
             has = f"SELECT count(*) FROM bench.asked_{asked} WHERE auth.has_permission('$read_members', team_id)"
-            if session.run(has) != [str(count if asked == "member" else 0)]:
+            if session.run(has) != [str(0 if asked == "stranger" else count)]:
                 raise RuntimeError("the answers are wrong, and so would be what they cost")
             empty = f"SELECT count(*) FROM bench.asked_{asked} WHERE bench.nothing(team_id, true) > 0"
             return (session.cpu(has) - session.cpu(empty)) * 1000 / count
-        return interleaved(rounds, {asked: lambda asked=asked: cost(asked) for asked in ("member", "stranger")})
+        return interleaved(rounds, {asked: lambda asked=asked: cost(asked) for asked in ids})

@@ -37,6 +37,7 @@ END $$;
 -- Webhooks, signed by mirror.py, and their users for the bare statement.
 CREATE TABLE bench.webhooks (n integer PRIMARY KEY, body text NOT NULL, headers jsonb NOT NULL, data text NOT NULL);
 
--- Teams to ask about: those that the user is in, and others.
+-- Teams to ask about: a few that the user is in, over and over; many, once each; and others.
 CREATE TABLE bench.asked_member (team_id text NOT NULL);
+CREATE TABLE bench.asked_once (team_id text NOT NULL);
 CREATE TABLE bench.asked_stranger (team_id text NOT NULL);

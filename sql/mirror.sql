@@ -1,6 +1,10 @@
 -- What the mirrors of users, teams and permissions have in common: order among their writers, and
 -- memory of what events alone cannot decide.
 
+-- Times of changes decide whether an answer of the REST API, which may have been asked for before, is
+-- older than what is here. So they are of the clock: now() is when the transaction began, and that may
+-- have been long before the question.
+
 -- Events carry neither time nor version and arrive in any order. Whoever applies one holds the
 -- lock of its team and its user until the transaction ends, the team's first; a deletion then
 -- cannot miss a row that is being written beside it.
@@ -55,7 +59,7 @@ CREATE TABLE neon_auth.removals (
     permission_id text NOT NULL DEFAULT '',
     unmatched integer NOT NULL
         CONSTRAINT removals_unmatched_check CHECK (unmatched >= 0),
-    removed_at timestamptz NOT NULL DEFAULT now(),
+    removed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT removals_pkey PRIMARY KEY (team_id, user_id, kind, permission_id)
 );
 CREATE INDEX removals_user_id_idx ON neon_auth.removals (user_id);
@@ -67,7 +71,7 @@ COMMENT ON COLUMN neon_auth.removals.team_id IS 'The team; empty for project_per
 COMMENT ON COLUMN neon_auth.removals.user_id IS 'The user';
 COMMENT ON COLUMN neon_auth.removals.permission_id IS 'The permission; empty for team_member';
 COMMENT ON COLUMN neon_auth.removals.unmatched IS 'How many removals came whose creation did not: as many creations are taken for late ones';
-COMMENT ON COLUMN neon_auth.removals.removed_at IS 'When the last removal came';
+COMMENT ON COLUMN neon_auth.removals.removed_at IS 'When the last removal came; an answer that was asked for later counts more';
 COMMENT ON INDEX neon_auth.removals_user_id_idx IS 'To forget what concerns a user who is deleted';
 
 CREATE FUNCTION neon_auth.note_removal(kind text, team_id text, user_id text, permission_id text, creation_was_told boolean)
@@ -130,25 +134,16 @@ COMMENT ON FUNCTION neon_auth.ended(text, text) IS
     'Locks a team (NULL: none) and a user; answers which of them is deleted, for then no event about both counts';
 REVOKE ALL ON FUNCTION neon_auth.ended(text, text) FROM PUBLIC;
 
--- Stack's objects have no version. The one number that moves with time is a user's
--- last_active_at_millis.
-CREATE FUNCTION neon_auth.is_newer(incoming jsonb, existing jsonb) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE
-    WHEN jsonb_typeof(incoming -> 'last_active_at_millis') = 'number'
-     AND jsonb_typeof(existing -> 'last_active_at_millis') = 'number'
-        THEN nullif(sign((incoming ->> 'last_active_at_millis')::numeric
-                       - (existing ->> 'last_active_at_millis')::numeric), 0) > 0
-END;
-COMMENT ON FUNCTION neon_auth.is_newer(jsonb, jsonb) IS
-    'Whether an object shows a later state than another; NULL when that cannot be told';
-REVOKE ALL ON FUNCTION neon_auth.is_newer(jsonb, jsonb) FROM PUBLIC;
+CREATE FUNCTION neon_auth.standing(kind text, given jsonb) RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'standing_wrapper';
+COMMENT ON FUNCTION neon_auth.standing(text, jsonb) IS
+    'How an object (kind: user or team) stands to its row: unknown (there is none), deleted, equal, newer, older, or unclear';
+REVOKE ALL ON FUNCTION neon_auth.standing(text, jsonb) FROM PUBLIC;
 
--- What became of an event, as handle_webhook answers it. STABLE, as jsonb_build_object() is: marked
--- IMMUTABLE, it would not be inlined, and each call would read its body anew.
+-- What became of an event, as handle_webhook answers it. IMMUTABLE, so that what is always the same
+-- is made once, when the plan is.
 CREATE FUNCTION neon_auth.outcome(outcome text, reason text DEFAULT NULL, queued boolean DEFAULT NULL) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN jsonb_strip_nulls(jsonb_build_object('outcome', outcome, 'reason', reason, 'queued', nullif(queued, false)));
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'outcome_wrapper';
 COMMENT ON FUNCTION neon_auth.outcome(text, text, boolean) IS
     'What became of an event: applied, unchanged or ignored, why, and whether something was queued for confirmation';
 REVOKE ALL ON FUNCTION neon_auth.outcome(text, text, boolean) FROM PUBLIC;

@@ -9,7 +9,7 @@ CREATE TABLE neon_auth.team_permissions_sync (
         CONSTRAINT team_permissions_sync_permission_id_check CHECK (octet_length(permission_id) BETWEEN 1 AND 255),
     delivery text,
     implied boolean NOT NULL DEFAULT false,
-    created_at timestamptz NOT NULL DEFAULT now(),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT team_permissions_sync_pkey PRIMARY KEY (team_id, user_id, permission_id)
 );
 CREATE INDEX team_permissions_sync_user_id_idx ON neon_auth.team_permissions_sync (user_id, team_id);
@@ -21,7 +21,7 @@ COMMENT ON COLUMN neon_auth.team_permissions_sync.user_id IS 'The user, an id of
 COMMENT ON COLUMN neon_auth.team_permissions_sync.permission_id IS 'The permission, an id of permission_definitions of scope team';
 COMMENT ON COLUMN neon_auth.team_permissions_sync.delivery IS 'The webhook that told of it, an id of deliveries; NULL when it did not come by one';
 COMMENT ON COLUMN neon_auth.team_permissions_sync.implied IS 'True for a permission that another one contains, as the REST API told';
-COMMENT ON COLUMN neon_auth.team_permissions_sync.created_at IS 'When it became known here';
+COMMENT ON COLUMN neon_auth.team_permissions_sync.created_at IS 'When it became known here as given, or as implied; an answer that was asked for later counts more';
 COMMENT ON INDEX neon_auth.team_permissions_sync_user_id_idx IS 'The permissions of a user';
 
 CREATE TABLE neon_auth.project_permissions_sync (
@@ -31,7 +31,7 @@ CREATE TABLE neon_auth.project_permissions_sync (
         CONSTRAINT project_permissions_sync_permission_id_check CHECK (octet_length(permission_id) BETWEEN 1 AND 255),
     delivery text,
     implied boolean NOT NULL DEFAULT false,
-    created_at timestamptz NOT NULL DEFAULT now(),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT project_permissions_sync_pkey PRIMARY KEY (user_id, permission_id)
 );
 CREATE INDEX project_permissions_sync_permission_id_idx ON neon_auth.project_permissions_sync (permission_id);
@@ -41,7 +41,7 @@ COMMENT ON COLUMN neon_auth.project_permissions_sync.user_id IS 'The user, an id
 COMMENT ON COLUMN neon_auth.project_permissions_sync.permission_id IS 'The permission, an id of permission_definitions of scope project';
 COMMENT ON COLUMN neon_auth.project_permissions_sync.delivery IS 'The webhook that told of it, an id of deliveries; NULL when it did not come by one';
 COMMENT ON COLUMN neon_auth.project_permissions_sync.implied IS 'True for a permission that another one contains, as the REST API told';
-COMMENT ON COLUMN neon_auth.project_permissions_sync.created_at IS 'When it became known here';
+COMMENT ON COLUMN neon_auth.project_permissions_sync.created_at IS 'When it became known here as given, or as implied; an answer that was asked for later counts more';
 COMMENT ON INDEX neon_auth.project_permissions_sync_permission_id_idx IS 'Who has a permission';
 
 CREATE TABLE neon_auth.permission_definitions (
@@ -198,12 +198,12 @@ BEGIN
             INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, delivery)
             VALUES (holder, permission, apply_permission.delivery)
                 ON CONFLICT (user_id, permission_id) DO UPDATE
-               SET implied = false, delivery = excluded.delivery WHERE p.implied;
+               SET implied = false, delivery = excluded.delivery, created_at = excluded.created_at WHERE p.implied;
         ELSE
             INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, delivery)
             VALUES (team, holder, permission, apply_permission.delivery)
                 ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
-               SET implied = false, delivery = excluded.delivery WHERE p.implied;
+               SET implied = false, delivery = excluded.delivery, created_at = excluded.created_at WHERE p.implied;
         END IF;
         RETURN neon_auth.outcome(CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END,
                                  queued => is_late IS NOT NULL OR membership_was_removed);

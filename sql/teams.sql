@@ -18,7 +18,7 @@ COMMENT ON COLUMN neon_auth.teams_sync.raw_json IS 'The team object of the auth 
 COMMENT ON COLUMN neon_auth.teams_sync.id IS 'Team id; text, so foreign keys to it are text too';
 COMMENT ON COLUMN neon_auth.teams_sync.name IS 'Display name';
 COMMENT ON COLUMN neon_auth.teams_sync.created_at IS 'When the team was created, with milliseconds';
-COMMENT ON COLUMN neon_auth.teams_sync.updated_at IS 'When this row last changed here';
+COMMENT ON COLUMN neon_auth.teams_sync.updated_at IS 'When this row last changed here, by the clock and not by the transaction; an answer that was asked for later counts more';
 COMMENT ON COLUMN neon_auth.teams_sync.deleted_at IS 'When the team was deleted; NULL while it exists';
 COMMENT ON INDEX neon_auth.teams_sync_deleted_at_idx IS 'For queries over living or deleted teams';
 
@@ -29,7 +29,7 @@ CREATE TABLE neon_auth.team_members_sync (
     user_id text NOT NULL
         CONSTRAINT team_members_sync_user_id_check CHECK (octet_length(user_id) BETWEEN 1 AND 255),
     delivery text,
-    created_at timestamptz NOT NULL DEFAULT now(),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT team_members_sync_pkey PRIMARY KEY (team_id, user_id)
 );
 CREATE INDEX team_members_sync_user_id_idx ON neon_auth.team_members_sync (user_id, team_id);
@@ -38,15 +38,8 @@ COMMENT ON TABLE neon_auth.team_members_sync IS 'Who is in which team; kept by n
 COMMENT ON COLUMN neon_auth.team_members_sync.team_id IS 'The team, an id of teams_sync';
 COMMENT ON COLUMN neon_auth.team_members_sync.user_id IS 'The member, an id of users_sync';
 COMMENT ON COLUMN neon_auth.team_members_sync.delivery IS 'The webhook that told of it, an id of deliveries; NULL when it did not come by one';
-COMMENT ON COLUMN neon_auth.team_members_sync.created_at IS 'When it became known here';
+COMMENT ON COLUMN neon_auth.team_members_sync.created_at IS 'When it became known here; an answer that was asked for later counts more';
 COMMENT ON INDEX neon_auth.team_members_sync_user_id_idx IS 'The teams of a user';
-
-CREATE FUNCTION neon_auth.team_defect(raw_json jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce(neon_auth.id_defect(raw_json, 'id'), neon_auth.millis_defect(raw_json, 'created_at_millis'));
-COMMENT ON FUNCTION neon_auth.team_defect(jsonb) IS
-    'Why a team object cannot become a row of teams_sync, as a sentence; NULL when it can';
-REVOKE ALL ON FUNCTION neon_auth.team_defect(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.upsert_teams(raw_json jsonb) RETURNS bigint
 LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -56,10 +49,10 @@ DECLARE
 BEGIN
     -- As in neon_auth.upsert_users().
     INSERT INTO neon_auth.teams_sync AS existing (raw_json, updated_at)
-    SELECT neon_auth.changed_objects('team', upsert_teams.raw_json), now()
+    SELECT neon_auth.changed_objects('team', upsert_teams.raw_json), clock_timestamp()
         ON CONFLICT (id) DO UPDATE
        SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
-     WHERE existing.deleted_at IS NULL AND existing.raw_json <> excluded.raw_json;
+     WHERE existing.deleted_at IS NULL;
     GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN changed;
 END
@@ -84,12 +77,12 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     locked constant boolean := neon_auth.lock_mirror('team', team ->> 'id', true);
-    known record;
+    standing text;
 BEGIN
     IF action = 'deleted' THEN
         -- A row even for a team that nobody has told of yet: its creation may come later.
         INSERT INTO neon_auth.teams_sync AS t (raw_json, updated_at, deleted_at)
-        VALUES (jsonb_build_object('id', team ->> 'id'), now(), now())
+        SELECT jsonb_build_object('id', team ->> 'id'), moment, moment FROM clock_timestamp() AS moment
             ON CONFLICT (id) DO UPDATE
            SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at
          WHERE t.deleted_at IS NULL;
@@ -100,25 +93,25 @@ BEGIN
         RETURN neon_auth.outcome('applied');
     END IF;
 
-    SELECT t.raw_json, t.deleted_at INTO known FROM neon_auth.teams_sync t WHERE t.id = team ->> 'id';
-    IF NOT FOUND THEN
+    standing := neon_auth.standing('team', team);
+    IF standing = 'unknown' THEN
         -- Whoever writes arrays takes no lock of ours, and may be first.
-        INSERT INTO neon_auth.teams_sync (raw_json, updated_at) VALUES (team, now()) ON CONFLICT (id) DO NOTHING;
+        INSERT INTO neon_auth.teams_sync (raw_json, updated_at) VALUES (team, clock_timestamp()) ON CONFLICT (id) DO NOTHING;
         IF FOUND THEN
             -- No event tells who created it and is its first member.
             PERFORM neon_auth.queue_sync('team', team ->> 'id', '', 'No event tells of its first member.');
             RETURN neon_auth.outcome('applied', queued => true);
         END IF;
-        SELECT t.raw_json, t.deleted_at INTO known FROM neon_auth.teams_sync t WHERE t.id = team ->> 'id';
+        standing := neon_auth.standing('team', team);
     END IF;
-    IF known.deleted_at IS NOT NULL THEN
+    IF standing = 'deleted' THEN
         RETURN neon_auth.outcome('ignored', 'The team is deleted.');
-    ELSIF known.raw_json = team THEN
+    ELSIF standing = 'equal' THEN
         RETURN neon_auth.outcome('unchanged');
     ELSIF action = 'created' THEN
         RETURN neon_auth.outcome('ignored', 'What is known of the team is newer than its creation.');
     END IF;
-    UPDATE neon_auth.teams_sync t SET raw_json = team, updated_at = now() WHERE t.id = team ->> 'id';
+    UPDATE neon_auth.teams_sync t SET raw_json = team, updated_at = clock_timestamp() WHERE t.id = team ->> 'id';
     PERFORM neon_auth.queue_sync('team', team ->> 'id', '', 'Which of its updates is the latest cannot be told.');
     RETURN neon_auth.outcome('applied', queued => true);
 END

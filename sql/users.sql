@@ -21,21 +21,9 @@ COMMENT ON COLUMN neon_auth.users_sync.id IS 'User id, the claim sub of its toke
 COMMENT ON COLUMN neon_auth.users_sync.name IS 'Display name';
 COMMENT ON COLUMN neon_auth.users_sync.email IS 'Primary e-mail address';
 COMMENT ON COLUMN neon_auth.users_sync.created_at IS 'When the user signed up, with milliseconds';
-COMMENT ON COLUMN neon_auth.users_sync.updated_at IS 'When this row last changed here';
+COMMENT ON COLUMN neon_auth.users_sync.updated_at IS 'When this row last changed here, by the clock and not by the transaction; an answer that was asked for later counts more';
 COMMENT ON COLUMN neon_auth.users_sync.deleted_at IS 'When the user was deleted; NULL while it exists';
 COMMENT ON INDEX neon_auth.users_sync_deleted_at_idx IS 'For queries over living or deleted users';
-
-CREATE FUNCTION neon_auth.id_defect(object jsonb, member text) RETURNS text
-LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'id_defect_wrapper';
-COMMENT ON FUNCTION neon_auth.id_defect(jsonb, text) IS
-    'Why a member of an object cannot be an id, as a sentence; NULL when it can';
-REVOKE ALL ON FUNCTION neon_auth.id_defect(jsonb, text) FROM PUBLIC;
-
-CREATE FUNCTION neon_auth.millis_defect(object jsonb, member text) RETURNS text
-LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'millis_defect_wrapper';
-COMMENT ON FUNCTION neon_auth.millis_defect(jsonb, text) IS
-    'Why a member of an object cannot be a time in milliseconds, as a sentence; NULL when it can, or is not there';
-REVOKE ALL ON FUNCTION neon_auth.millis_defect(jsonb, text) FROM PUBLIC;
 
 -- What upsert_users() and upsert_teams() have in common; all that is left to them is to write.
 CREATE FUNCTION neon_auth.changed_objects(kind text, given jsonb) RETURNS SETOF jsonb
@@ -45,8 +33,7 @@ COMMENT ON FUNCTION neon_auth.changed_objects(text, jsonb) IS
 REVOKE ALL ON FUNCTION neon_auth.changed_objects(text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.user_defect(raw_json jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce(neon_auth.id_defect(raw_json, 'id'), neon_auth.millis_defect(raw_json, 'signed_up_at_millis'));
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'user_defect_wrapper';
 COMMENT ON FUNCTION neon_auth.user_defect(jsonb) IS
     'Why a user object cannot become a row of users_sync, as a sentence; NULL when it can';
 REVOKE ALL ON FUNCTION neon_auth.user_defect(jsonb) FROM PUBLIC;
@@ -60,10 +47,10 @@ BEGIN
     -- In the select list, a set goes from row to row; in FROM, it would be stored first. Rows that
     -- others write meanwhile have the last word.
     INSERT INTO neon_auth.users_sync AS existing (raw_json, updated_at)
-    SELECT neon_auth.changed_objects('user', upsert_users.raw_json), now()
+    SELECT neon_auth.changed_objects('user', upsert_users.raw_json), clock_timestamp()
         ON CONFLICT (id) DO UPDATE
        SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
-     WHERE existing.deleted_at IS NULL AND existing.raw_json <> excluded.raw_json;
+     WHERE existing.deleted_at IS NULL;
     GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN changed;
 END
@@ -108,7 +95,8 @@ AS $$
 BEGIN
     PERFORM neon_auth.lock_mirror('user', delete_user.id, true);
     UPDATE neon_auth.users_sync AS u
-       SET deleted_at = now(), updated_at = now()
+       SET deleted_at = moment, updated_at = moment
+      FROM clock_timestamp() AS moment
      WHERE u.id = delete_user.id AND u.deleted_at IS NULL;
     IF NOT FOUND THEN
         RETURN false;
@@ -127,13 +115,12 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     locked constant boolean := neon_auth.lock_mirror('user', given ->> 'id', true);
-    known record;
-    is_newer boolean;
+    standing text;
 BEGIN
     IF action = 'deleted' THEN
         -- A row even for a user that nobody has told of yet: its creation may come later.
         INSERT INTO neon_auth.users_sync AS u (raw_json, updated_at, deleted_at)
-        VALUES (jsonb_build_object('id', given ->> 'id'), now(), now())
+        SELECT jsonb_build_object('id', given ->> 'id'), moment, moment FROM clock_timestamp() AS moment
             ON CONFLICT (id) DO UPDATE
            SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at
          WHERE u.deleted_at IS NULL;
@@ -144,31 +131,30 @@ BEGIN
         RETURN neon_auth.outcome('applied');
     END IF;
 
-    SELECT u.raw_json, u.deleted_at INTO known FROM neon_auth.users_sync u WHERE u.id = given ->> 'id';
-    IF NOT FOUND THEN
+    standing := neon_auth.standing('user', given);
+    IF standing = 'unknown' THEN
         -- Whoever writes arrays takes no lock of ours, and may be first.
-        INSERT INTO neon_auth.users_sync (raw_json, updated_at) VALUES (given, now()) ON CONFLICT (id) DO NOTHING;
+        INSERT INTO neon_auth.users_sync (raw_json, updated_at) VALUES (given, clock_timestamp()) ON CONFLICT (id) DO NOTHING;
         IF FOUND THEN
             RETURN neon_auth.outcome('applied');
         END IF;
-        SELECT u.raw_json, u.deleted_at INTO known FROM neon_auth.users_sync u WHERE u.id = given ->> 'id';
+        standing := neon_auth.standing('user', given);
     END IF;
-    IF known.deleted_at IS NOT NULL THEN
+    IF standing = 'deleted' THEN
         RETURN neon_auth.outcome('ignored', 'The user is deleted.');
-    ELSIF known.raw_json = given THEN
+    ELSIF standing = 'equal' THEN
         RETURN neon_auth.outcome('unchanged');
     ELSIF action = 'created' THEN
         RETURN neon_auth.outcome('ignored', 'What is known of the user is newer than its creation.');
     END IF;
-    is_newer := neon_auth.is_newer(given, known.raw_json);
-    IF is_newer IS NOT TRUE THEN
+    IF standing <> 'newer' THEN
         PERFORM neon_auth.queue_sync('user', '', given ->> 'id', 'Which of its updates is the latest cannot be told.');
-        IF NOT is_newer THEN
+        IF standing = 'older' THEN
             RETURN neon_auth.outcome('ignored', 'What is known of the user looks newer.', queued => true);
         END IF;
     END IF;
-    UPDATE neon_auth.users_sync u SET raw_json = given, updated_at = now() WHERE u.id = given ->> 'id';
-    RETURN neon_auth.outcome('applied', queued => is_newer IS NULL);
+    UPDATE neon_auth.users_sync u SET raw_json = given, updated_at = clock_timestamp() WHERE u.id = given ->> 'id';
+    RETURN neon_auth.outcome('applied', queued => standing = 'unclear');
 END
 $$;
 COMMENT ON FUNCTION neon_auth.apply_user(text, jsonb) IS 'Applies a user''s event: created, updated or deleted';

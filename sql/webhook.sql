@@ -13,7 +13,7 @@ COMMENT ON TABLE neon_auth.deliveries IS 'The webhooks that were accepted, so th
 COMMENT ON COLUMN neon_auth.deliveries.id IS 'The message''s id (svix-id), the same for every attempt to deliver it';
 COMMENT ON COLUMN neon_auth.deliveries.event IS 'Its type, such as user.created';
 COMMENT ON COLUMN neon_auth.deliveries.outcome IS 'What became of it, as neon_auth.handle_webhook() answered';
-COMMENT ON COLUMN neon_auth.deliveries.received_at IS 'When it was accepted';
+COMMENT ON COLUMN neon_auth.deliveries.received_at IS 'When the transaction began that accepted it';
 COMMENT ON INDEX neon_auth.deliveries_received_at_idx IS 'To forget old ones, and to find the last';
 
 CREATE FUNCTION neon_auth.prune_deliveries(keep interval DEFAULT '90 days') RETURNS bigint
@@ -38,127 +38,56 @@ COMMENT ON FUNCTION neon_auth.verify_webhook(text, jsonb, text, bigint) IS
     'Verifies a delivery''s signature (Svix, or standard-webhooks) and answers the message''s id';
 REVOKE ALL ON FUNCTION neon_auth.verify_webhook(text, jsonb, text, bigint) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.verify_delivery(body text, headers jsonb) RETURNS text
-LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'verify_delivery_wrapper';
-COMMENT ON FUNCTION neon_auth.verify_delivery(text, jsonb) IS
-    'Verifies a delivery''s signature now, with the webhook_secret that is set, and answers the message''s id';
-REVOKE ALL ON FUNCTION neon_auth.verify_delivery(text, jsonb) FROM PUBLIC;
+CREATE FUNCTION neon_auth.open_delivery(
+    body text, headers jsonb,
+    OUT id text, OUT event text, OUT repeated boolean, OUT subject text, OUT action text, OUT data jsonb)
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'open_delivery_wrapper';
+COMMENT ON FUNCTION neon_auth.open_delivery(text, jsonb) IS
+    'Verifies a delivery with the webhook_secret that is set, and locks it until the transaction ends, so that none is in hand twice. Answers the message''s id, its type, whether it was accepted before, and if not, what it does to what: subject is NULL for an event that no table mirrors; data is fit to be applied';
+REVOKE ALL ON FUNCTION neon_auth.open_delivery(text, jsonb) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.is_repeated(delivery text) RETURNS boolean
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'is_repeated_wrapper';
-COMMENT ON FUNCTION neon_auth.is_repeated(text) IS
-    'Whether a delivery was accepted before; locks it until the transaction ends, so that none is in hand twice';
-REVOKE ALL ON FUNCTION neon_auth.is_repeated(text) FROM PUBLIC;
-
--- From here to handle_webhook, which calls them, functions have no SET clause of their own: its
--- pinned search_path is in force, and each clause would cost every delivery some microseconds.
-CREATE FUNCTION neon_auth.refuse_event(defect text) RETURNS void
-LANGUAGE plpgsql
-AS $$
-BEGIN
-    RAISE EXCEPTION USING
-        ERRCODE = 'invalid_parameter_value',
-        MESSAGE = 'webhook refused: its body is not that of an event',
-        DETAIL = defect,
-        HINT = 'An event is {"type": "user.created", "data": {"id": "...", ...}}.';
-END
-$$;
-COMMENT ON FUNCTION neon_auth.refuse_event(text) IS 'Raises what is wrong with an event';
-REVOKE ALL ON FUNCTION neon_auth.refuse_event(text) FROM PUBLIC;
-
-CREATE FUNCTION neon_auth.parse_webhook(given text, what text) RETURNS jsonb
-LANGUAGE plpgsql STRICT
-AS $$
-BEGIN
-    RETURN given::jsonb;
-EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-    -- The same in our words: the original's context quotes what was given.
-    RAISE EXCEPTION USING
-        ERRCODE = sqlstate,
-        MESSAGE = format('webhook refused: its %s is not JSON that PostgreSQL can hold', what),
-        DETAIL = format('PostgreSQL says: %s.', sqlerrm),
-        HINT = 'Pass headers and body as they came, the body byte for byte.';
-END
-$$;
-COMMENT ON FUNCTION neon_auth.parse_webhook(text, text) IS 'The body of a delivery, or what stands for its headers, as jsonb';
-REVOKE ALL ON FUNCTION neon_auth.parse_webhook(text, text) FROM PUBLIC;
-
-CREATE FUNCTION neon_auth.apply_event(event text, data jsonb, delivery text) RETURNS jsonb
-LANGUAGE plpgsql
-AS $$
-DECLARE
-    subject constant text := split_part(event, '.', 1);
-    action constant text := split_part(event, '.', 2);
-    defect text;
-BEGIN
-    IF event NOT IN ('user.created', 'user.updated', 'user.deleted', 'team.created', 'team.updated', 'team.deleted',
-                     'team_membership.created', 'team_membership.deleted',
-                     'team_permission.created', 'team_permission.deleted',
-                     'project_permission.created', 'project_permission.deleted') THEN
-        RETURN neon_auth.outcome('ignored', 'No table mirrors this event.');
-    END IF;
-    defect := CASE
-        WHEN subject IN ('user', 'team') AND action = 'deleted' THEN neon_auth.id_defect(data, 'id')
-        WHEN subject = 'user' THEN neon_auth.user_defect(data)
-        WHEN subject = 'team' THEN neon_auth.team_defect(data)
-        ELSE coalesce(CASE WHEN subject <> 'project_permission' THEN neon_auth.id_defect(data, 'team_id') END,
-                      neon_auth.id_defect(data, 'user_id'),
-                      CASE WHEN subject <> 'team_membership' THEN neon_auth.id_defect(data, 'id') END)
-    END;
-    IF defect IS NOT NULL THEN
-        PERFORM neon_auth.refuse_event(defect);
-    END IF;
-    RETURN CASE subject
-        WHEN 'user' THEN neon_auth.apply_user(action, data)
-        WHEN 'team' THEN neon_auth.apply_team(action, data)
-        WHEN 'team_membership' THEN neon_auth.apply_membership(action, data ->> 'team_id', data ->> 'user_id', delivery)
-        WHEN 'team_permission' THEN
-            neon_auth.apply_permission(action, data ->> 'team_id', data ->> 'user_id', data ->> 'id', delivery)
-        WHEN 'project_permission' THEN neon_auth.apply_permission(action, NULL, data ->> 'user_id', data ->> 'id', delivery)
-    END;
-END
-$$;
-COMMENT ON FUNCTION neon_auth.apply_event(text, jsonb, text) IS 'Checks an event''s data and applies it';
-REVOKE ALL ON FUNCTION neon_auth.apply_event(text, jsonb, text) FROM PUBLIC;
-
+-- Statements instead of one expression: an expression is made ready as a whole in each transaction,
+-- with every function in it.
 CREATE FUNCTION neon_auth.handle_webhook(body text, headers jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    message text;
-    event jsonb;
-    defect text;
+    given constant record := neon_auth.open_delivery(body, headers);
     answer jsonb;
 BEGIN
-    -- After a lock, what others have committed meanwhile must be seen.
-    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = 'webhooks are applied in READ COMMITTED transactions alone',
-            DETAIL = format('This transaction is %s.', upper(current_setting('transaction_isolation'))),
-            HINT = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED;';
-    END IF;
-
-    -- Functions in expressions of their own, where queries would take most of a delivery's time.
-    message := neon_auth.verify_delivery(body, headers);
-    event := neon_auth.parse_webhook(body, 'body');
-    defect := coalesce(neon_auth.id_defect(event, 'type'), CASE WHEN NOT event ? 'data' THEN 'It has no member "data".' END);
-    IF defect IS NOT NULL THEN
-        PERFORM neon_auth.refuse_event(defect);
-    END IF;
-
-    IF neon_auth.is_repeated(message) THEN
+    IF given.repeated THEN
         answer := neon_auth.outcome('duplicate');
     ELSE
-        answer := neon_auth.apply_event(event ->> 'type', event -> 'data', message);
-        INSERT INTO neon_auth.deliveries (id, event, outcome) VALUES (message, event ->> 'type', answer);
+        CASE given.subject
+            WHEN 'user' THEN
+                answer := neon_auth.apply_user(given.action, given.data);
+            WHEN 'team' THEN
+                answer := neon_auth.apply_team(given.action, given.data);
+            WHEN 'team_membership' THEN
+                answer := neon_auth.apply_membership(
+                    given.action, given.data ->> 'team_id', given.data ->> 'user_id', given.id);
+            WHEN 'team_permission' THEN
+                answer := neon_auth.apply_permission(
+                    given.action, given.data ->> 'team_id', given.data ->> 'user_id', given.data ->> 'id', given.id);
+            WHEN 'project_permission' THEN
+                answer := neon_auth.apply_permission(
+                    given.action, NULL, given.data ->> 'user_id', given.data ->> 'id', given.id);
+            ELSE
+                answer := neon_auth.outcome('ignored', 'No table mirrors this event.');
+        END CASE;
+        INSERT INTO neon_auth.deliveries (id, event, outcome) VALUES (given.id, given.event, answer);
     END IF;
-    RETURN jsonb_build_object('delivery', message, 'event', event -> 'type') || answer;
+    RETURN jsonb_build_object('delivery', given.id, 'event', given.event) || answer;
 END
 $$;
 COMMENT ON FUNCTION neon_auth.handle_webhook(text, jsonb) IS
     'Verifies a webhook''s delivery, applies it once, and answers what was done. body: as it came, byte for byte; headers: an object. Grant it to whoever receives webhooks: the signature decides';
 REVOKE ALL ON FUNCTION neon_auth.handle_webhook(text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.parse_headers(headers text) RETURNS jsonb
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'parse_headers_wrapper';
+COMMENT ON FUNCTION neon_auth.parse_headers(text) IS 'What stands for a delivery''s headers, as jsonb';
+REVOKE ALL ON FUNCTION neon_auth.parse_headers(text) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.receive_webhook(text) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -173,7 +102,7 @@ BEGIN
             DETAIL = 'The setting request.headers, which PostgREST gives to each request, is empty.',
             HINT = 'SELECT neon_auth.handle_webhook(body, headers);';
     END IF;
-    RETURN neon_auth.handle_webhook($1, neon_auth.parse_webhook(headers, 'setting request.headers'));
+    RETURN neon_auth.handle_webhook($1, neon_auth.parse_headers(headers));
 END
 $$;
 COMMENT ON FUNCTION neon_auth.receive_webhook(text) IS

@@ -47,6 +47,16 @@ pub enum Problem {
     UnusableWebhookSecret { number: usize, reason: String },
     /// A delivery that is not the auth service's, or not of now.
     WebhookRefused { why: &'static str, detail: String },
+    /// A delivery that comes in a transaction that does not see what others commit.
+    WebhookInSnapshot { level: &'static str },
+    /// A delivery of something that PostgreSQL's parser of JSON refuses, as it said.
+    UnusableJson {
+        what: &'static str,
+        code: PgSqlErrorCode,
+        said: String,
+    },
+    /// A delivery whose body is that of no event, or of one that cannot be applied.
+    NoEvent { defect: String },
     /// What reading the REST API takes is not configured.
     CannotSync { reason: String },
     /// The mirror holds the users of another project.
@@ -236,6 +246,24 @@ impl From<&Problem> for ErrorReport {
                 format!("webhook refused: {why}"),
                 detail.clone(),
                 "Pass headers and body as they came, the body byte for byte.".to_owned(),
+            ),
+            Problem::WebhookInSnapshot { level } => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "webhooks are applied in READ COMMITTED transactions alone".to_owned(),
+                format!("This transaction is {level}."),
+                "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;".to_owned(),
+            ),
+            Problem::UnusableJson { what, code, said } => (
+                *code,
+                format!("webhook refused: its {what} is not JSON that PostgreSQL can hold"),
+                format!("PostgreSQL says: {said}."),
+                "Pass headers and body as they came, the body byte for byte.".to_owned(),
+            ),
+            Problem::NoEvent { defect } => (
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "webhook refused: its body is not that of an event".to_owned(),
+                defect.clone(),
+                r#"An event is {"type": "user.created", "data": {"id": "...", ...}}."#.to_owned(),
             ),
             Problem::CannotSync { reason } => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

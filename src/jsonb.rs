@@ -1,5 +1,6 @@
 //! `jsonb` values, from JSON text and to it.
 
+use std::cmp::Ordering;
 use std::ffi::{CStr, CString};
 
 use pgrx::callconv::{BoxRet, FcInfo};
@@ -99,10 +100,18 @@ impl Part {
     /// Neither it nor any part of it may be used once the argument, or the memory context that is
     /// now the current one, is gone.
     pub unsafe fn whole(jsonb: &AnyElement) -> Self {
+        unsafe { Self::of_datum(jsonb.datum()) }
+    }
+
+    /// The same of a datum.
+    ///
+    /// # Safety
+    /// It must be a `jsonb`, and live as long.
+    pub unsafe fn of_datum(jsonb: pg_sys::Datum) -> Self {
         // SAFETY: a jsonb is a varlena, whose contents are its outermost container. A scalar is
         // kept as the only element of an array that is marked so.
         unsafe {
-            let value = pg_sys::pg_detoast_datum(jsonb.datum().cast_mut_ptr());
+            let value = pg_sys::pg_detoast_datum(jsonb.cast_mut_ptr());
             let container: *mut pg_sys::JsonbContainer = pgrx::vardata_any(value).cast_mut().cast();
             if (*container).header & pg_sys::JB_FSCALAR != 0 {
                 return Self(*pg_sys::getIthJsonbValueFromContainer(container, 0));
@@ -115,6 +124,26 @@ impl Part {
             whole.val.binary.data = container;
             Self(whole)
         }
+    }
+
+    /// From JSON text, in the current memory context; raises what `jsonb` cannot hold.
+    ///
+    /// Neither it nor any part of it may be used once that context is gone.
+    pub fn parse(json: &str) -> Self {
+        let json = CString::new(json).expect("PostgreSQL's text holds no NUL");
+        // SAFETY: jsonb_in takes a C string and answers a jsonb, which stays in the context.
+        unsafe {
+            let argument = Some(pg_sys::Datum::from(json.as_ptr()));
+            let jsonb = direct_function_call_as_datum(pg_sys::jsonb_in, &[argument])
+                .expect("jsonb_in answers no NULL");
+            Self::of_datum(jsonb)
+        }
+    }
+
+    /// A copy as a `jsonb` of its own, in the current memory context.
+    pub fn to_datum(mut self) -> pg_sys::Datum {
+        // SAFETY: the value is copied.
+        unsafe { pg_sys::Datum::from(pg_sys::JsonbValueToJsonb(&raw mut self.0)) }
     }
 
     /// What `jsonb_typeof` answers.
@@ -157,6 +186,21 @@ impl Part {
             let copy = CStr::from_ptr(digits).to_string_lossy().into_owned();
             pg_sys::pfree(digits.cast());
             Some(copy)
+        }
+    }
+
+    /// How two numbers compare; `None` unless both are numbers.
+    pub fn compare_numbers(&self, other: &Self) -> Option<Ordering> {
+        let number = pg_sys::jbvType::jbvNumeric;
+        if self.0.type_ != number || other.0.type_ != number {
+            return None;
+        }
+        // SAFETY: numeric_cmp takes two of type numeric and answers an integer.
+        unsafe {
+            let numbers = [&self.0, &other.0].map(|part| Some(part.val.numeric.into()));
+            let order = direct_function_call_as_datum(pg_sys::numeric_cmp, &numbers)
+                .expect("numeric_cmp answers no NULL");
+            Some((order.value() as i32).cmp(&0))
         }
     }
 
@@ -248,11 +292,8 @@ impl Part {
 
 // SAFETY: a copy as a jsonb of its own, in the caller's memory context.
 unsafe impl BoxRet for Part {
-    unsafe fn box_into<'fcx>(mut self, call: &mut FcInfo<'fcx>) -> Datum<'fcx> {
-        unsafe {
-            let jsonb = pg_sys::JsonbValueToJsonb(&raw mut self.0);
-            call.return_raw_datum(pg_sys::Datum::from(jsonb))
-        }
+    unsafe fn box_into<'fcx>(self, call: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        unsafe { call.return_raw_datum(self.to_datum()) }
     }
 }
 

@@ -9,30 +9,9 @@ use pgrx::iter::SetOfIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{AnyElement, PgLogLevel, PgSqlErrorCode, pg_extern};
 
-use super::object;
-use super::row::Table;
+use super::object::Kind;
 use crate::error::Problem;
 use crate::jsonb::Part;
-
-/// What an array may hold.
-struct Kind {
-    name: &'static str,
-    table: Table,
-    created_at: &'static str,
-}
-
-const KINDS: [Kind; 2] = [
-    Kind {
-        name: "user",
-        table: Table::Users,
-        created_at: "signed_up_at_millis",
-    },
-    Kind {
-        name: "team",
-        table: Table::Teams,
-        created_at: "created_at_millis",
-    },
-];
 
 /// `neon_auth.changed_objects(kind, given)`: those objects of an array of users or teams that are
 /// new or differ from their row.
@@ -45,10 +24,7 @@ fn changed_objects(
     kind: &str,
     given: AnyElement,
 ) -> Result<SetOfIterator<'static, Part>, ErrorReport> {
-    let kind = KINDS
-        .iter()
-        .find(|known| known.name == kind)
-        .expect("the functions of sql/ name one of them");
+    let kind = Kind::named(kind);
     // SAFETY: it lives as long as the call, in whose memory context a set is begun.
     let given = unsafe { Part::whole(&given) };
     let mut objects = checked(kind, &given)?;
@@ -91,16 +67,13 @@ fn checked(kind: &Kind, given: &Part) -> Result<Vec<Object>, Problem> {
         .into_iter()
         .enumerate()
         .map(|(index, whole)| {
-            let id = object::id(&whole, "id");
-            id.and_then(|id| {
-                object::millis(&whole, kind.created_at)?;
-                Ok(Object { id, whole })
-            })
-            .map_err(|defect| Problem::MalformedElement {
-                of: kind.name,
-                index,
-                defect,
-            })
+            let id = kind.check(&whole);
+            id.map(|id| Object { id, whole })
+                .map_err(|defect| Problem::MalformedElement {
+                    of: kind.name,
+                    index,
+                    defect,
+                })
         })
         .collect()
 }

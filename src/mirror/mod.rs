@@ -2,10 +2,19 @@
 //! cannot do, or not fast enough for a policy that asks for each row.
 
 mod changes;
+mod known;
 mod lock;
 mod object;
 mod readers;
 mod row;
+mod standing;
 
 pub use lock::lock_mirror;
-pub use row::{Table, define};
+pub use object::{TEAM, USER, id};
+pub use row::Table;
+
+/// Registers for what changes behind what is remembered.
+pub fn define() {
+    known::define();
+    row::define();
+}

@@ -3,28 +3,52 @@
 use pgrx::AnyElement;
 use pgrx::prelude::*;
 
+use super::row::Table;
 use crate::jsonb::Part;
 
 const LONGEST_ID: usize = 255;
 /// The last millisecond of the year 9999.
 const LAST_MILLISECOND: u64 = 253_402_300_799_999;
 
-/// `neon_auth.id_defect(object, member)`: why a member of an object cannot be an id, as a sentence.
-#[pg_extern(sql = false)]
-fn id_defect(object: Option<AnyElement>, member: &str) -> Option<String> {
-    match object {
-        // SAFETY: used before the argument is gone.
-        Some(object) => id(&unsafe { Part::whole(&object) }, member).err(),
-        None => Some("It is NULL.".to_owned()),
+/// What a table mirrors.
+pub struct Kind {
+    pub name: &'static str,
+    pub table: Table,
+    created_at: &'static str,
+}
+
+pub const USER: Kind = Kind {
+    name: "user",
+    table: Table::Users,
+    created_at: "signed_up_at_millis",
+};
+pub const TEAM: Kind = Kind {
+    name: "team",
+    table: Table::Teams,
+    created_at: "created_at_millis",
+};
+
+impl Kind {
+    pub fn named(name: &str) -> &'static Self {
+        [&USER, &TEAM]
+            .into_iter()
+            .find(|kind| kind.name == name)
+            .expect("the functions of sql/ name one of them")
+    }
+
+    /// The id of an object that can be a row, or why it cannot, as a sentence.
+    pub fn check(&self, object: &Part) -> Result<Part, String> {
+        let id = id(object, "id")?;
+        millis(object, self.created_at)?;
+        Ok(id)
     }
 }
 
-/// `neon_auth.millis_defect(object, member)`: why a member of an object cannot be a time, as a
-/// sentence.
+/// `neon_auth.user_defect(raw_json)`: why a user object cannot become a row, as a sentence.
 #[pg_extern(sql = false)]
-fn millis_defect(object: Option<AnyElement>, member: &str) -> Option<String> {
+fn user_defect(user: AnyElement) -> Option<String> {
     // SAFETY: used before the argument is gone.
-    object.and_then(|object| millis(&unsafe { Part::whole(&object) }, member).err())
+    USER.check(&unsafe { Part::whole(&user) }).err()
 }
 
 /// A member that is a string, neither empty nor too long for an index.
@@ -52,7 +76,7 @@ pub fn id(object: &Part, member: &str) -> Result<Part, String> {
 
 /// A member that is missing, null, or a number that the generated column takes: without a point,
 /// whatever stands behind it.
-pub fn millis(object: &Part, member: &str) -> Result<(), String> {
+fn millis(object: &Part, member: &str) -> Result<(), String> {
     let Some(time) = object.member(member).filter(|time| time.kind() != "null") else {
         return Ok(());
     };

@@ -6,6 +6,7 @@
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
+use super::known;
 use super::row::Table;
 use crate::session;
 
@@ -27,22 +28,28 @@ fn has_permission(
     };
     let user = &identity.subject;
     let has = match team {
-        Some(team) => {
+        Some(team) => known::answer(&["team", user, permission, team], || {
             is_member(team, user)
                 && holds(Table::TeamPermissions, &[team, user], "team", permission)
-        }
-        None => {
-            !is_deleted(Table::Users, user)
+        }),
+        None => known::answer(&["project", user, permission], || {
+            !is_deleted_user(user)
                 && holds(Table::ProjectPermissions, &[user], "project", permission)
-        }
+        }),
     };
     Ok(Some(has))
 }
 
 fn is_member(team: &str, user: &str) -> bool {
-    Table::Members.has(&[team, user])
-        && !is_deleted(Table::Teams, team)
-        && !is_deleted(Table::Users, user)
+    known::answer(&["member", user, team], || {
+        Table::Members.has(&[team, user])
+            && !is_deleted(Table::Teams, team)
+            && !is_deleted_user(user)
+    })
+}
+
+fn is_deleted_user(user: &str) -> bool {
+    known::answer(&["deleted", user], || is_deleted(Table::Users, user))
 }
 
 fn is_deleted(table: Table, id: &str) -> bool {
@@ -52,18 +59,19 @@ fn is_deleted(table: Table, id: &str) -> bool {
 
 /// Whether one of the holder's permissions grants this one. Holders have few.
 fn holds(table: Table, holder: &[&str], scope: &str, permission: &str) -> bool {
-    let granting = granting(scope, permission);
-    let is_granting = |held: &str| granting.iter().any(|granting| granting == held);
     let found = table.find(holder, |row| {
-        is_granting(row.text(c"permission_id")?).then_some(())
+        grants(scope, row.text(c"permission_id")?, permission).then_some(())
     });
     found.is_some()
 }
 
-/// The permission itself and all that contain it. What is not defined counts for itself alone: no
-/// event tells of definitions.
-fn granting(scope: &str, permission: &str) -> Vec<String> {
-    Table::Closure
-        .find(&[scope, permission], |row| row.texts(c"granted_by"))
-        .unwrap_or_else(|| vec![permission.to_owned()])
+/// Whether a permission is another one or contains it. What is not defined counts for itself alone:
+/// no event tells of definitions.
+fn grants(scope: &str, held: &str, permission: &str) -> bool {
+    known::answer(&["grants", scope, held, permission], || {
+        let granted_by = Table::Closure.find(&[scope, permission], |row| row.texts(c"granted_by"));
+        granted_by.map_or(held == permission, |granted_by| {
+            granted_by.iter().any(|granting| granting == held)
+        })
+    })
 }

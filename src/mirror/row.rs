@@ -212,6 +212,15 @@ impl Row {
         }
     }
 
+    /// A column of type jsonb, taken apart.
+    pub fn part(&self, column: &CStr) -> Option<Part> {
+        // SAFETY: the same; the part is used while the page is held.
+        unsafe {
+            let (datum, is_null) = self.datum(column);
+            (!is_null).then(|| Part::of_datum(datum))
+        }
+    }
+
     unsafe fn datum(&self, column: &CStr) -> (pg_sys::Datum, bool) {
         unsafe {
             let description = (*self.0).tts_tupleDescriptor;

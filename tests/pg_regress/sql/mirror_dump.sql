@@ -3,12 +3,12 @@ CREATE DATABASE neon_auth_mirror TEMPLATE template0;
 \c neon_auth_mirror
 CREATE EXTENSION neon_auth;
 INSERT INTO neon_auth.users_sync (raw_json) VALUES ('{"id": "u1", "display_name": "Alice Example"}');
-SELECT neon_auth.apply_event('team.created', '{"id": "t1", "display_name": "Red"}', 'msg_1') ->> 'outcome' AS team,
-       neon_auth.apply_event('team.deleted', '{"id": "t2"}', 'msg_2') ->> 'outcome' AS deleted,
-       neon_auth.apply_event('team_membership.created', '{"team_id": "t1", "user_id": "u1"}', 'msg_3') ->> 'outcome' AS member,
-       neon_auth.apply_event('team_permission.created', '{"team_id": "t1", "user_id": "u1", "id": "editor"}', 'msg_4') ->> 'outcome' AS permission,
-       neon_auth.apply_event('project_permission.created', '{"user_id": "u1", "id": "beta"}', 'msg_5') ->> 'outcome' AS project,
-       neon_auth.apply_event('team_membership.deleted', '{"team_id": "t1", "user_id": "u2"}', 'msg_6') ->> 'outcome' AS removal;
+SELECT neon_auth.apply_team('created', '{"id": "t1", "display_name": "Red"}') ->> 'outcome' AS team,
+       neon_auth.apply_team('deleted', '{"id": "t2"}') ->> 'outcome' AS deleted,
+       neon_auth.apply_membership('created', 't1', 'u1', 'msg_3') ->> 'outcome' AS member,
+       neon_auth.apply_permission('created', 't1', 'u1', 'editor', 'msg_4') ->> 'outcome' AS permission,
+       neon_auth.apply_permission('created', NULL, 'u1', 'beta', 'msg_5') ->> 'outcome' AS project,
+       neon_auth.apply_membership('deleted', 't1', 'u2', 'msg_6') ->> 'outcome' AS removal;
 INSERT INTO neon_auth.deliveries (id, event, outcome) VALUES ('msg_1', 'team.created', '{"outcome": "applied"}');
 -- One definition of one's own, one default that is changed and one that is withdrawn
 INSERT INTO neon_auth.permission_definitions (id, contained_permission_ids) VALUES ('editor', '{$read_members,team_member}');
@@ -37,8 +37,8 @@ BEGIN;
 SELECT auth.impersonate('u1');
 SELECT auth.team_ids(), auth.has_permission('publish', 't1') AS publish, auth.has_permission('$read_members', 't1') AS withdrawn, auth.has_permission('beta') AS beta;
 -- What ended before the dump stays so.
-SELECT neon_auth.apply_event('team.created', '{"id": "t2"}', 'msg_7') ->> 'outcome' AS team,
-       neon_auth.apply_event('team_membership.created', '{"team_id": "t1", "user_id": "u2"}', 'msg_8') ->> 'outcome' AS member;
+SELECT neon_auth.apply_team('created', '{"id": "t2"}') ->> 'outcome' AS team,
+       neon_auth.apply_membership('created', 't1', 'u2', 'msg_8') ->> 'outcome' AS member;
 ROLLBACK;
 \c neon_auth_regress
 DROP DATABASE neon_auth_mirror;

@@ -63,7 +63,7 @@ SELECT neon_auth.configure('{"auth_provider": "stack", "auth_provider_project_id
 SELECT neon_auth.setup_roles();
 UPDATE neon_auth.providers SET reject_deleted_users = true, project_id = '5e0f2b1c-93d7-4a86-8c41-d7a2f60b9e35';
 RESET search_path;
-SELECT id, name, created_at AT TIME ZONE 'UTC' AS created_at, updated_at = now() AS updated_now, deleted_at = now() AS deleted_now
+SELECT id, name, created_at AT TIME ZONE 'UTC' AS created_at, updated_at BETWEEN now() AND clock_timestamp() AS updated_now, deleted_at BETWEEN now() AND clock_timestamp() AS deleted_now
   FROM neon_auth.users_sync ORDER BY id COLLATE "C";
 ROLLBACK;
 -- A look into users_sync on the way in is one into the true one.

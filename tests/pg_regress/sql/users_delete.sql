@@ -4,7 +4,7 @@ BEGIN;
 SELECT neon_auth.upsert_users('[{"id": "u1", "display_name": "Alice Example"}, {"id": "u2"}]');
 UPDATE neon_auth.users_sync SET updated_at = '2020-01-01';
 SELECT neon_auth.delete_user('u1');
-SELECT id, name, deleted_at = now() AS deleted_now, updated_at = now() AS updated_now FROM neon_auth.users_sync ORDER BY id;
+SELECT id, name, deleted_at BETWEEN now() AND clock_timestamp() AS deleted_now, updated_at BETWEEN now() AND clock_timestamp() AS updated_now FROM neon_auth.users_sync ORDER BY id;
 -- Once is enough: the time of the deletion stays.
 UPDATE neon_auth.users_sync SET deleted_at = '2020-01-01', updated_at = '2020-01-01' WHERE id = 'u1';
 SELECT neon_auth.delete_user('u1');

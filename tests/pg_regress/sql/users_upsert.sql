@@ -5,7 +5,7 @@ SELECT neon_auth.upsert_user('{
     "id": "11111111-1111-4111-8111-111111111111", "display_name": "Alice Example",
     "primary_email": "alice@example.com", "primary_email_verified": true,
     "signed_up_at_millis": 1700000000123, "selected_team": null}');
-SELECT id, name, email, created_at AT TIME ZONE 'UTC' AS created_at, updated_at = now() AS updated_now, deleted_at
+SELECT id, name, email, created_at AT TIME ZONE 'UTC' AS created_at, updated_at BETWEEN now() AND clock_timestamp() AS updated_now, deleted_at
   FROM neon_auth.users_sync;
 -- The object is kept whole, also what has no column.
 SELECT raw_json FROM neon_auth.users_sync;

@@ -32,7 +32,7 @@ CREATE TEMP VIEW everything AS
 SELECT * FROM everything;
 -- Which delivery told of it, and when
 SELECT count(*) FROM neon_auth.team_members_sync m JOIN neon_auth.deliveries d ON d.id = m.delivery
- WHERE d.event = 'team_membership.created' AND m.created_at = now();
+ WHERE d.event = 'team_membership.created' AND m.created_at BETWEEN now() AND clock_timestamp();
 
 -- A permission that is taken away
 SELECT deliver('team_permission.deleted', '{"team_id": "t1", "user_id": "u2", "id": "team_admin"}');
@@ -47,12 +47,12 @@ SELECT * FROM everything WHERE user_id = 'u2';
 SELECT deliver('team.deleted', '{"id": "t2"}');
 SELECT deliver('team.deleted', '{"id": "t2"}') AS again;
 SELECT * FROM everything;
-SELECT id, name, deleted_at = now() AS deleted_now, updated_at = now() AS updated_now FROM neon_auth.teams_sync ORDER BY id;
+SELECT id, name, deleted_at BETWEEN now() AND clock_timestamp() AS deleted_now, updated_at BETWEEN now() AND clock_timestamp() AS updated_now FROM neon_auth.teams_sync ORDER BY id;
 -- And a user who is deleted, everywhere.
 SELECT deliver('user.deleted', '{"id": "u1", "teams": [{"id": "t1"}]}');
 SELECT deliver('user.deleted', '{"id": "u1", "teams": []}') AS again;
 SELECT * FROM everything;
-SELECT id, name, deleted_at = now() AS deleted_now FROM neon_auth.users_sync ORDER BY id;
+SELECT id, name, deleted_at BETWEEN now() AND clock_timestamp() AS deleted_now FROM neon_auth.users_sync ORDER BY id;
 -- What ends for good has nothing left to be confirmed.
 SELECT kind, team_id, user_id FROM neon_auth.sync_queue ORDER BY 1, 2, 3;
 SELECT kind, team_id, user_id, permission_id FROM neon_auth.removals ORDER BY 1, 2, 3, 4;

@@ -14,7 +14,7 @@ use pgrx::prelude::*;
 
 use crate::error::Problem;
 use crate::jsonb::Part;
-use crate::mirror::{self, Table};
+use crate::mirror::Table;
 use crate::session::POSTGRES_EPOCH;
 use crate::shared::{self, Counter};
 
@@ -34,31 +34,15 @@ const PADDING_OR_NOT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// `neon_auth.verify_delivery(body, headers)`: the same with the secrets that are set and by the
-/// clock. A secret that SQL never holds cannot end up in what it logs.
-#[pg_extern(sql = false)]
-fn verify_delivery(body: Option<&str>, headers: Option<AnyElement>) -> Result<String, ErrorReport> {
+/// The id of a delivery's message, by the secrets that are set and by the clock. A secret that SQL
+/// never holds cannot end up in what it logs.
+pub fn verify_now(body: Option<&str>, headers: Option<AnyElement>) -> Result<String, Problem> {
     let secrets = Table::Secrets.find(&["webhook_secret"], |row| {
         row.text(c"value").map(str::to_owned)
     });
     // SAFETY: reads the clock.
     let now = unsafe { pg_sys::GetCurrentTimestamp() }.div_euclid(1_000_000) + POSTGRES_EPOCH;
-    verify_webhook(body, headers, secrets.as_deref(), now)
-}
-
-/// `neon_auth.is_repeated(delivery)`: whether it was accepted before. Whoever else has it in hand is
-/// waited for.
-#[pg_extern(sql = false)]
-fn is_repeated(delivery: &str) -> Result<bool, ErrorReport> {
-    mirror::lock_mirror("delivery", delivery, true)?;
-    // SAFETY: the snapshot, of what is committed after the wait, is popped in the same nesting;
-    // after an ERROR the abort does it.
-    unsafe {
-        pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
-        let is_known = Table::Deliveries.has(&[delivery]);
-        pg_sys::PopActiveSnapshot();
-        Ok(is_known)
-    }
+    counted(verify(body, headers, secrets.as_deref(), now))
 }
 
 /// `neon_auth.verify_webhook(body, headers, secrets, at_epoch)`: the message's id, once one of
@@ -70,21 +54,24 @@ fn verify_webhook(
     secrets: Option<&str>,
     at_epoch: i64,
 ) -> Result<String, ErrorReport> {
-    let outcome = verify(body, headers, secrets.unwrap_or_default(), at_epoch);
+    Ok(counted(verify(body, headers, secrets, at_epoch))?)
+}
+
+fn counted<T>(outcome: Result<T, Problem>) -> Result<T, Problem> {
     shared::count(match outcome {
         Ok(_) => Counter::DeliveriesVerified,
         Err(_) => Counter::DeliveriesRefused,
     });
-    Ok(outcome?)
+    outcome
 }
 
 fn verify(
     body: Option<&str>,
     headers: Option<AnyElement>,
-    secrets: &str,
+    secrets: Option<&str>,
     at_epoch: i64,
 ) -> Result<String, Problem> {
-    let keys = keys(secrets)?;
+    let keys = keys(secrets.unwrap_or_default())?;
     // SAFETY: what is kept of it is copied.
     let headers = Headers::find(headers.map(|headers| unsafe { Part::whole(&headers) }))?;
     let body = body.ok_or_else(|| refused("it has no body", "The body is NULL."))?;

@@ -1,0 +1,40 @@
+//! How an object that is told of stands to its row.
+
+use std::cmp::Ordering;
+
+use pgrx::AnyElement;
+use pgrx::prelude::*;
+
+use super::object::{self, Kind};
+use crate::jsonb::Part;
+
+/// `neon_auth.standing(kind, given)`, in a word.
+///
+/// Stack's objects have no version. The one number that moves with time is a user's
+/// last_active_at_millis.
+#[pg_extern(sql = false)]
+fn standing(kind: &str, given: AnyElement) -> &'static str {
+    let kind = Kind::named(kind);
+    // SAFETY: used before the argument is gone.
+    let given = unsafe { Part::whole(&given) };
+    let id = object::id(&given, "id").expect("it was checked");
+    let id = id.text().expect("an id is a string");
+    let found = kind.table.find(&[id], |row| {
+        if !row.is_null(c"deleted_at") {
+            return Some("deleted");
+        }
+        // Objects of other times differ, and need no comparison as a whole.
+        Some(match order(&given, &row.part(c"raw_json")?) {
+            Some(Ordering::Greater) => "newer",
+            Some(Ordering::Less) => "older",
+            _ if row.equals(c"raw_json", &given) => "equal",
+            _ => "unclear",
+        })
+    });
+    found.unwrap_or("unknown")
+}
+
+fn order(given: &Part, known: &Part) -> Option<Ordering> {
+    let [given, known] = [given, known].map(|user| user.member("last_active_at_millis"));
+    given?.compare_numbers(&known?)
+}
