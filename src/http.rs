@@ -2,13 +2,14 @@
 //!
 //! A request runs on a thread of its own with every signal blocked, so that they reach the
 //! process's main thread, which waits on its latch: a cancel, `statement_timeout` or a shutdown
-//! ends the wait at once, and the thread ends by its own time limits.
+//! ends the wait at once, and with it the thread's connection. Only while it looks up a name or
+//! opens the connection does the thread live on, until its time limit for that.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pgrx::prelude::*;
@@ -40,11 +41,13 @@ impl Settings {
         }
     }
 
-    /// An agent for a URL: https, or http on loopback. `name` is the URL's in messages.
+    /// An agent for a URL: https, or http on loopback. `name` is the URL's in messages; nothing of
+    /// the agent's outlives the line.
     pub fn agent(
         &self,
         uri: &Uri,
         name: &str,
+        line: &Line,
         limits: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
     ) -> Result<Agent, String> {
         check(uri, name)?;
@@ -58,7 +61,9 @@ impl Settings {
             .timeout_connect(Some(self.connect))
             .user_agent(concat!("neon_auth/", env!("CARGO_PKG_VERSION")))
             .tls_config(self.tls()?);
-        Ok(limits(config).build().new_agent())
+        let agent = limits(config).build().new_agent();
+        line.open(&agent);
+        Ok(agent)
     }
 
     fn tls(&self) -> Result<TlsConfig, String> {
@@ -118,12 +123,54 @@ fn is_loopback(uri: &Uri) -> bool {
 pub struct Aside<T> {
     results: Receiver<T>,
     ringing: UnixStream,
+    line: Line,
 }
 
 /// Where the work puts its results.
 pub struct Outlet<T> {
     results: SyncSender<T>,
     bell: UnixStream,
+    line: Line,
+}
+
+/// What a thread's connections hang on, and how the main thread cuts them off: whoever sends a
+/// byte now and then would otherwise keep a thread that nobody listens to.
+#[derive(Clone, Default)]
+pub struct Line(Arc<Mutex<State>>);
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Unused,
+    Open(Agent),
+    Cut,
+}
+
+impl Line {
+    fn open(&self, agent: &Agent) {
+        if matches!(self.replace(State::Open(agent.clone())), State::Cut) {
+            self.cut();
+        }
+    }
+
+    fn cut(&self) {
+        if let State::Open(agent) = self.replace(State::Cut) {
+            agent.shutdown();
+        }
+    }
+
+    fn replace(&self, state: State) -> State {
+        std::mem::replace(
+            &mut self.0.lock().unwrap_or_else(PoisonError::into_inner),
+            state,
+        )
+    }
+}
+
+impl<T> Drop for Aside<T> {
+    fn drop(&mut self) {
+        self.line.cut();
+    }
 }
 
 impl<T> Outlet<T> {
@@ -135,6 +182,11 @@ impl<T> Outlet<T> {
             true
         }
     }
+
+    /// What the agents of this work are to hang on.
+    pub fn line(&self) -> &Line {
+        &self.line
+    }
 }
 
 impl<T: Send + 'static> Aside<T> {
@@ -145,9 +197,11 @@ impl<T: Send + 'static> Aside<T> {
         ringing.set_nonblocking(true).map_err(failed)?;
         // One result that waits, one in the making: what is large is not piled up.
         let (sender, results) = mpsc::sync_channel(1);
+        let line = Line::default();
         let outlet = Outlet {
             results: sender,
             bell,
+            line: line.clone(),
         };
         let signals = BlockedSignals::block();
         let thread = std::thread::Builder::new()
@@ -156,7 +210,11 @@ impl<T: Send + 'static> Aside<T> {
             .spawn(move || work(&outlet));
         drop(signals);
         thread.map_err(failed)?;
-        Ok(Self { results, ringing })
+        Ok(Self {
+            results,
+            ringing,
+            line,
+        })
     }
 
     /// The next result, or `None` when there will be no more. Answers interrupts while it waits,
