@@ -35,7 +35,7 @@ COMMENT ON COLUMN neon_auth.sync_runs.changed IS 'Rows that the run added or cha
 COMMENT ON COLUMN neon_auth.sync_runs.deleted IS 'Users, teams, memberships and permissions that it found deleted';
 COMMENT ON COLUMN neon_auth.sync_runs.skipped IS 'Objects that cannot be rows';
 COMMENT ON COLUMN neon_auth.sync_runs.defect IS 'What is wrong with the last of those';
-COMMENT ON COLUMN neon_auth.sync_runs.error IS 'Why its last attempt ended early; NULL if none did';
+COMMENT ON COLUMN neon_auth.sync_runs.error IS 'Why its last attempt ended early, if its process was there to note it; NULL if none did';
 COMMENT ON COLUMN neon_auth.sync_runs.failed_at IS 'When that was';
 
 -- Runs are not dumped, but what restores their users needs it: compared with another project, all
@@ -389,29 +389,33 @@ DECLARE
     in_teams bigint;
     in_project bigint;
 BEGIN
+    -- No EXCEPT: it keeps all of its one side in memory, whatever work_mem says.
     INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, implied)
-    SELECT s.team_id, s.user_id, s.permission_id, bool_and(s.kind = 'team_permission')
-      FROM neon_auth.sync_scan s
-     WHERE s.kind IN ('team_permission', 'direct_team')
-       AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
-       AND NOT EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
-       AND NOT EXISTS (SELECT FROM neon_auth.removals r
-                        WHERE r.team_id = s.team_id AND r.user_id = s.user_id AND neon_auth.is_since(r.removed_at, moment))
-     GROUP BY s.team_id, s.user_id, s.permission_id
-    EXCEPT
-    SELECT k.team_id, k.user_id, k.permission_id, k.implied FROM neon_auth.team_permissions_sync k
+    SELECT g.team_id, g.user_id, g.permission_id, g.implied
+      FROM (SELECT s.team_id, s.user_id, s.permission_id, bool_and(s.kind = 'team_permission') AS implied
+              FROM neon_auth.sync_scan s
+             WHERE s.kind IN ('team_permission', 'direct_team')
+               AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
+               AND NOT EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
+               AND NOT EXISTS (SELECT FROM neon_auth.removals r
+                                WHERE r.team_id = s.team_id AND r.user_id = s.user_id AND neon_auth.is_since(r.removed_at, moment))
+             GROUP BY s.team_id, s.user_id, s.permission_id) AS g
+     WHERE NOT EXISTS (SELECT FROM neon_auth.team_permissions_sync k
+                        WHERE k.team_id = g.team_id AND k.user_id = g.user_id
+                          AND k.permission_id = g.permission_id AND k.implied = g.implied)
         ON CONFLICT (team_id, user_id, permission_id) DO UPDATE SET implied = excluded.implied WHERE NOT neon_auth.is_since(p.created_at, moment);
     GET DIAGNOSTICS in_teams = ROW_COUNT;
     INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, implied)
-    SELECT s.user_id, s.permission_id, bool_and(s.kind = 'project_permission')
-      FROM neon_auth.sync_scan s
-     WHERE s.kind IN ('project_permission', 'direct_project')
-       AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
-       AND NOT EXISTS (SELECT FROM neon_auth.removals r
-                        WHERE r.kind = 'project_permission' AND r.user_id = s.user_id AND neon_auth.is_since(r.removed_at, moment))
-     GROUP BY s.user_id, s.permission_id
-    EXCEPT
-    SELECT k.user_id, k.permission_id, k.implied FROM neon_auth.project_permissions_sync k
+    SELECT g.user_id, g.permission_id, g.implied
+      FROM (SELECT s.user_id, s.permission_id, bool_and(s.kind = 'project_permission') AS implied
+              FROM neon_auth.sync_scan s
+             WHERE s.kind IN ('project_permission', 'direct_project')
+               AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
+               AND NOT EXISTS (SELECT FROM neon_auth.removals r
+                                WHERE r.kind = 'project_permission' AND r.user_id = s.user_id AND neon_auth.is_since(r.removed_at, moment))
+             GROUP BY s.user_id, s.permission_id) AS g
+     WHERE NOT EXISTS (SELECT FROM neon_auth.project_permissions_sync k
+                        WHERE k.user_id = g.user_id AND k.permission_id = g.permission_id AND k.implied = g.implied)
         ON CONFLICT (user_id, permission_id) DO UPDATE SET implied = excluded.implied WHERE NOT neon_auth.is_since(p.created_at, moment);
     GET DIAGNOSTICS in_project = ROW_COUNT;
 

@@ -8,8 +8,9 @@
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pgrx::prelude::*;
@@ -23,6 +24,8 @@ use crate::settings;
 
 /// How often a waiting main thread looks whether it should go on waiting.
 pub const TICK: Duration = Duration::from_millis(200);
+/// The longest that a thread is waited for that is not wanted any more.
+const FAREWELL: Duration = Duration::from_millis(20);
 
 /// What every request needs of the settings, read on the main thread.
 pub struct Settings {
@@ -124,6 +127,7 @@ pub struct Aside<T> {
     results: Receiver<T>,
     ringing: UnixStream,
     line: Line,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// Where the work puts its results.
@@ -170,6 +174,12 @@ impl Line {
 impl<T> Drop for Aside<T> {
     fn drop(&mut self) {
         self.line.cut();
+        // With its last result a thread is as good as over: the next one takes its memory, and not
+        // more of it, if it waits for that.
+        let last = self.results.recv_timeout(FAREWELL);
+        if let (Err(RecvTimeoutError::Disconnected), Some(thread)) = (last, self.thread.take()) {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -209,11 +219,11 @@ impl<T: Send + 'static> Aside<T> {
             // Dropping the outlet wakes whoever waits.
             .spawn(move || work(&outlet));
         drop(signals);
-        thread.map_err(failed)?;
         Ok(Self {
             results,
             ringing,
             line,
+            thread: Some(thread.map_err(failed)?),
         })
     }
 
