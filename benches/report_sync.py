@@ -10,8 +10,9 @@ def section(results):
     return "`CALL neon_auth.sync()` of a project of " f"{results['users']:,} users into an empty mirror, and a bare `INSERT … SELECT … ON\n" \
         "CONFLICT` of the same pages of JSON text, each in a transaction of its own (CPU µs for each user, in the thread\n" \
         "that works on the database; another one talks HTTP). Throughput is relative to the bare statement's.\n\n" + table(
-            ["`sync()`", "bare", "throughput", "again, nothing changed", "rows written then"],
-            [[figure(median(ours)), figure(median(bare)), f"{ratio(bare, ours):.2f}", figure(again["cost"]), again["written"]]],
+            ["`sync()`", "bare", "throughput", "again, nothing changed", "rows written then", "bytes of WAL a user"],
+            [[figure(median(ours)), figure(median(bare)), f"{ratio(bare, ours):.2f}", figure(again["cost"]), again["written"],
+              figure(again["wal"])]],
         ) + "\n\nA backend's memory of its own at its peak, HTTP included:\n\n" + table(
             ["users", "MiB"], [[f"{users:,}", figure(peak / 1024)] for users, peak in results["peaks"].items()])
 
@@ -41,6 +42,7 @@ def aims(results, at_most, at_least):
         at_least("first synchronisation to the bare statement (CPU)", 0.8,
                  ratio(results["costs"]["bare"], results["costs"]["ours"]), "×"),
         at_most("rows of the mirror written when nothing has changed", 0, results["again"]["written"]),
+        at_most("WAL for each user when nothing has changed", 4, results["again"]["wal"], " bytes"),
         at_most(f"memory to synchronise {max(results['peaks']):,} users, to {min(results['peaks']):,}", 1.1,
                 peaks[-1] / peaks[0], "×"),
     ]

@@ -25,12 +25,18 @@ BARE = f"""
 
 def measure(stack, rounds, users):
     """A first synchronisation of so many users against the bare statement, the same again, and the
-    memory that it takes for up to ten times as many."""
+    memory that it takes for a tenth of them and for up to ten times as many."""
     keys = json.dumps(stack.keys()).replace("'", "''")
     run_once(f"DELETE FROM neon_auth.providers; SELECT neon_auth.configure('{keys}')")
-    stack.request("/dev/populate", {"users": users})
-    empty()
-    peaks = {users: synchronise()}
+    peaks = {}
+
+    def grow(total):
+        stack.request("/dev/populate", {"users": total - max(peaks, default=0)})
+        empty()
+        peaks[total] = synchronise()
+
+    grow(users // 10)
+    grow(users)
     run_once("CREATE TABLE bench.pages (number bigint, users text)")
     run_once(f"""INSERT INTO bench.pages
                  SELECT n / {PAGE}, jsonb_agg(raw_json ORDER BY n)
@@ -46,9 +52,8 @@ def measure(stack, rounds, users):
 
     costs = interleaved(rounds, {name: lambda name=name: first(name) for name in calls})
     again = repeat(count)
-    stack.request("/dev/populate", {"users": users * 9})
-    empty()
-    peaks[users * 10] = synchronise()
+    for times in (3, 10):
+        grow(users * times)
     return {"costs": costs, "again": again, "peaks": peaks, "users": count}
 
 
@@ -85,7 +90,8 @@ def microseconds(call):
 
 
 def repeat(count):
-    """What the same again costs for each user, and how many rows of the mirror it writes."""
+    """What the same again costs for each user, how many rows of the mirror it writes, and how many bytes
+    of WAL for each user."""
     empty()
     run_once("CALL neon_auth.sync()")
 
@@ -95,6 +101,11 @@ def repeat(count):
                             WHERE schemaname = 'neon_auth' AND relname LIKE '%\\_sync'""")[0]
         return int(line)
 
+    def logged():
+        return int(run_once("SELECT pg_current_wal_insert_lsn() - '0/0'")[0])
+
     before = written()
+    start = logged()
     cost = microseconds("CALL neon_auth.sync()") / count
-    return {"cost": cost, "written": written() - before}
+    wal = (logged() - start) / count
+    return {"cost": cost, "written": written() - before, "wal": wal}

@@ -39,9 +39,12 @@ CREATE VIEW neon_auth.status AS
                   ORDER BY received_at DESC LIMIT 1) AS d ON true
     UNION ALL
     SELECT 'sync queue',
-           coalesce(min(q.queued_at) > now() - interval '1 day', true),
+           coalesce(min(q.queued_at) > now() - interval '1 day', true) AND count(q.refusal) = 0,
            CASE WHEN count(*) = 0 THEN 'Nothing waits for confirmation.'
-                ELSE format('Waiting for confirmation by the REST API: %s; the longest since %s.', count(*), min(q.queued_at)) END,
+                ELSE format('Waiting for confirmation by the REST API: %s; the longest since %s.', count(*), min(q.queued_at))
+                     || CASE WHEN count(q.refusal) > 0
+                             THEN format(' Left to the next full synchronisation: %s, such as: %s', count(q.refusal), min(q.refusal))
+                             ELSE '' END END,
            min(q.queued_at)
       FROM neon_auth.sync_queue q
     UNION ALL

@@ -35,7 +35,7 @@ COMMENT ON COLUMN neon_auth.sync_runs.changed IS 'Rows that the run added or cha
 COMMENT ON COLUMN neon_auth.sync_runs.deleted IS 'Users, teams, memberships and permissions that it found deleted';
 COMMENT ON COLUMN neon_auth.sync_runs.skipped IS 'Objects that cannot be rows';
 COMMENT ON COLUMN neon_auth.sync_runs.defect IS 'What is wrong with the last of those';
-COMMENT ON COLUMN neon_auth.sync_runs.error IS 'Why its last attempt ended early; NULL if none did';
+COMMENT ON COLUMN neon_auth.sync_runs.error IS 'Why its last attempt ended early, if its process was there to note it; NULL if none did';
 COMMENT ON COLUMN neon_auth.sync_runs.failed_at IS 'When that was';
 
 -- Runs are not dumped, but what restores their users needs it: compared with another project, all
@@ -45,8 +45,27 @@ CREATE TABLE neon_auth.sync_source (
     CONSTRAINT sync_source_pkey PRIMARY KEY (project_id)
 );
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.sync_source', '');
-COMMENT ON TABLE neon_auth.sync_source IS 'The project that the mirror was compared with; no row before the first time';
+COMMENT ON TABLE neon_auth.sync_source IS 'The project that the mirror is of; no row before that is known';
 COMMENT ON COLUMN neon_auth.sync_source.project_id IS 'The project''s id';
+
+-- Webhooks do not say which project sends them, so a mirror that they alone have filled is of the
+-- project that was configured then.
+CREATE FUNCTION neon_auth.remember_source() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM neon_auth.sync_source)
+       AND EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) THEN
+        INSERT INTO neon_auth.sync_source (project_id) VALUES (old.project_id);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.remember_source() IS 'Notes whose users the mirror holds before the provider "stack" is another project''s';
+REVOKE ALL ON FUNCTION neon_auth.remember_source() FROM PUBLIC;
+CREATE TRIGGER remember_source AFTER UPDATE OF name, project_id OR DELETE ON neon_auth.providers
+    FOR EACH ROW WHEN (old.name = 'stack' AND old.project_id IS NOT NULL) EXECUTE FUNCTION neon_auth.remember_source();
+COMMENT ON TRIGGER remember_source ON neon_auth.providers IS 'Notes whose users the mirror holds';
 
 -- Unlogged: after a crash it is empty, and the run that filled it starts over.
 CREATE UNLOGGED TABLE neon_auth.sync_scan (
@@ -62,6 +81,16 @@ COMMENT ON COLUMN neon_auth.sync_scan.kind IS
 COMMENT ON COLUMN neon_auth.sync_scan.team_id IS 'The team; else empty';
 COMMENT ON COLUMN neon_auth.sync_scan.user_id IS 'The user; else empty';
 COMMENT ON COLUMN neon_auth.sync_scan.permission_id IS 'The permission; else empty';
+
+CREATE UNLOGGED TABLE neon_auth.sync_unseen (
+    kind text NOT NULL,
+    id text NOT NULL,
+    CONSTRAINT sync_unseen_pkey PRIMARY KEY (kind, id)
+);
+COMMENT ON TABLE neon_auth.sync_unseen IS
+    'What the run under way has not seen at the auth service, and asks for by its id; empty between runs';
+COMMENT ON COLUMN neon_auth.sync_unseen.kind IS 'user or team';
+COMMENT ON COLUMN neon_auth.sync_unseen.id IS 'Its id';
 
 CREATE FUNCTION neon_auth.time_of(microseconds bigint) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -113,7 +142,7 @@ BEGIN
         RETURN to_jsonb(run) || '{"goes_on": true}';
     END IF;
     is_first := NOT EXISTS (SELECT FROM neon_auth.sync_runs r WHERE r.finished_at IS NOT NULL);
-    TRUNCATE neon_auth.sync_scan;
+    TRUNCATE neon_auth.sync_scan, neon_auth.sync_unseen;
     INSERT INTO neon_auth.sync_runs (project_id, total)
     VALUES (project, CASE WHEN NOT is_first THEN (SELECT count(*) FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) END)
     RETURNING * INTO run;
@@ -181,7 +210,7 @@ BEGIN
         )
         SELECT (SELECT count(*) FROM changing), (SELECT count(*) FROM written) INTO attempted, changed;
         INSERT INTO neon_auth.sync_scan (kind, user_id)
-        SELECT 'user', o ->> 'id' FROM jsonb_array_elements(objects) AS elements(o);
+        SELECT 'user', jsonb_path_query(objects, '$[*].id') #>> '{}';
     ELSE
         WITH changing AS MATERIALIZED (
             SELECT neon_auth.changed_objects('team', objects) AS object
@@ -196,7 +225,7 @@ BEGIN
         )
         SELECT (SELECT count(*) FROM changing), (SELECT count(*) FROM written) INTO attempted, changed;
         INSERT INTO neon_auth.sync_scan (kind, team_id)
-        SELECT 'team', o ->> 'id' FROM jsonb_array_elements(objects) AS elements(o);
+        SELECT 'team', jsonb_path_query(objects, '$[*].id') #>> '{}';
     END IF;
     IF changed < attempted THEN
         INSERT INTO neon_auth.sync_queue (kind, user_id, team_id, reason)
@@ -209,7 +238,7 @@ BEGIN
          WHERE coalesce(u.raw_json, t.raw_json) <> o
             -- The answer that is being written may be to a question of the queue: it is still open.
             ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
-           SET reason = excluded.reason, queued_at = excluded.queued_at;
+           SET reason = excluded.reason, queued_at = excluded.queued_at, refusal = NULL;
     END IF;
     RETURN changed;
 END
@@ -244,29 +273,49 @@ $$;
 COMMENT ON FUNCTION neon_auth.set_cursor(bigint, text) IS 'Notes where the list of users goes on';
 REVOKE ALL ON FUNCTION neon_auth.set_cursor(bigint, text) FROM PUBLIC;
 
--- Not seen, and not from after the run began. In order, and few at a time.
+-- Not seen, and not from after the run began. What was seen has no index, which would cost each user
+-- more than all else that is done to note it. So all are compared at once, in the order of their
+-- ids: two sorts and a merge take the same small memory for a million users as for ten thousand,
+-- and never look through one side for each row of the other. Sorted by bytes, which is fastest.
+CREATE FUNCTION neon_auth.find_unseen(run bigint, kind text) RETURNS bigint
+LANGUAGE plpgsql
+SET work_mem = '1MB' SET enable_hashjoin = off SET enable_nestloop = off SET enable_bitmapscan = off SET jit = off
+AS $$
+DECLARE
+    began constant timestamptz := (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run);
+    found bigint;
+BEGIN
+    DELETE FROM neon_auth.sync_unseen n WHERE n.kind = find_unseen.kind;
+    IF kind = 'user' THEN
+        INSERT INTO neon_auth.sync_unseen (kind, id)
+        SELECT 'user', u.id
+          FROM neon_auth.users_sync u
+         WHERE u.deleted_at IS NULL AND neon_auth.is_since(u.updated_at, began) IS NOT TRUE
+           AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s WHERE s.kind = 'user' AND s.user_id COLLATE "C" = u.id COLLATE "C");
+    ELSE
+        INSERT INTO neon_auth.sync_unseen (kind, id)
+        SELECT 'team', t.id
+          FROM neon_auth.teams_sync t
+         WHERE t.deleted_at IS NULL AND neon_auth.is_since(t.updated_at, began) IS NOT TRUE
+           AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s WHERE s.kind = 'team' AND s.team_id COLLATE "C" = t.id COLLATE "C");
+    END IF;
+    GET DIAGNOSTICS found = ROW_COUNT;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.find_unseen(bigint, text) IS
+    'Notes the users or teams of the mirror that the run did not see at the auth service, and answers how many';
+REVOKE ALL ON FUNCTION neon_auth.find_unseen(bigint, text) FROM PUBLIC;
+
 CREATE FUNCTION neon_auth.unseen(run bigint, kind text, after_id text) RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
-    -- All at first, and then a thousand: to find a thousand alone, the planner would look through
-    -- the scan once for each row.
-    WITH missing AS MATERIALIZED (
-            SELECT u.id
-              FROM neon_auth.users_sync u
-             WHERE unseen.kind = 'user' AND u.deleted_at IS NULL AND u.id > after_id
-               AND neon_auth.is_since(u.updated_at, (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run)) IS NOT TRUE
-               AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s WHERE s.kind = 'user' AND s.user_id = u.id)
-            UNION ALL
-            SELECT t.id
-              FROM neon_auth.teams_sync t
-             WHERE unseen.kind = 'team' AND t.deleted_at IS NULL AND t.id > after_id
-               AND neon_auth.is_since(t.updated_at, (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run)) IS NOT TRUE
-               AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s WHERE s.kind = 'team' AND s.team_id = t.id)
-    )
-    SELECT jsonb_agg(id ORDER BY id) FROM (SELECT id FROM missing ORDER BY id LIMIT 1000) AS next;
+    SELECT jsonb_agg(next.id ORDER BY next.id)
+      FROM (SELECT n.id FROM neon_auth.sync_unseen n
+             WHERE n.kind = unseen.kind AND n.id > after_id ORDER BY n.id LIMIT 1000) AS next;
 $$;
 COMMENT ON FUNCTION neon_auth.unseen(bigint, text, text) IS
-    'Users or teams of the mirror that the run did not see at the auth service, as an array of ids; NULL when there is none';
+    'The next of those that find_unseen() noted, as an array of ids; NULL when there are no more';
 REVOKE ALL ON FUNCTION neon_auth.unseen(bigint, text, text) FROM PUBLIC;
 
 -- The REST API answered that there is no such user or team.
@@ -298,9 +347,9 @@ COMMENT ON FUNCTION neon_auth.see(bigint, text, text) IS 'Notes memberships or p
 REVOKE ALL ON FUNCTION neon_auth.see(bigint, text, text) FROM PUBLIC;
 
 -- What is new is written; what is missing is queued, to be confirmed by itself. What events told
--- since the list was asked for stays.
+-- since the list was asked for stays. However long the lists are, they take little memory.
 CREATE FUNCTION neon_auth.sync_members(run bigint, asked_at bigint) RETURNS void
-LANGUAGE plpgsql
+LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
 AS $$
 DECLARE
     moment constant timestamptz := neon_auth.time_of(asked_at);
@@ -324,7 +373,8 @@ BEGIN
      WHERE NOT neon_auth.is_since(m.created_at, moment)
        AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s
                         WHERE s.kind = 'member' AND s.team_id = m.team_id AND s.user_id = m.user_id)
-        ON CONFLICT DO NOTHING;
+        ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
+       SET reason = excluded.reason, queued_at = excluded.queued_at, refusal = NULL WHERE sync_queue.refusal IS NOT NULL;
     PERFORM neon_auth.count_sync(run, 0, changed, 0, 0, NULL);
 END
 $$;
@@ -332,36 +382,40 @@ COMMENT ON FUNCTION neon_auth.sync_members(bigint, bigint) IS 'Compares the mirr
 REVOKE ALL ON FUNCTION neon_auth.sync_members(bigint, bigint) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.sync_permissions(run bigint, asked_at bigint) RETURNS void
-LANGUAGE plpgsql
+LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
 AS $$
 DECLARE
     moment constant timestamptz := neon_auth.time_of(asked_at);
     in_teams bigint;
     in_project bigint;
 BEGIN
+    -- No EXCEPT: it keeps all of its one side in memory, whatever work_mem says.
     INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, implied)
-    SELECT s.team_id, s.user_id, s.permission_id, bool_and(s.kind = 'team_permission')
-      FROM neon_auth.sync_scan s
-     WHERE s.kind IN ('team_permission', 'direct_team')
-       AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
-       AND NOT EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
-       AND NOT EXISTS (SELECT FROM neon_auth.removals r
-                        WHERE r.team_id = s.team_id AND r.user_id = s.user_id AND neon_auth.is_since(r.removed_at, moment))
-     GROUP BY s.team_id, s.user_id, s.permission_id
-    EXCEPT
-    SELECT k.team_id, k.user_id, k.permission_id, k.implied FROM neon_auth.team_permissions_sync k
+    SELECT g.team_id, g.user_id, g.permission_id, g.implied
+      FROM (SELECT s.team_id, s.user_id, s.permission_id, bool_and(s.kind = 'team_permission') AS implied
+              FROM neon_auth.sync_scan s
+             WHERE s.kind IN ('team_permission', 'direct_team')
+               AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
+               AND NOT EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
+               AND NOT EXISTS (SELECT FROM neon_auth.removals r
+                                WHERE r.team_id = s.team_id AND r.user_id = s.user_id AND neon_auth.is_since(r.removed_at, moment))
+             GROUP BY s.team_id, s.user_id, s.permission_id) AS g
+     WHERE NOT EXISTS (SELECT FROM neon_auth.team_permissions_sync k
+                        WHERE k.team_id = g.team_id AND k.user_id = g.user_id
+                          AND k.permission_id = g.permission_id AND k.implied = g.implied)
         ON CONFLICT (team_id, user_id, permission_id) DO UPDATE SET implied = excluded.implied WHERE NOT neon_auth.is_since(p.created_at, moment);
     GET DIAGNOSTICS in_teams = ROW_COUNT;
     INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, implied)
-    SELECT s.user_id, s.permission_id, bool_and(s.kind = 'project_permission')
-      FROM neon_auth.sync_scan s
-     WHERE s.kind IN ('project_permission', 'direct_project')
-       AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
-       AND NOT EXISTS (SELECT FROM neon_auth.removals r
-                        WHERE r.kind = 'project_permission' AND r.user_id = s.user_id AND neon_auth.is_since(r.removed_at, moment))
-     GROUP BY s.user_id, s.permission_id
-    EXCEPT
-    SELECT k.user_id, k.permission_id, k.implied FROM neon_auth.project_permissions_sync k
+    SELECT g.user_id, g.permission_id, g.implied
+      FROM (SELECT s.user_id, s.permission_id, bool_and(s.kind = 'project_permission') AS implied
+              FROM neon_auth.sync_scan s
+             WHERE s.kind IN ('project_permission', 'direct_project')
+               AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
+               AND NOT EXISTS (SELECT FROM neon_auth.removals r
+                                WHERE r.kind = 'project_permission' AND r.user_id = s.user_id AND neon_auth.is_since(r.removed_at, moment))
+             GROUP BY s.user_id, s.permission_id) AS g
+     WHERE NOT EXISTS (SELECT FROM neon_auth.project_permissions_sync k
+                        WHERE k.user_id = g.user_id AND k.permission_id = g.permission_id AND k.implied = g.implied)
         ON CONFLICT (user_id, permission_id) DO UPDATE SET implied = excluded.implied WHERE NOT neon_auth.is_since(p.created_at, moment);
     GET DIAGNOSTICS in_project = ROW_COUNT;
 
@@ -372,7 +426,8 @@ BEGIN
        AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s
                         WHERE s.kind IN ('team_permission', 'direct_team') AND s.team_id = p.team_id
                           AND s.user_id = p.user_id AND s.permission_id = p.permission_id)
-        ON CONFLICT DO NOTHING;
+        ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
+       SET reason = excluded.reason, queued_at = excluded.queued_at, refusal = NULL WHERE sync_queue.refusal IS NOT NULL;
     INSERT INTO neon_auth.sync_queue (kind, user_id, reason)
     SELECT DISTINCT 'project_permissions', p.user_id, 'The list of all permissions lacks one.'
       FROM neon_auth.project_permissions_sync p
@@ -380,7 +435,8 @@ BEGIN
        AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s
                         WHERE s.kind IN ('project_permission', 'direct_project')
                           AND s.user_id = p.user_id AND s.permission_id = p.permission_id)
-        ON CONFLICT DO NOTHING;
+        ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
+       SET reason = excluded.reason, queued_at = excluded.queued_at, refusal = NULL WHERE sync_queue.refusal IS NOT NULL;
     PERFORM neon_auth.count_sync(run, 0, in_teams + in_project, 0, 0, NULL);
 END
 $$;
@@ -398,7 +454,7 @@ REVOKE ALL ON FUNCTION neon_auth.unsee(bigint, text) FROM PUBLIC;
 -- A deletion that committed while lists were being written saw nothing of what they brought, nor
 -- they of it.
 CREATE FUNCTION neon_auth.forget_deleted(run bigint) RETURNS void
-LANGUAGE sql
+LANGUAGE sql SET work_mem = '1MB' SET jit = off
 AS $$
     SELECT neon_auth.forget_user(u.id)
       FROM neon_auth.users_sync u
@@ -419,9 +475,12 @@ REVOKE ALL ON FUNCTION neon_auth.forget_deleted(bigint) FROM PUBLIC;
 CREATE FUNCTION neon_auth.end_scan(run bigint) RETURNS void
 LANGUAGE sql
 AS $$
-    TRUNCATE neon_auth.sync_scan;
+    TRUNCATE neon_auth.sync_scan, neon_auth.sync_unseen;
+    -- What it was about has been compared since.
+    DELETE FROM neon_auth.sync_queue q
+     WHERE q.refusal IS NOT NULL AND q.queued_at < (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run);
 $$;
-COMMENT ON FUNCTION neon_auth.end_scan(bigint) IS 'Forgets what a run has seen';
+COMMENT ON FUNCTION neon_auth.end_scan(bigint) IS 'Forgets what a run has seen, and what was left to it';
 REVOKE ALL ON FUNCTION neon_auth.end_scan(bigint) FROM PUBLIC;
 
 -- The queue: what events could not decide, oldest first. Entries are told from later ones by
@@ -429,8 +488,9 @@ REVOKE ALL ON FUNCTION neon_auth.end_scan(bigint) FROM PUBLIC;
 CREATE FUNCTION neon_auth.queued(until timestamptz) RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
-    SELECT jsonb_agg(to_jsonb(q) - 'reason' ORDER BY q.queued_at)
-      FROM (SELECT * FROM neon_auth.sync_queue e WHERE e.queued_at <= until ORDER BY e.queued_at LIMIT 100) AS q;
+    SELECT jsonb_agg(to_jsonb(q) - 'reason' - 'refusal' ORDER BY q.queued_at)
+      FROM (SELECT * FROM neon_auth.sync_queue e
+             WHERE e.queued_at <= until AND e.refusal IS NULL ORDER BY e.queued_at LIMIT 100) AS q;
 $$;
 COMMENT ON FUNCTION neon_auth.queued(timestamptz) IS
     'What the REST API has to confirm first, of what was queued until then, as an array; NULL when there is nothing';
@@ -446,6 +506,18 @@ $$;
 COMMENT ON FUNCTION neon_auth.confirmed(text, text, text, timestamptz) IS
     'Takes an entry out of the queue, unless it was queued again since';
 REVOKE ALL ON FUNCTION neon_auth.confirmed(text, text, text, timestamptz) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.refused(kind text, team_id text, user_id text, queued_at timestamptz, refusal text) RETURNS void
+LANGUAGE sql
+AS $$
+    UPDATE neon_auth.sync_queue q
+       SET refusal = refused.refusal
+     WHERE (q.kind, q.team_id, q.user_id, q.queued_at)
+         = (refused.kind, refused.team_id, refused.user_id, refused.queued_at);
+$$;
+COMMENT ON FUNCTION neon_auth.refused(text, text, text, timestamptz, text) IS
+    'Leaves an entry of the queue to the next full synchronisation, unless it was queued again since';
+REVOKE ALL ON FUNCTION neon_auth.refused(text, text, text, timestamptz, text) FROM PUBLIC;
 
 -- The REST API's answer about a team, or about one of its members (member is '' for all): the
 -- memberships, the permissions that were given (direct), and all that follow from them. What
@@ -567,8 +639,8 @@ CREATE VIEW neon_auth.sync_progress AS
            r.started_at, l.pid
       FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
       LEFT JOIN pg_catalog.pg_locks l
-        -- The lock of src/lock.rs that a run holds.
-        ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 20035
+        -- The lock of src/stack/run.rs that a run holds, and nobody who confirms the queue alone.
+        ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 20035 AND l.objid = 1
        AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
      WHERE r.finished_at IS NULL;
 COMMENT ON VIEW neon_auth.sync_progress IS 'How far the synchronisation is that runs, or was interrupted; no row when there is none';

@@ -6,7 +6,7 @@ COMMENT ON FUNCTION neon_auth.wake_worker() IS 'Has a background worker come onc
 REVOKE ALL ON FUNCTION neon_auth.wake_worker() FROM PUBLIC;
 
 -- For rows, because most statements on the queue write none.
-CREATE TRIGGER wake_worker AFTER INSERT OR UPDATE ON neon_auth.sync_queue
+CREATE TRIGGER wake_worker AFTER INSERT OR UPDATE OF queued_at ON neon_auth.sync_queue
     FOR EACH ROW EXECUTE FUNCTION neon_auth.wake_worker();
 COMMENT ON TRIGGER wake_worker ON neon_auth.sync_queue IS 'Has a background worker confirm what is queued';
 CREATE TRIGGER wake_worker AFTER INSERT OR UPDATE ON neon_auth.secrets
@@ -17,7 +17,7 @@ CREATE FUNCTION neon_auth.worker_plan() RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
     SELECT jsonb_build_object(
-               'has_queue', EXISTS (SELECT FROM neon_auth.sync_queue),
+               'has_queue', EXISTS (SELECT FROM neon_auth.sync_queue q WHERE q.refusal IS NULL),
                'is_configured', coalesce((SELECT bool_and(value IS NOT NULL) FROM jsonb_each_text(neon_auth.sync_access())), false),
                'finished_at', (SELECT floor(extract(epoch FROM r.finished_at) * 1000000)::bigint
                                  FROM neon_auth.sync_runs r
@@ -28,6 +28,20 @@ AS $$
 $$;
 COMMENT ON FUNCTION neon_auth.worker_plan() IS 'What a background worker has to know to decide what is due';
 REVOKE ALL ON FUNCTION neon_auth.worker_plan() FROM PUBLIC;
+
+-- COMMIT PREPARED tells no worker: as long as a prepared transaction holds the lock of having written
+-- something that concerns them, they look again.
+CREATE FUNCTION neon_auth.awaits_prepared() RETURNS boolean
+LANGUAGE sql VOLATILE
+AS $$
+    SELECT EXISTS (SELECT
+                     FROM pg_catalog.pg_locks l
+                    WHERE l.pid IS NULL AND l.locktype = 'relation' AND l.mode = 'RowExclusiveLock'
+                      AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+                      AND l.relation IN ('neon_auth.sync_queue'::regclass, 'neon_auth.secrets'::regclass, 'neon_auth.providers'::regclass));
+$$;
+COMMENT ON FUNCTION neon_auth.awaits_prepared() IS 'Whether a prepared transaction of this database has written what background workers look at';
+REVOKE ALL ON FUNCTION neon_auth.awaits_prepared() FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.prune() RETURNS void
 LANGUAGE sql

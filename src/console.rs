@@ -9,7 +9,7 @@ use serde_json::json;
 use ureq::http::Uri;
 
 use crate::error::Problem;
-use crate::http::{self, Aside, milliseconds};
+use crate::http::{self, Aside, Line, milliseconds};
 use crate::settings;
 
 /// Largest answer that is read, in bytes.
@@ -29,7 +29,7 @@ fn call_console(call: &str, neon_api_key: &str, project_id: &str) -> Result<Stri
     };
     let unreachable = |reason| Problem::ConsoleUnreachable { reason };
     let mut aside = Aside::spawn(move |outlet| {
-        outlet.send(request.perform());
+        outlet.send(request.perform(outlet.line()));
     })
     .map_err(unreachable)?;
     let answer = aside
@@ -61,13 +61,13 @@ struct Answer {
 
 impl Request {
     /// The request itself; runs off the main thread and so touches nothing of PostgreSQL.
-    fn perform(&self) -> Result<Answer, String> {
+    fn perform(&self, line: &Line) -> Result<Answer, String> {
         let setting = "setting neon_auth.console_url";
         let uri: Uri = self
             .url
             .parse()
             .map_err(|_| format!("The {setting} is no URL."))?;
-        let agent = self.http.agent(&uri, setting, |config| {
+        let agent = self.http.agent(&uri, setting, line, |config| {
             config.timeout_global(Some(self.limit))
         })?;
         let mut response = agent

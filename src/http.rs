@@ -2,13 +2,15 @@
 //!
 //! A request runs on a thread of its own with every signal blocked, so that they reach the
 //! process's main thread, which waits on its latch: a cancel, `statement_timeout` or a shutdown
-//! ends the wait at once, and the thread ends by its own time limits.
+//! ends the wait at once, and with it the thread's connection. Only while it looks up a name or
+//! opens the connection does the thread live on, until its time limit for that.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pgrx::prelude::*;
@@ -22,6 +24,8 @@ use crate::settings;
 
 /// How often a waiting main thread looks whether it should go on waiting.
 pub const TICK: Duration = Duration::from_millis(200);
+/// The longest that a thread is waited for that is not wanted any more.
+const FAREWELL: Duration = Duration::from_millis(20);
 
 /// What every request needs of the settings, read on the main thread.
 pub struct Settings {
@@ -40,11 +44,13 @@ impl Settings {
         }
     }
 
-    /// An agent for a URL: https, or http on loopback. `name` is the URL's in messages.
+    /// An agent for a URL: https, or http on loopback. `name` is the URL's in messages; nothing of
+    /// the agent's outlives the line.
     pub fn agent(
         &self,
         uri: &Uri,
         name: &str,
+        line: &Line,
         limits: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
     ) -> Result<Agent, String> {
         check(uri, name)?;
@@ -58,7 +64,9 @@ impl Settings {
             .timeout_connect(Some(self.connect))
             .user_agent(concat!("neon_auth/", env!("CARGO_PKG_VERSION")))
             .tls_config(self.tls()?);
-        Ok(limits(config).build().new_agent())
+        let agent = limits(config).build().new_agent();
+        line.open(&agent);
+        Ok(agent)
     }
 
     fn tls(&self) -> Result<TlsConfig, String> {
@@ -118,12 +126,61 @@ fn is_loopback(uri: &Uri) -> bool {
 pub struct Aside<T> {
     results: Receiver<T>,
     ringing: UnixStream,
+    line: Line,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// Where the work puts its results.
 pub struct Outlet<T> {
     results: SyncSender<T>,
     bell: UnixStream,
+    line: Line,
+}
+
+/// What a thread's connections hang on, and how the main thread cuts them off: whoever sends a
+/// byte now and then would otherwise keep a thread that nobody listens to.
+#[derive(Clone, Default)]
+pub struct Line(Arc<Mutex<State>>);
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Unused,
+    Open(Agent),
+    Cut,
+}
+
+impl Line {
+    fn open(&self, agent: &Agent) {
+        if matches!(self.replace(State::Open(agent.clone())), State::Cut) {
+            self.cut();
+        }
+    }
+
+    fn cut(&self) {
+        if let State::Open(agent) = self.replace(State::Cut) {
+            agent.shutdown();
+        }
+    }
+
+    fn replace(&self, state: State) -> State {
+        std::mem::replace(
+            &mut self.0.lock().unwrap_or_else(PoisonError::into_inner),
+            state,
+        )
+    }
+}
+
+impl<T> Drop for Aside<T> {
+    fn drop(&mut self) {
+        self.line.cut();
+        // With its last result a thread is as good as over: the next one takes its memory, and not
+        // more of it, if it waits for that.
+        let last = self.results.recv_timeout(FAREWELL);
+        if let (Err(RecvTimeoutError::Disconnected), Some(thread)) = (last, self.thread.take()) {
+            let _ = thread.join();
+        }
+    }
 }
 
 impl<T> Outlet<T> {
@@ -135,6 +192,11 @@ impl<T> Outlet<T> {
             true
         }
     }
+
+    /// What the agents of this work are to hang on.
+    pub fn line(&self) -> &Line {
+        &self.line
+    }
 }
 
 impl<T: Send + 'static> Aside<T> {
@@ -145,9 +207,11 @@ impl<T: Send + 'static> Aside<T> {
         ringing.set_nonblocking(true).map_err(failed)?;
         // One result that waits, one in the making: what is large is not piled up.
         let (sender, results) = mpsc::sync_channel(1);
+        let line = Line::default();
         let outlet = Outlet {
             results: sender,
             bell,
+            line: line.clone(),
         };
         let signals = BlockedSignals::block();
         let thread = std::thread::Builder::new()
@@ -155,8 +219,12 @@ impl<T: Send + 'static> Aside<T> {
             // Dropping the outlet wakes whoever waits.
             .spawn(move || work(&outlet));
         drop(signals);
-        thread.map_err(failed)?;
-        Ok(Self { results, ringing })
+        Ok(Self {
+            results,
+            ringing,
+            line,
+            thread: Some(thread.map_err(failed)?),
+        })
     }
 
     /// The next result, or `None` when there will be no more. Answers interrupts while it waits,

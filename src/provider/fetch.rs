@@ -5,7 +5,7 @@ use std::time::Duration;
 use neon_auth_token::KeySet;
 use ureq::http::Uri;
 
-use crate::http::{self, Aside, milliseconds};
+use crate::http::{self, Aside, Line, milliseconds};
 use crate::settings;
 use crate::shared::{self, Counter};
 
@@ -52,7 +52,7 @@ pub fn get(request: Request, go_on: impl Fn() -> bool) -> Result<Answer, String>
         shortest_cache_time: settings::JWKS_COOLDOWN.get().into(),
     };
     let mut aside = Aside::spawn(move |outlet| {
-        outlet.send(perform(&request, &limits));
+        outlet.send(perform(&request, &limits, outlet.line()));
     })?;
     let wanted = || go_on().then_some(()).ok_or(());
     let outcome = match aside.next(wanted) {
@@ -68,12 +68,12 @@ pub fn get(request: Request, go_on: impl Fn() -> bool) -> Result<Answer, String>
 }
 
 /// The request itself; runs off the main thread and so touches nothing of PostgreSQL.
-fn perform(request: &Request, limits: &Limits) -> Result<Answer, String> {
+fn perform(request: &Request, limits: &Limits, line: &Line) -> Result<Answer, String> {
     let uri: Uri = request
         .url
         .parse()
         .map_err(|_| "The jwks_url is no URL.".to_owned())?;
-    let agent = limits.http.agent(&uri, "jwks_url", |config| {
+    let agent = limits.http.agent(&uri, "jwks_url", line, |config| {
         config.timeout_global(Some(limits.total))
     })?;
     let mut call = agent

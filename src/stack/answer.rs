@@ -48,8 +48,8 @@ pub struct Refusal {
     pub status: u16,
     /// The service's name for what is wrong, where it knows one.
     pub code: Option<String>,
-    /// Seconds to wait before the next attempt.
-    pub retry_after: Option<u64>,
+    /// How long to wait before the next attempt.
+    pub retry_after: Option<Duration>,
 }
 
 /// Reads a list and hands its items over in parts, but for its end, which it answers.

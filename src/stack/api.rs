@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Deserialize;
 use ureq::http::{Response, Uri};
@@ -161,7 +161,8 @@ impl Api {
                 }
                 outcome => return outcome,
             };
-            let wait = wait.unwrap_or_else(|| jittered(delay));
+            // Asked to come back at once, it comes no sooner than otherwise.
+            let wait = wait.unwrap_or_default().max(jittered(delay));
             if attempt == ATTEMPTS || wait > LONGEST_DELAY {
                 return Err(Trouble::Passing { reason, wait: None });
             }
@@ -201,7 +202,7 @@ impl Api {
         let silence = silence();
         Aside::spawn(move |outlet| {
             let agent = |uri: &Uri| {
-                settings.agent(uri, "jwks_url", |config| {
+                settings.agent(uri, "jwks_url", outlet.line(), |config| {
                     config
                         .timeout_recv_response(Some(silence))
                         .timeout_recv_body(Some(LONGEST_LIST))
@@ -272,7 +273,8 @@ fn refusal(response: &mut Response<Body>) -> Refusal {
         let value = response.headers().get(name)?.to_str().ok()?;
         Some(value.trim().to_owned())
     };
-    let retry_after = header("retry-after").and_then(|seconds| seconds.parse().ok());
+    let retry_after =
+        header("retry-after").and_then(|value| delay(&value, header("date").as_deref()));
     let code = header("x-stack-known-error");
     let status = response.status().as_u16();
     let body = response.body_mut().with_config().limit(LONGEST_REFUSAL);
@@ -287,6 +289,19 @@ fn refusal(response: &mut Response<Body>) -> Refusal {
     }
 }
 
+/// How long a `Retry-After` asks to wait: seconds, or a date (RFC 9110, 10.2.3). A date is by the
+/// service's clock, which the answer tells.
+fn delay(retry_after: &str, date: Option<&str>) -> Option<Duration> {
+    if let Ok(seconds) = retry_after.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let then = httpdate::parse_http_date(retry_after).ok()?;
+    let now = date.and_then(|date| httpdate::parse_http_date(date).ok());
+    let wait = then.duration_since(now.unwrap_or_else(SystemTime::now));
+    // Earlier than now: at once.
+    Some(wait.unwrap_or_default())
+}
+
 /// What to make of an answer that was not asked for.
 fn trouble(part: Part) -> Trouble {
     match part {
@@ -295,7 +310,7 @@ fn trouble(part: Part) -> Trouble {
         {
             Trouble::Passing {
                 reason: format!("The service answered {}.", refusal.status),
-                wait: refusal.retry_after.map(Duration::from_secs),
+                wait: refusal.retry_after,
             }
         }
         Part::Refused(refusal) => Trouble::Refused(refusal),

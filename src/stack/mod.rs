@@ -14,5 +14,5 @@ mod queue;
 mod run;
 mod steps;
 
-pub use run::{drain, sync};
+pub use run::{drain, note_error, sync};
 pub use steps::{Steps, Stop};

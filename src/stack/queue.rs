@@ -45,7 +45,8 @@ const ROUNDS: u32 = 3;
 pub fn drain(api: &Api, steps: Steps, run: i64) -> Result<(), Stop> {
     let queue = Queue { api, steps, run };
     for _ in 0..ROUNDS {
-        let last = "SELECT to_jsonb(max(q.queued_at)) #>> '{}' FROM neon_auth.sync_queue q";
+        let last = "SELECT to_jsonb(max(q.queued_at)) #>> '{}'
+                      FROM neon_auth.sync_queue q WHERE q.refusal IS NULL";
         let Some(last) = steps.transaction(|| spi::write(last, &[])) else {
             return Ok(());
         };
@@ -84,28 +85,25 @@ impl Queue<'_> {
             Kind::TeamMember => self.team(entry, asked_at),
             Kind::ProjectPermissions => self.project_permissions(&entry.user_id, asked_at),
         };
+        let kind = entry.kind.name();
+        let entry = [kind, &entry.team_id, &entry.user_id, &entry.queued_at];
         match outcome {
-            // Asking for this again would be answered the same; the next full run compares all.
+            // Asking for this again soon would be answered the same.
             Err(Stop::Problem(problem @ Problem::ServiceRefused { .. })) => {
+                let refusal = problem.sentence();
                 pgrx::warning!(
-                    "neon_auth: what was queued as {} is left to the next full synchronisation: {}",
-                    entry.kind.name(),
-                    problem.sentence()
+                    "neon_auth: what was queued as {kind} is left to the next full synchronisation: {refusal}"
                 );
+                let arguments = [&entry[..], &[&refusal]].concat();
+                let refused = "SELECT neon_auth.refused($1, $2, $3, $4::timestamptz, $5)::text";
+                self.steps.transaction(|| spi::write(refused, &arguments));
             }
-            outcome => outcome?,
+            outcome => {
+                outcome?;
+                let confirmed = "SELECT neon_auth.confirmed($1, $2, $3, $4::timestamptz)::text";
+                self.steps.transaction(|| spi::write(confirmed, &entry));
+            }
         }
-        self.steps.transaction(|| {
-            spi::write(
-                "SELECT neon_auth.confirmed($1, $2, $3, $4::timestamptz)::text",
-                &[
-                    entry.kind.name(),
-                    &entry.team_id,
-                    &entry.user_id,
-                    &entry.queued_at,
-                ],
-            );
-        });
         Ok(())
     }
 

@@ -1,8 +1,11 @@
 //! A run: everything that the auth service has, compared with the mirror.
 
 use std::cell::Cell;
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
+use pgrx::PgTryBuilder;
+use pgrx::pg_sys::panic::CaughtError;
 use serde::Deserialize;
 
 use super::api::{Access, Api, Chunk};
@@ -27,11 +30,43 @@ const NOTICE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Makes the mirror equal to the auth service, or goes on with the run that was interrupted.
 pub fn sync(steps: Steps) -> Result<(), Stop> {
-    let _turn = Turn::take(steps)?;
-    // A run that goes on has not seen what came to pass since its beginning; the next one has, and
-    // finds most of the work done.
-    while run_once(steps)? {}
-    Ok(())
+    let _turn = Turn::take(steps)?.of_a_run(steps);
+    PgTryBuilder::new(AssertUnwindSafe(|| {
+        // A run that goes on has not seen what came to pass since its beginning; the next one has,
+        // and finds most of the work done.
+        while run_once(steps)? {}
+        Ok(())
+    }))
+    // A trigger of the user's, perhaps, or a cancel.
+    .catch_others(|error| {
+        if steps == Steps::Procedure {
+            note_error(steps, &error);
+        }
+        error.rethrow()
+    })
+    .execute()
+}
+
+/// After an ERROR: the run says why it goes no further. For whoever is in no transaction, or in one
+/// that only waits.
+pub fn note_error(steps: Steps, error: &CaughtError) -> String {
+    let (CaughtError::PostgresError(report)
+    | CaughtError::ErrorReport(report)
+    | CaughtError::RustPanic {
+        ereport: report, ..
+    }) = error;
+    let reason = report.message().to_owned();
+    steps.transaction(|| {
+        if spi::is_installed() {
+            spi::write(
+                "SELECT neon_auth.fail_sync(r.id, $1)::text
+                   FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
+                  WHERE r.finished_at IS NULL",
+                &[&reason],
+            );
+        }
+    });
+    reason
 }
 
 /// Comes to the end of one run, and answers whether it is one that had been interrupted.
@@ -63,15 +98,20 @@ pub fn drain(steps: Steps) -> Result<(), Stop> {
 }
 
 /// The right to be the only one in this database that compares, until dropped.
-struct Turn(Option<Lock>);
+struct Turn(Vec<Lock>);
+
+/// The kinds of lock in its space: whoever confirms the queue holds the first, a run both, and
+/// neon_auth.sync_progress looks for the second.
+const TURN: u32 = 0;
+const RUN: u32 = 1;
 
 impl Turn {
     fn take(steps: Steps) -> Result<Self, Stop> {
         let began = Instant::now();
         loop {
-            let turn = steps.transaction(|| Lock::try_for_session(lock::Space::Sync, 0, 0));
+            let turn = steps.transaction(|| Lock::try_for_session(lock::Space::Sync, TURN, 0));
             if let Some(lock) = turn {
-                return Ok(Self(Some(lock)));
+                return Ok(Self(vec![lock]));
             }
             // A worker that only confirms what is queued is done at once.
             if steps == Steps::Worker || began.elapsed() > PATIENCE {
@@ -80,11 +120,18 @@ impl Turn {
             steps.pause(http::TICK)?;
         }
     }
+
+    /// Shows that it is for a run. Whose turn it is has the lock to himself.
+    fn of_a_run(mut self, steps: Steps) -> Self {
+        let lock = steps.transaction(|| Lock::try_for_session(lock::Space::Sync, RUN, 0));
+        self.0.extend(lock);
+        self
+    }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(lock) = self.0.take() {
+        for lock in self.0.drain(..).rev() {
             lock.release_for_session();
         }
     }
@@ -288,6 +335,10 @@ impl Run {
     fn unseen(&self, kind: &objects::Kind) -> Result<u32, Stop> {
         let mut there = 0;
         let mut after = String::new();
+        self.write(
+            "SELECT neon_auth.find_unseen($1::bigint, $2)::text",
+            &[kind.name],
+        );
         loop {
             let query = "SELECT neon_auth.unseen($1::bigint, $2, $3)::text";
             let Some(ids) = self.write(query, &[kind.name, &after]) else {

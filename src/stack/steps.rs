@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use pgrx::bgworkers::BackgroundWorker;
-use pgrx::pg_sys;
+use pgrx::{PgTryBuilder, pg_sys};
 
 use crate::error::Problem;
 use crate::{http, worker};
@@ -42,7 +42,7 @@ impl Steps {
                 pg_sys::SPI_commit();
                 read_committed();
                 pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
-                let result = body();
+                let result = in_subtransaction(body);
                 pg_sys::PopActiveSnapshot();
                 pg_sys::SPI_commit();
                 result
@@ -68,6 +68,33 @@ impl Steps {
             http::wait(None, left.min(http::TICK));
             self.tick()?;
         }
+    }
+}
+
+/// After an ERROR in it, everything is as before it: the error may be noted before it is passed on.
+///
+/// # Safety
+/// A transaction must be under way, with an active snapshot; the body leaves no subtransaction.
+unsafe fn in_subtransaction<R>(body: impl FnOnce() -> R) -> R {
+    unsafe {
+        let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
+        let restore = move || {
+            pg_sys::MemoryContextSwitchTo(context);
+            pg_sys::CurrentResourceOwner = owner;
+        };
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(context);
+        let result = PgTryBuilder::new(AssertUnwindSafe(body))
+            .catch_others(|error| {
+                pg_sys::RollbackAndReleaseCurrentSubTransaction();
+                restore();
+                pg_sys::PopActiveSnapshot();
+                error.rethrow()
+            })
+            .execute();
+        pg_sys::ReleaseCurrentSubTransaction();
+        restore();
+        result
     }
 }
 

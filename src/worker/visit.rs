@@ -22,6 +22,8 @@ use crate::{provider, settings, spi};
 const LONGEST_ABSENCE: i64 = 3600 * SECOND;
 /// When to come back if somebody else is at it, who does what we came for.
 const BUSY_INTERVAL: i64 = 5 * SECOND;
+/// When to look again while a prepared transaction has something to tell.
+const PREPARED_INTERVAL: i64 = 5 * SECOND;
 /// After that long, what is told meanwhile is for the next visit: other databases have a turn.
 const LONGEST_STAY: Duration = Duration::from_secs(10);
 /// Instead of a time: somebody waits for the database to be left.
@@ -85,6 +87,11 @@ fn look_after(here: &shared::Database, is_anew: bool) -> i64 {
     let keys = BackgroundWorker::transaction(provider::refresh_ahead).unwrap_or(NEVER);
     let mut next = keys.min(now() + LONGEST_ABSENCE);
 
+    // Before the plan, which sees what has been committed by then.
+    let awaits = "SELECT nullif(neon_auth.awaits_prepared(), false)::text";
+    if BackgroundWorker::transaction(|| spi::read(awaits, &[])).is_some() {
+        next = next.min(now() + PREPARED_INTERVAL);
+    }
     let plan =
         BackgroundWorker::transaction(|| spi::read("SELECT neon_auth.worker_plan()::text", &[]));
     let plan: Plan = plan
@@ -177,35 +184,25 @@ fn attempt(here: &shared::Database, work: fn() -> Result<(), Stop>) -> Outcome {
         Err(Ok(Stop::GiveWay)) => Outcome::GivenWay,
         Err(Ok(Stop::Problem(Problem::SyncUnderWay))) => Outcome::Busy,
         Err(Ok(Stop::Problem(problem))) => Outcome::Failed(problem.sentence()),
-        Err(Err(error)) => broken_off(error),
+        Err(Err(error)) => broken_off(&error),
     }
 }
 
 /// After an ERROR.
-fn broken_off(error: CaughtError) -> Outcome {
-    let report = match error {
-        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => report,
-        CaughtError::RustPanic { ereport, .. } => ereport,
-    };
+fn broken_off(error: &CaughtError) -> Outcome {
     // SAFETY: as the server does after an ERROR, which has been taken off its stack.
     unsafe { pg_sys::AbortOutOfAnyTransaction() };
+    let (CaughtError::PostgresError(report)
+    | CaughtError::ErrorReport(report)
+    | CaughtError::RustPanic {
+        ereport: report, ..
+    }) = error;
     // The launcher cancels statements that keep others waiting.
     let is_cancelled = report.sql_error_code() == PgSqlErrorCode::ERRCODE_QUERY_CANCELED;
     if is_cancelled && !super::database_is_free() {
         return Outcome::GivenWay;
     }
-    let reason = report.message().to_owned();
-    BackgroundWorker::transaction(AssertUnwindSafe(|| {
-        if spi::is_installed() {
-            spi::write(
-                "SELECT neon_auth.fail_sync(r.id, $1)::text
-                   FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
-                  WHERE r.finished_at IS NULL",
-                &[&reason],
-            );
-        }
-    }));
-    Outcome::Failed(reason)
+    Outcome::Failed(stack::note_error(Steps::Worker, error))
 }
 
 /// The queue is no trouble, or no more.

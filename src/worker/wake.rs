@@ -30,18 +30,21 @@ fn at_commit() {
         return;
     }
     register_xact_callback(PgXactCallbackEvent::Abort, forget);
-    register_xact_callback(PgXactCallbackEvent::Prepare, forget);
-    register_xact_callback(PgXactCallbackEvent::Commit, || {
-        if let Some(here) = shared::here() {
-            if ANEW.get() {
-                here.start_anew();
-            } else {
-                here.wanted.store(true, Ordering::Release);
-            }
-            shared::wake_launcher();
+    // COMMIT PREPARED runs none of this; the worker who comes sees that it is yet to come.
+    register_xact_callback(PgXactCallbackEvent::Prepare, tell);
+    register_xact_callback(PgXactCallbackEvent::Commit, tell);
+}
+
+fn tell() {
+    if let Some(here) = shared::here() {
+        if ANEW.get() {
+            here.start_anew();
+        } else {
+            here.wanted.store(true, Ordering::Release);
         }
-        forget();
-    });
+        shared::wake_launcher();
+    }
+    forget();
 }
 
 fn forget() {

@@ -1,7 +1,7 @@
 //! What goes wrong, and where.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
@@ -68,6 +68,8 @@ pub enum Fault {
         #[serde(default)]
         retry_after: Option<u64>,
     },
+    /// Answers 503, and in `Retry-After` the date so many seconds from now.
+    BusyUntil { seconds: u64 },
     /// Answers 200 with a web page.
     Html,
     /// Answers 200 with this body.
@@ -195,7 +197,11 @@ pub async fn inject(
         Fault::Status {
             status,
             retry_after,
-        } => answer_status(status, retry_after),
+        } => answer_status(status, retry_after.map(|seconds| seconds.to_string())),
+        Fault::BusyUntil { seconds } => {
+            let then = SystemTime::now() + Duration::from_secs(seconds);
+            answer_status(503, Some(httpdate::fmt_http_date(then)))
+        }
         Fault::Html => Html("<!doctype html><title>Oops</title><p>Try later.").into_response(),
         Fault::Body { content_type, body } => {
             with_header(body.into_response(), "content-type", Some(&content_type))
@@ -216,13 +222,13 @@ fn json(body: impl Into<Body>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }
 
-fn answer_status(status: u16, retry_after: Option<u64>) -> Response {
+fn answer_status(status: u16, retry_after: Option<String>) -> Response {
     let Ok(status) = StatusCode::from_u16(status) else {
         return impossible("no such status");
     };
     let answer = (status, status.canonical_reason().unwrap_or_default()).into_response();
     match retry_after {
-        Some(seconds) => with_header(answer, "retry-after", Some(&seconds.to_string())),
+        Some(value) => with_header(answer, "retry-after", Some(&value)),
         None => answer,
     }
 }

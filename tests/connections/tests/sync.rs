@@ -276,6 +276,39 @@ fn another_projects_users_do_not_take_the_place_of_those_that_are_there() {
     assert_eq!(world.deleted("users_sync").len(), 3);
 }
 
+/// Nothing that webhooks bring says which project it is of.
+#[test]
+fn users_whom_webhooks_alone_have_brought_belong_to_the_project_configured_then() {
+    for replaced in [false, true] {
+        let mut world = World::with_webhooks();
+        world.sign_up("user");
+        assert_eq!(world.deliver_last(), "applied");
+        let mut session = world.superuser();
+        // The same project again is no other one.
+        world.configure(&mut session);
+        let options = Options {
+            project_id: "0f2f7a52-6a40-4f5e-8b39-2d6f1f4d7a11".to_owned(),
+            ..Options::default()
+        };
+        let first = std::mem::replace(
+            &mut world.stack,
+            Simulator::start(options).expect("a port is free"),
+        );
+        if replaced {
+            session.run("SELECT neon_auth.drop_provider('stack')");
+        }
+        world.configure(&mut session);
+        let refusal = session.run_refused(SYNC);
+        assert_eq!(refusal.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
+        assert!(world.deleted("users_sync").is_empty());
+        // It was a mistake.
+        world.stack = first;
+        world.configure(&mut session);
+        session.run(SYNC);
+        world.assert_mirrored();
+    }
+}
+
 #[test]
 fn it_holds_nothing_while_it_waits() {
     let world = World::new();

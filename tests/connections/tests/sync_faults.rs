@@ -1,6 +1,6 @@
 //! A service that fails, lies or dawdles: what could be had is kept, and nothing is made up.
 
-use neon_auth_connections::{Random, ServerLog, Session, World};
+use neon_auth_connections::{Random, ServerLog, Session, World, eventually};
 use neon_auth_stack::{Endpoint, Fault, Options, Simulator};
 use postgres::error::SqlState;
 use serde_json::json;
@@ -120,6 +120,25 @@ fn retry_after_is_obeyed_or_left_to_later() {
     assert_eq!(world.asked("users"), 1);
 }
 
+/// A proxy or a cloud may tell the time instead of seconds (RFC 9110, 10.2.3).
+#[test]
+fn retry_after_may_be_a_date() {
+    let world = World::new();
+    world.sign_up("user");
+    let busy = |seconds| Fault::BusyUntil { seconds };
+    world.stack.set_fault_times(Endpoint::Users, busy(3), 1);
+    let started = std::time::Instant::now();
+    world.sync();
+    // Dates are in whole seconds.
+    assert!(started.elapsed().as_secs() >= 2);
+    world.assert_mirrored();
+    world.stack.forget_requests();
+    world.stack.set_fault_times(Endpoint::Users, busy(3600), 1);
+    let refusal = world.sync_refused();
+    assert_eq!(refusal.detail(), Some("The service answered 503."));
+    assert_eq!(world.asked("users"), 1);
+}
+
 #[test]
 fn a_service_that_is_down_leaves_the_mirror_as_it_is() {
     let mut world = World::new();
@@ -196,6 +215,35 @@ fn a_service_that_is_silent_is_given_up() {
         world.sync();
         world.assert_mirrored();
     }
+}
+
+/// The service may send a byte now and then for as long as it likes.
+#[test]
+fn no_thread_reads_what_nobody_waits_for() {
+    let world = World::new();
+    world.sign_up("user");
+    world.database.set("neon_auth.rest_timeout", "300ms");
+    let trickle = Fault::Trickle {
+        interval_millis: 200,
+    };
+    let mut session = world.superuser();
+    let threads = |session: &mut Session| {
+        let tasks = format!("/proc/{}/task", session.pid());
+        std::fs::read_dir(tasks).expect("it is there").count()
+    };
+    world
+        .stack
+        .set_fault_times(Endpoint::Users, trickle.clone(), 1);
+    session.run("CALL neon_auth.sync()");
+    eventually("none is left after a time-out", || {
+        threads(&mut session) == 1
+    });
+    world.stack.set_fault(Endpoint::Users, trickle);
+    session.run("SET neon_auth.rest_timeout = '10min'; SET statement_timeout = '500ms'");
+    let refusal = session.run_refused("CALL neon_auth.sync()");
+    assert_eq!(refusal.code(), &SqlState::QUERY_CANCELED);
+    assert_eq!(world.listed("users"), 3);
+    eventually("none is left after a cancel", || threads(&mut session) == 1);
 }
 
 /// What bounds a list is the silence in it, not how long it takes.

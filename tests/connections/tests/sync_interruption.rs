@@ -114,8 +114,53 @@ fn a_cancel_ends_the_wait_between_two_attempts() {
         cancelled_at.elapsed()
     );
     assert_eq!(outcome, Err(Some(SqlState::QUERY_CANCELED)));
+    assert_eq!(
+        world.last_run("error").as_deref(),
+        Some("canceling statement due to user request")
+    );
     world.sync();
     world.assert_mirrored();
+}
+
+/// Whatever ends it is noted, and the session goes on.
+#[test]
+fn an_error_of_a_trigger_is_noted() {
+    let world = world();
+    let mut session = world.superuser();
+    session.run(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             IF (SELECT count(*) >= 1000 FROM neon_auth.users_sync) THEN
+                 RAISE EXCEPTION 'no more than a thousand' USING DETAIL = 'A test says so.', ERRCODE = 'check_violation';
+             END IF;
+             RETURN new;
+         END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON neon_auth.users_sync
+            FOR EACH ROW EXECUTE FUNCTION refuse()",
+    );
+    for _ in 0..2 {
+        let refusal = session.run_refused(SYNC);
+        assert_eq!(refusal.code(), &SqlState::CHECK_VIOLATION);
+        assert_eq!(refusal.message(), "no more than a thousand");
+        assert_eq!(refusal.detail(), Some("A test says so."));
+        let noted = "concat_ws(' ', id, phase, finished_at IS NULL, failed_at > started_at, error)";
+        assert_eq!(
+            world.last_run(noted).as_deref(),
+            Some("1 users t t no more than a thousand")
+        );
+        assert_eq!(
+            world.status("synchronisation"),
+            (false, "no more than a thousand".to_owned())
+        );
+        let running = "SELECT running::text FROM neon_auth.sync_progress";
+        assert_eq!(session.value(running, &[]).as_deref(), Some("false"));
+    }
+    let count = session.value("SELECT count(*)::text FROM neon_auth.users_sync", &[]);
+    assert_eq!(count.as_deref(), Some("1000"));
+    session.run("DROP TRIGGER refuse ON neon_auth.users_sync");
+    session.run(SYNC);
+    world.assert_mirrored();
+    assert_eq!(world.last_run("error IS NULL").as_deref(), Some("true"));
 }
 
 #[test]

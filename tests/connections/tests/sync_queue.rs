@@ -7,7 +7,7 @@ use neon_auth_connections::{World, eventually};
 use neon_auth_stack::permissions::Grant;
 use neon_auth_stack::teams::Membership;
 use neon_auth_stack::webhooks::Delivery;
-use neon_auth_stack::{Endpoint, NewTeam};
+use neon_auth_stack::{Endpoint, Fault, NewTeam};
 use serde_json::{Value, json};
 
 fn parsed<T: FromStr<Err: std::fmt::Debug>>(id: &str) -> T {
@@ -287,6 +287,33 @@ fn what_the_service_takes_for_no_id_blocks_nothing() {
     world.sync();
     world.assert_mirrored();
     assert_eq!(world.last_run("phase").as_deref(), Some("done"));
+}
+
+#[test]
+fn what_the_service_refuses_is_shown_until_all_is_compared() {
+    let (world, _, _) = settled();
+    let status = |status| Fault::Status {
+        status,
+        retry_after: None,
+    };
+    // Every run ends early, once it has confirmed what is queued.
+    world.stack.set_fault(Endpoint::Users, status(400));
+    for asked in [1, 2] {
+        queue(&world, "user", "", "no-uuid");
+        for _ in 0..2 {
+            world.sync_refused();
+            let (ok, detail) = world.status("sync queue");
+            assert!(!ok, "{detail}");
+            let refused = "Left to the next full synchronisation: 1, such as: the REST API";
+            assert!(detail.contains(refused), "{detail}");
+        }
+        assert_eq!(world.asked("users/no-uuid"), asked);
+    }
+    world.stack.clear_fault(Endpoint::Users);
+    world.sync();
+    world.assert_mirrored();
+    assert!(world.status("sync queue").0);
+    assert_eq!(world.asked("users/no-uuid"), 2);
 }
 
 /// A deletion that commits between the lists and their writing finds what it could not see.

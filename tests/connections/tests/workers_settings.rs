@@ -1,7 +1,7 @@
 //! Settings of the workers that change while they work.
 
 use neon_auth_connections::{Cluster, World, eventually};
-use neon_auth_stack::Endpoint;
+use neon_auth_stack::{Endpoint, Fault};
 
 const WORKER: &str = "neon_auth worker";
 
@@ -41,6 +41,57 @@ fn a_database_has_an_interval_of_its_own() {
         often.listings() >= listings + 3
     });
     assert_eq!(seldom.listings(), others);
+}
+
+/// What is running is the worker's confirmation of the queue, and not the run that ended early.
+#[test]
+fn who_confirms_the_queue_is_no_run() {
+    let cluster = Cluster::with_workers("neon_auth.sync_interval = 0");
+    let world = World::with_users(cluster.server(), 1);
+    let refused = Fault::Status {
+        status: 400,
+        retry_after: None,
+    };
+    world.stack.set_fault(Endpoint::Users, refused);
+    world.sync_refused();
+    world.stack.hold(Endpoint::User, 0);
+    world.superuser().value(
+        "SELECT neon_auth.queue_sync('user', '', gen_random_uuid()::text, 'A test wants to know.')::text",
+        &[],
+    );
+    world.stack.wait_until_held(Endpoint::User);
+    let progress = "SELECT concat_ws(' ', phase, running, pid) FROM neon_auth.sync_progress";
+    let progress = world.superuser().value(progress, &[]);
+    assert_eq!(progress.as_deref(), Some("users f"));
+    world.stack.release(Endpoint::User);
+}
+
+#[test]
+fn what_a_prepared_transaction_queues_is_confirmed() {
+    let cluster =
+        Cluster::with_workers("neon_auth.sync_interval = 0\nmax_prepared_transactions = 1");
+    let world = World::with_users(cluster.server(), 1);
+    let mut session = world.superuser();
+    session.run(
+        "BEGIN;
+         SELECT neon_auth.queue_sync('user', '', gen_random_uuid()::text, 'A test wants to know.');
+         PREPARE TRANSACTION 'queued'",
+    );
+    let visits = world.counted("worker_visits");
+    eventually("a worker has looked and found nothing", || {
+        world.counted("worker_visits") >= visits + 2
+    });
+    session.run("COMMIT PREPARED 'queued'");
+    eventually("the queue is empty", || {
+        world.status("sync queue").1 == "Nothing waits for confirmation."
+    });
+    assert!(world.asked("users/") > 0);
+    // Nobody looks again without need.
+    eventually("the next visit is far away", || {
+        let due = "SELECT (neon_auth.time_of(due_at) > now() + interval '1 minute')::text
+                     FROM neon_auth.worker_state()";
+        world.superuser().value(due, &[]).as_deref() == Some("true")
+    });
 }
 
 #[test]

@@ -130,6 +130,17 @@ fn a_status_comes_without_a_document() {
 }
 
 #[test]
+fn busy_tells_until_when_by_a_date() {
+    let date = |seconds| {
+        let refused = answer(Fault::BusyUntil { seconds }).unwrap();
+        assert_eq!(refused.status, 503);
+        let date = |name| httpdate::parse_http_date(refused.header(name).unwrap()).unwrap();
+        date("retry-after").duration_since(date("date")).unwrap()
+    };
+    assert!((59..=61).contains(&date(60).as_secs()));
+}
+
+#[test]
 fn documents_are_not_what_was_asked_for() {
     let html = answer(Fault::Html).unwrap();
     assert_eq!(html.status, 200);
