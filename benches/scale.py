@@ -228,7 +228,7 @@ def logical():
     subscriber = ["--dbname", "subscriber"]
     if major < 18:
         run_once("CREATE EXTENSION neon_auth; ALTER TABLE neon_auth.users_sync DROP CONSTRAINT users_sync_pkey, "
-                 "ADD CONSTRAINT users_sync_id_key UNIQUE (id)", where=subscriber)
+                 "ADD CONSTRAINT users_sync_pkey UNIQUE (id)", where=subscriber)
         if major >= 16:
             # Which then find the changed row by an index, and would take this one.
             run_once("DROP INDEX neon_auth.users_sync_deleted_at_idx; "

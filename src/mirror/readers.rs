@@ -30,7 +30,7 @@ fn has_permission(
     let has = match team {
         Some(team) => known::answer(&["team", user, permission, team], || {
             is_member(team, user)
-                && holds(Table::TeamPermissions, &[team, user], "team", permission)
+                && holds(Table::TeamPermissions, &[user, team], "team", permission)
         }),
         None => known::answer(&["project", user, permission], || {
             !is_deleted_user(user)
@@ -42,7 +42,7 @@ fn has_permission(
 
 fn is_member(team: &str, user: &str) -> bool {
     known::answer(&["member", user, team], || {
-        Table::Members.has(&[team, user])
+        Table::Members.has(&[user, team])
             && !is_deleted(Table::Teams, team)
             && !is_deleted_user(user)
     })
