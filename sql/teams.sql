@@ -11,6 +11,7 @@ CREATE TABLE neon_auth.teams_sync (
     CONSTRAINT teams_sync_pkey PRIMARY KEY (id)
 );
 CREATE INDEX teams_sync_deleted_at_idx ON neon_auth.teams_sync (deleted_at);
+CREATE INDEX teams_sync_deleted_idx ON neon_auth.teams_sync (id) WHERE deleted_at IS NOT NULL;
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.teams_sync', '');
 COMMENT ON TABLE neon_auth.teams_sync IS
     'The teams of the auth service, one row each; kept by neon_auth, deleted softly. Join with LEFT JOIN and deleted_at IS NULL';
@@ -21,6 +22,7 @@ COMMENT ON COLUMN neon_auth.teams_sync.created_at IS 'When the team was created,
 COMMENT ON COLUMN neon_auth.teams_sync.updated_at IS 'When this row last changed here, by the clock and not by the transaction; an answer that was asked for later counts more';
 COMMENT ON COLUMN neon_auth.teams_sync.deleted_at IS 'When the team was deleted; NULL while it exists';
 COMMENT ON INDEX neon_auth.teams_sync_deleted_at_idx IS 'For queries over living or deleted teams';
+COMMENT ON INDEX neon_auth.teams_sync_deleted_idx IS 'For policies, which ask of each team whether it is deleted: the few that are';
 
 -- No foreign keys: a membership may be told of before its team and its user are.
 CREATE TABLE neon_auth.team_members_sync (

@@ -14,7 +14,10 @@ use crate::session;
 #[pg_extern(sql = false)]
 fn is_team_member(team: &str) -> Result<Option<bool>, ErrorReport> {
     let identity = session::current()?;
-    Ok(identity.map(|identity| is_member(team, &identity.subject)))
+    Ok(identity.map(|identity| {
+        let user = &identity.subject;
+        known::answer(&["member", user, team], || is_member(team, user))
+    }))
 }
 
 /// `auth.has_permission(permission_id, team_id)`.
@@ -41,20 +44,14 @@ fn has_permission(
 }
 
 fn is_member(team: &str, user: &str) -> bool {
-    known::answer(&["member", user, team], || {
-        Table::Members.has(&[user, team])
-            && !is_deleted(Table::Teams, team)
-            && !is_deleted_user(user)
-    })
+    Table::Members.has(&[user, team]) && !Table::DeletedTeams.has(&[team]) && !is_deleted_user(user)
 }
 
 fn is_deleted_user(user: &str) -> bool {
-    known::answer(&["deleted", user], || is_deleted(Table::Users, user))
-}
-
-fn is_deleted(table: Table, id: &str) -> bool {
-    let deleted = table.find(&[id], |row| Some(!row.is_null(c"deleted_at")));
-    deleted.unwrap_or(false)
+    known::answer(&["deleted", user], || {
+        let deleted = Table::Users.find(&[user], |row| Some(!row.is_null(c"deleted_at")));
+        deleted.unwrap_or(false)
+    })
 }
 
 /// Whether one of the holder's permissions grants this one. Holders have few.
