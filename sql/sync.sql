@@ -277,13 +277,12 @@ REVOKE ALL ON FUNCTION neon_auth.set_cursor(bigint, text) FROM PUBLIC;
 -- more than all else that is done to note it. So all are compared at once, in the order of their
 -- ids: two sorts and a merge take the same small memory for a million users as for ten thousand,
 -- and never look through one side for each row of the other. Sorted by bytes, which is fastest.
-CREATE FUNCTION neon_auth.find_unseen(run bigint, kind text) RETURNS bigint
+CREATE FUNCTION neon_auth.find_unseen(run bigint, kind text) RETURNS void
 LANGUAGE plpgsql
 SET work_mem = '1MB' SET enable_hashjoin = off SET enable_nestloop = off SET enable_bitmapscan = off SET jit = off
 AS $$
 DECLARE
     began constant timestamptz := (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run);
-    found bigint;
 BEGIN
     DELETE FROM neon_auth.sync_unseen n WHERE n.kind = find_unseen.kind;
     IF kind = 'user' THEN
@@ -299,12 +298,10 @@ BEGIN
          WHERE t.deleted_at IS NULL AND neon_auth.is_since(t.updated_at, began) IS NOT TRUE
            AND NOT EXISTS (SELECT FROM neon_auth.sync_scan s WHERE s.kind = 'team' AND s.team_id COLLATE "C" = t.id COLLATE "C");
     END IF;
-    GET DIAGNOSTICS found = ROW_COUNT;
-    RETURN found;
 END
 $$;
 COMMENT ON FUNCTION neon_auth.find_unseen(bigint, text) IS
-    'Notes the users or teams of the mirror that the run did not see at the auth service, and answers how many';
+    'Notes the users or teams of the mirror that the run did not see at the auth service';
 REVOKE ALL ON FUNCTION neon_auth.find_unseen(bigint, text) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.unseen(run bigint, kind text, after_id text) RETURNS jsonb

@@ -100,42 +100,35 @@ fn every_list_is_asked_again() {
 
 #[test]
 fn retry_after_is_obeyed_or_left_to_later() {
-    let world = World::new();
-    world.sign_up("user");
     let busy = |retry_after| Fault::Status {
         status: 429,
         retry_after: Some(retry_after),
     };
-    world.stack.set_fault_times(Endpoint::Users, busy(2), 1);
-    let started = std::time::Instant::now();
-    world.sync();
-    assert!(started.elapsed().as_secs() >= 2);
-    world.assert_mirrored();
-    // Nobody waits for an hour in a session.
-    world.stack.forget_requests();
-    world.stack.set_fault_times(Endpoint::Users, busy(3600), 1);
-    let refusal = world.sync_refused();
-    assert_eq!(refusal.code(), &SqlState::CONNECTION_FAILURE);
-    assert_eq!(refusal.detail(), Some("The service answered 429."));
-    assert_eq!(world.asked("users"), 1);
+    assert_obeyed_or_left_to_later(busy(2), busy(3600), "The service answered 429.");
 }
 
 /// A proxy or a cloud may tell the time instead of seconds (RFC 9110, 10.2.3).
 #[test]
 fn retry_after_may_be_a_date() {
+    let busy = |seconds| Fault::BusyUntil { seconds };
+    // Dates are in whole seconds: of three, two are left at least.
+    assert_obeyed_or_left_to_later(busy(3), busy(3600), "The service answered 503.");
+}
+
+/// Two seconds are waited for; nobody waits for an hour in a session.
+fn assert_obeyed_or_left_to_later(soon: Fault, in_an_hour: Fault, detail: &str) {
     let world = World::new();
     world.sign_up("user");
-    let busy = |seconds| Fault::BusyUntil { seconds };
-    world.stack.set_fault_times(Endpoint::Users, busy(3), 1);
+    world.stack.set_fault_times(Endpoint::Users, soon, 1);
     let started = std::time::Instant::now();
     world.sync();
-    // Dates are in whole seconds.
     assert!(started.elapsed().as_secs() >= 2);
     world.assert_mirrored();
     world.stack.forget_requests();
-    world.stack.set_fault_times(Endpoint::Users, busy(3600), 1);
+    world.stack.set_fault_times(Endpoint::Users, in_an_hour, 1);
     let refusal = world.sync_refused();
-    assert_eq!(refusal.detail(), Some("The service answered 503."));
+    assert_eq!(refusal.code(), &SqlState::CONNECTION_FAILURE);
+    assert_eq!(refusal.detail(), Some(detail));
     assert_eq!(world.asked("users"), 1);
 }
 
