@@ -5,9 +5,17 @@
 
 use neon_auth_token::Refusal;
 use pgrx::PgSqlErrorCode;
-use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
 
 use crate::version;
+
+/// What an ERROR that was caught says, wherever it was raised.
+pub fn report_of(error: &CaughtError) -> &ErrorReportWithLevel {
+    match error {
+        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => report,
+        CaughtError::RustPanic { ereport, .. } => ereport,
+    }
+}
 
 /// Everything that the extension's Rust side refuses.
 #[derive(Debug)]

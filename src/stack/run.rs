@@ -13,7 +13,7 @@ use super::items::{self, Reader};
 use super::objects::{self, Found, TEAM, USER};
 use super::queue::{self, every_page};
 use super::steps::{Steps, Stop};
-use crate::error::Problem;
+use crate::error::{self, Problem};
 use crate::lock::{self, Lock};
 use crate::{http, provider, spi};
 
@@ -50,12 +50,7 @@ pub fn sync(steps: Steps) -> Result<(), Stop> {
 /// After an ERROR: the run says why it goes no further. For whoever is in no transaction, or in one
 /// that only waits.
 pub fn note_error(steps: Steps, error: &CaughtError) -> String {
-    let (CaughtError::PostgresError(report)
-    | CaughtError::ErrorReport(report)
-    | CaughtError::RustPanic {
-        ereport: report, ..
-    }) = error;
-    let reason = report.message().to_owned();
+    let reason = error::report_of(error).message().to_owned();
     steps.transaction(|| {
         if spi::is_installed() {
             spi::write(

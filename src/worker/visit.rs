@@ -12,7 +12,7 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 
 use super::{FIRST_RETRY, SECOND, retry_after};
-use crate::error::Problem;
+use crate::error::{self, Problem};
 use crate::shared::{self, Counter, NEVER};
 use crate::stack::{self, Steps, Stop};
 use crate::{provider, settings, spi};
@@ -192,13 +192,9 @@ fn attempt(here: &shared::Database, work: fn() -> Result<(), Stop>) -> Outcome {
 fn broken_off(error: &CaughtError) -> Outcome {
     // SAFETY: as the server does after an ERROR, which has been taken off its stack.
     unsafe { pg_sys::AbortOutOfAnyTransaction() };
-    let (CaughtError::PostgresError(report)
-    | CaughtError::ErrorReport(report)
-    | CaughtError::RustPanic {
-        ereport: report, ..
-    }) = error;
     // The launcher cancels statements that keep others waiting.
-    let is_cancelled = report.sql_error_code() == PgSqlErrorCode::ERRCODE_QUERY_CANCELED;
+    let is_cancelled =
+        error::report_of(error).sql_error_code() == PgSqlErrorCode::ERRCODE_QUERY_CANCELED;
     if is_cancelled && !super::database_is_free() {
         return Outcome::GivenWay;
     }
