@@ -4,7 +4,7 @@
 //! the same rows are seen: by snapshots that take the same transactions for ended, at the same
 //! command of the same (sub)transaction. So nothing that is revoked outlives the statement.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
 
@@ -14,12 +14,13 @@ use pgrx::prelude::*;
 const MOST: usize = 1000;
 
 thread_local! {
-    static KNOWN: RefCell<Known> = RefCell::default();
+    static KNOWN: RefCell<Option<Known>> = const { RefCell::new(None) };
+    /// Whether the ends of transactions are heard of.
+    static LISTENING: Cell<bool> = const { Cell::new(false) };
 }
 
-#[derive(Default)]
 struct Known {
-    moment: Option<Moment>,
+    moment: Moment,
     answers: HashMap<String, bool>,
 }
 
@@ -30,18 +31,26 @@ pub fn answer(question: &[&str], find: impl FnOnce() -> bool) -> bool {
     };
     // Text holds no NUL.
     let question = question.join("\0");
-    let known = KNOWN.with_borrow_mut(|known| {
-        if known.moment.as_ref() != Some(&moment) || known.answers.len() >= MOST {
-            *known = Known {
-                moment: Some(moment),
-                answers: HashMap::new(),
-            };
+    listen();
+    let known = KNOWN.with_borrow_mut(|known| match known {
+        Some(known) if known.moment == moment && known.answers.len() < MOST => {
+            known.answers.get(&question).copied()
         }
-        known.answers.get(&question).copied()
+        _ => {
+            *known = Some(Known {
+                moment,
+                answers: HashMap::new(),
+            });
+            None
+        }
     });
     known.unwrap_or_else(|| {
         let answer = find();
-        KNOWN.with_borrow_mut(|known| known.answers.insert(question, answer));
+        KNOWN.with_borrow_mut(|known| {
+            if let Some(known) = known {
+                known.answers.insert(question, answer);
+            }
+        });
         answer
     })
 }
@@ -86,8 +95,11 @@ impl Moment {
     }
 }
 
-/// Registers for the ends of transactions, with which their own changes may go.
-pub fn define() {
+/// Registers, once, for the ends of transactions, with which their own changes may go.
+fn listen() {
+    if LISTENING.replace(true) {
+        return;
+    }
     // SAFETY: guarded callbacks that touch this process's memory alone.
     unsafe {
         pg_sys::RegisterXactCallback(Some(transaction_changed), std::ptr::null_mut());

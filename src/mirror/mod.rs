@@ -11,10 +11,4 @@ mod standing;
 
 pub use lock::lock_mirror;
 pub use object::{TEAM, USER, id};
-pub use row::Table;
-
-/// Registers for what changes behind what is remembered.
-pub fn define() {
-    known::define();
-    row::define();
-}
+pub use row::{Table, define};

@@ -1,10 +1,11 @@
 //! Before a statement runs, and before a query goes on, an identity that a refusal has made void
 //! leaves the setting, and its role goes with it: parallel workers inherit the setting, but know
-//! nothing of epochs.
+//! nothing of epochs. Before the first refusal there is no such identity, and no hook either.
 //!
 //! Only that part is guarded. An ERROR of the query itself, which is not our business, passes
 //! over these frames as it would without us; they own nothing that needs dropping.
 
+use std::cell::Cell;
 use std::ffi::c_char;
 
 use pgrx::PgLogLevel;
@@ -18,9 +19,16 @@ static mut PREVIOUS_START: pg_sys::ExecutorStart_hook_type = None;
 static mut PREVIOUS_RUN: pg_sys::ExecutorRun_hook_type = None;
 static mut PREVIOUS_UTILITY: pg_sys::ProcessUtility_hook_type = None;
 
-/// Joins the hooks' chains.
-pub fn define() {
-    // SAFETY: in _PG_init, before any query.
+thread_local! {
+    static JOINED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Joins the hooks' chains, once.
+pub fn join() {
+    if JOINED.replace(true) {
+        return;
+    }
+    // SAFETY: on the one thread that runs queries; a chain that is being called does not mind.
     unsafe {
         PREVIOUS_START = pg_sys::ExecutorStart_hook;
         pg_sys::ExecutorStart_hook = Some(start);
@@ -42,9 +50,7 @@ macro_rules! hook {
             }
             // SAFETY: a statement that PostgreSQL passes, and the chain as PostgreSQL has it.
             unsafe {
-                if store::has_refused() {
-                    $ours($first);
-                }
+                $ours($first);
                 match $previous {
                     Some(previous) => previous($first $(, $argument)*),
                     None => $standard($first $(, $argument)*),

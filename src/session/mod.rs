@@ -17,10 +17,4 @@ mod store;
 mod value;
 
 pub use identity::Identity;
-pub use store::{POSTGRES_EPOCH, current};
-
-/// Registers what this module is to PostgreSQL; once, when the library is loaded.
-pub fn define() {
-    store::define();
-    hooks::define();
-}
+pub use store::{POSTGRES_EPOCH, current, define};

@@ -14,7 +14,7 @@ use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PgSqlErrorCode};
 
 use super::identity::Identity;
-use super::role;
+use super::{hooks, role};
 use crate::error::Problem;
 
 /// When PostgreSQL's timestamps begin, in seconds since 1970.
@@ -132,11 +132,6 @@ pub fn forget() {
     }
 }
 
-/// Whether this process has refused anybody; before that, no identity can be void.
-pub fn has_refused() -> bool {
-    FIRST_VALID_EPOCH.get() > 0
-}
-
 /// Takes an identity that a refusal has made void out of the setting too, where other processes
 /// inherit it. Answers an error where what follows was planned for the role that came with it.
 pub fn drop_void(is_planned: bool) -> Result<(), Problem> {
@@ -172,6 +167,7 @@ impl Admission {
 impl Drop for Admission {
     fn drop(&mut self) {
         FIRST_VALID_EPOCH.set(NEXT_EPOCH.get());
+        hooks::join();
     }
 }
 
@@ -251,8 +247,11 @@ fn set(value: &CStr, scope: Scope) {
 
 /// Start of the current statement, in seconds since 1970. Workers share their leader's.
 fn statement_start() -> i64 {
-    // SAFETY: reads a variable.
-    let microseconds = unsafe { pg_sys::GetCurrentStatementStartTimestamp() };
+    unsafe extern "C-unwind" {
+        // Without pgrx's guard, which costs more than it: it only reads a variable.
+        safe fn GetCurrentStatementStartTimestamp() -> pg_sys::TimestampTz;
+    }
+    let microseconds = GetCurrentStatementStartTimestamp();
     microseconds.div_euclid(1_000_000) + POSTGRES_EPOCH
 }
 
