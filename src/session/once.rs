@@ -9,6 +9,8 @@
 use pgrx::Internal;
 use pgrx::prelude::*;
 
+use super::one_row::looks_at_one_row;
+
 /// `neon_auth.once_per_query(internal)`: the planner support function of the readers.
 #[pg_extern(sql = false)]
 fn once_per_query(request: Internal) -> Internal {
@@ -34,6 +36,7 @@ unsafe fn simplify(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::Sub
         // the call may be what is grouped by, to be NULL in some rows.
         if request.root.is_null()
             || !reads_a_table((*(*request.root).parse).rtable)
+            || looks_at_one_row(&*request.root)
             || !(*(*request.root).parse).groupingSets.is_null()
             || !are_same_for_all_rows((*request.fcall).args)
         {
@@ -126,7 +129,10 @@ unsafe fn sub_select(call: *mut pg_sys::FuncExpr) -> *mut pg_sys::SubLink {
 }
 
 /// The pointers of a PostgreSQL list.
-unsafe fn elements<T>(list: *mut pg_sys::List) -> impl Iterator<Item = *mut T> {
+///
+/// # Safety
+/// It must be a list of pointers to such things, or null.
+pub unsafe fn elements<T>(list: *mut pg_sys::List) -> impl Iterator<Item = *mut T> {
     let length = if list.is_null() {
         0
     } else {

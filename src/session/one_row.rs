@@ -1,0 +1,161 @@
+//! Queries that look at one row at most: `INSERT … VALUES`, and what names a whole primary key.
+//!
+//! A reader that is called for each row is called once there already. An InitPlan around the call
+//! would be right too, but setting one up costs more than the rest of what policies add to such a
+//! query. Whatever is not plainly of this kind counts as many rows: that costs time, and nothing
+//! else hangs on it.
+
+use pgrx::PgRelation;
+use pgrx::prelude::*;
+
+use super::once::elements;
+
+/// Whether the query can be told to look at one row at most.
+///
+/// # Safety
+/// It must be of a planner that has not built its relations yet.
+pub unsafe fn looks_at_one_row(root: &pg_sys::PlannerInfo) -> bool {
+    unsafe {
+        let query = &*root.parse;
+        let mut from = elements::<pg_sys::Node>((*query.jointree).fromlist);
+        let (Some(item), None) = (from.next(), from.next()) else {
+            return false;
+        };
+        // A sub-query may be executed for each row of the query around it.
+        if !root.parent_root.is_null()
+            || query.hasTargetSRFs
+            || (*item).type_ != pg_sys::NodeTag::T_RangeTblRef
+        {
+            return false;
+        }
+        let number = (*item.cast::<pg_sys::RangeTblRef>()).rtindex;
+        let Some(entry) = elements::<pg_sys::RangeTblEntry>(query.rtable).nth(number as usize - 1)
+        else {
+            return false;
+        };
+        let entry = &*entry;
+        match entry.rtekind {
+            // What the planner selects from where the query names nothing.
+            pg_sys::RTEKind::RTE_RESULT => true,
+            pg_sys::RTEKind::RTE_RELATION if !entry.inh => {
+                names_primary_key(entry, i64::from(number), (*query.jointree).quals)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether the conditions of a table's policies and of the query compare each column of its
+/// primary key with one value, so that the key's index can be asked for it.
+unsafe fn names_primary_key(
+    table: &pg_sys::RangeTblEntry,
+    number: i64,
+    conditions: *mut pg_sys::Node,
+) -> bool {
+    unsafe {
+        let key = pg_sys::RelationGetIndexAttrBitmap(
+            PgRelation::open(table.relid).as_ptr(),
+            pg_sys::IndexAttrBitmapKind::INDEX_ATTR_BITMAP_PRIMARY_KEY,
+        );
+        if key.is_null() {
+            return false;
+        }
+        let mut named = Named {
+            number,
+            columns: std::ptr::null_mut(),
+        };
+        let mut is_first = true;
+        for policy in elements(table.securityQuals) {
+            named.add(policy, is_first);
+            is_first = false;
+        }
+        named.add(conditions, is_first);
+        pg_sys::bms_is_subset(key, named.columns)
+    }
+}
+
+/// The columns of a table that conditions compare with one value, numbered as in PostgreSQL's sets
+/// of a key's columns.
+struct Named {
+    /// The table's number in the query.
+    number: i64,
+    columns: *mut pg_sys::Bitmapset,
+}
+
+impl Named {
+    /// Adds the columns of a condition. What comes after the first policy is asked of an index only
+    /// where it can tell nothing of the rows that are not to be seen.
+    unsafe fn add(&mut self, condition: *mut pg_sys::Node, is_first: bool) {
+        unsafe {
+            if condition.is_null() {
+                return;
+            }
+            match (*condition).type_ {
+                pg_sys::NodeTag::T_List => {
+                    for part in elements(condition.cast()) {
+                        self.add(part, is_first);
+                    }
+                }
+                pg_sys::NodeTag::T_BoolExpr => {
+                    let all = &*condition.cast::<pg_sys::BoolExpr>();
+                    if all.boolop == pg_sys::BoolExprType::AND_EXPR {
+                        self.add(all.args.cast(), is_first);
+                    }
+                }
+                pg_sys::NodeTag::T_OpExpr
+                    if is_first || !pg_sys::contain_leaked_vars(condition) =>
+                {
+                    self.add_comparison(&*condition.cast());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    unsafe fn add_comparison(&mut self, comparison: &pg_sys::OpExpr) {
+        unsafe {
+            let mut sides = elements::<pg_sys::Node>(comparison.args);
+            let (Some(left), Some(right)) = (sides.next(), sides.next()) else {
+                return;
+            };
+            for (column, value) in [(left, right), (right, left)] {
+                if let Some(column) = self.column(column)
+                    && is_equality(comparison, column)
+                    && !pg_sys::contain_vars_of_level(value, 0)
+                    && !pg_sys::contain_volatile_functions(value)
+                {
+                    self.columns = pg_sys::bms_add_member(
+                        self.columns,
+                        i32::from(column.varattno) - pg_sys::FirstLowInvalidHeapAttributeNumber,
+                    );
+                }
+            }
+        }
+    }
+
+    /// The expression, where it is a column of the table, perhaps as another type of the same form.
+    unsafe fn column<'a>(&self, mut expression: *mut pg_sys::Node) -> Option<&'a pg_sys::Var> {
+        unsafe {
+            while (*expression).type_ == pg_sys::NodeTag::T_RelabelType {
+                expression = (*expression.cast::<pg_sys::RelabelType>()).arg.cast();
+            }
+            if (*expression).type_ != pg_sys::NodeTag::T_Var {
+                return None;
+            }
+            let column = &*expression.cast::<pg_sys::Var>();
+            (column.varlevelsup == 0 && i64::from(column.varno) == self.number).then_some(column)
+        }
+    }
+}
+
+/// Whether it is the equality by which a primary key on the column is ordered.
+unsafe fn is_equality(comparison: &pg_sys::OpExpr, column: &pg_sys::Var) -> bool {
+    unsafe {
+        let order =
+            (*pg_sys::lookup_type_cache(column.vartype, pg_sys::TYPECACHE_BTREE_OPFAMILY as i32))
+                .btree_opf;
+        comparison.inputcollid == column.varcollid
+            && pg_sys::get_op_opfamily_strategy(comparison.opno, order)
+                == pg_sys::BTEqualStrategyNumber as i32
+    }
+}
