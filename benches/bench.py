@@ -70,7 +70,7 @@ def main():
         measure("scan", policies.scan, field, rounds(15))
         measure("parallel_scan", policies.parallel_scan, field, rounds(7))
         measure("lookup", policies.lookup, field, rounds(25))
-        measure("pgbench_lookup", policies.pgbench_lookup, field, rounds(11), seconds(2))
+        measure("pgbench_lookup", policies.pgbench_lookup, field, rounds(25), seconds(2))
         measure("bulk_insert", policies.bulk_insert, field, rounds(11))
         measure("pgbench_insert", policies.pgbench_insert, field, rounds(9), seconds(2))
         measure("request", policies.request, rounds(11), seconds(2), token, service.claims_of(token))

@@ -26,7 +26,7 @@ on one machine, everything side by side. Nothing on it is edited by hand.
 ## How to reproduce
 
 ```sh
-make bench                      # about a quarter of an hour; rewrites this page
+make bench                      # about half an hour; rewrites this page
 BENCH_SCALE=0.2 make bench      # a look: the page goes to target/benchmarks
 ```
 
