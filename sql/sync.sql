@@ -105,18 +105,38 @@ RETURN happened BETWEEN moment AND clock_timestamp();
 COMMENT ON FUNCTION neon_auth.is_since(timestamptz, timestamptz) IS 'Whether something happened between a moment and now';
 REVOKE ALL ON FUNCTION neon_auth.is_since(timestamptz, timestamptz) FROM PUBLIC;
 
--- All functions from here on are called by the library as the tables' owner, with its search_path.
+-- All functions from here on are called by the library as the tables' owner, with its search_path;
+-- rest_base() by a view, which checks its caller's right to functions.
+CREATE FUNCTION neon_auth.rest_base(jwks_url text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN substring(jwks_url FROM '^(https?://.+?)/api/v1/projects/[^/?#]+/\.well-known/jwks\.json');
+COMMENT ON FUNCTION neon_auth.rest_base(text) IS 'Where the REST API is, by the URL of a Stack Auth project''s keys; NULL for another URL';
+
+-- The project that the mirror is known to be of, should it be another than the one given: asked
+-- about users whom it does not know, that one would have them all deleted.
+CREATE FUNCTION neon_auth.other_source(project text) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+    SELECT s.project_id
+      FROM neon_auth.sync_source s
+     WHERE s.project_id <> project AND EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL);
+$$;
+COMMENT ON FUNCTION neon_auth.other_source(text) IS 'Whose users the mirror holds, if it holds those of another project than the one given';
+REVOKE ALL ON FUNCTION neon_auth.other_source(text) FROM PUBLIC;
+
 CREATE FUNCTION neon_auth.sync_access() RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
     SELECT jsonb_build_object(
                'project', p.project_id,
-               'base', substring(p.jwks_url FROM '^(https?://.+?)/api/v1/projects/[^/?#]+/\.well-known/jwks\.json'),
-               'secret', (SELECT s.value FROM neon_auth.secrets s WHERE s.name = 'secret_server_key'))
+               'base', neon_auth.rest_base(p.jwks_url),
+               'secret', (SELECT s.value FROM neon_auth.secrets s WHERE s.name = 'secret_server_key'),
+               'other_source', neon_auth.other_source(p.project_id))
       FROM neon_auth.providers p
      WHERE p.name = 'stack' AND p.kind = 'stack';
 $$;
-COMMENT ON FUNCTION neon_auth.sync_access() IS 'Where the REST API is and what opens it; NULL when there is no provider "stack"';
+COMMENT ON FUNCTION neon_auth.sync_access() IS
+    'Where the REST API is, what opens it, and whose users the mirror holds if not that project''s; NULL when there is no provider "stack"';
 REVOKE ALL ON FUNCTION neon_auth.sync_access() FROM PUBLIC;
 
 -- A run that was interrupted goes on where it was, unless what it has seen is lost or too old.
@@ -125,17 +145,10 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     run neon_auth.sync_runs;
-    mirrored text;
     is_first boolean;
 BEGIN
-    SELECT s.project_id INTO mirrored FROM neon_auth.sync_source s WHERE s.project_id <> project;
-    IF FOUND THEN
-        IF EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) THEN
-            RETURN jsonb_build_object('other_project', mirrored);
-        END IF;
-        DELETE FROM neon_auth.sync_source;
-    END IF;
-    INSERT INTO neon_auth.sync_source (project_id) VALUES (project) ON CONFLICT DO NOTHING;
+    -- Of the project that it names, nobody is left.
+    DELETE FROM neon_auth.sync_source s WHERE s.project_id <> project;
     SELECT * INTO run FROM neon_auth.sync_runs r ORDER BY r.id DESC LIMIT 1;
     IF run.finished_at IS NULL AND run.project_id = project AND run.started_at > now() - interval '1 day'
        AND EXISTS (SELECT FROM neon_auth.sync_scan s WHERE s.kind = 'run' AND s.team_id = run.id::text) THEN
@@ -254,6 +267,10 @@ DECLARE
     detail text;
 BEGIN
     given := objects;
+    -- Not before the service has answered: a project that was misspelt has no users.
+    INSERT INTO neon_auth.sync_source (project_id)
+    SELECT r.project_id FROM neon_auth.sync_runs r WHERE r.id = run
+        ON CONFLICT DO NOTHING;
     PERFORM neon_auth.count_sync(run, jsonb_array_length(given), neon_auth.write_page(kind, given, asked_at), 0, 0, NULL);
     RETURN NULL;
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN

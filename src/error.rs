@@ -282,7 +282,7 @@ impl From<&Problem> for ErrorReport {
             Problem::OtherProject { mirrored, configured } => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "the mirror holds the users of another project".to_owned(),
-                format!("It is of {}; configured is {}. Every user would be found deleted.", quoted(mirrored), quoted(configured)),
+                format!("It is of {}; configured is {}. Users whom that one does not know would be marked as deleted, for good.", quoted(mirrored), quoted(configured)),
                 "If that is what you want: DELETE FROM neon_auth.sync_source; CALL neon_auth.sync();".to_owned(),
             ),
             Problem::SyncInTransaction => (

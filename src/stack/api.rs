@@ -36,6 +36,7 @@ pub struct Access {
     project: Option<String>,
     base: Option<String>,
     secret: Option<String>,
+    other_source: Option<String>,
 }
 
 pub struct Api {
@@ -80,10 +81,17 @@ impl Api {
         })?;
         let uri: Uri = base.parse().map_err(|_| missing(NO_URL))?;
         http::check(&uri, "jwks_url").map_err(|reason| missing(&reason))?;
+        let project = access
+            .project
+            .ok_or_else(|| missing("The provider \"stack\" has no project_id."))?;
+        if let Some(mirrored) = access.other_source {
+            return Err(Problem::OtherProject {
+                mirrored,
+                configured: project,
+            });
+        }
         Ok(Self {
-            project: access
-                .project
-                .ok_or_else(|| missing("The provider \"stack\" has no project_id."))?,
+            project,
             base,
             secret: access.secret.ok_or_else(|| {
                 missing("There is no secret_server_key; a dump does not carry it.")

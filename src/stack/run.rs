@@ -67,7 +67,7 @@ pub fn note_error(steps: Steps, error: &CaughtError) -> String {
 /// Comes to the end of one run, and answers whether it is one that had been interrupted.
 fn run_once(steps: Steps) -> Result<bool, Stop> {
     let api = open(steps)?;
-    let begun = begin(&api, steps)?;
+    let begun = begin(&api, steps);
     let run = Run {
         api,
         steps,
@@ -154,24 +154,12 @@ struct Begun {
     cursor: Option<String>,
 }
 
-fn begin(api: &Api, steps: Steps) -> Result<Begun, Problem> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Answer {
-        Refused { other_project: String },
-        Begun(Begun),
-    }
+fn begin(api: &Api, steps: Steps) -> Begun {
     let begun = steps.transaction(|| {
         spi::write("SELECT neon_auth.begin_sync($1)::text", &[api.project()])
             .expect("begin_sync() answers")
     });
-    match serde_json::from_str(&begun).expect("begin_sync() answers its own form") {
-        Answer::Begun(begun) => Ok(begun),
-        Answer::Refused { other_project } => Err(Problem::OtherProject {
-            mirrored: other_project,
-            configured: api.project().to_owned(),
-        }),
-    }
+    serde_json::from_str(&begun).expect("begin_sync() answers its own form")
 }
 
 struct Run {

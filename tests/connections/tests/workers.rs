@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use neon_auth_connections::{Cluster, Database, Session, World, eventually};
-use neon_auth_stack::{Fault, NewTeam, NewUser};
+use neon_auth_stack::{Fault, NewTeam, NewUser, Options, Simulator};
 use serde_json::json;
 
 const WORKERS: &str = "SELECT count(*)::text FROM pg_stat_activity
@@ -111,6 +111,32 @@ fn what_a_webhook_queues_is_confirmed() {
     eventually("the queue is empty", || {
         world.status("sync queue").1 == "Nothing waits for confirmation."
     });
+}
+
+/// Another project knows none of the mirror's users: an answer of its would delete them for good.
+#[test]
+fn what_is_queued_is_not_asked_of_another_project() {
+    let cluster = Cluster::with_workers("");
+    let mut world = World::with_users(cluster.server(), 1);
+    world.await_users(1);
+    let options = Options {
+        project_id: "0f2f7a52-6a40-4f5e-8b39-2d6f1f4d7a11".to_owned(),
+        ..Options::default()
+    };
+    world.stack = Simulator::start(options).expect("a port is free");
+    let mut session = world.superuser();
+    world.configure(&mut session);
+    session.run(
+        "INSERT INTO neon_auth.sync_queue (kind, user_id, reason)
+         SELECT 'user', u.id, 'for the test' FROM neon_auth.users_sync u",
+    );
+    eventually("a worker refuses to ask", || {
+        world.status("workers").1.contains("have failed")
+    });
+    assert_eq!(world.mirrored(), 1);
+    assert!(world.stack.received("/api/v1/users").is_empty());
+    let (ok, detail) = world.status("synchronisation");
+    assert!(!ok && detail.contains("another project"), "{detail}");
 }
 
 #[test]
