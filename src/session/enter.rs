@@ -8,8 +8,8 @@ use pgrx::prelude::*;
 use serde_json::{Map, Value};
 
 use super::identity::Identity;
+use super::log;
 use super::store::{self, Admission, Scope};
-use super::{log, role};
 use crate::error::Problem;
 use crate::shared::{self, Counter};
 use crate::{jsonb, provider, version};
@@ -78,16 +78,13 @@ fn enter(token: Option<&str>, scope: Scope) -> Result<Option<String>, Problem> {
         Err(_) => Counter::TokensRefused,
     });
     let identity = Rc::clone(&outcome?.identity);
-    if let Some(role) = &identity.role {
-        role::switch_to(role, scope);
-    }
     assume(Rc::clone(&identity), scope);
     admission.succeed();
     Ok(Some(identity.subject.clone()))
 }
 
 fn assume(identity: Rc<Identity>, scope: Scope) {
-    if scope == Scope::Transaction && !in_block() {
+    if scope == Scope::Transaction && !store::in_block() {
         ereport!(
             WARNING,
             PgSqlErrorCode::ERRCODE_NO_ACTIVE_SQL_TRANSACTION,
@@ -96,11 +93,4 @@ fn assume(identity: Rc<Identity>, scope: Scope) {
         );
     }
     store::assume(identity, scope);
-}
-
-/// Whether statements that follow can be part of the same transaction: in a transaction block,
-/// or in a DO block or a procedure that runs outside one.
-fn in_block() -> bool {
-    // SAFETY: both read the transaction's state.
-    unsafe { pg_sys::IsTransactionBlock() || pg_sys::SPI_inside_nonatomic_context() }
 }

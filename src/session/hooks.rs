@@ -1,6 +1,7 @@
 //! Before a statement runs, and before a query goes on, an identity that a refusal has made void
 //! leaves the setting, and its role goes with it: parallel workers inherit the setting, but know
-//! nothing of epochs. Before the first refusal there is no such identity, and no hook either.
+//! nothing of epochs. The role of an identity that has expired goes as well. Before the first
+//! refusal and the first such role there is no such identity, and no hook either.
 //!
 //! Only that part is guarded. An ERROR of the query itself, which is not our business, passes
 //! over these frames as it would without us; they own nothing that needs dropping.
@@ -80,18 +81,32 @@ hook!(utility, before_utility, PREVIOUS_UTILITY, standard_ProcessUtility,
 unsafe extern "C-unwind" fn before_query(query: *const pg_sys::QueryDesc) {
     // SAFETY: a query has a plan.
     let reads_a_table = unsafe { reads_a_table((*(*query).plannedstmt).rtable) };
-    if let Err(problem) = store::drop_void(reads_a_table) {
+    if let Err(problem) = store::settle(reads_a_table) {
         ErrorReport::from(problem).report(PgLogLevel::ERROR);
     }
 }
 
 /// Nothing has been planned yet. In a failed transaction only its end is to come.
 #[pg_guard]
-unsafe extern "C-unwind" fn before_utility(_statement: *const pg_sys::PlannedStmt) {
+unsafe extern "C-unwind" fn before_utility(statement: *const pg_sys::PlannedStmt) {
     // SAFETY: reads the transaction's state.
-    if unsafe { pg_sys::IsTransactionState() }
-        && let Err(problem) = store::drop_void(false)
-    {
+    if !unsafe { pg_sys::IsTransactionState() } {
+        return;
+    }
+    if let Err(problem) = store::settle(false) {
         ErrorReport::from(problem).report(PgLogLevel::ERROR);
+    }
+    // It takes the identity, and leaves the role: PostgreSQL exempts that from it.
+    // SAFETY: a statement that PostgreSQL passes.
+    if store::is_anybody() && unsafe { resets_all((*statement).utilityStmt) } {
+        store::forget();
+    }
+}
+
+unsafe fn resets_all(statement: *const pg_sys::Node) -> bool {
+    use pg_sys::VariableSetKind::VAR_RESET_ALL;
+    unsafe {
+        (*statement).type_ == pg_sys::NodeTag::T_VariableSetStmt
+            && (*statement.cast::<pg_sys::VariableSetStmt>()).kind == VAR_RESET_ALL
     }
 }

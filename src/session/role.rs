@@ -1,33 +1,56 @@
 //! The Postgres role that comes and goes with an identity.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString};
 
 use pgrx::{PgLogLevel, pg_sys};
 
-use super::store::Scope;
+use super::hooks;
+use super::store::{self, Scope};
 
-/// As `SET [LOCAL] ROLE`, by PostgreSQL's own rules of membership. Raises 42501 where the
-/// session's user is no member and 22023 where there is no such role.
-pub fn switch_to(role: &str, scope: Scope) {
-    set(
-        &CString::new(role).expect("an allowed role's name holds no NUL"),
-        scope,
-    );
+thread_local! {
+    /// Whether an identity of the session's scope has brought a role so far.
+    static BROUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Back to the session's user, if the role is still the one that was switched to.
-pub fn leave(role: &str) {
-    if is_current(role) {
-        set(c"none", Scope::Session);
+/// The role of one identity gives way to that of the next, at the scope of the next: the two are
+/// set together, so that whatever brings an identity back brings its role back too. As
+/// `SET [LOCAL] ROLE`, by PostgreSQL's own rules of membership: raises 42501 where the session's
+/// user is no member and 22023 where there is no such role.
+pub fn replace(old: Option<&str>, new: Option<&str>, scope: Scope) {
+    let held = |role: &str| CString::new(role).expect("a role's name holds no NUL");
+    match (new, scope) {
+        (Some(new), _) => {
+            if scope == Scope::Session {
+                BROUGHT.set(true);
+            }
+            hooks::join();
+            set(&held(new), scope);
+        }
+        (None, _) if old.is_some_and(is_current) => set(c"none", scope),
+        // A role that the transaction has set for itself may hide one that an identity brought.
+        (None, Scope::Session) if BROUGHT.get() && store::in_block() => {
+            let own = current().filter(|role| role != "none");
+            set(c"none", Scope::Session);
+            if let Some(own) = own {
+                set(&held(&own), Scope::Transaction);
+            }
+        }
+        // A role that was chosen since is the session's own business.
+        (None, _) => {}
     }
 }
 
 /// Whether `SET ROLE` stands at this role.
 pub fn is_current(role: &str) -> bool {
-    // SAFETY: PostgreSQL has this setting; it answers a C string or NULL.
+    current().is_some_and(|current| current == role)
+}
+
+fn current() -> Option<String> {
+    // SAFETY: PostgreSQL has this setting; it answers a C string or NULL, which is copied.
     unsafe {
         let current = pg_sys::GetConfigOption(c"role".as_ptr(), true, false);
-        !current.is_null() && CStr::from_ptr(current).to_bytes() == role.as_bytes()
+        (!current.is_null()).then(|| CStr::from_ptr(current).to_string_lossy().into_owned())
     }
 }
 

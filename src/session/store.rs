@@ -79,6 +79,13 @@ impl Scope {
     }
 }
 
+/// Whether statements that follow can be part of the same transaction: in a transaction block,
+/// or in a DO block or a procedure that runs outside one.
+pub fn in_block() -> bool {
+    // SAFETY: both read the transaction's state.
+    unsafe { pg_sys::IsTransactionBlock() || pg_sys::SPI_inside_nonatomic_context() }
+}
+
 /// Registers the setting.
 pub fn define() {
     // SAFETY: all hooks are guarded.
@@ -103,19 +110,30 @@ pub fn current() -> Result<Option<Rc<Identity>>, Problem> {
     let Some(Kept { identity, .. }) = kept().filter(Kept::is_valid) else {
         return Ok(None);
     };
-    if let Some(valid_until) = identity.valid_until {
-        let now = statement_start();
-        if now >= valid_until {
-            return Err(Problem::Expired {
-                ago: now - valid_until,
-            });
-        }
-    }
+    in_force(&identity)?;
     Ok(Some(identity))
 }
 
-/// Makes `identity` the session's.
+/// Whether somebody is signed in, with an identity in force or not.
+pub fn is_anybody() -> bool {
+    kept().is_some()
+}
+
+/// An error once it has expired.
+fn in_force(identity: &Identity) -> Result<(), Problem> {
+    match identity.valid_until.map(|until| statement_start() - until) {
+        Some(ago) if ago >= 0 => Err(Problem::Expired { ago }),
+        _ => Ok(()),
+    }
+}
+
+/// Makes `identity` the session's, and the role that it brings.
 pub fn assume(identity: Rc<Identity>, scope: Scope) {
+    let before = kept();
+    let left = before
+        .as_ref()
+        .and_then(|kept| kept.identity.role.as_deref());
+    role::replace(left, identity.role.as_deref(), scope);
     let epoch = NEXT_EPOCH.replace(NEXT_EPOCH.get() + 1);
     let kept = Kept { epoch, identity };
     set(&kept.to_setting(), scope);
@@ -125,23 +143,38 @@ pub fn assume(identity: Rc<Identity>, scope: Scope) {
 /// Forgets the identity at every scope, and the role where one came with it, as a SET does: an
 /// abort of the transaction takes it back.
 pub fn forget() {
-    let role = kept().and_then(|kept| kept.identity.role.clone());
+    let before = kept();
     set(c"", Scope::Session);
-    if let Some(role) = role {
-        role::leave(&role);
-    }
+    let left = before
+        .as_ref()
+        .and_then(|kept| kept.identity.role.as_deref());
+    role::replace(left, None, Scope::Session);
 }
 
 /// Takes an identity that a refusal has made void out of the setting too, where other processes
-/// inherit it. Answers an error where what follows was planned for the role that came with it.
-pub fn drop_void(is_planned: bool) -> Result<(), Problem> {
-    let Some(void) = kept().filter(|kept| !kept.is_valid()) else {
+/// inherit it, and the role away from one that has expired. Answers an error where what follows
+/// was planned for the role that came with it.
+pub fn settle(is_planned: bool) -> Result<(), Problem> {
+    let Some(Kept { epoch, identity }) = kept() else {
         return Ok(());
     };
-    if is_planned && void.identity.role.as_deref().is_some_and(role::is_current) {
-        return Err(Problem::Ended);
+    let (is_void, ended) = if epoch < FIRST_VALID_EPOCH.get() {
+        (true, Problem::Ended)
+    } else if let Err(expired) = in_force(&identity) {
+        (false, expired)
+    } else {
+        return Ok(());
+    };
+    let role = identity.role.as_deref();
+    let is_current = role.is_some_and(role::is_current);
+    if is_planned && is_current {
+        return Err(ended);
     }
-    forget();
+    if is_void {
+        forget();
+    } else if is_current {
+        role::replace(role, None, Scope::Session);
+    }
     Ok(())
 }
 
