@@ -66,10 +66,13 @@ struct Moment {
 }
 
 impl Moment {
-    /// That of the statement; `None` for a snapshot that does not hold all of it.
+    /// That of the statement; `None` for a snapshot that does not hold all of it, and without one.
     fn current() -> Option<Self> {
-        // SAFETY: inside a statement, which has a snapshot with as many numbers as it says.
+        // SAFETY: a snapshot has as many numbers as it says.
         unsafe {
+            if !pg_sys::ActiveSnapshotSet() {
+                return None;
+            }
             let snapshot = &*pg_sys::GetActiveSnapshot();
             if snapshot.snapshot_type != pg_sys::SnapshotType::SNAPSHOT_MVCC
                 || snapshot.suboverflowed

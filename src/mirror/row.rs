@@ -89,13 +89,18 @@ impl Table {
     /// Any number of look-ups by as many columns of the index.
     pub fn lookups(self, columns: usize) -> Lookups {
         version::demand();
-        // SAFETY: inside a statement, which has a snapshot; what is opened is closed, and after an
-        // ERROR the abort does it.
+        // SAFETY: what is opened is closed, and after an ERROR the abort does it.
         unsafe {
+            // After a COMMIT of its own a procedure has none, until its next statement.
+            let has_own_snapshot = !pg_sys::ActiveSnapshotSet();
+            if has_own_snapshot {
+                pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+            }
             let relation = self.open();
             // Only now: the lock may have come with the news of another index.
             let index = pg_sys::index_open(self.oid(1), LOCK);
             Lookups {
+                has_own_snapshot,
                 relation,
                 index,
                 scan: begin_scan(relation, index, columns as i32),
@@ -134,6 +139,7 @@ impl Table {
 
 /// A table that is open to be asked.
 pub struct Lookups {
+    has_own_snapshot: bool,
     relation: pg_sys::Relation,
     index: pg_sys::Relation,
     scan: pg_sys::IndexScanDesc,
@@ -181,6 +187,9 @@ impl Lookups {
             let keep = pg_sys::NoLock as pg_sys::LOCKMODE;
             pg_sys::index_close(self.index, keep);
             pg_sys::table_close(self.relation, keep);
+            if self.has_own_snapshot {
+                pg_sys::PopActiveSnapshot();
+            }
         }
     }
 }

@@ -31,10 +31,14 @@ fn once_per_query(request: Internal) -> Internal {
 
 unsafe fn simplify(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::SubLink {
     unsafe {
-        // Without a planner there is nobody to make the InitPlan. Without a table there is
-        // nothing to repeat the call; the sub-select itself is such a query. With grouping sets
-        // the call may be what is grouped by, to be NULL in some rows.
+        // Without a query there is nobody to make the InitPlan, and once the planner looks at
+        // single tables it makes no more of them: a branch of a UNION ALL may have put a constant
+        // in the place of a column by then. Without a table there is nothing to repeat the call;
+        // the sub-select itself is such a query. With grouping sets the call may be what is
+        // grouped by, to be NULL in some rows.
         if request.root.is_null()
+            || (*request.root).parse.is_null()
+            || !(*request.root).simple_rel_array.is_null()
             || !reads_a_table((*(*request.root).parse).rtable)
             || looks_at_one_row(&*request.root)
             || !(*(*request.root).parse).groupingSets.is_null()

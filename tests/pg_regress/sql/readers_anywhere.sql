@@ -138,3 +138,45 @@ SELECT id, signed FROM anywhere.log ORDER BY id;
 ROLLBACK;
 SET client_min_messages = warning;
 DROP SCHEMA anywhere CASCADE;
+
+-- A branch of a UNION ALL that has a constant where others have a column: the planner simplifies
+-- the call once more when it no longer plans sub-selects.
+\c - postgres
+CREATE TABLE personal (id int, title text);
+CREATE TABLE team_docs (id int, team_id text, title text);
+INSERT INTO personal VALUES (1, 'mine');
+INSERT INTO team_docs VALUES (2, 't1', 'ours'), (3, 't2', 'theirs');
+CREATE VIEW docs AS SELECT id, NULL::text AS team_id, title FROM personal UNION ALL SELECT id, team_id, title FROM team_docs;
+INSERT INTO neon_auth.team_members_sync (team_id, user_id) VALUES ('t1', 'alice');
+INSERT INTO neon_auth.team_permissions_sync (team_id, user_id, permission_id) VALUES ('t1', 'alice', 'read');
+GRANT SELECT ON docs TO app;
+SELECT auth.impersonate('alice', '{"docs": "ours"}', false);
+SET ROLE app;
+SELECT id FROM docs WHERE auth.has_permission('read', team_id);
+SELECT id FROM docs WHERE auth.is_team_member(coalesce(team_id, 't1')) ORDER BY id;
+SELECT id FROM docs WHERE title = auth.claim('docs') AND auth.is_team_member(team_id);
+
+-- Where no statement has given PL/pgSQL a snapshot yet.
+CREATE DOMAIN pg_temp.permitted AS text CHECK (auth.has_permission('read', 't1') AND auth.is_team_member('t1') AND NOT auth.has_permission('read'));
+DO $$
+BEGIN
+    COMMIT;
+    DECLARE
+        checked pg_temp.permitted;
+    BEGIN
+        RAISE NOTICE 'checked %', checked;
+    END;
+END
+$$;
+RESET ROLE;
+SELECT auth.logout();
+DELETE FROM neon_auth.team_members_sync;
+DELETE FROM neon_auth.team_permissions_sync;
+DROP VIEW docs;
+DROP TABLE personal, team_docs;
+-- A cast is planned without a query.
+BEGIN;
+CREATE CAST (varchar AS bool) WITH FUNCTION auth.is_team_member(text) AS ASSIGNMENT;
+CREATE FUNCTION pg_temp.cast_it(given varchar) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN given; END';
+SELECT pg_temp.cast_it('t1') IS NULL AS nobody;
+ROLLBACK;
