@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
+use neon_auth_token::claims_object;
 use pgrx::AnyElement;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::identity::Identity;
 use super::log;
@@ -47,14 +48,23 @@ fn logout() {
 
 /// `auth.impersonate(user_id, claims, is_local)`.
 #[pg_extern(sql = false)]
-fn impersonate(user_id: &str, claims: AnyElement, is_local: bool) -> Result<(), ErrorReport> {
+fn impersonate(
+    user_id: Option<&str>,
+    claims: Option<AnyElement>,
+    is_local: Option<bool>,
+) -> Result<(), ErrorReport> {
     let admission = Admission::begin();
     version::agree()?;
-    let mut claims: Map<String, Value> = serde_json::from_str(&jsonb::text_of(&claims))
-        .map_err(|_| bad_impersonation("The claims are no JSON object that a token could hold."))?;
+    // A test that finds no user should not go on as the one before.
+    let user_id = user_id.ok_or_else(|| bad_impersonation("The user_id is NULL."))?;
+    let mut claims = claims
+        .and_then(|claims| claims_object(&jsonb::text_of(&claims)))
+        .ok_or_else(|| {
+            bad_impersonation("The claims are no JSON object that a token could hold.")
+        })?;
     claims.insert("sub".to_owned(), Value::String(user_id.to_owned()));
     let identity = Identity::impersonated(claims).map_err(bad_impersonation)?;
-    assume(Rc::new(identity), Scope::from(is_local));
+    assume(Rc::new(identity), Scope::from(is_local.unwrap_or(true)));
     admission.succeed();
     Ok(())
 }

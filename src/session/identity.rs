@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use neon_auth_token::Verified;
+use neon_auth_token::{Verified, claims_object};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -86,7 +86,7 @@ impl Identity {
     pub fn from_text(text: &str) -> Option<Self> {
         let stored: Stored = serde_json::from_str(text).ok()?;
         let json = stored.claims.get();
-        let claims = serde_json::from_str(json).ok()?;
+        let claims = claims_object(json)?;
         let (provider, role) = (stored.provider, stored.role);
         Self::own(provider, role, stored.valid_until, claims, json.to_owned()).ok()
     }

@@ -13,6 +13,12 @@ const MAX_SUBJECT: usize = 255;
 /// sum of it and a leeway is far from overflowing.
 const MAX_DATE: i64 = 253_402_300_799;
 
+/// Reads an object of claims as [`Token::parse`](crate::Token::parse) reads that of a token;
+/// `None` for what is no such object.
+pub fn claims_object(text: &str) -> Option<Map<String, Value>> {
+    json::object(text).ok()
+}
+
 /// A token's claims, the registered ones checked for type and range.
 pub(crate) struct Claims {
     pub(crate) json: String,

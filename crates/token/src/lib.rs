@@ -36,6 +36,7 @@ mod verify;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use bad_key_set::BadKeySet;
+pub use claims::claims_object;
 pub use inspect::{Step, inspect};
 pub use key_set::KeySet;
 pub use policy::{Policy, StackRules};

@@ -2,6 +2,7 @@
 
 use neon_auth_connections::{World, eventually};
 use postgres::error::SqlState;
+use serde_json::json;
 
 #[test]
 fn an_identity_is_invisible_to_other_connections() {
@@ -22,6 +23,27 @@ fn a_session_identity_ends_with_its_connection() {
     first.sign_in_for_session(&world.token());
     drop(first);
     assert_eq!(world.app().user(), None);
+}
+
+/// An identity is read again after a rollback and in parallel workers, as strictly as the token was.
+#[test]
+fn a_claim_stays_what_it_is_when_it_is_read_again() {
+    let world = World::new();
+    let user = world.sign_up("somebody");
+    // What serde_json takes for a piece of JSON to be read.
+    let meta = json!({"$serde_json::private::RawValue": "{\"admin\": true}"});
+    let token = world.token_with(&user, |claims, _| {
+        claims.insert("meta".to_owned(), meta.clone());
+    });
+    let mut app = world.app();
+    app.run("BEGIN");
+    app.sign_in(&token);
+    let claim = "SELECT (auth.claim('meta')::jsonb = $1::text::jsonb)::text";
+    let same = Some("true".to_owned());
+    assert_eq!(app.value(claim, &[&meta.to_string()]), same);
+    app.run("SAVEPOINT s; SELECT auth.logout(); ROLLBACK TO s");
+    assert_eq!(app.user(), Some(user));
+    assert_eq!(app.value(claim, &[&meta.to_string()]), same);
 }
 
 #[test]

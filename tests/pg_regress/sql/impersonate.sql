@@ -21,10 +21,17 @@ SELECT auth.impersonate('u1');
 SELECT auth.user_id() IS NULL AS nobody;
 SELECT auth.impersonate('u1', is_local => false);
 SELECT auth.user_id();
--- Any NULL argument, and nothing happens.
-SELECT auth.impersonate(NULL), auth.impersonate('u2', NULL), auth.impersonate('u2', '{}', NULL);
-SELECT auth.user_id();
-SELECT auth.logout();
+-- NULL is nobody's id, and no claims: refused, and who was signed in is so no more.
+SELECT auth.impersonate(NULL);
+\echo :SQLSTATE
+SELECT auth.user_id() IS NULL AS nobody;
+SELECT auth.impersonate('u2', NULL);
+\echo :SQLSTATE
+-- As for authenticate, NULL is the narrower scope.
+BEGIN;
+SELECT auth.impersonate('u2', '{}', NULL);
+COMMIT;
+SELECT auth.user_id() IS NULL AS nobody;
 
 -- What can be no identity
 SELECT auth.impersonate('');
