@@ -27,11 +27,64 @@ COMMENT ON COLUMN neon_auth.jwks_cache.last_error IS 'Why the last attempt faile
 CREATE TRIGGER guard_trust BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.jwks_cache
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.guard_trust();
 COMMENT ON TRIGGER guard_trust ON neon_auth.jwks_cache IS 'Refuses to write what is trusted to all but the owner';
+CREATE TRIGGER guard_trust_row BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.jwks_cache
+    FOR EACH ROW EXECUTE FUNCTION neon_auth.guard_trust();
+ALTER TABLE neon_auth.jwks_cache ENABLE ALWAYS TRIGGER guard_trust_row;
+COMMENT ON TRIGGER guard_trust_row ON neon_auth.jwks_cache IS 'Refuses the same to logical replication, which fires no other triggers';
 
-CREATE TRIGGER trust_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.jwks_cache
-    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.trust_changed();
+-- For rows, because logical replication fires no other triggers, TRUNCATE's apart.
+CREATE TRIGGER trust_changed AFTER INSERT OR UPDATE OR DELETE ON neon_auth.jwks_cache
+    FOR EACH ROW EXECUTE FUNCTION neon_auth.trust_changed();
 ALTER TABLE neon_auth.jwks_cache ENABLE ALWAYS TRIGGER trust_changed;
 COMMENT ON TRIGGER trust_changed ON neon_auth.jwks_cache IS 'Tells every session to read the keys again';
+CREATE TRIGGER trust_emptied AFTER TRUNCATE ON neon_auth.jwks_cache
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.trust_changed();
+ALTER TABLE neon_auth.jwks_cache ENABLE ALWAYS TRIGGER trust_emptied;
+COMMENT ON TRIGGER trust_emptied ON neon_auth.jwks_cache IS 'Tells every session to read the keys again';
+
+-- What was fetched has been read as text; what counts is what becomes of it as jsonb. A set that can
+-- be used is not given up for one that cannot.
+CREATE FUNCTION neon_auth.store_jwks(provider text, jwks_url text, jwks text, etag text, lifetime bigint) RETURNS text
+LANGUAGE plpgsql
+AS $$
+#variable_conflict use_column
+DECLARE
+    fetched jsonb;
+    defect text;
+BEGIN
+    BEGIN
+        fetched := store_jwks.jwks;
+        defect := neon_auth.jwks_defect(fetched);
+    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+        defect := format('PostgreSQL cannot hold it as jsonb: %s.', sqlerrm);
+    END;
+    IF defect IS NULL THEN
+        UPDATE neon_auth.jwks_cache AS c
+           SET jwks = coalesce(fetched, jwks),
+               etag = CASE WHEN fetched IS NULL THEN etag ELSE store_jwks.etag END,
+               fetched_at = clock_timestamp(),
+               fresh_until = clock_timestamp() + make_interval(secs => lifetime),
+               last_error = NULL
+         WHERE c.provider = store_jwks.provider AND c.jwks_url = store_jwks.jwks_url;
+    ELSE
+        PERFORM neon_auth.fail_jwks(store_jwks.provider, store_jwks.jwks_url, defect);
+    END IF;
+    RETURN defect;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.store_jwks(text, text, text, text, bigint) IS
+    'Stores a JWKS that was fetched, for so many seconds, or, given none, that the one at hand still holds; answers why it cannot be used';
+REVOKE ALL ON FUNCTION neon_auth.store_jwks(text, text, text, text, bigint) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.fail_jwks(provider text, jwks_url text, reason text) RETURNS void
+LANGUAGE sql
+AS $$
+    UPDATE neon_auth.jwks_cache AS c
+       SET last_error = reason
+     WHERE c.provider = fail_jwks.provider AND c.jwks_url = fail_jwks.jwks_url;
+$$;
+COMMENT ON FUNCTION neon_auth.fail_jwks(text, text, text) IS 'Notes why a fetch failed';
+REVOKE ALL ON FUNCTION neon_auth.fail_jwks(text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.verify_jwt(token text) RETURNS jsonb
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE

@@ -60,6 +60,17 @@ COMMENT ON COLUMN neon_auth.providers.role_claim IS 'The claim that names the Po
 COMMENT ON COLUMN neon_auth.providers.roles IS 'The roles that role_claim may name';
 COMMENT ON COLUMN neon_auth.providers.reject_deleted_users IS 'Whether tokens of users that are deleted in users_sync are refused';
 
+CREATE FUNCTION neon_auth.rest_base(jwks_url text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN substring(jwks_url FROM '^(https?://.+?)/api/v1/projects/[^/?#]+/[.]well-known/jwks[.]json');
+COMMENT ON FUNCTION neon_auth.rest_base(text) IS
+    'Where the REST API is, by the URL of a Stack Auth project''s keys; NULL for another URL';
+
+CREATE FUNCTION neon_auth.service(jwks_url text, project_id text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN neon_auth.rest_base(jwks_url) || '/api/v1/projects/' || project_id;
+COMMENT ON FUNCTION neon_auth.service(text, text) IS 'One project at one auth service; NULL where the URL does not tell';
+
 CREATE FUNCTION neon_auth.jwks_defect(jwks jsonb) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'jwks_defect_wrapper';
@@ -77,8 +88,8 @@ DECLARE
     other record;
     reason text;
 BEGIN
-    IF new.jwks_url !~ '^https://[^/?#@\s]+([/?]\S*)?$'
-       AND new.jwks_url !~ '^http://(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d{1,5})?([/?]\S*)?$' THEN
+    IF new.jwks_url !~ '^https://[^/?#@[:space:]]+([/?][^[:space:]]*)?$'
+       AND new.jwks_url !~ '^http://(localhost|127([.][0-9]{1,3}){3}|[[]::1])(:[0-9]{1,5})?([/?][^[:space:]]*)?$' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the jwks_url must be https, or http on loopback',
@@ -142,7 +153,7 @@ BEGIN
             DETAIL = 'Who writes it decides whose tokens are trusted, so the right to write data is not enough.',
             HINT = 'Have the functions granted: GRANT EXECUTE ON FUNCTION neon_auth.add_provider, neon_auth.drop_provider TO ...;';
     END IF;
-    RETURN NULL;
+    RETURN coalesce(new, old);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.guard_trust() IS 'Refuses to write what is trusted to all but the owner';
@@ -150,15 +161,24 @@ REVOKE ALL ON FUNCTION neon_auth.guard_trust() FROM PUBLIC;
 CREATE TRIGGER guard_trust BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.providers
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.guard_trust();
 COMMENT ON TRIGGER guard_trust ON neon_auth.providers IS 'Refuses to write what is trusted to all but the owner';
+CREATE TRIGGER guard_trust_row BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.providers
+    FOR EACH ROW EXECUTE FUNCTION neon_auth.guard_trust();
+ALTER TABLE neon_auth.providers ENABLE ALWAYS TRIGGER guard_trust_row;
+COMMENT ON TRIGGER guard_trust_row ON neon_auth.providers IS 'Refuses the same to logical replication, which fires no other triggers';
 
 CREATE FUNCTION neon_auth.trust_changed() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'trust_changed_wrapper';
 COMMENT ON FUNCTION neon_auth.trust_changed() IS 'Tells every session, when the transaction commits, to read the providers and keys again';
 REVOKE ALL ON FUNCTION neon_auth.trust_changed() FROM PUBLIC;
-CREATE TRIGGER trust_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.providers
-    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.trust_changed();
+-- For rows, because logical replication fires no other triggers, TRUNCATE's apart.
+CREATE TRIGGER trust_changed AFTER INSERT OR UPDATE OR DELETE ON neon_auth.providers
+    FOR EACH ROW EXECUTE FUNCTION neon_auth.trust_changed();
 ALTER TABLE neon_auth.providers ENABLE ALWAYS TRIGGER trust_changed;
 COMMENT ON TRIGGER trust_changed ON neon_auth.providers IS 'Tells every session to read the providers again';
+CREATE TRIGGER trust_emptied AFTER TRUNCATE ON neon_auth.providers
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.trust_changed();
+ALTER TABLE neon_auth.providers ENABLE ALWAYS TRIGGER trust_emptied;
+COMMENT ON TRIGGER trust_emptied ON neon_auth.providers IS 'Tells every session to read the providers again';
 
 CREATE FUNCTION neon_auth.add_provider(
     name text,

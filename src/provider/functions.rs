@@ -47,7 +47,7 @@ fn jwks_defect(jwks: AnyElement) -> Option<String> {
     Some(format!("{bad}: {}", bad.detail()))
 }
 
-/// `neon_auth.trust_changed()`: statement-level trigger on the tables that `trust` reads.
+/// `neon_auth.trust_changed()`: trigger on the tables that `trust` reads.
 #[pg_trigger(sql = false)]
 fn trust_changed<'a>(
     trigger: &'a PgTrigger<'a>,

@@ -201,18 +201,12 @@ ON CONFLICT (provider) DO UPDATE
     OR (extract(epoch FROM c.attempted_at) * 1000000)::bigint::text = $2
 RETURNING json_build_object('url', jwks_url, 'etag', etag)::text";
 
-/// Stores an answer; an empty `$3` keeps the set at hand, which the server confirmed.
+/// Stores an answer; an empty `$3` keeps the set at hand, which the server confirmed. Answers why
+/// it could not.
 const STORE: &str = "\
-UPDATE neon_auth.jwks_cache
-   SET jwks = coalesce(nullif($3, '')::jsonb, jwks),
-       etag = CASE WHEN $3 = '' THEN etag ELSE nullif($4, '') END,
-       fetched_at = clock_timestamp(),
-       fresh_until = clock_timestamp() + make_interval(secs => $5::bigint),
-       last_error = NULL
- WHERE provider = $1 AND jwks_url = $2";
+SELECT neon_auth.store_jwks($1, $2, nullif($3, ''), nullif($4, ''), $5::bigint)";
 
-const FAIL: &str = "\
-UPDATE neon_auth.jwks_cache SET last_error = $3 WHERE provider = $1 AND jwks_url = $2";
+const FAIL: &str = "SELECT neon_auth.fail_jwks($1, $2, $3)::text";
 
 /// The worker: one attempt for one provider of one database, then it is gone.
 ///
@@ -247,35 +241,35 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
             etag: begun.etag,
         };
         let outcome = fetch::get(request, worker::database_is_free);
-        in_transaction(|| match outcome {
+        let failure = in_transaction(|| match outcome {
             // Dropped meanwhile.
             _ if !spi::is_installed() => None,
-            Ok(Answer::Keys {
-                json,
-                etag,
-                lifetime,
-                ..
-            }) => spi::write(
-                STORE,
-                &[
-                    provider,
-                    &url,
-                    &json,
-                    &etag.unwrap_or_default(),
-                    &lifetime.to_string(),
-                ],
-            ),
-            Ok(Answer::Unchanged { lifetime }) => {
-                spi::write(STORE, &[provider, &url, "", "", &lifetime.to_string()])
+            Ok(answer) => {
+                let (json, etag, lifetime) = match answer {
+                    Answer::Keys {
+                        json,
+                        etag,
+                        lifetime,
+                        ..
+                    } => (json, etag.unwrap_or_default(), lifetime),
+                    Answer::Unchanged { lifetime } => (String::new(), String::new(), lifetime),
+                };
+                spi::write(
+                    STORE,
+                    &[provider, &url, &json, &etag, &lifetime.to_string()],
+                )
             }
             Err(reason) => {
-                pgrx::log!(
-                    "neon_auth: JWKS of provider {} not refreshed: {reason}",
-                    quoted(provider)
-                );
-                spi::write(FAIL, &[provider, &url, &reason])
+                spi::write(FAIL, &[provider, &url, &reason]);
+                Some(reason)
             }
         });
+        if let Some(reason) = failure {
+            pgrx::log!(
+                "neon_auth: JWKS of provider {} not refreshed: {reason}",
+                quoted(provider)
+            );
+        }
     }
 }
 

@@ -106,6 +106,26 @@ fn a_body_of_the_greatest_length_is_read() {
     world.app().sign_in_for_session(&world.token());
 }
 
+/// What is stored is jsonb, which may be longer than what was fetched, or not to be had at all.
+#[test]
+fn a_set_that_is_good_as_text_alone_leaves_the_last_good_set_serving() {
+    for (extra, reason) in [
+        (format!("[{}]", ["1e300"; 1000].join(",")), "too large"),
+        ("1e-20000".to_owned(), "cannot hold it as jsonb"),
+    ] {
+        let world = World::with_keys();
+        let good = world.cached("jwks").expect("there are keys");
+        let longer = good.replacen('{', &format!("{{\"extra\": {extra}, "), 1);
+        world.break_key_server(body("application/json", &longer));
+        world.outdate_keys(60);
+        world.app().sign_in_for_session(&world.token());
+        assert_eq!(world.fetches(), 1);
+        assert_eq!(world.cached("jwks"), Some(good));
+        let last_error = world.cached("last_error").unwrap_or_default();
+        assert!(last_error.contains(reason), "{last_error:?}");
+    }
+}
+
 #[test]
 fn a_redirect_is_not_followed() {
     let (world, elsewhere) = (World::new(), World::new());

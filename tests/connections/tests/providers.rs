@@ -1,6 +1,6 @@
 //! Changes of providers, and the sessions that are open meanwhile.
 
-use neon_auth_connections::{Database, World};
+use neon_auth_connections::{Cluster, Database, World, eventually};
 use postgres::error::SqlState;
 
 const REFUSED: &SqlState = &SqlState::INVALID_AUTHORIZATION_SPECIFICATION;
@@ -158,4 +158,44 @@ fn two_databases_share_nothing() {
     let (one, other) = (World::with_keys(), Database::create());
     let mut stranger = other.app();
     assert_eq!(stranger.sign_in_refused(&one.token()).code(), NO_PROVIDER);
+}
+
+/// Its worker fires no triggers of statements, but those of rows.
+#[test]
+fn a_session_of_a_subscriber_hears_of_a_provider_that_is_dropped() {
+    let cluster = Cluster::start("wal_level = logical");
+    let world = World::in_server(cluster.server());
+    world.fetch_keys();
+    let mut publisher = world.superuser();
+    publisher.run(
+        "UPDATE neon_auth.providers p SET jwks_url = NULL, jwks = c.jwks FROM neon_auth.jwks_cache c;
+         CREATE PUBLICATION trust FOR TABLE neon_auth.providers",
+    );
+    publisher.run("SELECT pg_create_logical_replication_slot('trust', 'pgoutput')");
+    let copy = Database::create_in(cluster.server());
+    let mut subscriber = copy.superuser();
+    let address = "SELECT format('host=%s port=%s', current_setting('unix_socket_directories'), current_setting('port'))";
+    let address = subscriber.value(address, &[]).expect("it listens");
+    // Within one server, the slot has to be there first.
+    subscriber.run(&format!(
+        "CREATE SUBSCRIPTION trust CONNECTION '{address} user=postgres dbname={}' PUBLICATION trust
+           WITH (create_slot = false, slot_name = trust)",
+        world.database.name(),
+    ));
+    let providers = "SELECT count(*)::text FROM neon_auth.providers";
+    eventually("the provider is there", || {
+        subscriber.value(providers, &[]) == Some("1".to_owned())
+    });
+    let mut app = copy.app();
+    let token = world.token();
+    app.sign_in_for_session(&token);
+    publisher.run("SELECT neon_auth.drop_provider('stack')");
+    eventually("the provider is gone", || {
+        subscriber.value(providers, &[]) == Some("0".to_owned())
+    });
+    let refusal = app.sign_in_refused(&token);
+    assert_eq!(refusal.code(), NO_PROVIDER);
+    subscriber.run("ALTER SUBSCRIPTION trust DISABLE");
+    subscriber.run("ALTER SUBSCRIPTION trust SET (slot_name = NONE)");
+    subscriber.run("DROP SUBSCRIPTION trust");
 }
