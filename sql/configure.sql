@@ -3,19 +3,33 @@
 CREATE TABLE neon_auth.secrets (
     name text NOT NULL,
     value text NOT NULL CONSTRAINT secrets_value_check CHECK (value <> ''),
+    service text,
     CONSTRAINT secrets_pkey PRIMARY KEY (name)
 );
+-- ANALYZE would copy values to where the right to read every table shows them.
+ALTER TABLE neon_auth.secrets ALTER COLUMN value SET STATISTICS 0;
 -- Without a policy the owner alone, and so the functions below, reads them: pg_read_all_data gives
 -- the right to read every table, but passes by no row-level security.
 ALTER TABLE neon_auth.secrets ENABLE ROW LEVEL SECURITY;
 COMMENT ON TABLE neon_auth.secrets IS 'Keys of the auth service. Granted to nobody and never dumped: set them again after a restore';
 COMMENT ON COLUMN neon_auth.secrets.name IS 'publishable_client_key, secret_server_key or webhook_secret';
 COMMENT ON COLUMN neon_auth.secrets.value IS 'The key itself; of webhook_secret there may be several, with blanks between them, while one replaces another';
+COMMENT ON COLUMN neon_auth.secrets.service IS
+    'The auth service and project that were configured when it was stored: secret_server_key is sent nowhere else';
+
+CREATE FUNCTION neon_auth.webhook_secret_defect(secrets text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'webhook_secret_defect_wrapper';
+COMMENT ON FUNCTION neon_auth.webhook_secret_defect(text) IS
+    'Why deliveries cannot be verified with a webhook secret, as a sentence; NULL when they can';
+REVOKE ALL ON FUNCTION neon_auth.webhook_secret_defect(text) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.set_secret(name text, value text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+    reason text;
 BEGIN
     IF set_secret.name IS NULL
        OR set_secret.name NOT IN ('publishable_client_key', 'secret_server_key', 'webhook_secret') THEN
@@ -27,10 +41,24 @@ BEGIN
     END IF;
     IF set_secret.value IS NULL OR set_secret.value = '' THEN
         DELETE FROM neon_auth.secrets AS s WHERE s.name = set_secret.name;
-    ELSE
-        INSERT INTO neon_auth.secrets AS s (name, value) VALUES (set_secret.name, set_secret.value)
-            ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value;
+        RETURN;
     END IF;
+    IF set_secret.name = 'webhook_secret' THEN
+        reason := neon_auth.webhook_secret_defect(set_secret.value);
+        IF reason IS NOT NULL THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_parameter_value',
+                MESSAGE = 'the webhook secret cannot be used',
+                DETAIL = reason,
+                HINT = 'Set the signing secret of the endpoint as the auth service shows it: whsec_...';
+        END IF;
+    END IF;
+    INSERT INTO neon_auth.secrets AS s (name, value, service)
+    VALUES (set_secret.name, set_secret.value,
+            (SELECT neon_auth.service(p.jwks_url, p.project_id)
+               FROM neon_auth.providers p
+              WHERE p.name = 'stack' AND p.kind = 'stack'))
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value, service = excluded.service;
 END
 $$;
 COMMENT ON FUNCTION neon_auth.set_secret(text, text) IS
@@ -79,7 +107,7 @@ BEGIN
     END IF;
 
     project := keys ->> 'auth_provider_project_id';
-    parts := regexp_match(keys ->> 'jwks_url', '^(https?://.+?)/api/v1/projects/([^/?#]+)/\.well-known/jwks\.json(\?.*)?$');
+    parts := regexp_match(keys ->> 'jwks_url', '^(https?://.+?)/api/v1/projects/([^/?#]+)/[.]well-known/jwks[.]json([?].*)?$');
     IF parts IS NULL OR parts[2] <> project THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -107,7 +135,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.configure(jsonb) IS
-    'Takes the answer of Neon''s keys API as it is: trusts the project''s tokens and stores its keys. Again to change them; other columns of the provider stay';
+    'Takes the answer of Neon''s keys API as it is: trusts the project''s tokens and stores its keys. Again to change them, issuers, audiences, algorithms and the source of the keys included; other columns of the provider stay';
 REVOKE ALL ON FUNCTION neon_auth.configure(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.env() RETURNS text

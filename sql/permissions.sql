@@ -48,7 +48,7 @@ CREATE TABLE neon_auth.permission_definitions (
     scope text NOT NULL DEFAULT 'team'
         CONSTRAINT permission_definitions_scope_check CHECK (scope IN ('team', 'project')),
     id text NOT NULL
-        CONSTRAINT permission_definitions_id_check CHECK (id ~ '^\$?[a-z0-9_:]+$' AND octet_length(id) <= 255),
+        CONSTRAINT permission_definitions_id_check CHECK (id ~ '^[$]?[a-z0-9_:]+$' AND octet_length(id) <= 255),
     description text,
     contained_permission_ids text[] NOT NULL DEFAULT '{}'
         CONSTRAINT permission_definitions_contained_check CHECK (array_position(contained_permission_ids, NULL) IS NULL),

@@ -54,8 +54,6 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 
 CREATE SCHEMA auth;
 COMMENT ON SCHEMA auth IS 'neon_auth: who is signed in, for policies and applications';
-GRANT USAGE ON SCHEMA auth TO PUBLIC;
 
 CREATE SCHEMA neon_auth;
 COMMENT ON SCHEMA neon_auth IS 'neon_auth: users, providers and administration';
-GRANT USAGE ON SCHEMA neon_auth TO PUBLIC;

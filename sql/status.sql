@@ -50,8 +50,8 @@ CREATE VIEW neon_auth.status AS
     UNION ALL
     SELECT 'synchronisation',
            CASE WHEN p.name IS NULL THEN true
-                WHEN o.project_id IS NOT NULL OR neon_auth.rest_base(p.jwks_url) IS NULL THEN false
-                WHEN s.name IS NULL OR r.id IS NULL THEN NOT w.preloaded
+                WHEN o.project_id IS NOT NULL THEN false
+                WHEN s.name IS NULL OR r.id IS NULL THEN NOT w.preloaded AND r.id IS NULL
                 ELSE r.error IS NULL AND (r.finished_at IS NOT NULL OR r.started_at > now() - interval '1 day') END,
            CASE WHEN p.name IS NULL THEN 'There is no provider "stack" to compare the mirror with.'
                 WHEN o.project_id IS NOT NULL
@@ -59,7 +59,7 @@ CREATE VIEW neon_auth.status AS
                                 o.project_id)
                 WHEN neon_auth.rest_base(p.jwks_url) IS NULL
                     THEN 'The jwks_url of the provider "stack" is not that of a Stack Auth project, which tells where the REST API is.'
-                WHEN s.name IS NULL THEN 'secret_server_key is not set, so the mirror cannot be compared with the auth service.'
+                WHEN s.name IS NULL THEN 'secret_server_key is not set for this project, so the mirror cannot be compared with the auth service.'
                 WHEN r.id IS NULL THEN 'The mirror has never been compared with the auth service: CALL neon_auth.sync();'
                 WHEN r.error IS NOT NULL THEN r.error
                 WHEN r.finished_at IS NULL THEN format('Under way, or interrupted, at: %s.', r.phase)
@@ -70,7 +70,7 @@ CREATE VIEW neon_auth.status AS
       LEFT JOIN neon_auth.providers p ON p.name = 'stack' AND p.kind = 'stack'
       LEFT JOIN neon_auth.sync_source o ON o.project_id <> p.project_id
                                        AND EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL)
-      LEFT JOIN neon_auth.secrets s ON s.name = 'secret_server_key'
+      LEFT JOIN neon_auth.secrets s ON s.name = 'secret_server_key' AND s.service = neon_auth.service(p.jwks_url, p.project_id)
       LEFT JOIN (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r ON true
     UNION ALL
     SELECT 'workers',

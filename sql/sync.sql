@@ -105,12 +105,7 @@ RETURN happened BETWEEN moment AND clock_timestamp();
 COMMENT ON FUNCTION neon_auth.is_since(timestamptz, timestamptz) IS 'Whether something happened between a moment and now';
 REVOKE ALL ON FUNCTION neon_auth.is_since(timestamptz, timestamptz) FROM PUBLIC;
 
--- All functions from here on are called by the library as the tables' owner, with its search_path;
--- rest_base() by a view, which checks its caller's right to functions.
-CREATE FUNCTION neon_auth.rest_base(jwks_url text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN substring(jwks_url FROM '^(https?://.+?)/api/v1/projects/[^/?#]+/\.well-known/jwks\.json');
-COMMENT ON FUNCTION neon_auth.rest_base(text) IS 'Where the REST API is, by the URL of a Stack Auth project''s keys; NULL for another URL';
+-- All functions from here on are called by the library as the tables' owner, with its search_path.
 
 -- The project that the mirror is known to be of, should it be another than the one given: asked
 -- about users whom it does not know, that one would have them all deleted.
@@ -130,7 +125,8 @@ AS $$
     SELECT jsonb_build_object(
                'project', p.project_id,
                'base', neon_auth.rest_base(p.jwks_url),
-               'secret', (SELECT s.value FROM neon_auth.secrets s WHERE s.name = 'secret_server_key'),
+               'secret', (SELECT s.value FROM neon_auth.secrets s
+                           WHERE s.name = 'secret_server_key' AND s.service = neon_auth.service(p.jwks_url, p.project_id)),
                'other_source', neon_auth.other_source(p.project_id))
       FROM neon_auth.providers p
      WHERE p.name = 'stack' AND p.kind = 'stack';

@@ -18,7 +18,7 @@ LANGUAGE sql STABLE
 AS $$
     SELECT jsonb_build_object(
                'has_queue', EXISTS (SELECT FROM neon_auth.sync_queue q WHERE q.refusal IS NULL),
-               'is_configured', coalesce((SELECT bool_and(value IS NOT NULL) FROM jsonb_each_text(neon_auth.sync_access())), false),
+               'is_configured', coalesce((SELECT bool_and(value IS NOT NULL) FROM jsonb_each_text(neon_auth.sync_access() - 'other_source')), false),
                'finished_at', (SELECT floor(extract(epoch FROM r.finished_at) * 1000000)::bigint
                                  FROM neon_auth.sync_runs r
                                 WHERE r.finished_at IS NOT NULL ORDER BY r.id DESC LIMIT 1),
@@ -59,13 +59,10 @@ CREATE FUNCTION neon_auth.worker_state(OUT preloaded boolean, OUT visited_at big
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1 AS 'MODULE_PATHNAME', 'worker_state_wrapper';
 COMMENT ON FUNCTION neon_auth.worker_state() IS
     'Whether background workers serve this database, when one was here and when one comes again, in microseconds since 1970, and how many visits have failed since one did not';
--- To PUBLIC, because a view checks its caller's right to functions, and who is granted
--- neon_auth.status should see all of it.
 
 CREATE FUNCTION neon_auth.counters(OUT counter text, OUT value bigint, OUT meaning text) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'counters_wrapper';
 COMMENT ON FUNCTION neon_auth.counters() IS 'The rows of neon_auth.stats';
-REVOKE ALL ON FUNCTION neon_auth.counters() FROM PUBLIC;
 
 CREATE VIEW neon_auth.stats AS SELECT counter, value, meaning FROM neon_auth.counters();
 COMMENT ON VIEW neon_auth.stats IS

@@ -41,6 +41,7 @@ extension_sql_file!("../sql/worker.sql", requires = ["sync"]);
 extension_sql_file!("../sql/console.sql", requires = ["worker"]);
 extension_sql_file!("../sql/status.sql", requires = ["console"]);
 extension_sql_file!("../sql/internal.sql", requires = ["status"]);
+extension_sql_file!("../sql/grants.sql", requires = ["internal"]);
 
 /// Runs once in every process that loads the library.
 #[pg_guard]

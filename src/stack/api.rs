@@ -94,7 +94,7 @@ impl Api {
             project,
             base,
             secret: access.secret.ok_or_else(|| {
-                missing("There is no secret_server_key; a dump does not carry it.")
+                missing("There is no secret_server_key for this project and URL; a dump does not carry it.")
             })?,
             steps,
         })

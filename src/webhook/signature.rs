@@ -54,7 +54,14 @@ fn verify_webhook(
     secrets: Option<&str>,
     at_epoch: i64,
 ) -> Result<String, ErrorReport> {
-    Ok(counted(verify(body, headers, secrets, at_epoch))?)
+    Ok(verify(body, headers, secrets, at_epoch)?)
+}
+
+/// `neon_auth.webhook_secret_defect(secrets)`: why no delivery could be verified.
+#[pg_extern(sql = false)]
+fn webhook_secret_defect(secrets: &str) -> Option<String> {
+    let report = ErrorReport::from(keys(secrets).err()?);
+    report.detail().map(str::to_owned)
 }
 
 fn counted<T>(outcome: Result<T, Problem>) -> Result<T, Problem> {

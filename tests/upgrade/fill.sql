@@ -8,7 +8,7 @@ UPDATE neon_auth.providers SET jwks_url = NULL, jwks = :'jwks';
 SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks_url => 'https://idp.example.com/keys');
 INSERT INTO neon_auth.jwks_cache (provider, jwks_url, jwks, etag, fetched_at, fresh_until, attempted_at)
 VALUES ('idp', 'https://idp.example.com/keys', :'jwks', '"1"', now(), now() + interval '1 h', now());
-SELECT neon_auth.set_secret('webhook_secret', 'whsec_example');
+SELECT neon_auth.set_secret('webhook_secret', 'whsec_ZXhhbXBsZSBvZiBhIHNlY3JldCBrZXk=');
 INSERT INTO neon_auth.users_sync (raw_json, updated_at)
 SELECT u, now()
   FROM jsonb_array_elements('[{"id": "alice", "display_name": "Alice Example", "signed_up_at_millis": 1700000000123}, {"id": "bob"}, {"id": "carol"}]') AS u;

@@ -224,6 +224,30 @@ fn it_is_refused_until_all_is_configured() {
     world.sync();
 }
 
+/// Whoever may add and drop providers could name a server of his own.
+#[test]
+fn the_secret_goes_nowhere_but_where_it_was_stored_for() {
+    let world = World::new();
+    let mut session = world.superuser();
+    let elsewhere = Simulator::start(Options::default()).expect("a port is free");
+    let keys = elsewhere.keys_response();
+    let url = keys["jwks_url"].as_str().expect("a URL is a string");
+    session.run(&format!(
+        "CREATE TEMP TABLE before AS SELECT * FROM neon_auth.providers;
+         SELECT neon_auth.drop_provider('stack');
+         SELECT neon_auth.add_provider('stack', issuers, audiences, jwks_url => '{url}', kind => 'stack', project_id => project_id)
+           FROM before;"
+    ));
+    let refusal = session.run_refused(SYNC);
+    assert_eq!(refusal.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
+    let says = |detail: &str| detail.contains("secret_server_key for this project and URL");
+    assert!(refusal.detail().is_some_and(says), "{refusal:?}");
+    assert!(elsewhere.received("/api").is_empty());
+    // Stored again, it is meant for that one.
+    world.configure(&mut session);
+    session.run(SYNC);
+}
+
 /// To anybody but the machine itself, http tells the secret to all who listen.
 #[test]
 fn the_secret_goes_nowhere_in_the_clear() {

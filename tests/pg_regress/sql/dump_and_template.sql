@@ -12,7 +12,7 @@ SELECT neon_auth.configure(:'keys');
 INSERT INTO neon_auth.jwks_cache (provider, jwks_url, jwks, etag, fetched_at, fresh_until, attempted_at)
 SELECT name, jwks_url, :'jwks', '"1"', now(), now() + interval '1 h', now() FROM neon_auth.providers;
 SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks => :'jwks', reject_deleted_users => true);
-SELECT neon_auth.set_secret('webhook_secret', 'whsec_example');
+SELECT neon_auth.set_secret('webhook_secret', 'whsec_ZXhhbXBsZSBvZiBhIHNlY3JldCBrZXk=');
 SELECT neon_auth.upsert_users('[{"id": "alice", "display_name": "Alice Example", "signed_up_at_millis": 1700000000123}, {"id": "bob"}]');
 SELECT neon_auth.delete_user('bob');
 CREATE TABLE todos (

@@ -54,7 +54,7 @@ SELECT neon_auth.upsert_user('[]');
 ROLLBACK TO s;
 SELECT neon_auth.upsert_users('{}');
 ROLLBACK TO s;
-SELECT neon_auth.set_secret('webhook_secret', 'whsec_example');
+SELECT neon_auth.set_secret('webhook_secret', 'whsec_ZXhhbXBsZSBvZiBhIHNlY3JldCBrZXk=');
 SELECT neon_auth.env() IS NOT NULL AS env;
 SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks_url => 'https://idp.example.com/keys');
 SELECT neon_auth.drop_provider('idp');

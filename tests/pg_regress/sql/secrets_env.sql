@@ -6,11 +6,11 @@ SELECT regexp_replace(line, '=.+', '=...') AS line
   FROM regexp_split_to_table(neon_auth.env(), '\n') WITH ORDINALITY AS l(line, n) ORDER BY n;
 SELECT neon_auth.set_secret('publishable_client_key', 'pck_example');
 SELECT neon_auth.set_secret('secret_server_key', 'ssk_example');
-SELECT neon_auth.set_secret('webhook_secret', 'whsec_example');
+SELECT neon_auth.set_secret('webhook_secret', 'whsec_ZXhhbXBsZSBvZiBhIHNlY3JldCBrZXk=');
 UPDATE neon_auth.providers SET project_id = 'project-id-123';
 SELECT neon_auth.env();
 -- Set again to change it; NULL and nothing forget it.
-SELECT neon_auth.set_secret('webhook_secret', 'whsec_other');
+SELECT neon_auth.set_secret('webhook_secret', 'whsec_YW5vdGhlciBleGFtcGxlIG9mIGE=');
 SELECT name, value FROM neon_auth.secrets ORDER BY name;
 SELECT neon_auth.set_secret('webhook_secret', NULL), neon_auth.set_secret('secret_server_key', '');
 SELECT name FROM neon_auth.secrets ORDER BY name;
@@ -22,6 +22,13 @@ DELETE FROM neon_auth.providers;
 SELECT neon_auth.env();
 \echo :SQLSTATE
 ROLLBACK TO s;
+-- A webhook secret that could verify nothing, such as another secret
+SELECT neon_auth.set_secret('webhook_secret', 'ssk_example');
+\echo :SQLSTATE
+ROLLBACK TO s;
+SELECT neon_auth.set_secret('webhook_secret', ' ');
+\echo :SQLSTATE
+ROLLBACK TO s;
 SELECT neon_auth.set_secret('password', 'ssk_example');
 \echo :SQLSTATE
 ROLLBACK TO s;
@@ -29,6 +36,11 @@ SELECT neon_auth.set_secret(NULL, 'ssk_example');
 \echo :SQLSTATE
 ROLLBACK TO s;
 ROLLBACK;
+
+-- Statistics are shown to those who may read every table.
+ANALYZE neon_auth.secrets;
+SELECT a.attname FROM pg_statistic s JOIN pg_attribute a ON a.attrelid = s.starelid AND a.attnum = s.staattnum
+ WHERE s.starelid = 'neon_auth.secrets'::regclass AND a.attname IN ('name', 'value') ORDER BY 1;
 
 -- No dump carries them.
 SELECT 'neon_auth.secrets'::regclass = ANY (extconfig) AS dumped FROM pg_extension WHERE extname = 'neon_auth';

@@ -9,7 +9,7 @@ CREATE DATABASE neon_auth_version TEMPLATE template0;
 CREATE EXTENSION neon_auth;
 SELECT neon_auth.configure(:'keys');
 UPDATE neon_auth.providers SET jwks_url = NULL, jwks = :'jwks';
-SELECT neon_auth.set_secret('webhook_secret', 'whsec_example');
+SELECT neon_auth.set_secret('webhook_secret', 'whsec_ZXhhbXBsZSBvZiBhIHNlY3JldCBrZXk=');
 INSERT INTO neon_auth.team_members_sync (team_id, user_id) VALUES ('t1', 'alice');
 CREATE TABLE todos (user_id text);
 INSERT INTO todos VALUES ('alice'), ('bob');

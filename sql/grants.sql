@@ -1,0 +1,34 @@
+-- Who may use what, whatever ALTER DEFAULT PRIVILEGES has given or taken for new objects.
+REVOKE ALL ON SCHEMA auth, neon_auth FROM PUBLIC;
+GRANT USAGE ON SCHEMA auth, neon_auth TO PUBLIC;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA auth TO PUBLIC;
+REVOKE ALL ON FUNCTION auth.impersonate(text, jsonb, boolean) FROM PUBLIC;
+-- A view checks its caller's right to the functions that it calls: whoever is granted a view should
+-- see all of it.
+GRANT EXECUTE ON FUNCTION neon_auth.verify_jwt(text), neon_auth.time_of(bigint), neon_auth.worker_state(),
+    neon_auth.counters(), neon_auth.rest_base(text), neon_auth.service(text, text) TO PUBLIC;
+
+DO $$
+DECLARE
+    command text;
+BEGIN
+    FOR command IN
+        SELECT format('REVOKE ALL ON %s %s FROM %s CASCADE', o.kind, o.name,
+                      CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END)
+          FROM (SELECT 'pg_proc'::regclass AS class, oid, 'ROUTINE' AS kind, oid::regprocedure::text AS name, proowner AS owner, proacl AS acl
+                  FROM pg_proc
+                UNION ALL
+                SELECT 'pg_class'::regclass, oid, CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, oid::regclass::text, relowner, relacl
+                  FROM pg_class WHERE relkind IN ('r', 'v', 'S')
+                UNION ALL
+                SELECT 'pg_namespace'::regclass, oid, 'SCHEMA', quote_ident(nspname), nspowner, nspacl
+                  FROM pg_namespace) AS o
+          JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e'
+          JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+         CROSS JOIN LATERAL (SELECT DISTINCT a.grantee FROM aclexplode(o.acl) AS a) AS g
+         WHERE e.extname = 'neon_auth' AND g.grantee <> o.owner AND (g.grantee <> 0 OR o.kind IN ('TABLE', 'SEQUENCE'))
+    LOOP
+        EXECUTE command;
+    END LOOP;
+END
+$$;
