@@ -67,6 +67,7 @@ fn checked(kind: &Kind, given: &Part) -> Result<Vec<Object>, Problem> {
         .into_iter()
         .enumerate()
         .map(|(index, whole)| {
+            pgrx::check_for_interrupts!();
             let id = kind.check(&whole);
             id.map(|id| Object { id, whole })
                 .map_err(|defect| Problem::MalformedElement {
@@ -95,6 +96,7 @@ fn leave_out_unchanged(kind: &Kind, objects: &mut Vec<Object>) -> usize {
     let mut deleted = 0;
     let mut lookups = kind.table.lookups(1);
     objects.retain(|object| {
+        pgrx::check_for_interrupts!();
         let is_news = lookups.find(&[object.id()], |row| {
             let is_deleted = !row.is_null(c"deleted_at");
             deleted += usize::from(is_deleted);

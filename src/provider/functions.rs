@@ -22,13 +22,17 @@ fn verify_jwt(token: &str) -> Result<JsonB, ErrorReport> {
 }
 
 /// `neon_auth.refresh_jwks(provider)`: fetches now, whatever the cooldown says; with NULL, the
-/// keys of every provider that has a `jwks_url`. Raises 58000 for the first that failed.
+/// keys of every provider that has a `jwks_url`. Raises 58000 for the first that failed, 55000 where
+/// there is no provider.
 #[pg_extern(sql = false)]
 fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
     let trust = trust::current()?;
     let names = match provider {
         Some(name) => vec![name.to_owned()],
-        None => trust.remote(),
+        None => {
+            trust.demand_any()?;
+            trust.remote()
+        }
     };
     for name in &names {
         refresh::fetch_once(&*trust.named(name)?);

@@ -152,11 +152,17 @@ impl Trust {
         Self { providers, issuers }
     }
 
-    /// The one provider that claims an issuer, compared exactly.
-    pub fn provider_for(&self, issuer: &str) -> Result<Rc<Provider>, Problem> {
+    /// An error where there is no provider at all.
+    pub fn demand_any(&self) -> Result<(), Problem> {
         if self.providers.is_empty() {
             return Err(Problem::NoProvider);
         }
+        Ok(())
+    }
+
+    /// The one provider that claims an issuer, compared exactly.
+    pub fn provider_for(&self, issuer: &str) -> Result<Rc<Provider>, Problem> {
+        self.demand_any()?;
         match self.issuers.get(issuer).map(Vec::as_slice) {
             None | Some([]) => Err(Problem::UnknownIssuer {
                 issuer: issuer.to_owned(),

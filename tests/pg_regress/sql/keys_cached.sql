@@ -53,3 +53,9 @@ SELECT neon_auth.refresh_jwks('stack');
 SELECT neon_auth.refresh_jwks();
 SELECT neon_auth.refresh_jwks('nobody');
 \echo :SQLSTATE
+-- Without a provider there is more amiss.
+BEGIN;
+DELETE FROM neon_auth.providers;
+SELECT neon_auth.refresh_jwks();
+\echo :SQLSTATE
+ROLLBACK;
