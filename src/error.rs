@@ -45,6 +45,8 @@ pub enum Problem {
     Expired { ago: i64 },
     /// A refused token has ended the identity, and the query was planned for its role.
     Ended,
+    /// A role would have to be set where PostgreSQL lets none be set.
+    RoleHeld,
     /// `impersonate` was called with something that cannot be an identity.
     BadImpersonation { reason: String },
     /// `refresh_jwks` was asked for a provider that is not there.
@@ -224,6 +226,12 @@ impl From<&Problem> for ErrorReport {
                 "a refused token has ended the session's identity".to_owned(),
                 "The query was planned for the role that came with that identity.".to_owned(),
                 "Authenticate again, or sign out: SELECT auth.logout();".to_owned(),
+            ),
+            Problem::RoleHeld => (
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "the role that comes or goes with an identity cannot be set here".to_owned(),
+                "PostgreSQL lets no role be set within a SECURITY DEFINER function, nor while it maintains a table.".to_owned(),
+                "Sign in and out outside of such a function, or have the function run with SECURITY INVOKER.".to_owned(),
             ),
             Problem::BadImpersonation { reason } => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,

@@ -42,8 +42,8 @@ fn init() -> Result<(), ErrorReport> {
 
 /// `auth.logout()`.
 #[pg_extern(sql = false)]
-fn logout() {
-    store::forget();
+fn logout() -> Result<(), ErrorReport> {
+    Ok(store::forget()?)
 }
 
 /// `auth.impersonate(user_id, claims, is_local)`.
@@ -64,7 +64,7 @@ fn impersonate(
         })?;
     claims.insert("sub".to_owned(), Value::String(user_id.to_owned()));
     let identity = Identity::impersonated(claims).map_err(bad_impersonation)?;
-    assume(Rc::new(identity), Scope::from(is_local.unwrap_or(true)));
+    assume(Rc::new(identity), Scope::from(is_local.unwrap_or(true)))?;
     admission.succeed();
     Ok(())
 }
@@ -77,7 +77,7 @@ fn bad_impersonation(reason: &str) -> Problem {
 
 fn enter(token: Option<&str>, scope: Scope) -> Result<Option<String>, Problem> {
     let Some(token) = token else {
-        store::forget();
+        store::forget()?;
         return Ok(None);
     };
     let admission = Admission::begin();
@@ -88,12 +88,12 @@ fn enter(token: Option<&str>, scope: Scope) -> Result<Option<String>, Problem> {
         Err(_) => Counter::TokensRefused,
     });
     let identity = Rc::clone(&outcome?.identity);
-    assume(Rc::clone(&identity), scope);
+    assume(Rc::clone(&identity), scope)?;
     admission.succeed();
     Ok(Some(identity.subject.clone()))
 }
 
-fn assume(identity: Rc<Identity>, scope: Scope) {
+fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
     if scope == Scope::Transaction && !store::in_block() {
         ereport!(
             WARNING,
@@ -102,5 +102,5 @@ fn assume(identity: Rc<Identity>, scope: Scope) {
             "A local identity lasts until the transaction ends, and there is no transaction block. Use BEGIN, or pass is_local => false."
         );
     }
-    store::assume(identity, scope);
+    store::assume(identity, scope)
 }

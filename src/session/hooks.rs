@@ -93,13 +93,15 @@ unsafe extern "C-unwind" fn before_utility(statement: *const pg_sys::PlannedStmt
     if !unsafe { pg_sys::IsTransactionState() } {
         return;
     }
-    if let Err(problem) = store::settle(false) {
-        ErrorReport::from(problem).report(PgLogLevel::ERROR);
-    }
-    // It takes the identity, and leaves the role: PostgreSQL exempts that from it.
+    // RESET ALL takes the identity, and leaves the role: PostgreSQL exempts that from it.
     // SAFETY: a statement that PostgreSQL passes.
-    if store::is_anybody() && unsafe { resets_all((*statement).utilityStmt) } {
-        store::forget();
+    let resets_all = store::is_anybody() && unsafe { resets_all((*statement).utilityStmt) };
+    let outcome = store::settle(false).and_then(|()| match resets_all {
+        true => store::forget(),
+        false => Ok(()),
+    });
+    if let Err(problem) = outcome {
+        ErrorReport::from(problem).report(PgLogLevel::ERROR);
     }
 }
 

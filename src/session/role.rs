@@ -7,6 +7,7 @@ use pgrx::{PgLogLevel, pg_sys};
 
 use super::hooks;
 use super::store::{self, Scope};
+use crate::error::Problem;
 
 thread_local! {
     /// Whether an identity of the session's scope has brought a role so far.
@@ -16,8 +17,8 @@ thread_local! {
 /// The role of one identity gives way to that of the next, at the scope of the next: the two are
 /// set together, so that whatever brings an identity back brings its role back too. As
 /// `SET [LOCAL] ROLE`, by PostgreSQL's own rules of membership: raises 42501 where the session's
-/// user is no member and 22023 where there is no such role.
-pub fn replace(old: Option<&str>, new: Option<&str>, scope: Scope) {
+/// user is no member and 22023 where there is no such role; an error too where no role can be set.
+pub fn replace(old: Option<&str>, new: Option<&str>, scope: Scope) -> Result<(), Problem> {
     let held = |role: &str| CString::new(role).expect("a role's name holds no NUL");
     match (new, scope) {
         (Some(new), _) => {
@@ -25,19 +26,17 @@ pub fn replace(old: Option<&str>, new: Option<&str>, scope: Scope) {
                 BROUGHT.set(true);
             }
             hooks::join();
-            set(&held(new), scope);
+            set(&held(new), scope)
         }
         (None, _) if old.is_some_and(is_current) => set(c"none", scope),
         // A role that the transaction has set for itself may hide one that an identity brought.
         (None, Scope::Session) if BROUGHT.get() && store::in_block() => {
             let own = current().filter(|role| role != "none");
-            set(c"none", Scope::Session);
-            if let Some(own) = own {
-                set(&held(&own), Scope::Transaction);
-            }
+            set(c"none", Scope::Session)?;
+            own.map_or(Ok(()), |own| set(&held(&own), Scope::Transaction))
         }
         // A role that was chosen since is the session's own business.
-        (None, _) => {}
+        (None, _) => Ok(()),
     }
 }
 
@@ -54,9 +53,12 @@ fn current() -> Option<String> {
     }
 }
 
-fn set(role: &CStr, scope: Scope) {
-    // SAFETY: C strings that live through the call.
+fn set(role: &CStr, scope: Scope) -> Result<(), Problem> {
+    // SAFETY: reads the process's state; C strings that live through the call.
     unsafe {
+        if pg_sys::InLocalUserIdChange() || pg_sys::InSecurityRestrictedOperation() {
+            return Err(Problem::RoleHeld);
+        }
         pg_sys::set_config_option(
             c"role".as_ptr(),
             role.as_ptr(),
@@ -68,4 +70,5 @@ fn set(role: &CStr, scope: Scope) {
             false,
         );
     }
+    Ok(())
 }

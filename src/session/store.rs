@@ -128,27 +128,28 @@ fn in_force(identity: &Identity) -> Result<(), Problem> {
 }
 
 /// Makes `identity` the session's, and the role that it brings.
-pub fn assume(identity: Rc<Identity>, scope: Scope) {
+pub fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
     let before = kept();
     let left = before
         .as_ref()
         .and_then(|kept| kept.identity.role.as_deref());
-    role::replace(left, identity.role.as_deref(), scope);
+    role::replace(left, identity.role.as_deref(), scope)?;
     let epoch = NEXT_EPOCH.replace(NEXT_EPOCH.get() + 1);
     let kept = Kept { epoch, identity };
     set(&kept.to_setting(), scope);
     CURRENT.set(Current::Known(kept));
+    Ok(())
 }
 
 /// Forgets the identity at every scope, and the role where one came with it, as a SET does: an
 /// abort of the transaction takes it back.
-pub fn forget() {
+pub fn forget() -> Result<(), Problem> {
     let before = kept();
     set(c"", Scope::Session);
     let left = before
         .as_ref()
         .and_then(|kept| kept.identity.role.as_deref());
-    role::replace(left, None, Scope::Session);
+    role::replace(left, None, Scope::Session)
 }
 
 /// Takes an identity that a refusal has made void out of the setting too, where other processes
@@ -171,9 +172,10 @@ pub fn settle(is_planned: bool) -> Result<(), Problem> {
         return Err(ended);
     }
     if is_void {
-        forget();
-    } else if is_current {
-        role::replace(role, None, Scope::Session);
+        return forget();
+    }
+    if is_current {
+        role::replace(role, None, Scope::Session)?;
     }
     Ok(())
 }

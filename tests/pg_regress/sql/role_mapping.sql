@@ -187,3 +187,22 @@ BEGIN;
 SELECT auth.authenticate(:'editor');
 SELECT current_user, auth.user_id();
 COMMIT;
+
+-- Within a SECURITY DEFINER function PostgreSQL lets no role be set, so neither is anybody signed in
+-- or out there whose role would have to follow.
+\c - postgres
+UPDATE neon_auth.providers SET role_claim = 'pg_role', roles = '{authenticated}';
+CREATE FUNCTION enter_and_leave(token text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    IF token IS NULL THEN PERFORM auth.logout(); ELSE PERFORM auth.authenticate(token, false); END IF;
+END
+$$;
+\c - app
+SELECT enter_and_leave(:'alice');
+\echo :SQLSTATE
+SELECT auth.authenticate(:'alice', false);
+SELECT enter_and_leave(NULL);
+SELECT auth.user_id(), current_user;
+\c - postgres
+DROP FUNCTION enter_and_leave;
+UPDATE neon_auth.providers SET role_claim = NULL, roles = '{}';
