@@ -221,7 +221,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_object',
             MESSAGE = 'there is no such authentication provider',
-            DETAIL = format('The name given is %s.', quote_literal(name)),
+            DETAIL = format('The name given is %s.', to_json(name)),
             HINT = 'SELECT name FROM neon_auth.providers;';
     END IF;
 END

@@ -115,9 +115,7 @@ impl Problem {
             _ => false,
         }
     }
-}
 
-impl Problem {
     /// Message and DETAIL in one line, for a table.
     pub fn sentence(&self) -> String {
         let report = ErrorReport::from(self);

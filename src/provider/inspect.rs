@@ -2,7 +2,6 @@
 //! why it is refused.
 
 use neon_auth_token::{Step, Token};
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use super::admit::{admit, reject_deleted};
@@ -93,10 +92,5 @@ fn row(step: &str, outcome: Result<String, Problem>) -> Row {
 }
 
 fn refusal(step: &str, problem: &Problem) -> Row {
-    let report = ErrorReport::from(problem);
-    let detail = match report.detail() {
-        Some(detail) => format!("{}: {detail}", report.message()),
-        None => report.message().to_owned(),
-    };
-    (step.to_owned(), false, detail)
+    (step.to_owned(), false, problem.sentence())
 }

@@ -1,4 +1,5 @@
-//! What `neon_auth.providers` and `neon_auth.jwks_cache` say, read at most once per session.
+//! What `neon_auth.providers` and `neon_auth.jwks_cache` say, which a session reads once and keeps
+//! until one of them changes.
 //!
 //! A trigger on both tables invalidates their relation cache entries, so that a committed change
 //! reaches every session at its next statement, a rolled-back one reaches none, and both work on
