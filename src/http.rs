@@ -36,7 +36,7 @@ pub struct Settings {
 impl Settings {
     pub fn read() -> Self {
         Self {
-            connect: milliseconds(settings::JWKS_CONNECT_TIMEOUT.get()),
+            connect: milliseconds(settings::CONNECT_TIMEOUT.get()),
             ca_file: settings::CA_FILE
                 .get()
                 .map(|path| path.to_string_lossy().into_owned())

@@ -24,14 +24,14 @@ pub static JWKS_COOLDOWN: GucSetting<i32> = GucSetting::<i32>::new(30);
 /// Seconds for which the last good JWKS serves beyond its cache time while the key server is out
 /// of reach.
 pub static JWKS_MAX_STALE: GucSetting<i32> = GucSetting::<i32>::new(3600);
-/// Milliseconds to open the connection to the key server.
-pub static JWKS_CONNECT_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(2000);
+/// Milliseconds to open a connection, to whichever server.
+pub static CONNECT_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(2000);
 /// Milliseconds for the whole request to the key server.
 pub static JWKS_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5000);
 /// Where the Neon console's API is.
 pub static CONSOLE_URL: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"https://console.neon.tech/api/v2"));
-/// Milliseconds for which the REST API may be silent.
+/// Milliseconds for which the REST API may be silent, and for a whole request to the console.
 pub static REST_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 /// Seconds between two full comparisons of the mirror with the auth service; 0 for none.
 pub static SYNC_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(3600);
@@ -113,8 +113,8 @@ pub fn define() {
     };
     milliseconds(
         c"neon_auth.jwks_connect_timeout",
-        c"Time allowed to connect to a key server.",
-        &JWKS_CONNECT_TIMEOUT,
+        c"Time allowed to connect to a key server, the REST API of the auth service or the Neon console.",
+        &CONNECT_TIMEOUT,
         60_000,
     );
     milliseconds(
@@ -125,7 +125,7 @@ pub fn define() {
     );
     milliseconds(
         c"neon_auth.rest_timeout",
-        c"How long the REST API of the auth service may be silent in the course of a request.",
+        c"How long the REST API of the auth service may be silent in the course of a request, and a whole request to the Neon console may take.",
         &REST_TIMEOUT,
         600_000,
     );
@@ -139,7 +139,7 @@ pub fn define() {
     );
     GucRegistry::define_string_guc(
         c"neon_auth.ca_file",
-        c"PEM file with the certificate authorities to trust for key servers.",
+        c"PEM file with the certificate authorities to trust for key servers, the REST API of the auth service and the Neon console.",
         c"Empty: the system's own.",
         &CA_FILE,
         GucContext::Suset,
@@ -148,7 +148,7 @@ pub fn define() {
     GucRegistry::define_enum_guc(
         c"neon_auth.log_authentication",
         c"Which calls of auth.authenticate are written to the server log.",
-        c"One line a call, with provider, sub, kid and the reason of a refusal; never the token.",
+        c"One line a call: iss, sub and kid as far as the token tells, and the provider or the reason of a refusal; never the token.",
         &LOG_AUTHENTICATION,
         GucContext::Suset,
         GucFlags::default(),
