@@ -6,6 +6,7 @@ AS $$
 DECLARE
     role_name text;
     existing record;
+    has_public constant boolean := to_regnamespace('public') IS NOT NULL;
 BEGIN
     FOREACH role_name IN ARRAY '{authenticated,anonymous}'::text[] LOOP
         SELECT rolsuper, rolbypassrls, rolcanlogin INTO existing FROM pg_roles WHERE rolname = role_name;
@@ -18,10 +19,12 @@ BEGIN
                 DETAIL = 'It exists and is a superuser or has BYPASSRLS.',
                 HINT = format('ALTER ROLE %I NOSUPERUSER NOBYPASSRLS;', role_name);
         END IF;
-        EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', role_name);
+        IF has_public THEN
+            EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', role_name);
+        END IF;
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION neon_auth.setup_roles() IS
-    'Creates the roles authenticated and anonymous (NOLOGIN) and lets them use schema public; tables are granted by you, one by one. Can be called again';
+    'Creates the roles authenticated and anonymous (NOLOGIN) and lets them use schema public, if there is one; tables are granted by you, one by one. Can be called again';
 REVOKE ALL ON FUNCTION neon_auth.setup_roles() FROM PUBLIC;

@@ -15,6 +15,14 @@ ROLLBACK;
 SELECT neon_auth.setup_roles();
 SELECT count(*) FROM pg_roles WHERE rolname IN ('authenticated', 'anonymous');
 
+-- A database without the schema public is as good; the roles are made, and what they may use is granted by hand.
+BEGIN;
+ALTER SCHEMA public RENAME TO elsewhere;
+ALTER ROLE authenticated RENAME TO before;
+SELECT neon_auth.setup_roles();
+SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname = 'authenticated';
+ROLLBACK;
+
 -- A role of the name that would pass by every policy is no such role.
 BEGIN;
 ALTER ROLE authenticated BYPASSRLS;
