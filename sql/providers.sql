@@ -42,22 +42,22 @@ SELECT pg_catalog.pg_extension_config_dump('neon_auth.providers', '');
 
 COMMENT ON TABLE neon_auth.providers IS
     'Trusted issuers of tokens and their rules. A change reaches every session at its next statement';
-COMMENT ON COLUMN neon_auth.providers.name IS 'Name of the provider, what auth.provider() answers';
+COMMENT ON COLUMN neon_auth.providers.name IS 'Name of the provider, what auth.provider() answers: a to z, 0 to 9, _ and -, at most 63, a letter first';
 COMMENT ON COLUMN neon_auth.providers.kind IS 'stack (Neon Auth, with its own consistency rules) or oidc (any other)';
-COMMENT ON COLUMN neon_auth.providers.project_id IS 'Project of the auth service; for kind stack alone';
+COMMENT ON COLUMN neon_auth.providers.project_id IS 'Project of the auth service; kind stack needs it, and no other has one';
 COMMENT ON COLUMN neon_auth.providers.issuers IS 'The values of the claim iss that this provider signs, compared exactly; each belongs to one provider';
 COMMENT ON COLUMN neon_auth.providers.audiences IS 'The claim aud must hold one of them; empty: it is not looked at';
-COMMENT ON COLUMN neon_auth.providers.jwks_url IS 'Where the keys are fetched: https, or http on loopback';
-COMMENT ON COLUMN neon_auth.providers.jwks IS 'The keys themselves (RFC 7517), instead of jwks_url; no network is used then';
-COMMENT ON COLUMN neon_auth.providers.algorithms IS 'The signature algorithms accepted (RFC 7518)';
+COMMENT ON COLUMN neon_auth.providers.jwks_url IS 'Where the keys are fetched: https, or http on loopback. Either this or jwks';
+COMMENT ON COLUMN neon_auth.providers.jwks IS 'The keys themselves (RFC 7517), for which no network is used. Either this or jwks_url';
+COMMENT ON COLUMN neon_auth.providers.algorithms IS 'The signature algorithms accepted (RFC 7518), one at least of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA';
 COMMENT ON COLUMN neon_auth.providers.typ IS 'The header typ that is required, such as at+jwt; NULL: any or none';
 COMMENT ON COLUMN neon_auth.providers.required_claims IS 'Claims that must be there, besides sub, iss and exp';
-COMMENT ON COLUMN neon_auth.providers.max_lifetime IS 'Longest time between the claims iat and exp; NULL: any';
-COMMENT ON COLUMN neon_auth.providers.leeway IS 'Tolerance for clocks that differ, in the judgement of exp, nbf and iat';
+COMMENT ON COLUMN neon_auth.providers.max_lifetime IS 'Longest time between the claims iat and exp, more than 0; NULL: any';
+COMMENT ON COLUMN neon_auth.providers.leeway IS 'Tolerance for clocks that differ, in the judgement of exp, nbf and iat: 0 to 5 minutes';
 COMMENT ON COLUMN neon_auth.providers.allow_anonymous IS 'Whether tokens of anonymous users are accepted; kind stack';
 COMMENT ON COLUMN neon_auth.providers.allow_restricted IS 'Whether tokens of restricted users are accepted; kind stack';
-COMMENT ON COLUMN neon_auth.providers.role_claim IS 'The claim that names the Postgres role which auth.authenticate() sets; NULL: it sets none';
-COMMENT ON COLUMN neon_auth.providers.roles IS 'The roles that role_claim may name';
+COMMENT ON COLUMN neon_auth.providers.role_claim IS 'The claim that names the Postgres role which auth.authenticate() sets; it goes together with roles. NULL: it sets none';
+COMMENT ON COLUMN neon_auth.providers.roles IS 'The roles that role_claim may name, one at least if there is a role_claim and none otherwise; never none or public';
 COMMENT ON COLUMN neon_auth.providers.reject_deleted_users IS 'Whether tokens of users that are deleted in users_sync are refused';
 
 CREATE FUNCTION neon_auth.rest_base(jwks_url text) RETURNS text

@@ -10,7 +10,7 @@ COMMENT ON FUNCTION auth.authenticate(text, boolean) IS
 
 CREATE FUNCTION auth.logout() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'logout_wrapper';
-COMMENT ON FUNCTION auth.logout() IS 'Signs out: forgets the identity';
+COMMENT ON FUNCTION auth.logout() IS 'Signs out: forgets the identity, and leaves the role if auth.authenticate() set one';
 
 CREATE FUNCTION auth.impersonate(user_id text, claims jsonb DEFAULT '{}', is_local boolean DEFAULT true) RETURNS void
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'impersonate_wrapper';

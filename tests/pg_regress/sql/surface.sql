@@ -91,7 +91,7 @@ SELECT t.tgrelid::regclass::text COLLATE "C" AS relation, t.tgenabled AS enabled
  WHERE NOT t.tgisinternal
  ORDER BY 1, 3;
 
--- Rules of the house; each answer must be empty.
+-- Rules of the house; each answer must be empty. What is excepted is named in the query.
 
 -- Whatever is not explained
 SELECT description FROM member
@@ -131,11 +131,12 @@ SELECT p.oid::regprocedure AS function
    AND p.proname NOT IN ('authenticate', 'logout', 'impersonate', 'init', 'jwt_session_init')
    AND (p.provolatile <> 's' OR p.proparallel <> 's');
 
--- What PUBLIC may execute outside schema auth, but for verify_jwt
+-- What PUBLIC may execute outside schema auth, but for verify_jwt and what the views status and stats call:
+-- they check their reader's right to functions
 SELECT p.oid::regprocedure AS function
   FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
  WHERE p.pronamespace <> 'auth'::regnamespace
-   AND p.oid <> 'neon_auth.verify_jwt(text)'::regprocedure
+   AND p.proname NOT IN ('verify_jwt', 'counters', 'rest_base', 'service', 'time_of', 'worker_state')
    AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0);
 
 -- What of schema auth PUBLIC may not execute, but for impersonate
@@ -169,4 +170,9 @@ SELECT name, vartype, context, unit, boot_val, min_val, max_val
 SELECT p.oid::regprocedure::text COLLATE "C" AS offered
   FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
  WHERE p.pronamespace = 'neon_auth'::regnamespace AND obj_description(p.oid, 'pg_proc') NOT LIKE 'Internal: %'
+ ORDER BY 1;
+-- and of \dtv+ neon_auth.*: the tables and views
+SELECT c.oid::regclass::text COLLATE "C" AS shown
+  FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
+ WHERE obj_description(c.oid, 'pg_class') NOT LIKE 'Internal: %'
  ORDER BY 1;
