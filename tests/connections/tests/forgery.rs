@@ -148,12 +148,19 @@ fn resetting_all_settings_signs_out_and_never_in() {
     let mut app = world.app();
     app.run("BEGIN");
     app.sign_in(&world.token());
-    app.run("COMMIT; RESET ALL");
+    app.run("RESET ALL");
     assert_eq!(app.user(), None);
-    // RESET of a protected setting by a plain role: refused or harmless.
-    app.sign_in_for_session(&world.token());
-    let _ = app.batch_execute("RESET neon_auth.identity; RESET ALL");
-    let user = app.user();
-    app.run("DISCARD ALL");
-    assert_eq!(app.user(), None, "it was {user:?} before");
+    app.run("COMMIT");
+    assert_eq!(app.user(), None);
+    // One that may not set it may not reset it by its name either, and stays who it was.
+    let user = app.sign_in_for_session(&world.token());
+    let refusal = app.batch_execute("RESET neon_auth.identity");
+    let code = refusal.expect_err("it is protected").code().cloned();
+    assert_eq!(code, Some(SqlState::INSUFFICIENT_PRIVILEGE));
+    assert_eq!(app.user(), Some(user));
+    for reset in ["RESET ALL", "DISCARD ALL"] {
+        app.sign_in_for_session(&world.token());
+        app.run(reset);
+        assert_eq!(app.user(), None, "{reset}");
+    }
 }
