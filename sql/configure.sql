@@ -62,7 +62,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.set_secret(text, text) IS
-    'Stores a key of the auth service; NULL or an empty value forgets it. Pass the value as a parameter, so that it is not logged';
+    'Stores a key of the auth service; NULL or an empty value forgets it. Pass the value as a parameter, so that it is not in the statement''s text. secret_server_key is sent only to the auth service and project that are configured now';
 REVOKE ALL ON FUNCTION neon_auth.set_secret(text, text) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.configure(keys jsonb) RETURNS void

@@ -6,7 +6,7 @@ DECLARE
         prune_deliveries,sync,create_keys,transfer_ownership,add_provider,drop_provider,configure,set_secret,env,
         verify_jwt,inspect_jwt,refresh_jwks,setup_roles}';
     shown CONSTANT text[] := '{users_sync,teams_sync,team_members_sync,team_permissions_sync,project_permissions_sync,
-        permission_definitions,deliveries,sync_progress,sync_runs,sync_queue,providers,jwks_cache,status,stats}';
+        permission_definitions,deliveries,sync_progress,sync_runs,sync_queue,sync_source,providers,jwks_cache,status,stats}';
     own regprocedure;
     relation regclass;
     kind text;
