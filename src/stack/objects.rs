@@ -12,7 +12,7 @@ pub struct Kind {
     /// Where the REST API has them.
     pub path: &'static str,
     /// How it says that there is none with an id.
-    gone: &'static str,
+    pub gone: &'static str,
 }
 
 pub const USER: Kind = Kind {

@@ -152,7 +152,8 @@ impl Queue<'_> {
         Ok(())
     }
 
-    /// A whole list as a JSON array.
+    /// A whole list as a JSON array. Of a team or a user that the service does not have there is
+    /// nothing; whether they are deleted is another question.
     fn all(
         &self,
         path: &str,
@@ -165,11 +166,14 @@ impl Queue<'_> {
             query.push(("recursive", recursive));
         }
         let mut all = Vec::new();
-        every_page(self.api, path, &query, item, |chunk| {
+        let read = every_page(self.api, path, &query, item, |chunk| {
             all.extend(chunk.items);
             Ok(())
-        })?;
-        Ok(format!("[{}]", all.join(",")))
+        });
+        match read {
+            Err(Stop::Problem(problem)) if is_of_nobody(&problem) => Ok("[]".to_owned()),
+            read => read.map(|()| format!("[{}]", all.join(","))),
+        }
     }
 
     fn count(&self, gone: Option<String>) {
@@ -178,6 +182,12 @@ impl Queue<'_> {
             &[&self.run.to_string(), &gone.unwrap_or_default()],
         );
     }
+}
+
+/// Whether a list was refused because its team or its user is not there.
+fn is_of_nobody(problem: &Problem) -> bool {
+    matches!(problem, Problem::ServiceRefused { status: 404, code: Some(code) }
+             if [USER.gone, TEAM.gone].contains(&code.as_str()))
 }
 
 /// Reads a list to its end, should it be paginated or not.

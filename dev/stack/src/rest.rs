@@ -180,7 +180,8 @@ pub struct ListMemberships {
     user_id: Option<String>,
 }
 
-/// `GET /api/v1/team-member-profiles`
+/// `GET /api/v1/team-member-profiles`; of a team or a user that is not there it has no list. Those of
+/// permissions have an empty one.
 pub async fn list_memberships(
     State(shared): State<Shared>,
     _: Server,
@@ -189,6 +190,7 @@ pub async fn list_memberships(
     let query = accept(query)?;
     let team_id = parse_given_id("team_id", query.team_id.as_deref())?;
     let user_id = parse_given_id("user_id", query.user_id.as_deref())?;
+    shared.lock().check_present(team_id, user_id)?;
     Ok(lists::whole(
         shared,
         |state| state.teams.memberships(team_id, user_id),

@@ -264,6 +264,18 @@ impl State {
         }
     }
 
+    /// Refuses a team, or else a user, that is not there.
+    pub fn check_present(
+        &self,
+        team_id: Option<Uuid>,
+        user_id: Option<Uuid>,
+    ) -> Result<(), KnownError> {
+        if team_id.is_some_and(|id| self.teams.get(id).is_none()) {
+            return Err(KnownError::team_not_found());
+        }
+        user_id.map_or(Ok(()), |id| self.user(id).map(drop))
+    }
+
     pub fn user(&self, id: Uuid) -> Result<Cow<'_, User>, KnownError> {
         self.users.get(id).ok_or_else(KnownError::user_not_found)
     }

@@ -102,6 +102,54 @@ fn a_deleted_team_is_confirmed_by_one_question() {
     assert_eq!(world.asked("team-permissions"), 2);
 }
 
+/// The service has no list of memberships for whom it does not know.
+#[test]
+fn what_is_of_nobody_that_the_service_knows_is_removed() {
+    let nobody = "00000000-0000-4000-8000-000000000000";
+    for of_team in [true, false] {
+        let (world, user, team) = settled();
+        let (team, user) = if of_team {
+            (nobody, user.as_str())
+        } else {
+            (team.as_str(), nobody)
+        };
+        let held = json!({ "team_id": team, "user_id": user, "id": "read" });
+        for event in [
+            "team_membership.created",
+            "team_permission.created",
+            "project_permission.created",
+        ] {
+            let delivery = signed(&world, event, held.clone());
+            assert_eq!(world.deliver(&mut world.superuser(), &delivery), "applied");
+        }
+        world.sync();
+        world.assert_mirrored();
+        assert!(world.status("sync queue").0);
+        // Nothing says that they were deleted.
+        assert!(world.deleted("users_sync").is_empty());
+        assert!(world.deleted("teams_sync").is_empty());
+    }
+}
+
+/// A proxy that answers for the service, say.
+#[test]
+fn a_404_of_another_kind_removes_no_membership() {
+    let (world, user, team) = settled();
+    let not_found = Fault::Status {
+        status: 404,
+        retry_after: None,
+    };
+    world
+        .stack
+        .set_fault(Endpoint::TeamMemberProfiles, not_found);
+    queue(&world, "team_member", &team, &user);
+    world.sync_refused();
+    assert!(!world.status("sync queue").0);
+    world.stack.clear_fault(Endpoint::TeamMemberProfiles);
+    world.sync();
+    world.assert_mirrored();
+}
+
 #[test]
 fn an_update_while_a_page_is_under_way_is_not_overwritten() {
     for by_webhook in [true, false] {

@@ -398,29 +398,40 @@ fn lists_are_filtered_by_team_and_by_user() {
 }
 
 #[test]
-fn a_filter_is_an_id_and_need_not_be_anybodys() {
+fn a_filter_is_an_id_and_must_be_somebodys_only_for_memberships() {
     let stack = start();
     let user = id(&stack.sign_up(NewUser::default()));
     stack.create_team(NewTeam {
         creator_user_id: Some(user),
         ..NewTeam::named("Example Team")
     });
-    for (list, filter) in [
-        ("team-member-profiles", "team_id"),
-        ("team-member-profiles", "user_id"),
-        ("team-permissions", "team_id"),
-        ("team-permissions", "user_id"),
-        ("project-permissions", "user_id"),
+    for (list, filter, refusal) in [
+        ("team-member-profiles", "team_id", Some("TEAM_NOT_FOUND")),
+        ("team-member-profiles", "user_id", Some("USER_NOT_FOUND")),
+        ("team-permissions", "team_id", None),
+        ("team-permissions", "user_id", None),
+        ("project-permissions", "user_id", None),
     ] {
         let path = format!("/api/v1/{list}?{filter}=");
-        assert!(items(&stack, &format!("{path}{}", Uuid::from_u128(1))).is_empty());
+        let nobodys = format!("{path}{}", Uuid::from_u128(1));
+        if refusal.is_some() {
+            let answer = server_get(&stack, &nobodys);
+            assert_eq!(answer.status, 404, "{nobodys}");
+            assert_eq!(answer.header("x-stack-known-error"), refusal);
+        } else {
+            assert!(items(&stack, &nobodys).is_empty());
+        }
         for text in ["", "x"] {
             let answer = server_get(&stack, &format!("{path}{text}"));
             assert_eq!(answer.status, 400, "{path}{text}");
             assert_eq!(answer.header("x-stack-known-error"), Some("SCHEMA_ERROR"));
         }
     }
-    let path = format!("/api/v1/project-permissions?team_id={}", Uuid::nil());
+    let nobody = Uuid::nil();
+    let path = format!("/api/v1/team-member-profiles?team_id={nobody}&user_id={nobody}");
+    let answer = server_get(&stack, &path);
+    assert_eq!(answer.header("x-stack-known-error"), Some("TEAM_NOT_FOUND"));
+    let path = format!("/api/v1/project-permissions?team_id={nobody}");
     assert_eq!(server_get(&stack, &path).status, 400);
 }
 
