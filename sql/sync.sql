@@ -33,7 +33,7 @@ COMMENT ON COLUMN neon_auth.sync_runs.total IS 'How many objects the phase has t
 COMMENT ON COLUMN neon_auth.sync_runs.done IS 'How many it has looked at';
 COMMENT ON COLUMN neon_auth.sync_runs.changed IS 'Rows that the run added or changed';
 COMMENT ON COLUMN neon_auth.sync_runs.deleted IS 'Users, teams, memberships and permissions that it found deleted';
-COMMENT ON COLUMN neon_auth.sync_runs.skipped IS 'Objects that cannot be rows';
+COMMENT ON COLUMN neon_auth.sync_runs.skipped IS 'Objects that cannot be rows, or that a trigger kept from becoming them';
 COMMENT ON COLUMN neon_auth.sync_runs.defect IS 'What is wrong with the last of those';
 COMMENT ON COLUMN neon_auth.sync_runs.error IS 'Why its last attempt ended early, if its process was there to note it; NULL if none did';
 COMMENT ON COLUMN neon_auth.sync_runs.failed_at IS 'When that was';
@@ -196,70 +196,72 @@ COMMENT ON FUNCTION neon_auth.count_sync(bigint, bigint, bigint, bigint, bigint,
 REVOKE ALL ON FUNCTION neon_auth.count_sync(bigint, bigint, bigint, bigint, bigint, text) FROM PUBLIC;
 
 -- Objects of a page, as the REST API answered when it was asked at asked_at: users or teams. What
--- changed here since then stays as it is, and is queued if it differs.
-CREATE FUNCTION neon_auth.write_page(kind text, objects jsonb, asked_at bigint) RETURNS bigint
+-- changed here since then stays as it is, and is queued if it differs. What stays without having
+-- changed does so because of a trigger on the table: asking again would be answered the same.
+CREATE FUNCTION neon_auth.write_page(kind text, objects jsonb, asked_at bigint, OUT changed bigint, OUT kept bigint)
 LANGUAGE plpgsql
 AS $$
 DECLARE
     moment constant timestamptz := neon_auth.time_of(asked_at);
     attempted bigint;
-    changed bigint;
 BEGIN
     IF kind = 'user' THEN
-        WITH changing AS MATERIALIZED (
-            SELECT neon_auth.changed_objects('user', objects) AS object
-        ), written AS (
-            INSERT INTO neon_auth.users_sync AS existing (raw_json, updated_at)
-            SELECT object, now() FROM changing
-                ON CONFLICT (id) DO UPDATE
-               SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
-             WHERE existing.deleted_at IS NULL AND existing.raw_json <> excluded.raw_json
-               AND neon_auth.is_since(existing.updated_at, moment) IS NOT TRUE
-            RETURNING 1
-        )
-        SELECT (SELECT count(*) FROM changing), (SELECT count(*) FROM written) INTO attempted, changed;
-        INSERT INTO neon_auth.sync_scan (kind, user_id)
-        SELECT 'user', jsonb_path_query(objects, '$[*].id') #>> '{}';
+        SELECT w.attempted, w.changed INTO attempted, changed FROM neon_auth.write_users(objects, moment) AS w;
     ELSE
-        WITH changing AS MATERIALIZED (
-            SELECT neon_auth.changed_objects('team', objects) AS object
-        ), written AS (
-            INSERT INTO neon_auth.teams_sync AS existing (raw_json, updated_at)
-            SELECT object, now() FROM changing
-                ON CONFLICT (id) DO UPDATE
-               SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
-             WHERE existing.deleted_at IS NULL AND existing.raw_json <> excluded.raw_json
-               AND neon_auth.is_since(existing.updated_at, moment) IS NOT TRUE
-            RETURNING 1
-        )
-        SELECT (SELECT count(*) FROM changing), (SELECT count(*) FROM written) INTO attempted, changed;
-        INSERT INTO neon_auth.sync_scan (kind, team_id)
-        SELECT 'team', jsonb_path_query(objects, '$[*].id') #>> '{}';
+        SELECT w.attempted, w.changed INTO attempted, changed FROM neon_auth.write_teams(objects, moment) AS w;
     END IF;
-    IF changed < attempted THEN
-        INSERT INTO neon_auth.sync_queue (kind, user_id, team_id, reason)
-        SELECT DISTINCT write_page.kind, CASE WHEN write_page.kind = 'user' THEN o ->> 'id' ELSE '' END,
-               CASE WHEN write_page.kind = 'team' THEN o ->> 'id' ELSE '' END,
-               'It changed while the auth service was being read.'
-          FROM jsonb_array_elements(objects) AS elements(o)
-          LEFT JOIN neon_auth.users_sync u ON write_page.kind = 'user' AND u.id = o ->> 'id' AND u.deleted_at IS NULL
-          LEFT JOIN neon_auth.teams_sync t ON write_page.kind = 'team' AND t.id = o ->> 'id' AND t.deleted_at IS NULL
-         WHERE coalesce(u.raw_json, t.raw_json) <> o
-            -- The answer that is being written may be to a question of the queue: it is still open.
-            ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
-           SET reason = excluded.reason, queued_at = excluded.queued_at, refusal = NULL;
-    END IF;
-    RETURN changed;
+    PERFORM neon_auth.see_objects(kind, objects);
+    kept := CASE WHEN changed < attempted THEN neon_auth.queue_changed(kind, objects, moment) ELSE 0 END;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.write_page(text, jsonb, bigint) IS 'Writes users or teams as the REST API answered, and notes that they were seen';
+COMMENT ON FUNCTION neon_auth.write_page(text, jsonb, bigint) IS
+    'Writes users or teams as the REST API answered, and notes that they were seen; answers how many rows changed, and how many a trigger kept as they were';
 REVOKE ALL ON FUNCTION neon_auth.write_page(text, jsonb, bigint) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.see_objects(kind text, objects jsonb) RETURNS void
+LANGUAGE sql
+AS $$
+    INSERT INTO neon_auth.sync_scan (kind, user_id, team_id)
+    SELECT see_objects.kind, CASE WHEN see_objects.kind = 'user' THEN seen.id ELSE '' END,
+           CASE WHEN see_objects.kind = 'team' THEN seen.id ELSE '' END
+      FROM (SELECT jsonb_path_query(objects, '$[*].id ? (@.type() == "string")') #>> '{}' AS id) AS seen;
+$$;
+COMMENT ON FUNCTION neon_auth.see_objects(text, jsonb) IS 'Notes users or teams that the auth service told of';
+REVOKE ALL ON FUNCTION neon_auth.see_objects(text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.queue_changed(kind text, objects jsonb, moment timestamptz) RETURNS bigint
+LANGUAGE sql
+AS $$
+    WITH differing AS MATERIALIZED (
+        SELECT DISTINCT o ->> 'id' AS id,
+               neon_auth.is_since(coalesce(u.updated_at, t.updated_at), moment) IS TRUE AS has_changed
+          FROM jsonb_array_elements(objects) AS elements(o)
+          LEFT JOIN neon_auth.users_sync u ON queue_changed.kind = 'user' AND u.id = o ->> 'id'
+          LEFT JOIN neon_auth.teams_sync t ON queue_changed.kind = 'team' AND t.id = o ->> 'id'
+         WHERE coalesce(u.deleted_at, t.deleted_at) IS NULL AND coalesce(u.raw_json, t.raw_json) IS DISTINCT FROM o
+    ), queued AS (
+        INSERT INTO neon_auth.sync_queue (kind, user_id, team_id, reason)
+        SELECT queue_changed.kind, CASE WHEN queue_changed.kind = 'user' THEN d.id ELSE '' END,
+               CASE WHEN queue_changed.kind = 'team' THEN d.id ELSE '' END,
+               'It changed while the auth service was being read.'
+          FROM differing d
+         WHERE d.has_changed
+            -- The answer that is being written may be to a question of the queue: it is still open.
+            ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
+           SET reason = excluded.reason, queued_at = excluded.queued_at, refusal = NULL
+    )
+    SELECT count(*) FROM differing d WHERE NOT d.has_changed;
+$$;
+COMMENT ON FUNCTION neon_auth.queue_changed(text, jsonb, timestamptz) IS
+    'Queues those of an array of users or teams whose row is another one since a moment; answers how many differ from theirs for no such reason';
+REVOKE ALL ON FUNCTION neon_auth.queue_changed(text, jsonb, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.sync_page(run bigint, kind text, objects text, asked_at bigint) RETURNS text
 LANGUAGE plpgsql
 AS $$
 DECLARE
     given jsonb;
+    written record;
     detail text;
 BEGIN
     given := objects;
@@ -267,7 +269,9 @@ BEGIN
     INSERT INTO neon_auth.sync_source (project_id)
     SELECT r.project_id FROM neon_auth.sync_runs r WHERE r.id = run
         ON CONFLICT DO NOTHING;
-    PERFORM neon_auth.count_sync(run, jsonb_array_length(given), neon_auth.write_page(kind, given, asked_at), 0, 0, NULL);
+    written := neon_auth.write_page(kind, given, asked_at);
+    PERFORM neon_auth.count_sync(run, jsonb_array_length(given), written.changed, 0, written.kept,
+                                 CASE WHEN written.kept > 0 THEN format('A %s: a trigger on neon_auth.%ss_sync keeps the row as it is.', kind, kind) END);
     RETURN NULL;
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
@@ -662,7 +666,7 @@ COMMENT ON COLUMN neon_auth.sync_progress.rate IS 'Objects a second in this phas
 COMMENT ON COLUMN neon_auth.sync_progress.estimated_end IS 'When the phase will be done at that rate';
 COMMENT ON COLUMN neon_auth.sync_progress.changed IS 'Rows added or changed so far';
 COMMENT ON COLUMN neon_auth.sync_progress.deleted IS 'Users, teams, memberships and permissions found deleted so far';
-COMMENT ON COLUMN neon_auth.sync_progress.skipped IS 'Objects that cannot be rows';
+COMMENT ON COLUMN neon_auth.sync_progress.skipped IS 'Objects that cannot be rows, or that a trigger kept from becoming them';
 COMMENT ON COLUMN neon_auth.sync_progress.defect IS 'What is wrong with the last of those';
 COMMENT ON COLUMN neon_auth.sync_progress.started_at IS 'When it began';
 COMMENT ON COLUMN neon_auth.sync_progress.pid IS 'The process that does it';

@@ -43,20 +43,49 @@ COMMENT ON COLUMN neon_auth.team_members_sync.delivery IS 'The webhook that told
 COMMENT ON COLUMN neon_auth.team_members_sync.created_at IS 'When it became known here; an answer that was asked for later counts more';
 COMMENT ON INDEX neon_auth.team_members_sync_user_id_idx IS 'The teams of a user';
 
+-- As neon_auth.write_users().
+CREATE FUNCTION neon_auth.write_teams(given jsonb, moment timestamptz, OUT attempted bigint, OUT changed bigint)
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_indexscan = off
+AS $$
+DECLARE
+    known integer[];
+    new integer[];
+    inserted bigint := 0;
+BEGIN
+    SELECT c.known, c.new INTO known, new FROM neon_auth.changed_objects('team', given) AS c;
+    attempted := coalesce(cardinality(known), 0) + coalesce(cardinality(new), 0);
+    changed := 0;
+    IF known IS NOT NULL THEN
+        UPDATE neon_auth.teams_sync AS existing
+           SET raw_json = differing.object, updated_at = clock_timestamp()
+          FROM (SELECT given -> unnest((SELECT known)) AS object) AS differing
+         WHERE existing.id = differing.object ->> 'id'
+           -- Of no index's form, lest another one than that of the ids be used.
+           AND (existing.deleted_at IS NOT NULL OR neon_auth.is_since(existing.updated_at, moment)) IS NOT TRUE;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+    END IF;
+    IF new IS NOT NULL THEN
+        -- Somebody else may insert the same at this moment.
+        INSERT INTO neon_auth.teams_sync AS existing (raw_json, updated_at)
+        SELECT given -> unnest(new), clock_timestamp()
+            ON CONFLICT (id) DO UPDATE
+           SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
+         WHERE (existing.deleted_at IS NOT NULL OR neon_auth.is_since(existing.updated_at, moment)) IS NOT TRUE;
+        GET DIAGNOSTICS inserted = ROW_COUNT;
+    END IF;
+    changed := changed + inserted;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.write_teams(jsonb, timestamptz) IS
+    'Writes those of an array of teams that are new or differ, but over no row that has changed since a moment (NULL: over any); answers how many they are, and how many rows changed';
+REVOKE ALL ON FUNCTION neon_auth.write_teams(jsonb, timestamptz) FROM PUBLIC;
+
 CREATE FUNCTION neon_auth.upsert_teams(raw_json jsonb) RETURNS bigint
 LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    changed bigint;
 BEGIN
-    -- As in neon_auth.upsert_users().
-    INSERT INTO neon_auth.teams_sync AS existing (raw_json, updated_at)
-    SELECT neon_auth.changed_objects('team', upsert_teams.raw_json), clock_timestamp()
-        ON CONFLICT (id) DO UPDATE
-       SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
-     WHERE existing.deleted_at IS NULL;
-    GET DIAGNOSTICS changed = ROW_COUNT;
-    RETURN changed;
+    -- #> '{}' is the same out of TOAST: else that would be done for each of its elements.
+    RETURN (SELECT w.changed FROM neon_auth.write_teams(raw_json #> '{}', NULL) AS w);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.upsert_teams(jsonb) IS

@@ -3,18 +3,19 @@
 //! SQL did this with a sort, a window over the array and a comparison of every member, and took
 //! as long as the writing itself. Here each object is looked at once and in place, the ids are
 //! sorted in memory, and the table is asked for each by its index. SQL is left with a bare
-//! `INSERT … ON CONFLICT` of what has changed.
+//! `UPDATE` of what has changed, and an `INSERT` of what is new.
 
-use pgrx::iter::SetOfIterator;
+use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{AnyElement, PgLogLevel, PgSqlErrorCode, pg_extern};
+use pgrx::{AnyElement, PgLogLevel, PgSqlErrorCode, name, pg_extern};
 
 use super::object::Kind;
 use crate::error::Problem;
 use crate::jsonb::Part;
 
-/// `neon_auth.changed_objects(kind, given)`: those objects of an array of users or teams that are
-/// new or differ from their row.
+/// `neon_auth.changed_objects(kind, given)`: where in an array of users or teams those are that
+/// differ from their row, and those that have none; NULL for nowhere. The objects themselves, as
+/// arrays, would be copied six times on their way.
 ///
 /// One that is malformed is an error. Of several for one id the last counts. They come in the
 /// order of their ids' bytes, so that two calls at once lock rows in the same order. Objects of
@@ -23,13 +24,13 @@ use crate::jsonb::Part;
 fn changed_objects(
     kind: &str,
     given: AnyElement,
-) -> Result<SetOfIterator<'static, Part>, ErrorReport> {
+) -> Result<TableIterator<'static, (name!(known, Places), name!(new, Places))>, ErrorReport> {
     let kind = Kind::named(kind);
     // SAFETY: it lives as long as the call, in whose memory context a set is begun.
     let given = unsafe { Part::whole(&given) };
     let mut objects = checked(kind, &given)?;
     last_of_each(&mut objects);
-    let deleted = leave_out_unchanged(kind, &mut objects);
+    let deleted = compare_with_rows(kind, &mut objects);
     if deleted > 0 {
         let name = kind.name;
         ErrorReport::new(
@@ -42,14 +43,26 @@ fn changed_objects(
         ))
         .report(PgLogLevel::NOTICE);
     }
-    Ok(SetOfIterator::new(
-        objects.into_iter().map(|object| object.whole),
-    ))
+    let (new, known): (Vec<Object>, Vec<Object>) =
+        objects.into_iter().partition(|object| object.is_new);
+    Ok(TableIterator::once((places(&known), places(&new))))
+}
+
+/// Numbers of elements, or NULL for none.
+type Places = Option<Vec<i32>>;
+
+fn places(objects: &[Object]) -> Places {
+    let places = objects.iter().map(|object| object.place);
+    (places.len() > 0).then(|| places.collect())
 }
 
 struct Object {
     id: Part,
     whole: Part,
+    /// Its number in the array, counted from 0.
+    place: i32,
+    /// Whether it has no row yet.
+    is_new: bool,
 }
 
 impl Object {
@@ -69,12 +82,17 @@ fn checked(kind: &Kind, given: &Part) -> Result<Vec<Object>, Problem> {
         .map(|(index, whole)| {
             pgrx::check_for_interrupts!();
             let id = kind.check(&whole);
-            id.map(|id| Object { id, whole })
-                .map_err(|defect| Problem::MalformedElement {
-                    of: kind.name,
-                    index,
-                    defect,
-                })
+            let object = id.map(|id| Object {
+                id,
+                whole,
+                place: i32::try_from(index).expect("a jsonb is smaller than 1 GB"),
+                is_new: true,
+            });
+            object.map_err(|defect| Problem::MalformedElement {
+                of: kind.name,
+                index,
+                defect,
+            })
         })
         .collect()
 }
@@ -91,18 +109,20 @@ fn last_of_each(objects: &mut Vec<Object>) {
     });
 }
 
-/// Answers how many were left out because their row is that of something deleted.
-fn leave_out_unchanged(kind: &Kind, objects: &mut Vec<Object>) -> usize {
+/// Leaves out what has not changed, and tells what is new. Answers how many more were left out
+/// because their row is that of something deleted.
+fn compare_with_rows(kind: &Kind, objects: &mut Vec<Object>) -> usize {
     let mut deleted = 0;
     let mut lookups = kind.table.lookups(1);
-    objects.retain(|object| {
+    objects.retain_mut(|object| {
         pgrx::check_for_interrupts!();
-        let is_news = lookups.find(&[object.id()], |row| {
+        let differs = lookups.find(&[object.id()], |row| {
             let is_deleted = !row.is_null(c"deleted_at");
             deleted += usize::from(is_deleted);
             Some(!is_deleted && !row.equals(c"raw_json", &object.whole))
         });
-        is_news.unwrap_or(true)
+        object.is_new = differs.is_none();
+        differs.unwrap_or(true)
     });
     lookups.close();
     deleted

@@ -5,7 +5,7 @@ use neon_auth_stack::permissions::{Definition, Grant, Scope};
 use neon_auth_stack::teams::Membership;
 use neon_auth_stack::{Endpoint, NewTeam, NewUser, Options, Simulator};
 use postgres::error::SqlState;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(object: &Value) -> T {
     let id = object["id"].as_str().expect("an id is a string");
@@ -355,5 +355,25 @@ fn it_holds_nothing_while_it_waits() {
         world.stack.release(Endpoint::Teams);
     });
     assert_eq!(outcome, Ok(()));
+    world.assert_mirrored();
+}
+
+/// The application's transactions refer to users, and stay open.
+#[test]
+fn open_references_do_not_keep_a_synchronisation_waiting() {
+    let world = World::new();
+    let user = world.sign_up("user");
+    world.sync();
+    let mut application = world.superuser();
+    application.run("CREATE TABLE orders (user_id text REFERENCES neon_auth.users_sync)");
+    application.run("BEGIN; INSERT INTO orders SELECT id FROM neon_auth.users_sync");
+    let id = user.parse().expect("an id is a UUID");
+    world
+        .stack
+        .update_user(id, json!({ "display_name": "Changed" }));
+    let mut session = world.superuser();
+    session.run("SET lock_timeout = '5s'");
+    session.run(SYNC);
+    application.run("COMMIT");
     world.assert_mirrored();
 }

@@ -3,6 +3,7 @@
 use std::thread;
 
 use neon_auth_connections::{Database, Random, Session, eventually, together};
+use postgres::error::SqlState;
 use serde_json::{Value, json};
 
 const USERS: usize = 40;
@@ -136,4 +137,88 @@ fn one_of_many_deletions_of_a_user_changes_it() {
         .iter()
         .filter(|answer| answer.as_deref() == Some("true"));
     assert_eq!(changed.count(), 1);
+}
+
+/// A row that refers to a user locks that user's key, until its transaction ends.
+#[test]
+fn an_open_reference_to_a_user_or_a_team_keeps_nobody_waiting() {
+    let database = Database::create();
+    let mut writer = database.superuser();
+    writer.run(
+        "CREATE TABLE orders (user_id text REFERENCES neon_auth.users_sync, team_id text REFERENCES neon_auth.teams_sync);
+         SET lock_timeout = '5s'",
+    );
+    for kind in ["user", "team"] {
+        let objects = [user(1, 0), user(2, 0)];
+        let write = format!("SELECT neon_auth.upsert_{kind}s($1::text::jsonb)::text");
+        let objects = Value::from(&objects[..]).to_string();
+        assert_eq!(writer.value(&write, &[&objects]).as_deref(), Some("2"));
+        let mut application = database.superuser();
+        application.run(&format!(
+            "BEGIN; INSERT INTO orders ({kind}_id) VALUES ('user-002')"
+        ));
+        let objects = [user(1, 1), user(2, 1), user(3, 1)];
+        let objects = Value::from(&objects[..]).to_string();
+        assert_eq!(writer.value(&write, &[&objects]).as_deref(), Some("3"));
+        application.run(&format!(
+            "INSERT INTO orders ({kind}_id) VALUES ('user-001'); COMMIT"
+        ));
+    }
+}
+
+#[test]
+fn an_upsert_of_a_user_whom_somebody_else_inserts_meanwhile_has_the_last_word() {
+    let database = Database::create();
+    let mut first = database.superuser();
+    first.run("BEGIN");
+    upsert(&mut first, &[user(1, 0)]);
+    let mut second = database.superuser();
+    let pid = second.pid();
+    thread::scope(|scope| {
+        let writing = scope.spawn(|| upsert(&mut second, &[user(1, 1)]));
+        let waits = format!("SELECT wait_event_type FROM pg_stat_activity WHERE pid = {pid}");
+        eventually("the writer waits", || {
+            database.superuser().value(&waits, &[]) == Some("Lock".to_owned())
+        });
+        first.run("COMMIT");
+        writing.join().expect("the writer does not fail");
+    });
+    let name = "SELECT name FROM neon_auth.users_sync";
+    assert_eq!(
+        database.superuser().value(name, &[]),
+        Some("version 1".to_owned())
+    );
+}
+
+/// Where what others commit is not seen, what cannot be told from it is an error.
+#[test]
+fn under_repeatable_read_a_user_who_came_or_changed_meanwhile_is_a_serialization_failure() {
+    let database = Database::create();
+    for number in 1..3 {
+        let mut reader = database.superuser();
+        reader.run(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM neon_auth.users_sync",
+        );
+        upsert(&mut database.superuser(), &[user(1, number)]);
+        let users = Value::from(&[user(1, 9)][..]).to_string();
+        let error = reader.refused("SELECT neon_auth.upsert_users($1::text::jsonb)", &[&users]);
+        assert_eq!(*error.code(), SqlState::T_R_SERIALIZATION_FAILURE);
+    }
+}
+
+/// The planner may have met the table while it was empty.
+#[test]
+fn users_who_change_are_found_one_by_one_whatever_the_plan_was_made_for() {
+    let database = Database::create();
+    let mut session = database.superuser();
+    session.run("BEGIN; ANALYZE neon_auth.users_sync; SET LOCAL statement_timeout = '60s'");
+    for round in 0..10 {
+        upsert(&mut session, &[user(0, round)]);
+    }
+    let many = "SELECT neon_auth.upsert_users(jsonb_agg(jsonb_build_object('id', 'many-' || n, 'display_name', $1::text)))::text
+                  FROM generate_series(1, 20000) AS n GROUP BY n % 20";
+    for version in ["old", "new"] {
+        let changed = session.values(many, &[&version]);
+        assert_eq!(changed, vec![Some("1000".to_owned()); 20]);
+    }
 }
