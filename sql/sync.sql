@@ -275,6 +275,10 @@ BEGIN
     RETURN NULL;
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    -- It is there, whatever is wrong with it, and need not be asked for by its id.
+    IF jsonb_array_length(given) = 1 THEN
+        PERFORM neon_auth.see_objects(kind, given);
+    END IF;
     RETURN format('A %s: %s', kind, coalesce(nullif(detail, ''), sqlerrm));
 END
 $$;
@@ -321,16 +325,16 @@ COMMENT ON FUNCTION neon_auth.find_unseen(bigint, text) IS
     'Notes the users or teams of the mirror that the run did not see at the auth service';
 REVOKE ALL ON FUNCTION neon_auth.find_unseen(bigint, text) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.unseen(run bigint, kind text, after_id text) RETURNS jsonb
+CREATE FUNCTION neon_auth.unseen(kind text, after_id text) RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
     SELECT jsonb_agg(next.id ORDER BY next.id)
       FROM (SELECT n.id FROM neon_auth.sync_unseen n
              WHERE n.kind = unseen.kind AND n.id > after_id ORDER BY n.id LIMIT 1000) AS next;
 $$;
-COMMENT ON FUNCTION neon_auth.unseen(bigint, text, text) IS
+COMMENT ON FUNCTION neon_auth.unseen(text, text) IS
     'The next of those that find_unseen() noted, as an array of ids; NULL when there are no more';
-REVOKE ALL ON FUNCTION neon_auth.unseen(bigint, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION neon_auth.unseen(text, text) FROM PUBLIC;
 
 -- The REST API answered that there is no such user or team.
 CREATE FUNCTION neon_auth.confirm_deleted(run bigint, kind text, id text) RETURNS void
@@ -457,17 +461,17 @@ $$;
 COMMENT ON FUNCTION neon_auth.sync_permissions(bigint, bigint) IS 'Compares the mirror''s permissions with those that were seen';
 REVOKE ALL ON FUNCTION neon_auth.sync_permissions(bigint, bigint) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.unsee(run bigint, kind text) RETURNS void
+CREATE FUNCTION neon_auth.unsee(kind text) RETURNS void
 LANGUAGE sql
 AS $$
     DELETE FROM neon_auth.sync_scan s WHERE s.kind = unsee.kind;
 $$;
-COMMENT ON FUNCTION neon_auth.unsee(bigint, text) IS 'Forgets what a run has seen of one kind';
-REVOKE ALL ON FUNCTION neon_auth.unsee(bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth.unsee(text) IS 'Forgets what the run under way has seen of one kind';
+REVOKE ALL ON FUNCTION neon_auth.unsee(text) FROM PUBLIC;
 
 -- A deletion that committed while lists were being written saw nothing of what they brought, nor
 -- they of it.
-CREATE FUNCTION neon_auth.forget_deleted(run bigint) RETURNS void
+CREATE FUNCTION neon_auth.forget_deleted() RETURNS void
 LANGUAGE sql SET work_mem = '1MB' SET jit = off
 AS $$
     SELECT neon_auth.forget_user(u.id)
@@ -482,9 +486,9 @@ AS $$
        AND (EXISTS (SELECT FROM neon_auth.team_members_sync m WHERE m.team_id = t.id)
             OR EXISTS (SELECT FROM neon_auth.team_permissions_sync p WHERE p.team_id = t.id));
 $$;
-COMMENT ON FUNCTION neon_auth.forget_deleted(bigint) IS
+COMMENT ON FUNCTION neon_auth.forget_deleted() IS
     'Ends the memberships and permissions that are left of users and teams who are deleted';
-REVOKE ALL ON FUNCTION neon_auth.forget_deleted(bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION neon_auth.forget_deleted() FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.end_scan(run bigint) RETURNS void
 LANGUAGE sql

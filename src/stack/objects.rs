@@ -6,8 +6,8 @@ use super::api::Api;
 use super::steps::{Steps, Stop};
 use crate::spi;
 
-/// What is mirrored as an object.
-pub struct Kind {
+/// What is mirrored as an object, and how the REST API speaks of it.
+pub struct Resource {
     pub name: &'static str,
     /// Where the REST API has them.
     pub path: &'static str,
@@ -15,12 +15,12 @@ pub struct Kind {
     pub gone: &'static str,
 }
 
-pub const USER: Kind = Kind {
+pub const USER: Resource = Resource {
     name: "user",
     path: "users",
     gone: "USER_NOT_FOUND",
 };
-pub const TEAM: Kind = Kind {
+pub const TEAM: Resource = Resource {
     name: "team",
     path: "teams",
     gone: "TEAM_NOT_FOUND",
@@ -30,7 +30,7 @@ pub const TEAM: Kind = Kind {
 pub enum Found {
     There,
     Gone,
-    /// Something that is not what was asked for.
+    /// Something that is not what was asked for, or cannot be a row.
     Else,
 }
 
@@ -39,7 +39,7 @@ pub fn confirm(
     api: &Api,
     steps: Steps,
     run: i64,
-    kind: &Kind,
+    resource: &Resource,
     id: &str,
     asked_at: i64,
 ) -> Result<Found, Stop> {
@@ -47,20 +47,22 @@ pub fn confirm(
     struct Identified {
         id: String,
     }
-    let Some(object) = api.object(kind.path, id, kind.gone)? else {
+    let Some(object) = api.object(resource.path, id, resource.gone)? else {
         let deleted = "SELECT neon_auth.confirm_deleted($1::bigint, $2, $3)::text";
-        steps.transaction(|| spi::write(deleted, &[&run.to_string(), kind.name, id]));
+        steps.transaction(|| spi::write(deleted, &[&run.to_string(), resource.name, id]));
         return Ok(Found::Gone);
     };
     match serde_json::from_str(&object) {
         Ok(Identified { id: answered }) if answered == id => {
-            write(steps, run, kind, &[object], asked_at);
-            Ok(Found::There)
+            Ok(match write(steps, run, resource, &[object], asked_at) {
+                0 => Found::There,
+                _ => Found::Else,
+            })
         }
         _ => {
             let defect = format!(
                 "A {}: the answer is about another, or about none.",
-                kind.name
+                resource.name
             );
             skip(steps, run, 1, &defect);
             Ok(Found::Else)
@@ -69,28 +71,42 @@ pub fn confirm(
 }
 
 /// Writes objects as the service answered them when it was asked at `asked_at`. Those that cannot
-/// be rows are found by halves, and skipped.
-pub fn write(steps: Steps, run: i64, kind: &Kind, objects: &[String], asked_at: i64) {
+/// be rows are found by halves, and skipped; answers how many they are.
+pub fn write(
+    steps: Steps,
+    run: i64,
+    resource: &Resource,
+    objects: &[String],
+    asked_at: i64,
+) -> usize {
     if objects.is_empty() {
-        return;
+        return 0;
     }
     let page = format!("[{}]", objects.join(","));
     let defect = steps.transaction(|| {
         spi::write(
             "SELECT neon_auth.sync_page($1::bigint, $2, $3, $4::bigint)",
-            &[&run.to_string(), kind.name, &page, &asked_at.to_string()],
+            &[
+                &run.to_string(),
+                resource.name,
+                &page,
+                &asked_at.to_string(),
+            ],
         )
     });
     drop(page);
     let Some(defect) = defect else {
-        return;
+        return 0;
     };
     if objects.len() == 1 {
-        return skip(steps, run, 1, &defect);
+        skip(steps, run, 1, &defect);
+        return 1;
     }
     let (first, second) = objects.split_at(objects.len() / 2);
-    write(steps, run, kind, first, asked_at);
-    write(steps, run, kind, second, asked_at);
+    [first, second]
+        .map(|half| write(steps, run, resource, half, asked_at))
+        .iter()
+        .sum()
 }
 
 /// Counts what cannot be rows.

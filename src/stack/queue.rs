@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::api::{Api, Chunk};
 use super::items::{self, Reader};
-use super::objects::{self, Found, TEAM, USER};
+use super::objects::{self, Found, Resource, TEAM, USER};
 use super::steps::{Steps, Stop};
 use crate::error::Problem;
 use crate::{provider, spi};
@@ -78,9 +78,9 @@ impl Queue<'_> {
         let outcome = match entry.kind {
             Kind::User => self.object(&USER, &entry.user_id, asked_at).map(drop),
             Kind::Team => match self.object(&TEAM, &entry.team_id, asked_at) {
-                Ok(Found::There) => self.team(entry, asked_at),
                 // With a team goes all that is in it.
-                other => other.map(drop),
+                Ok(Found::Gone) => Ok(()),
+                found => found.and_then(|_| self.team(entry, asked_at)),
             },
             Kind::TeamMember => self.team(entry, asked_at),
             Kind::ProjectPermissions => self.project_permissions(&entry.user_id, asked_at),
@@ -107,8 +107,8 @@ impl Queue<'_> {
         Ok(())
     }
 
-    fn object(&self, kind: &objects::Kind, id: &str, asked_at: i64) -> Result<Found, Stop> {
-        objects::confirm(self.api, self.steps, self.run, kind, id, asked_at)
+    fn object(&self, resource: &Resource, id: &str, asked_at: i64) -> Result<Found, Stop> {
+        objects::confirm(self.api, self.steps, self.run, resource, id, asked_at)
     }
 
     /// A team's memberships and permissions, or those of one member.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::api::{Access, Api, Chunk};
 use super::items::{self, Reader};
-use super::objects::{self, Found, TEAM, USER};
+use super::objects::{self, Found, Resource, TEAM, USER};
 use super::queue::{self, every_page};
 use super::steps::{Steps, Stop};
 use crate::error::{self, Problem};
@@ -197,7 +197,8 @@ impl Run {
             self.drain()?;
             work(self, cursor.take())?;
         }
-        self.write("SELECT neon_auth.forget_deleted($1::bigint)::text", &[]);
+        let forget = "SELECT neon_auth.forget_deleted()::text";
+        self.steps.transaction(|| spi::write(forget, &[]));
         self.drain()?;
         self.write(
             "SELECT neon_auth.enter_phase($1::bigint, $2)::text",
@@ -315,23 +316,26 @@ impl Run {
     }
 
     /// Asks for each object that the lists lacked by its id; answers how many are there.
-    fn unseen(&self, kind: &objects::Kind) -> Result<u32, Stop> {
+    fn unseen(&self, resource: &Resource) -> Result<u32, Stop> {
         let mut there = 0;
         let mut after = String::new();
         self.write(
             "SELECT neon_auth.find_unseen($1::bigint, $2)::text",
-            &[kind.name],
+            &[resource.name],
         );
         loop {
-            let query = "SELECT neon_auth.unseen($1::bigint, $2, $3)::text";
-            let Some(ids) = self.write(query, &[kind.name, &after]) else {
+            let query = "SELECT neon_auth.unseen($1, $2)::text";
+            let ids = self
+                .steps
+                .transaction(|| spi::read(query, &[resource.name, &after]));
+            let Some(ids) = ids else {
                 return Ok(there);
             };
             let ids: Vec<String> =
                 serde_json::from_str(&ids).expect("unseen() answers an array of ids");
             for id in &ids {
                 let asked_at = provider::now_in_microseconds();
-                match objects::confirm(&self.api, self.steps, self.id, kind, id, asked_at) {
+                match objects::confirm(&self.api, self.steps, self.id, resource, id, asked_at) {
                     Ok(found) => there += u32::from(matches!(found, Found::There)),
                     // Not of the service's making, and so not for it to delete.
                     Err(Stop::Problem(problem @ Problem::ServiceRefused { .. })) => {
@@ -345,8 +349,8 @@ impl Run {
         }
     }
 
-    fn objects(&self, kind: &objects::Kind, chunk: &Chunk, asked_at: i64) {
-        objects::write(self.steps, self.id, kind, &chunk.items, asked_at);
+    fn objects(&self, resource: &Resource, chunk: &Chunk, asked_at: i64) {
+        objects::write(self.steps, self.id, resource, &chunk.items, asked_at);
         self.finish(chunk);
     }
 
@@ -371,7 +375,8 @@ impl Run {
 
     /// Forgets what an interrupted attempt saw: it may be gone since.
     fn unsee(&self, kind: &str) {
-        self.write("SELECT neon_auth.unsee($1::bigint, $2)::text", &[kind]);
+        let unsee = "SELECT neon_auth.unsee($1)::text";
+        self.steps.transaction(|| spi::write(unsee, &[kind]));
     }
 
     fn finish(&self, chunk: &Chunk) {

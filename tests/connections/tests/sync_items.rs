@@ -1,8 +1,8 @@
 //! Items that cannot be rows are skipped, counted and reported; the others are written.
 
 use neon_auth_connections::World;
-use neon_auth_stack::{Endpoint, Fault};
-use serde_json::Value;
+use neon_auth_stack::{Endpoint, Fault, NewTeam};
+use serde_json::{Value, json};
 
 /// Users that cannot be rows, each with a part of what is said about it.
 fn bad_users() -> Vec<(String, &'static str)> {
@@ -158,6 +158,84 @@ fn bad_items_of_every_list_are_skipped() {
     let run =
         world.last_run("concat_ws(' ', phase, skipped, changed, deleted, length(defect) < 500)");
     assert_eq!(run.as_deref(), Some("done 23 0 0 t"));
+}
+
+/// A user that was a row, and can be one no more.
+#[test]
+fn a_known_user_who_becomes_malformed_is_skipped_once_and_nobody_listed_again() {
+    let world = World::new();
+    let user = world.sign_up("user");
+    world.sign_up("other");
+    world.sync();
+    let id = user.parse().expect("an id is a UUID");
+    let good = world.stack.everything().users[0].clone();
+    let mut bad = good.clone();
+    bad["signed_up_at_millis"] = json!(-5);
+    world.stack.put_raw_user(id, bad.clone());
+    world.stack.forget_requests();
+    world.sync();
+    let run = "concat_ws(' ', phase, skipped, deleted)";
+    assert_eq!(world.last_run(run).as_deref(), Some("done 1 0"));
+    assert_eq!((world.listed("users"), world.asked("users/")), (1, 0));
+
+    // No page has it, and its own answer is no row either.
+    let items = [world.stack.everything().users[1].to_string()];
+    world
+        .stack
+        .set_fault_times(Endpoint::Users, list(&items), 1);
+    world.stack.forget_requests();
+    world.sync();
+    assert_eq!(world.last_run(run).as_deref(), Some("done 1 0"));
+    assert_eq!((world.listed("users"), world.asked("users/")), (1, 1));
+    world.stack.put_raw_user(id, good);
+    world.sync();
+    world.assert_mirrored();
+}
+
+/// What a trigger of the application's keeps from being written is not asked for again and again.
+#[test]
+fn what_a_trigger_keeps_is_skipped() {
+    let world = World::new();
+    let user = world.sign_up("user");
+    let team = world.stack.create_team(NewTeam::named("Team"));
+    world.sync();
+    world.superuser().run(
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN IF new.raw_json ->> 'display_name' = 'kept' THEN RETURN NULL; END IF; RETURN new; END $$;
+         CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON neon_auth.users_sync
+             FOR EACH ROW EXECUTE FUNCTION keep();
+         CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON neon_auth.teams_sync
+             FOR EACH ROW EXECUTE FUNCTION keep()",
+    );
+    let kept = || json!({ "display_name": "kept" });
+    world
+        .stack
+        .update_user(user.parse().expect("an id is a UUID"), kept());
+    world.sign_up("kept");
+    let id = team["id"].as_str().expect("an id is a string");
+    world
+        .stack
+        .update_team(id.parse().expect("an id is a UUID"), kept());
+    world.sign_up("other");
+    world.stack.forget_requests();
+    world.sync();
+    let queued = "SELECT count(*)::text FROM neon_auth.sync_queue";
+    assert_eq!(
+        world.superuser().value(queued, &[]).as_deref(),
+        Some("0"),
+        "nothing is queued"
+    );
+    let run = world.last_run("concat_ws(' ', phase, changed, skipped, defect)");
+    assert_eq!(
+        run.as_deref(),
+        Some("done 1 3 A team: a trigger on neon_auth.teams_sync keeps the row as it is.")
+    );
+    assert_eq!((world.listed("users"), world.asked("users/")), (1, 0));
+    world.superuser().run(
+        "DROP TRIGGER keep ON neon_auth.users_sync; DROP TRIGGER keep ON neon_auth.teams_sync",
+    );
+    world.sync();
+    world.assert_mirrored();
 }
 
 /// What is too large for memory is not read to its end; asked again, the service behaves.
