@@ -221,18 +221,15 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
         etag: Option<String>,
     }
 
-    worker::settle_in();
+    // A session's open transaction may hold what we need while it waits for us.
+    worker::settle_in(c"1s");
     let database = pg_sys::Oid::from(database.value() as u32);
     BackgroundWorker::connect_worker_to_spi_by_oid(Some(database), None);
     let Some((seen, provider)) = BackgroundWorker::get_extra().split_once(':') else {
         return;
     };
 
-    in_transaction(|| {
-        // A session's open transaction may hold what we need while it waits for us.
-        spi::write("SELECT set_config('lock_timeout', '1s', false)", &[]);
-        Queue::Workers.hold_until_exit(provider);
-    });
+    in_transaction(|| Queue::Workers.hold_until_exit(provider));
     let begun = in_transaction(|| spi::write(BEGIN, &[provider, seen]));
     if let Some(begun) = begun.and_then(|json| serde_json::from_str::<Begun>(&json).ok()) {
         let url = begun.url.clone();

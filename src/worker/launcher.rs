@@ -41,7 +41,7 @@ pub fn register() {
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn neon_auth_launcher_main(_argument: pg_sys::Datum) {
-    super::settle_in();
+    super::settle_in(c"0");
     reload_on_sighup();
     // The shared catalogs, and no database: nobody has to wait for this process to leave.
     BackgroundWorker::connect_worker_to_spi(None, None);

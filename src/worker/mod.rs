@@ -8,6 +8,8 @@ mod launcher;
 mod visit;
 mod wake;
 
+use std::ffi::CStr;
+
 use pgrx::bgworkers::BackgroundWorker;
 use pgrx::pg_sys;
 
@@ -24,8 +26,9 @@ pub fn define() {
 }
 
 /// Makes a worker end at its next interrupt check, as backends do, and independent of what the
-/// server or the database sets for its sessions. To be called before connecting.
-pub fn settle_in() {
+/// server or the database sets for its sessions. To be called before connecting, with the longest
+/// time to wait for a lock.
+pub fn settle_in(lock_timeout: &CStr) {
     unsafe extern "C-unwind" {
         fn die(signal: i32);
     }
@@ -33,7 +36,7 @@ pub fn settle_in() {
         (c"default_transaction_isolation", c"read committed"),
         (c"default_transaction_read_only", c"off"),
         (c"default_transaction_deferrable", c"off"),
-        (c"lock_timeout", c"0"),
+        (c"lock_timeout", lock_timeout),
         // Whoever else is in a deadlock with a worker should win: the worker comes again.
         (c"deadlock_timeout", c"100ms"),
     ];

@@ -34,7 +34,8 @@ const GIVEN_WAY: i64 = -1;
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn neon_auth_visit_main(database: pg_sys::Datum) {
-    super::settle_in();
+    // Whoever holds a row for longer keeps its news from coming, and not all others' for ever.
+    super::settle_in(c"5s");
     let oid = pg_sys::Oid::from(database.value() as u32);
     let Some(here) = shared::database(oid) else {
         return;

@@ -261,3 +261,29 @@ fn a_queue_that_cannot_be_confirmed_is_tried_ever_more_seldom() {
     world.await_users(1);
     eventually("all is well", || world.status("workers").0);
 }
+
+#[test]
+fn a_row_that_somebody_holds_does_not_hold_a_worker_for_ever() {
+    let cluster = Cluster::with_workers("neon_auth.sync_interval = 0");
+    let world = World::in_server(cluster.server());
+    let user = world.sign_up("user");
+    world.sync();
+    let mut holder = world.superuser();
+    holder.run("BEGIN; SELECT FROM neon_auth.users_sync FOR UPDATE");
+    let id = user.parse().expect("an id is a UUID");
+    world
+        .stack
+        .update_user(id, serde_json::json!({ "display_name": "Changed" }));
+    world.superuser().value(
+        "SELECT neon_auth.queue_sync('user', '', $1, 'A test wants to know.')::text",
+        &[&user],
+    );
+    eventually("it is given up, and shows", || !world.status("workers").0);
+    assert!(cluster.log().contains("lock timeout"));
+    holder.run("COMMIT");
+    eventually("it comes in the end", || {
+        let name = "SELECT name FROM neon_auth.users_sync";
+        world.superuser().value(name, &[]).as_deref() == Some("Changed")
+    });
+    eventually("all is well", || world.status("workers").0);
+}
