@@ -49,6 +49,8 @@ pub struct Database {
     pub retry_at: AtomicI64,
     /// When one was last there, likewise; 0 for never.
     pub visited_at: AtomicI64,
+    /// When what is old was last forgotten, likewise; 0 for never.
+    pub pruned_at: AtomicI64,
     /// The process of a visitor who may be told to leave by cancelling its statement; 0 for none.
     pub visitor: AtomicI32,
     /// How many visits have failed, one after the other, or failed to confirm what is queued.
@@ -142,6 +144,7 @@ impl Shared {
             due_at: AtomicI64::new(NEVER),
             retry_at: AtomicI64::new(0),
             visited_at: AtomicI64::new(0),
+            pruned_at: AtomicI64::new(0),
             visitor: AtomicI32::new(0),
             failures: AtomicU32::new(0),
             sync_failures: AtomicU32::new(0),
@@ -258,6 +261,7 @@ impl Database {
         self.due_at.store(NEVER, Ordering::Relaxed);
         self.retry_at.store(0, Ordering::Relaxed);
         self.visited_at.store(0, Ordering::Relaxed);
+        self.pruned_at.store(0, Ordering::Relaxed);
         self.visitor.store(0, Ordering::Relaxed);
         self.failures.store(0, Ordering::Relaxed);
         self.sync_failures.store(0, Ordering::Relaxed);

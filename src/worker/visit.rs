@@ -1,5 +1,5 @@
-//! One visit to one database: what is queued, keys that run out, the full comparison when it is
-//! time, and then away.
+//! One visit to one database: what is queued, keys that run out, what is old, the full comparison
+//! when it is time, and then away.
 
 use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
@@ -26,6 +26,8 @@ const BUSY_INTERVAL: i64 = 5 * SECOND;
 const PREPARED_INTERVAL: i64 = 5 * SECOND;
 /// After that long, what is told meanwhile is for the next visit: other databases have a turn.
 const LONGEST_STAY: Duration = Duration::from_secs(10);
+/// How often what is old is forgotten.
+const PRUNE_INTERVAL: i64 = 24 * 3600 * SECOND;
 /// Instead of a time: somebody waits for the database to be left.
 const GIVEN_WAY: i64 = -1;
 
@@ -46,6 +48,7 @@ pub unsafe extern "C-unwind" fn neon_auth_visit_main(database: pg_sys::Datum) {
     if is_anew {
         here.sync_failures.store(0, Ordering::Relaxed);
         here.retry_at.store(0, Ordering::Relaxed);
+        here.pruned_at.store(0, Ordering::Relaxed);
     }
     let began = Instant::now();
     let mut next = look_after(here, is_anew);
@@ -98,65 +101,119 @@ fn look_after(here: &shared::Database, is_anew: bool) -> i64 {
     let plan: Plan = plan
         .and_then(|plan| serde_json::from_str(&plan).ok())
         .expect("worker_plan() answers its own form");
-    if !plan.is_configured || !plan.has_queue {
-        succeeded(here);
-    } else if here.retry_at.load(Ordering::Relaxed) <= now() {
-        show(c"confirming what is queued");
-        match attempt(here, || stack::drain(Steps::Worker)) {
-            Outcome::Done => succeeded(here),
-            Outcome::GivenWay => return GIVEN_WAY,
-            Outcome::Busy => next = next.min(now() + BUSY_INTERVAL),
-            Outcome::Failed(reason) => {
-                let wait = wait_after(&here.failures);
-                here.retry_at.store(now() + wait, Ordering::Release);
-                log("the queue is not confirmed", &reason, wait);
-            }
-        }
-    }
-    match here.retry_at.load(Ordering::Relaxed) {
-        0 => {}
-        retry_at => next = next.min(retry_at),
-    }
-
-    if !plan.is_configured || settings::SYNC_INTERVAL.get() == 0 {
-        return next;
-    }
-    let interval = i64::from(settings::SYNC_INTERVAL.get()) * SECOND;
-    // Nobody has to wait longer after a failure than after a success.
-    let longest = interval.max(FIRST_RETRY);
-    let failures = here.sync_failures.load(Ordering::Relaxed);
-    let due_at = match (plan.finished_at, plan.failed_at) {
-        (_, Some(_)) if is_anew => 0,
-        // From the future: the clock was set.
-        (_, Some(at)) | (Some(at), None) if at > now() => 0,
-        (_, Some(failed_at)) => failed_at + retry_after(failures).min(longest),
-        (Some(finished_at), None) => finished_at + interval,
-        (None, None) => 0,
+    let visit = Visit {
+        here,
+        plan,
+        is_anew,
     };
-    if due_at > now() {
-        return next.min(due_at);
+    for task in [Visit::confirm_queue, Visit::forget_old, Visit::compare] {
+        match task(&visit) {
+            GIVEN_WAY => return GIVEN_WAY,
+            at => next = next.min(at),
+        }
     }
-    show(c"comparing the mirror with the auth service");
-    let wait = match attempt(here, synchronise) {
-        Outcome::Done => {
-            succeeded(here);
-            here.sync_failures.store(0, Ordering::Relaxed);
-            interval
-        }
-        Outcome::GivenWay => return GIVEN_WAY,
-        Outcome::Busy => BUSY_INTERVAL,
-        Outcome::Failed(reason) => {
-            let wait = wait_after(&here.sync_failures).min(longest);
-            log("not synchronised", &reason, wait);
-            wait
-        }
-    };
-    next.min(now() + wait)
+    next
 }
 
-fn synchronise() -> Result<(), Stop> {
-    stack::sync(Steps::Worker)?;
-    show(c"forgetting what is old");
+/// What there is to do in one visit. Each part answers when to come back for it.
+struct Visit<'a> {
+    here: &'a shared::Database,
+    plan: Plan,
+    is_anew: bool,
+}
+
+impl Visit<'_> {
+    /// Confirms what is queued, if it is time.
+    fn confirm_queue(&self) -> i64 {
+        let Self { here, plan, .. } = self;
+        let mut next = NEVER;
+        if !plan.is_configured || !plan.has_queue {
+            succeeded(here);
+        } else if here.retry_at.load(Ordering::Relaxed) <= now() {
+            show(c"confirming what is queued");
+            match attempt(here, || stack::drain(Steps::Worker)) {
+                Outcome::Done => succeeded(here),
+                Outcome::GivenWay => return GIVEN_WAY,
+                Outcome::Busy => next = now() + BUSY_INTERVAL,
+                Outcome::Failed(reason) => {
+                    let wait = wait_after(&here.failures);
+                    here.retry_at.store(now() + wait, Ordering::Release);
+                    log("the queue is not confirmed", &reason, wait);
+                }
+            }
+        }
+        match here.retry_at.load(Ordering::Relaxed) {
+            0 => next,
+            retry_at => next.min(retry_at),
+        }
+    }
+
+    /// Forgets what is old, once a day. No visit is made for its sake: there is one within the hour.
+    fn forget_old(&self) -> i64 {
+        let here = self.here;
+        let pruned_at = here.pruned_at.load(Ordering::Relaxed);
+        if (pruned_at..pruned_at + PRUNE_INTERVAL).contains(&now()) {
+            return NEVER;
+        }
+        // Also if it fails: what is old can wait.
+        here.pruned_at.store(now(), Ordering::Relaxed);
+        show(c"forgetting what is old");
+        match attempt(here, prune) {
+            Outcome::GivenWay => {
+                here.pruned_at.store(pruned_at, Ordering::Relaxed);
+                return GIVEN_WAY;
+            }
+            Outcome::Failed(reason) => log("what is old is not forgotten", &reason, PRUNE_INTERVAL),
+            Outcome::Done | Outcome::Busy => {}
+        }
+        NEVER
+    }
+
+    /// Compares everything with the auth service, if it is time.
+    fn compare(&self) -> i64 {
+        let Self {
+            here,
+            plan,
+            is_anew,
+        } = self;
+        let interval = i64::from(settings::SYNC_INTERVAL.get()) * SECOND;
+        if !plan.is_configured || interval == 0 {
+            return NEVER;
+        }
+        // Nobody has to wait longer after a failure than after a success.
+        let longest = interval.max(FIRST_RETRY);
+        let failures = here.sync_failures.load(Ordering::Relaxed);
+        let due_at = match (plan.finished_at, plan.failed_at) {
+            (_, Some(_)) if *is_anew => 0,
+            // From the future: the clock was set.
+            (_, Some(at)) | (Some(at), None) if at > now() => 0,
+            (_, Some(failed_at)) => failed_at + retry_after(failures).min(longest),
+            (Some(finished_at), None) => finished_at + interval,
+            (None, None) => 0,
+        };
+        if due_at > now() {
+            return due_at;
+        }
+        show(c"comparing the mirror with the auth service");
+        let wait = match attempt(here, || stack::sync(Steps::Worker)) {
+            Outcome::Done => {
+                succeeded(here);
+                here.sync_failures.store(0, Ordering::Relaxed);
+                interval
+            }
+            Outcome::GivenWay => return GIVEN_WAY,
+            Outcome::Busy => BUSY_INTERVAL,
+            Outcome::Failed(reason) => {
+                let wait = wait_after(&here.sync_failures).min(longest);
+                log("not synchronised", &reason, wait);
+                wait
+            }
+        };
+        now() + wait
+    }
+}
+
+fn prune() -> Result<(), Stop> {
     BackgroundWorker::transaction(|| spi::write("SELECT neon_auth.prune()::text", &[]));
     Ok(())
 }
