@@ -74,19 +74,22 @@ CREATE VIEW neon_auth.status AS
       LEFT JOIN (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r ON true
     UNION ALL
     SELECT 'workers',
-           NOT w.preloaded OR w.standby OR (w.failures = 0 AND (w.visited_at IS NOT NULL OR NOT w.expected)),
+           NOT w.preloaded OR w.standby
+               OR (w.failures = 0 AND NOT w.overdue AND (w.visited_at IS NOT NULL OR NOT w.expected)),
            CASE WHEN NOT w.preloaded
                     THEN 'None: neon_auth is not in shared_preload_libraries. Webhooks work; the rest waits for CALL neon_auth.sync().'
                 WHEN w.standby THEN 'None on a standby.'
                 WHEN w.failures > 0
                     THEN format('Visits that have failed, one after the other: %s. The server''s log has the reason. The next one: %s.',
                                 w.failures, w.due_at)
+                WHEN w.overdue
+                    THEN format('One should have come at %s, and none has: max_worker_processes or neon_auth.max_workers may be reached.', w.due_at)
                 WHEN w.visited_at IS NULL AND w.expected THEN 'No background worker has been here yet.'
                 WHEN w.due_at IS NULL THEN 'One comes when there is something to do.'
                 ELSE format('One comes when there is something to do, and at %s.', w.due_at) END,
            w.visited_at
       FROM (SELECT s.preloaded, neon_auth.time_of(s.visited_at) AS visited_at, neon_auth.time_of(s.due_at) AS due_at,
-                   s.failures, pg_catalog.pg_is_in_recovery() AS standby,
+                   coalesce(neon_auth.time_of(s.due_at) < clock_timestamp() - interval '1 minute', false) AS overdue, s.failures, pg_catalog.pg_is_in_recovery() AS standby,
                    EXISTS (SELECT FROM neon_auth.providers) AS expected
               FROM neon_auth.worker_state() AS s) AS w;
 COMMENT ON VIEW neon_auth.status IS 'How things stand: one row for each concern, with health and the reason';

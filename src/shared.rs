@@ -325,9 +325,11 @@ fn worker_state() -> TableIterator<
 > {
     let time = |at: i64| (at != 0 && at != NEVER).then_some(at);
     let (visited_at, due_at, failures) = here().map_or((None, None, 0), |here| {
+        // Whoever is at work has yet to say when the next one is to come.
+        let is_visited = here.visitor.load(Ordering::Relaxed) != 0;
         (
             time(here.visited_at.load(Ordering::Relaxed)),
-            time(here.due_at.load(Ordering::Relaxed)),
+            time(here.due_at.load(Ordering::Relaxed)).filter(|_| !is_visited),
             here.failures.load(Ordering::Relaxed),
         )
     });

@@ -109,7 +109,11 @@ impl Launcher {
                 continue;
             }
             match place.next_visit() {
-                at if at <= now => due.push((oid, place)),
+                at if at <= now => {
+                    // Should there be nobody to send, it shows for how long.
+                    place.due_at.fetch_min(now, Ordering::AcqRel);
+                    due.push((oid, place));
+                }
                 at if self.served.contains(&oid) => next = next.min(at),
                 _ => {}
             }
@@ -250,6 +254,8 @@ impl Visit {
         if !self.place.belongs_to(self.database) {
             return;
         }
+        // It may have had no time to take leave.
+        self.place.visitor.store(0, Ordering::Release);
         let is_unfinished = self.place.due_at.load(Ordering::Acquire) == self.unfinished;
         if is_unfinished {
             let failures = self.place.failures.fetch_add(1, Ordering::Relaxed) + 1;

@@ -1,5 +1,8 @@
 //! Settings of the workers that change while they work.
 
+use std::thread;
+use std::time::Duration;
+
 use neon_auth_connections::{Cluster, World, eventually};
 use neon_auth_stack::{Endpoint, Fault};
 
@@ -131,6 +134,16 @@ fn without_a_free_slot_workers_wait_for_one() {
         "{log}"
     );
     assert_eq!(world.mirrored(), 0);
+    // For how long nobody has come shows, and does not begin anew with each attempt.
+    let due = || {
+        let due_at = "SELECT due_at::text FROM neon_auth.worker_state()
+                       WHERE neon_auth.time_of(due_at) <= clock_timestamp()";
+        world.superuser().values(due_at, &[])
+    };
+    let since = due();
+    assert_eq!(since.len(), 1);
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(due(), since);
     // Sessions fetch keys for themselves.
     world.app().sign_in_for_session(&world.token());
 }

@@ -48,6 +48,21 @@ SELECT * FROM pg_temp.webhooks;
 SELECT s.detail LIKE format('%%since %s.', q.queued_at) AND s.since = q.queued_at AS oldest
   FROM neon_auth.status s, neon_auth.sync_queue q WHERE s.concern = 'sync queue' AND q.kind = 'team';
 ROLLBACK TO s;
+-- Workers: one who should have come long ago is missed.
+CREATE OR REPLACE FUNCTION neon_auth.worker_state(OUT preloaded boolean, OUT visited_at bigint, OUT due_at bigint, OUT failures bigint)
+RETURNS SETOF record LANGUAGE sql AS $$
+    SELECT true, 1, floor(extract(epoch FROM clock_timestamp() + s.due) * 1000000)::bigint, 0
+      FROM (SELECT current_setting('test.due')::interval AS due) AS s;
+$$;
+CREATE VIEW pg_temp.workers AS
+SELECT ok, regexp_replace(detail, ' [A-Z][a-z]+ [A-Z][a-z]+ [0-9].* UTC', ' then') AS detail FROM neon_auth.status WHERE concern = 'workers';
+SET LOCAL test.due = '1 hour';
+SELECT * FROM pg_temp.workers;
+SET LOCAL test.due = '-50 seconds';
+SELECT * FROM pg_temp.workers;
+SET LOCAL test.due = '-70 seconds';
+SELECT * FROM pg_temp.workers;
+ROLLBACK TO s;
 -- For administrators, who may be granted it alone.
 SAVEPOINT s;
 SET LOCAL ROLE stranger;
