@@ -6,6 +6,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
+use ureq::Timeout;
 use ureq::http::Uri;
 
 use crate::error::Problem;
@@ -100,6 +101,9 @@ impl Answer {
 
 fn failure(error: &ureq::Error) -> String {
     match error {
+        ureq::Error::Timeout(Timeout::Connect) => {
+            "There was no connection within neon_auth.jwks_connect_timeout.".to_owned()
+        }
         ureq::Error::Timeout(_) => {
             "The console did not answer within neon_auth.rest_timeout.".to_owned()
         }

@@ -12,8 +12,8 @@ use pgrx::pg_sys;
 pub enum Space {
     Keys = 0x4e41,
     Mirror = 0x4e42,
-    /// Held by the one that compares the mirror with its source; neon_auth.sync_progress looks for
-    /// it in pg_locks.
+    /// Held by the one that asks the REST API for the mirror, be it to compare all or to confirm
+    /// what is queued; src/stack/run.rs tells the two apart for neon_auth.sync_progress.
     Sync = 0x4e43,
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::Deserialize;
 use ureq::http::{Response, Uri};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, Timeout};
 
 use super::answer::{self, Part, Refusal};
 use super::items::Reader;
@@ -265,6 +265,9 @@ fn perform(
         .header("x-stack-secret-server-key", secret)
         .call()
         .map_err(|error| match error {
+            ureq::Error::Timeout(Timeout::Connect) => {
+                "There was no connection within neon_auth.jwks_connect_timeout.".to_owned()
+            }
             ureq::Error::Timeout(_) => {
                 "The service did not answer within neon_auth.rest_timeout.".to_owned()
             }

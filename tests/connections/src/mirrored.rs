@@ -34,11 +34,4 @@ impl World {
         let row = self.superuser().query_one(query, &[&counter]);
         row.expect("stats has the counter").get(0)
     }
-
-    /// Requests to the REST API's list of users.
-    pub fn listings(&self) -> usize {
-        let received = self.stack.received("/api/v1/users");
-        let lists = received.iter().filter(|one| one.path == "/api/v1/users");
-        lists.count()
-    }
 }

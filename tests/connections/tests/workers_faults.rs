@@ -39,7 +39,7 @@ fn workers_start_when_a_standby_is_promoted() {
     );
     primary.stop("fast");
     world.stack.forget_requests();
-    assert_eq!(world.listings(), 0);
+    assert_eq!(world.listed("users"), 0);
     world.sign_up("late");
     standby.promote();
     eventually("the launcher starts", || {

@@ -21,7 +21,7 @@ fn without_an_interval_the_queue_is_confirmed_and_nothing_else() {
     eventually("the queue is empty", || {
         world.status("sync queue").1 == "Nothing waits for confirmation."
     });
-    assert_eq!(world.listings(), 0);
+    assert_eq!(world.listed("users"), 0);
     cluster.set("neon_auth.sync_interval", "3600");
     world.await_users(4);
 }
@@ -38,12 +38,12 @@ fn a_database_has_an_interval_of_its_own() {
     });
     often.database.set("neon_auth.sync_interval", "1");
     cluster.administrator().run("SELECT pg_reload_conf()");
-    let listings = often.listings();
-    let others = seldom.listings();
+    let listings = often.listed("users");
+    let others = seldom.listed("users");
     eventually("one is compared again and again", || {
-        often.listings() >= listings + 3
+        often.listed("users") >= listings + 3
     });
-    assert_eq!(seldom.listings(), others);
+    assert_eq!(seldom.listed("users"), others);
 }
 
 /// What is running is the worker's confirmation of the queue, and not the run that ended early.
