@@ -121,7 +121,9 @@ pub fn is_anybody() -> bool {
 
 /// An error once it has expired.
 fn in_force(identity: &Identity) -> Result<(), Problem> {
-    match identity.valid_until.map(|until| statement_start() - until) {
+    // Times that impersonate() was given may be as far away as an integer goes.
+    let ago = |until| statement_start().saturating_sub(until);
+    match identity.valid_until.map(ago) {
         Some(ago) if ago >= 0 => Err(Problem::Expired { ago }),
         _ => Ok(()),
     }

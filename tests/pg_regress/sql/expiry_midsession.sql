@@ -15,6 +15,11 @@ ROLLBACK TO s;
 SELECT count(*) FROM expiry.t WHERE owner = auth.user_id();
 \echo :SQLSTATE
 ROLLBACK TO s;
+-- As long past as can be
+SELECT auth.impersonate('alice', '{"exp": -9223372036854775808}');
+SELECT auth.user_id();
+\echo :SQLSTATE
+ROLLBACK TO s;
 -- Every reader refuses alike.
 DO $$
 DECLARE
