@@ -100,23 +100,28 @@ fn a_deletion_is_final_whatever_is_written_at_the_same_time() {
     assert_eq!(superuser.value(living, &[]), Some("0".to_owned()));
 }
 
+/// Writes users for whom somebody else's open transaction has to end first.
+fn upsert_behind(database: &Database, first: &mut Session, users: &[Value]) {
+    let mut writer = database.superuser();
+    let pid = writer.pid();
+    thread::scope(|scope| {
+        let writing = scope.spawn(|| upsert(&mut writer, users));
+        let waits = format!("SELECT wait_event_type FROM pg_stat_activity WHERE pid = {pid}");
+        eventually("the writer waits", || {
+            database.superuser().value(&waits, &[]) == Some("Lock".to_owned())
+        });
+        first.run("COMMIT");
+        writing.join().expect("the writer does not fail");
+    });
+}
+
 #[test]
 fn an_upsert_that_waits_for_a_deletion_does_not_undo_it() {
     let database = Database::create();
     upsert(&mut database.superuser(), &[user(1, 0)]);
     let mut deleter = database.superuser();
     deleter.run("BEGIN; SELECT neon_auth.delete_user('user-001')");
-    let mut writer = database.superuser();
-    let pid = writer.pid();
-    thread::scope(|scope| {
-        let writing = scope.spawn(|| upsert(&mut writer, &[user(1, 1)]));
-        let waits = format!("SELECT wait_event_type FROM pg_stat_activity WHERE pid = {pid}");
-        eventually("the writer waits", || {
-            database.superuser().value(&waits, &[]) == Some("Lock".to_owned())
-        });
-        deleter.run("COMMIT");
-        writing.join().expect("the writer does not fail");
-    });
+    upsert_behind(&database, &mut deleter, &[user(1, 1)]);
     let row = "SELECT name || ' ' || (deleted_at IS NOT NULL) FROM neon_auth.users_sync";
     assert_eq!(
         database.superuser().value(row, &[]),
@@ -172,17 +177,7 @@ fn an_upsert_of_a_user_whom_somebody_else_inserts_meanwhile_has_the_last_word() 
     let mut first = database.superuser();
     first.run("BEGIN");
     upsert(&mut first, &[user(1, 0)]);
-    let mut second = database.superuser();
-    let pid = second.pid();
-    thread::scope(|scope| {
-        let writing = scope.spawn(|| upsert(&mut second, &[user(1, 1)]));
-        let waits = format!("SELECT wait_event_type FROM pg_stat_activity WHERE pid = {pid}");
-        eventually("the writer waits", || {
-            database.superuser().value(&waits, &[]) == Some("Lock".to_owned())
-        });
-        first.run("COMMIT");
-        writing.join().expect("the writer does not fail");
-    });
+    upsert_behind(&database, &mut first, &[user(1, 1)]);
     let name = "SELECT name FROM neon_auth.users_sync";
     assert_eq!(
         database.superuser().value(name, &[]),
