@@ -96,9 +96,11 @@ unsafe extern "C-unwind" fn before_utility(statement: *const pg_sys::PlannedStmt
     // RESET ALL takes the identity, and leaves the role: PostgreSQL exempts that from it.
     // SAFETY: a statement that PostgreSQL passes.
     let resets_all = store::is_anybody() && unsafe { resets_all((*statement).utilityStmt) };
-    let outcome = store::settle(false).and_then(|()| match resets_all {
-        true => store::forget(),
-        false => Ok(()),
+    let outcome = store::settle(false).and_then(|()| {
+        if resets_all {
+            store::forget()?;
+        }
+        Ok(())
     });
     if let Err(problem) = outcome {
         ErrorReport::from(problem).report(PgLogLevel::ERROR);

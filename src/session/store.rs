@@ -131,11 +131,7 @@ fn in_force(identity: &Identity) -> Result<(), Problem> {
 
 /// Makes `identity` the session's, and the role that it brings.
 pub fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
-    let before = kept();
-    let left = before
-        .as_ref()
-        .and_then(|kept| kept.identity.role.as_deref());
-    role::replace(left, identity.role.as_deref(), scope)?;
+    role::replace(brought().as_deref(), identity.role.as_deref(), scope)?;
     let epoch = NEXT_EPOCH.replace(NEXT_EPOCH.get() + 1);
     let kept = Kept { epoch, identity };
     set(&kept.to_setting(), scope);
@@ -146,29 +142,30 @@ pub fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
 /// Forgets the identity at every scope, and the role where one came with it, as a SET does: an
 /// abort of the transaction takes it back.
 pub fn forget() -> Result<(), Problem> {
-    let before = kept();
+    let role = brought();
     set(c"", Scope::Session);
-    let left = before
-        .as_ref()
-        .and_then(|kept| kept.identity.role.as_deref());
-    role::replace(left, None, Scope::Session)
+    role::replace(role.as_deref(), None, Scope::Session)
+}
+
+/// The role that came with the identity.
+fn brought() -> Option<String> {
+    kept().and_then(|kept| kept.identity.role.clone())
 }
 
 /// Takes an identity that a refusal has made void out of the setting too, where other processes
 /// inherit it, and the role away from one that has expired. Answers an error where what follows
 /// was planned for the role that came with it.
 pub fn settle(is_planned: bool) -> Result<(), Problem> {
-    let Some(Kept { epoch, identity }) = kept() else {
+    let Some(kept) = kept() else {
         return Ok(());
     };
-    let (is_void, ended) = if epoch < FIRST_VALID_EPOCH.get() {
-        (true, Problem::Ended)
-    } else if let Err(expired) = in_force(&identity) {
-        (false, expired)
-    } else {
-        return Ok(());
+    let is_void = !kept.is_valid();
+    let ended = match in_force(&kept.identity) {
+        _ if is_void => Problem::Ended,
+        Err(expired) => expired,
+        Ok(()) => return Ok(()),
     };
-    let role = identity.role.as_deref();
+    let role = kept.identity.role.as_deref();
     let is_current = role.is_some_and(role::is_current);
     if is_planned && is_current {
         return Err(ended);

@@ -42,7 +42,12 @@ pub fn verify_now(body: Option<&str>, headers: Option<AnyElement>) -> Result<Str
     });
     // SAFETY: reads the clock.
     let now = unsafe { pg_sys::GetCurrentTimestamp() }.div_euclid(1_000_000) + POSTGRES_EPOCH;
-    counted(verify(body, headers, secrets.as_deref(), now))
+    let outcome = verify(body, headers, secrets.as_deref(), now);
+    shared::count(match outcome {
+        Ok(_) => Counter::DeliveriesVerified,
+        Err(_) => Counter::DeliveriesRefused,
+    });
+    outcome
 }
 
 /// `neon_auth.verify_webhook(body, headers, secrets, at_epoch)`: the message's id, once one of
@@ -62,14 +67,6 @@ fn verify_webhook(
 fn webhook_secret_defect(secrets: &str) -> Option<String> {
     let report = ErrorReport::from(keys(secrets).err()?);
     report.detail().map(str::to_owned)
-}
-
-fn counted<T>(outcome: Result<T, Problem>) -> Result<T, Problem> {
-    shared::count(match outcome {
-        Ok(_) => Counter::DeliveriesVerified,
-        Err(_) => Counter::DeliveriesRefused,
-    });
-    outcome
 }
 
 fn verify(
