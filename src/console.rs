@@ -101,9 +101,7 @@ impl Answer {
 
 fn failure(error: &ureq::Error) -> String {
     match error {
-        ureq::Error::Timeout(Timeout::Connect) => {
-            "There was no connection within neon_auth.jwks_connect_timeout.".to_owned()
-        }
+        ureq::Error::Timeout(Timeout::Connect) => http::NOT_CONNECTED.to_owned(),
         ureq::Error::Timeout(_) => {
             "The console did not answer within neon_auth.rest_timeout.".to_owned()
         }

@@ -265,9 +265,7 @@ fn perform(
         .header("x-stack-secret-server-key", secret)
         .call()
         .map_err(|error| match error {
-            ureq::Error::Timeout(Timeout::Connect) => {
-                "There was no connection within neon_auth.jwks_connect_timeout.".to_owned()
-            }
+            ureq::Error::Timeout(Timeout::Connect) => http::NOT_CONNECTED.to_owned(),
             ureq::Error::Timeout(_) => {
                 "The service did not answer within neon_auth.rest_timeout.".to_owned()
             }
