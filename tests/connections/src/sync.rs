@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use neon_auth_stack::Everything;
 use neon_auth_stack::webhooks::Delivery;
+use neon_auth_stack::{Everything, Options, Simulator};
 use postgres::error::{DbError, SqlState};
 use serde_json::{Value, json};
 
@@ -50,6 +50,17 @@ impl World {
             "SELECT neon_auth.set_secret('webhook_secret', $1)::text",
             &[&secret],
         );
+    }
+
+    /// Puts the service of another project in the place of the one that there is, and answers that.
+    /// The database is configured for the one that there was.
+    pub fn enter_another_project(&mut self) -> Simulator {
+        let options = Options {
+            project_id: "0f2f7a52-6a40-4f5e-8b39-2d6f1f4d7a11".to_owned(),
+            ..Options::default()
+        };
+        let another = Simulator::start(options).expect("a port is free");
+        std::mem::replace(&mut self.stack, another)
     }
 
     /// Delivers a webhook and answers what became of it, such as `applied`.

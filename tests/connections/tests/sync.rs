@@ -274,11 +274,7 @@ fn another_projects_users_do_not_take_the_place_of_those_that_are_there() {
     let mut world = World::new();
     inhabit(&world.stack);
     world.sync();
-    let options = Options {
-        project_id: "0f2f7a52-6a40-4f5e-8b39-2d6f1f4d7a11".to_owned(),
-        ..Options::default()
-    };
-    world.stack = Simulator::start(options).expect("a port is free");
+    world.enter_another_project();
     let mut session = world.superuser();
     world.configure(&mut session);
     session.run_refused(SYNC);
@@ -310,14 +306,7 @@ fn users_whom_webhooks_alone_have_brought_belong_to_the_project_configured_then(
         let mut session = world.superuser();
         // The same project again is no other one.
         world.configure(&mut session);
-        let options = Options {
-            project_id: "0f2f7a52-6a40-4f5e-8b39-2d6f1f4d7a11".to_owned(),
-            ..Options::default()
-        };
-        let first = std::mem::replace(
-            &mut world.stack,
-            Simulator::start(options).expect("a port is free"),
-        );
+        let first = world.enter_another_project();
         if replaced {
             session.run("SELECT neon_auth.drop_provider('stack')");
         }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use neon_auth_connections::{Cluster, Database, Session, World, eventually};
-use neon_auth_stack::{Fault, NewTeam, NewUser, Options, Simulator};
+use neon_auth_stack::{Fault, NewTeam, NewUser};
 use serde_json::json;
 
 const WORKERS: &str = "SELECT count(*)::text FROM pg_stat_activity
@@ -119,11 +119,7 @@ fn what_is_queued_is_not_asked_of_another_project() {
     let cluster = Cluster::with_workers("");
     let mut world = World::with_users(cluster.server(), 1);
     world.await_users(1);
-    let options = Options {
-        project_id: "0f2f7a52-6a40-4f5e-8b39-2d6f1f4d7a11".to_owned(),
-        ..Options::default()
-    };
-    world.stack = Simulator::start(options).expect("a port is free");
+    world.enter_another_project();
     let mut session = world.superuser();
     world.configure(&mut session);
     session.run(
