@@ -68,8 +68,7 @@ CREATE VIEW neon_auth.status AS
            coalesce(CASE WHEN r.error IS NOT NULL THEN r.failed_at END, r.finished_at, r.started_at)
       FROM neon_auth.worker_state() AS w
       LEFT JOIN neon_auth.providers p ON p.name = 'stack' AND p.kind = 'stack'
-      LEFT JOIN neon_auth.sync_source o ON o.project_id <> p.project_id
-                                       AND EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL)
+      LEFT JOIN neon_auth.other_source o ON true
       LEFT JOIN neon_auth.secrets s ON s.name = 'secret_server_key' AND s.service = neon_auth.service(p.jwks_url, p.project_id)
       LEFT JOIN (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r ON true
     UNION ALL
@@ -89,7 +88,8 @@ CREATE VIEW neon_auth.status AS
                 ELSE format('One comes when there is something to do, and at %s.', w.due_at) END,
            w.visited_at
       FROM (SELECT s.preloaded, neon_auth.time_of(s.visited_at) AS visited_at, neon_auth.time_of(s.due_at) AS due_at,
-                   coalesce(neon_auth.time_of(s.due_at) < clock_timestamp() - interval '1 minute', false) AS overdue, s.failures, pg_catalog.pg_is_in_recovery() AS standby,
+                   coalesce(neon_auth.time_of(s.due_at) < clock_timestamp() - interval '1 minute', false) AS overdue,
+                   s.failures, pg_catalog.pg_is_in_recovery() AS standby,
                    EXISTS (SELECT FROM neon_auth.providers) AS expected
               FROM neon_auth.worker_state() AS s) AS w;
 COMMENT ON VIEW neon_auth.status IS 'How things stand: one row for each concern, with health and the reason';

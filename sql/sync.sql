@@ -105,19 +105,17 @@ RETURN happened BETWEEN moment AND clock_timestamp();
 COMMENT ON FUNCTION neon_auth.is_since(timestamptz, timestamptz) IS 'Whether something happened between a moment and now';
 REVOKE ALL ON FUNCTION neon_auth.is_since(timestamptz, timestamptz) FROM PUBLIC;
 
--- All functions from here on are called by the library as the tables' owner, with its search_path.
-
--- The project that the mirror is known to be of, should it be another than the one given: asked
--- about users whom it does not know, that one would have them all deleted.
-CREATE FUNCTION neon_auth.other_source(project text) RETURNS text
-LANGUAGE sql STABLE
-AS $$
+-- Asked about users whom it does not know, the project that is configured would have them all deleted.
+-- A view, because neon_auth.status asks too, for whoever is granted it.
+CREATE VIEW neon_auth.other_source AS
     SELECT s.project_id
       FROM neon_auth.sync_source s
-     WHERE s.project_id <> project AND EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL);
-$$;
-COMMENT ON FUNCTION neon_auth.other_source(text) IS 'Whose users the mirror holds, if it holds those of another project than the one given';
-REVOKE ALL ON FUNCTION neon_auth.other_source(text) FROM PUBLIC;
+      JOIN neon_auth.providers p ON p.name = 'stack' AND p.kind = 'stack' AND p.project_id <> s.project_id
+     WHERE EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL);
+COMMENT ON VIEW neon_auth.other_source IS 'Whose users the mirror holds, if not those of the project that is configured; else no row';
+COMMENT ON COLUMN neon_auth.other_source.project_id IS 'That other project''s id';
+
+-- All functions from here on are called by the library as the tables' owner, with its search_path.
 
 CREATE FUNCTION neon_auth.sync_access() RETURNS jsonb
 LANGUAGE sql STABLE
@@ -127,7 +125,7 @@ AS $$
                'base', neon_auth.rest_base(p.jwks_url),
                'secret', (SELECT s.value FROM neon_auth.secrets s
                            WHERE s.name = 'secret_server_key' AND s.service = neon_auth.service(p.jwks_url, p.project_id)),
-               'other_source', neon_auth.other_source(p.project_id))
+               'other_source', (SELECT o.project_id FROM neon_auth.other_source o))
       FROM neon_auth.providers p
      WHERE p.name = 'stack' AND p.kind = 'stack';
 $$;
