@@ -1,9 +1,8 @@
 -- The providers' keys as last fetched, and the functions that verify with them.
 
+-- No foreign key: pg_restore --jobs loads the tables of an extension in any order, and all at once.
 CREATE TABLE neon_auth.jwks_cache (
-    provider text NOT NULL
-        CONSTRAINT jwks_cache_provider_fkey
-        REFERENCES neon_auth.providers (name) ON UPDATE CASCADE ON DELETE CASCADE,
+    provider text NOT NULL,
     jwks_url text NOT NULL,
     jwks jsonb,
     etag text,
@@ -41,6 +40,54 @@ CREATE TRIGGER trust_emptied AFTER TRUNCATE ON neon_auth.jwks_cache
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.trust_changed();
 ALTER TABLE neon_auth.jwks_cache ENABLE ALWAYS TRIGGER trust_emptied;
 COMMENT ON TRIGGER trust_emptied ON neon_auth.jwks_cache IS 'Tells every session to read the keys again';
+
+CREATE FUNCTION neon_auth.follow_provider() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM neon_auth.jwks_cache;
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        DELETE FROM neon_auth.jwks_cache c WHERE c.provider = new.name;
+        UPDATE neon_auth.jwks_cache c SET provider = new.name WHERE c.provider = old.name;
+    ELSE
+        DELETE FROM neon_auth.jwks_cache c WHERE c.provider = old.name;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.follow_provider() IS 'Renames or deletes the cached keys of a provider with the provider';
+REVOKE ALL ON FUNCTION neon_auth.follow_provider() FROM PUBLIC;
+CREATE TRIGGER follow_provider AFTER DELETE ON neon_auth.providers
+    FOR EACH ROW EXECUTE FUNCTION neon_auth.follow_provider();
+COMMENT ON TRIGGER follow_provider ON neon_auth.providers IS 'Deletes the cached keys of a provider with the provider';
+CREATE TRIGGER follow_provider_name AFTER UPDATE OF name ON neon_auth.providers
+    FOR EACH ROW WHEN (old.name <> new.name) EXECUTE FUNCTION neon_auth.follow_provider();
+COMMENT ON TRIGGER follow_provider_name ON neon_auth.providers IS 'Renames the cached keys of a provider with the provider';
+CREATE TRIGGER follow_providers AFTER TRUNCATE ON neon_auth.providers
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.follow_provider();
+COMMENT ON TRIGGER follow_providers ON neon_auth.providers IS 'Deletes all cached keys with the providers';
+
+-- A restore loads providers, and a worker or a session may fetch keys before it loads the cache. The
+-- row of the dump takes the place of the fetched one: a duplicate key would end the restore. A fetch
+-- itself inserts a row without keys.
+CREATE FUNCTION neon_auth.replace_fetched() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A row that is being inserted becomes visible first.
+    LOCK TABLE neon_auth.jwks_cache IN SHARE ROW EXCLUSIVE MODE;
+    DELETE FROM neon_auth.jwks_cache c WHERE c.provider = new.provider;
+    RETURN new;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.replace_fetched() IS 'Lets a restored row of jwks_cache replace a row that was fetched meanwhile';
+REVOKE ALL ON FUNCTION neon_auth.replace_fetched() FROM PUBLIC;
+CREATE TRIGGER replace_fetched BEFORE INSERT ON neon_auth.jwks_cache
+    FOR EACH ROW WHEN (new.jwks IS NOT NULL) EXECUTE FUNCTION neon_auth.replace_fetched();
+COMMENT ON TRIGGER replace_fetched ON neon_auth.jwks_cache IS 'Lets a restored row replace a row that was fetched meanwhile';
 
 -- What was fetched has been read as text; what counts is what becomes of it as jsonb. A set that can
 -- be used is not given up for one that cannot.

@@ -184,12 +184,14 @@ impl Queue {
     }
 }
 
-/// Records the attempt, unless the cache has moved on or the provider is gone.
+/// Records the attempt, unless the cache has moved on or the provider is gone. The lock on the
+/// provider's row keeps a row from being left behind by a provider that is dropped meanwhile.
 const BEGIN: &str = "\
 INSERT INTO neon_auth.jwks_cache AS c (provider, jwks_url, attempted_at)
 SELECT name, jwks_url, clock_timestamp()
   FROM neon_auth.providers
  WHERE name = $1 AND jwks_url IS NOT NULL
+   FOR KEY SHARE
 ON CONFLICT (provider) DO UPDATE
    SET jwks_url = EXCLUDED.jwks_url,
        attempted_at = EXCLUDED.attempted_at,

@@ -43,19 +43,25 @@ impl Database {
     }
 
     pub fn create_in(server: Server) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("connections_{}_{number}", process::id());
         let mut maker = Session::open(&server.config("postgres", "postgres"));
         maker.run(MAKING);
-        maker.run(&format!("CREATE DATABASE {name}"));
-        let database = Self { server, name };
+        let database = Self::empty_in(server);
         let mut inside = database.superuser();
         inside.run("CREATE EXTENSION neon_auth");
         inside.run("SELECT neon_auth.setup_roles()");
         inside.run(ROLES);
         inside.run(NOTES);
         database
+    }
+
+    /// A database without the extension, for a dump to be restored into.
+    pub fn empty_in(server: Server) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("connections_{}_{number}", process::id());
+        let mut maker = Session::open(&server.config("postgres", "postgres"));
+        maker.run(&format!("CREATE DATABASE {name} TEMPLATE template0"));
+        Self { server, name }
     }
 
     pub fn name(&self) -> &str {

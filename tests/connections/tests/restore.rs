@@ -1,0 +1,250 @@
+//! A dump that is restored by several jobs at once, which load tables in any order.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::{env, fs};
+
+use neon_auth_connections::{Database, Server, World, eventually};
+
+/// A copy is compared with its source by this: every row of every table that a dump carries, and the
+/// foreign keys of the application's tables.
+const FINGERPRINT: &str = "
+SELECT string_agg(line, E'\\n' ORDER BY line COLLATE \"C\") FROM (
+    SELECT format('%s %s %s', tables.relation,
+                  (xpath('//c/text()', query_to_xml(format('SELECT count(*) AS c FROM %s', tables.relation), true, true, '')))[1],
+                  (xpath('//m/text()', query_to_xml(format('SELECT md5(string_agg(t::text, chr(10) ORDER BY t::text COLLATE \"C\")) AS m FROM %s t', tables.relation), true, true, '')))[1])
+      FROM (SELECT c::regclass AS relation FROM pg_extension e, unnest(e.extconfig) AS c WHERE e.extname = 'neon_auth'
+            UNION ALL SELECT c.oid FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace) AS tables
+    UNION ALL
+    SELECT format('%s %s', c.conrelid::regclass, pg_get_constraintdef(c.oid))
+      FROM pg_constraint c WHERE c.contype = 'f' AND c.convalidated
+) AS lines(line)";
+
+/// Rows in every table that a dump carries.
+const FILL: &str = "
+SELECT neon_auth.upsert_users((SELECT jsonb_agg(jsonb_build_object('id', 'u' || n, 'display_name', 'User ' || n, 'signed_up_at_millis', n))
+                                 FROM generate_series(1, 3000) n));
+SELECT neon_auth.delete_user('u3');
+SELECT neon_auth.upsert_teams((SELECT jsonb_agg(jsonb_build_object('id', 't' || n)) FROM generate_series(1, 100) n));
+INSERT INTO neon_auth.team_members_sync (team_id, user_id) SELECT 't' || n % 100 + 1, 'u' || n FROM generate_series(1, 3000) n;
+INSERT INTO neon_auth.team_permissions_sync (team_id, user_id, permission_id)
+SELECT 't' || n % 100 + 1, 'u' || n, 'team_member' FROM generate_series(1, 3000) n;
+INSERT INTO neon_auth.project_permissions_sync (user_id, permission_id) SELECT 'u' || n, 'beta' FROM generate_series(1, 1000) n;
+INSERT INTO neon_auth.permission_definitions (id, contained_permission_ids) VALUES ('editor', '{$read_members,team_member}');
+UPDATE neon_auth.permission_definitions SET withdrawn = true WHERE id = '$read_members';
+SELECT neon_auth.queue_sync('user', '', 'u' || n, 'To be confirmed.') FROM generate_series(1, 100) n;
+SELECT neon_auth.note_removal('team_member', 't1', 'u' || n, '', false) FROM generate_series(1, 100) n;
+INSERT INTO neon_auth.deliveries (id, event, outcome) SELECT 'msg_' || n, 'user.created', '{}' FROM generate_series(1, 100) n;
+INSERT INTO neon_auth.sync_source (project_id) SELECT project_id FROM neon_auth.providers WHERE project_id IS NOT NULL;
+SELECT neon_auth.add_provider('idp' || n, ARRAY['https://idp' || n || '.example.com'], '{shop}', 'https://idp' || n || '.example.com/jwks')
+  FROM generate_series(1, 200) n;
+INSERT INTO neon_auth.jwks_cache (provider, jwks_url, jwks, fetched_at, fresh_until, attempted_at)
+SELECT p.name, p.jwks_url, c.jwks, now(), now() + interval '1 h', now()
+  FROM neon_auth.providers p, neon_auth.jwks_cache c WHERE p.name ~ '^idp' AND c.provider = 'stack';";
+
+/// Tables of an application that refer to those of the extension.
+const REFERENCES: &str = "
+CREATE TABLE todos (id int PRIMARY KEY, user_id text NOT NULL REFERENCES neon_auth.users_sync (id), team_id text REFERENCES neon_auth.teams_sync (id));
+INSERT INTO todos SELECT n, 'u' || n % 3000 + 1, 't' || n % 100 + 1 FROM generate_series(1, 5000) n;
+CREATE TABLE memberships (team_id text, user_id text, PRIMARY KEY (team_id, user_id),
+    FOREIGN KEY (team_id, user_id) REFERENCES neon_auth.team_members_sync (team_id, user_id));
+INSERT INTO memberships SELECT team_id, user_id FROM neon_auth.team_members_sync;";
+
+/// A world with rows in every table that a dump carries.
+fn world() -> World {
+    let world = World::with_keys();
+    world.superuser().run(FILL);
+    world
+}
+
+#[track_caller]
+fn fingerprint(database: &Database) -> String {
+    let found = database.superuser().value(FINGERPRINT, &[]);
+    found.expect("there are tables")
+}
+
+/// A dump in a file, which is removed with this.
+struct Dump(PathBuf);
+
+impl Dump {
+    #[track_caller]
+    fn of(database: &Database) -> Self {
+        let dump = Self(env::temp_dir().join(format!("{}.dump", database.name())));
+        let arguments = ["--format=custom", "--file", dump.path(), database.name()];
+        run("pg_dump", &arguments).expect("the database can be dumped");
+        dump
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("temporary files have plain names")
+    }
+
+    /// Restores it into a new database, by a call of pg_restore for each of these lists of options;
+    /// an error says what pg_restore reports.
+    fn restore(&self, calls: &[&[&str]]) -> Result<Database, String> {
+        let copy = Database::empty_in(Server::shared());
+        for options in calls {
+            let target = ["--exit-on-error", "--dbname", copy.name()];
+            run("pg_restore", &[&target, *options, &[self.path()]].concat())?;
+        }
+        Ok(copy)
+    }
+}
+
+impl Drop for Dump {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// What a program prints; an error is what it prints about its failure.
+fn run(program: &str, arguments: &[impl AsRef<OsStr>]) -> Result<String, String> {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.expect("PostgreSQL's programs are in PATH");
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+/// Fails unless a dump is whole after each of eight restores.
+#[track_caller]
+fn assert_restored(world: &World, calls: &[&[&str]]) {
+    let before = fingerprint(&world.database);
+    let dump = Dump::of(&world.database);
+    for attempt in 0..8 {
+        let copy = dump.restore(calls);
+        let copy = copy.unwrap_or_else(|reason| panic!("restore {attempt}: {reason}"));
+        assert_eq!(fingerprint(&copy), before, "restore {attempt}");
+    }
+}
+
+#[test]
+fn what_the_extension_keeps_is_restored_by_several_jobs() {
+    assert_restored(&world(), &[&["--jobs=4"]]);
+}
+
+/// pg_restore may add a foreign key to an extension's table before it loads that table, as pg_dump
+/// notes no such dependency. So foreign keys have to wait for all data.
+#[test]
+fn an_application_with_foreign_keys_is_restored_by_several_jobs() {
+    let world = world();
+    world.superuser().run(REFERENCES);
+    assert_restored(
+        &world,
+        &[
+            &["--jobs=4", "--section=pre-data", "--section=data"],
+            &["--jobs=4", "--section=post-data"],
+        ],
+    );
+}
+
+/// Each order in which two tables can be loaded is that of the dump or of its reverse.
+#[test]
+fn tables_are_restored_in_any_order() {
+    let world = world();
+    let before = fingerprint(&world.database);
+    let dump = Dump::of(&world.database);
+    let contents = run("pg_restore", &["--list", dump.path()]).expect("a dump has contents");
+    let is_kept = |line: &&str| line.contains(" TABLE DATA neon_auth ");
+    let mut kept: Vec<&str> = contents.lines().filter(is_kept).collect();
+    assert!(kept.len() > 10, "{contents}");
+    for order in ["as dumped", "reversed"] {
+        let mut next = kept.iter();
+        let mut ordered = contents.lines().map(|line| match is_kept(&line) {
+            true => next.next().expect("as many as before"),
+            false => line,
+        });
+        let ordered: Vec<&str> = ordered.by_ref().collect();
+        let list = env::temp_dir().join(format!("{}.list", world.database.name()));
+        fs::write(&list, ordered.join("\n")).expect("a file can be written");
+        let path = list.to_str().expect("temporary files have plain names");
+        let copy = dump.restore(&[&["--use-list", path]]);
+        let _ = fs::remove_file(&list);
+        let copy = copy.unwrap_or_else(|reason| panic!("{order}: {reason}"));
+        assert_eq!(fingerprint(&copy), before, "{order}");
+        kept.reverse();
+    }
+}
+
+/// A foreign key would demand an order of loading that pg_restore does not keep.
+#[test]
+fn no_foreign_key_joins_tables_that_a_dump_carries() {
+    let database = Database::create();
+    let joining = database.superuser().values(
+        "SELECT c.conname::text
+           FROM pg_constraint c, pg_extension e
+          WHERE e.extname = 'neon_auth' AND c.contype = 'f' AND c.conrelid = ANY (e.extconfig)",
+        &[],
+    );
+    assert_eq!(joining, [] as [Option<String>; 0]);
+}
+
+/// A worker fetches keys as soon as a restore has committed a provider, and the rest of the restore
+/// goes on all the same.
+#[test]
+fn keys_that_are_fetched_during_a_restore_give_way_to_those_of_the_dump() {
+    let world = world();
+    let before = fingerprint(&world.database);
+    let dump = Dump::of(&world.database);
+    let copy = dump.restore(&[&["--section=pre-data"]]);
+    let copy = copy.expect("it is restored");
+    copy.superuser().run(
+        "INSERT INTO neon_auth.jwks_cache (provider, jwks_url, attempted_at)
+         SELECT 'idp' || n, 'https://idp' || n || '.example.com/jwks', now() FROM generate_series(1, 5) n",
+    );
+    let target = ["--exit-on-error", "--dbname", copy.name()];
+    let rest = ["--section=data", "--section=post-data", dump.path()];
+    let outcome = run("pg_restore", &[&target[..], &rest].concat());
+    assert!(outcome.is_ok(), "{outcome:?}");
+    assert_eq!(fingerprint(&copy), before);
+}
+
+#[test]
+fn cached_keys_go_with_their_provider() {
+    let world = world();
+    let mut session = world.superuser();
+    let mut cached = || {
+        let providers = "SELECT string_agg(provider, ' ' ORDER BY provider)
+                           FROM neon_auth.jwks_cache WHERE provider !~ '^idp..'";
+        session.value(providers, &[])
+    };
+    assert_eq!(
+        cached().as_deref(),
+        Some("idp1 idp2 idp3 idp4 idp5 idp6 idp7 idp8 idp9 stack")
+    );
+    let mut writer = world.superuser();
+    writer.run("SELECT neon_auth.drop_provider('idp1')");
+    writer.run("DELETE FROM neon_auth.providers WHERE name IN ('idp2', 'idp3', 'idp4')");
+    writer.run("UPDATE neon_auth.providers SET name = 'other' WHERE name = 'idp9'");
+    assert_eq!(cached().as_deref(), Some("idp5 idp6 idp7 idp8 other stack"));
+    writer.run("TRUNCATE neon_auth.providers");
+    assert_eq!(cached(), None);
+}
+
+/// A fetch that begins while its provider is being dropped leaves nothing behind.
+#[test]
+fn no_cached_key_outlives_its_provider() {
+    let world = World::with_keys();
+    let (mut dropping, mut fetching) = (world.superuser(), world.superuser());
+    world.outdate_keys(1);
+    dropping.run("BEGIN; SELECT neon_auth.drop_provider('stack')");
+    let pid = fetching.pid();
+    std::thread::scope(|scope| {
+        let refresh =
+            scope.spawn(move || fetching.batch_execute("SELECT neon_auth.refresh_jwks('stack')"));
+        let waits = "SELECT count(*)::text FROM pg_stat_activity
+                      WHERE backend_type = 'neon_auth JWKS refresh' AND wait_event_type = 'Lock' AND datname = current_database()";
+        let mut observer = world.superuser();
+        eventually("the fetch waits for the provider", || {
+            observer.value(waits, &[]).as_deref() == Some("1")
+        });
+        dropping.run("COMMIT");
+        assert!(pid > 0);
+        // What it answers is another matter.
+        let _ = refresh.join().expect("the thread ends");
+    });
+    assert_eq!(world.cached("count(*)").as_deref(), Some("0"));
+}
