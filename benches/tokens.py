@@ -16,7 +16,7 @@ OTHERS = 9
 
 def signatures(root):
     """For each algorithm the microseconds of the bare signature check and of the whole."""
-    output = subprocess.run(["cargo", "bench", "--quiet", "--package", "neon_auth_token", "--bench", "verify"],
+    output = subprocess.run(["cargo", "bench", "--quiet", "--locked", "--package", "neon_auth_token", "--bench", "verify"],
                             cwd=root, check=True, stdout=subprocess.PIPE, text=True).stdout
     line = r"^(\w+) +signature +([0-9.]+) +parse \+ verify +([0-9.]+)"
     return {name: (float(bare), float(whole)) for name, bare, whole in re.findall(line, output, re.M)}

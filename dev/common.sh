@@ -36,6 +36,12 @@ pg_major() {
     esac
 }
 
+# Cargo.lock decides what is built, and no build changes it. For tools that pass no --locked on
+# when they ask Cargo about the packages: an error if Cargo would write another lock file.
+check_lock() { # [DIRECTORY of the manifest]
+    cargo metadata --locked --quiet --format-version 1 --manifest-path "${1:-$ROOT}/Cargo.toml" >/dev/null
+}
+
 # What pgrx builds against, for cargo and cargo-pgrx. It wants a home with a configuration; the
 # user's own stays as it is, and each pg_config has one that stays, so that nothing is built twice.
 use_pgrx() {
@@ -54,4 +60,7 @@ use_pgrx() {
     # cargo-pgrx would have the linker keep what nothing calls, for the sake of the schema that it
     # writes; it writes the same without, and the library is smaller.
     export CARGO_PGRX_DISABLE_GC_SECTIONS_WORKAROUND=1
+    # cargo-pgrx has no option for it, but passes these on.
+    check_lock || die "Cargo.lock does not fit Cargo.toml"
+    export PGRX_BUILD_FLAGS=--locked
 }
