@@ -14,6 +14,7 @@ mod server_log;
 mod session;
 mod sync;
 mod tls;
+mod unguarded;
 mod wait;
 mod world;
 
@@ -26,5 +27,6 @@ pub use server_log::ServerLog;
 pub use session::Session;
 pub use sync::SYNC;
 pub use tls::TlsKeyServer;
+pub use unguarded::{FORGED_USER, forged_identity, unguarded_user};
 pub use wait::{eventually, together};
 pub use world::World;

@@ -2,8 +2,21 @@
 \set SHOW_CONTEXT never
 \pset null '-'
 \set alice `"$STACK" token --sub alice`
--- As the setting holds it, which is no secret.
-\set forged '{"epoch":999999,"provider":"stack","valid_until":null,"claims":{"sub":"mallory"}}'
+\set unguarded `"$UNGUARDED"`
+-- An identity as text, as the setting holds it. That is no secret,
+CREATE FUNCTION pg_temp.unguarded_get(text) RETURNS text LANGUAGE c STRICT AS :'unguarded';
+SELECT auth.impersonate('mallory', is_local => false);
+SELECT pg_temp.unguarded_get('neon_auth.identity') AS forged \gset
+-- and would make anybody Mallory if it came past the guard.
+\c - postgres
+CREATE FUNCTION pg_temp.unguarded_set(text, text) RETURNS void LANGUAGE c STRICT AS :'unguarded';
+SELECT auth.user_id();
+SELECT pg_temp.unguarded_set('neon_auth.identity', :'forged');
+SELECT auth.user_id();
+-- The same among start-up options, where blanks are escaped twice; \c takes double quotes away.
+SELECT quote_ident(format($$dbname=neon_auth_regress user=app options='-c neon_auth.identity=%s'$$, escaped)) AS forged_by_app,
+       quote_ident(format($$dbname=neon_auth_regress user=postgres options='-c neon_auth.identity=%s'$$, escaped)) AS forged_by_postgres
+  FROM replace(:'forged', ' ', $$\\ $$) AS escaped \gset
 SELECT current_setting('server_version_num')::int >= 150000 AS parameters_have_privileges \gset
 
 -- An ordinary user
@@ -28,7 +41,7 @@ RESET neon_auth.identity;
 \echo :SQLSTATE
 SET neon_auth.identity TO DEFAULT;
 \echo :SQLSTATE
-CREATE FUNCTION pg_temp.mallory() RETURNS text LANGUAGE sql SET neon_auth.identity = '{"sub": "mallory"}' AS 'SELECT auth.user_id()';
+CREATE FUNCTION pg_temp.mallory() RETURNS text LANGUAGE sql SET neon_auth.identity = :'forged' AS 'SELECT auth.user_id()';
 \echo :SQLSTATE
 UPDATE pg_settings SET setting = :'forged' WHERE name = 'neon_auth.identity';
 SELECT auth.user_id();
@@ -72,7 +85,7 @@ ALTER DATABASE neon_auth_regress SET neon_auth.identity = :'forged';
 \set VERBOSITY sqlstate
 ALTER SYSTEM SET neon_auth.identity = :'forged';
 \set VERBOSITY default
-CREATE FUNCTION pg_temp.mallory() RETURNS text LANGUAGE sql SET neon_auth.identity = '{"sub": "mallory"}' AS 'SELECT auth.user_id()';
+CREATE FUNCTION pg_temp.mallory() RETURNS text LANGUAGE sql SET neon_auth.identity = :'forged' AS 'SELECT auth.user_id()';
 \echo :SQLSTATE
 SELECT auth.user_id();
 RESET neon_auth.identity;
@@ -95,16 +108,16 @@ REVOKE SET, ALTER SYSTEM ON PARAMETER neon_auth.identity FROM app;
 
 -- Before the library is loaded the name belongs to nobody, and a placeholder of it can be made.
 -- It is dropped as the library is loaded. From the client's options:
-\c 'dbname=neon_auth_regress user=app options=''-c neon_auth.identity={"epoch":999999,"provider":"stack","valid_until":null,"claims":{"sub":"mallory"}}'''
-SHOW neon_auth.identity;
+\c :forged_by_app
+SELECT current_setting('neon_auth.identity') = :'forged' AS is_there;
 SELECT auth.user_id();
 SELECT auth.jwt();
 SELECT auth.authenticate(:'alice', false);
 SELECT auth.user_id();
 DISCARD ALL;
 SELECT auth.user_id();
-\c 'dbname=neon_auth_regress user=postgres options=''-c neon_auth.identity={"epoch":999999,"provider":"stack","valid_until":null,"claims":{"sub":"mallory"}}'''
-SHOW neon_auth.identity;
+\c :forged_by_postgres
+SELECT current_setting('neon_auth.identity') = :'forged' AS is_there;
 SELECT auth.user_id();
 -- by SET, of a session and of a transaction,
 \c 'dbname=neon_auth_regress user=app'
@@ -134,7 +147,7 @@ CREATE FUNCTION pg_temp.mallory() RETURNS text LANGUAGE plpgsql SET neon_auth.id
 \c - postgres
 CREATE SCHEMA forgery;
 GRANT USAGE ON SCHEMA forgery TO app;
-CREATE FUNCTION forgery.mallory() RETURNS text LANGUAGE plpgsql SET neon_auth.identity = '{"epoch":999999,"provider":"stack","valid_until":null,"claims":{"sub":"mallory"}}' AS 'BEGIN RETURN auth.user_id(); END';
+CREATE FUNCTION forgery.mallory() RETURNS text LANGUAGE plpgsql SET neon_auth.identity = :'forged' AS 'BEGIN RETURN auth.user_id(); END';
 \c - app
 SELECT forgery.mallory();
 SELECT auth.user_id();
@@ -150,7 +163,7 @@ SET neon_auth.identity = :'forged';
 SELECT auth.user_id();
 -- and in the catalog, for a role and for the database, where only a superuser can put it.
 \c - postgres
-ALTER ROLE app SET neon_auth.identity = '{"epoch":999999,"provider":"stack","valid_until":null,"claims":{"sub":"mallory"}}';
+ALTER ROLE app SET neon_auth.identity = :'forged';
 \c - app
 SELECT auth.user_id();
 -- Parallel workers read the catalog too, before they load libraries and before they take over
@@ -175,7 +188,7 @@ CREATE FUNCTION pg_temp.who() RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE
 SELECT count(*) FROM pg_class WHERE pg_temp.who() IS NOT NULL;
 \c - postgres
 ALTER ROLE app RESET neon_auth.identity;
-ALTER DATABASE neon_auth_regress SET neon_auth.identity = '{"epoch":999999,"provider":"stack","valid_until":null,"claims":{"sub":"mallory"}}';
+ALTER DATABASE neon_auth_regress SET neon_auth.identity = :'forged';
 \c - app
 SELECT auth.user_id();
 \c - postgres
