@@ -1,7 +1,7 @@
 //! The auth service's REST API, and the mirror made equal to what it answers.
 //!
 //! `api` asks, `answer` reads what comes back, `items` takes out what the mirror needs; `objects`
-//! brings users and teams into the mirror; `queue`
+//! brings users and teams into the mirror; `pages` leads through the pages of a list; `queue`
 //! confirms what events left undecided, `run` compares everything, `steps` is how both work in
 //! short transactions, in a procedure as in a worker, and `procedure` is `CALL neon_auth.sync()`.
 
@@ -9,6 +9,7 @@ mod answer;
 mod api;
 mod items;
 mod objects;
+mod pages;
 mod procedure;
 mod queue;
 mod run;

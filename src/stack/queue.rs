@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::api::{Api, Chunk};
 use super::items::{self, Reader};
 use super::objects::{self, Found, Resource, TEAM, USER};
+use super::pages::Pages;
 use super::steps::{Steps, Stop};
 use crate::error::Problem;
 use crate::{provider, spi};
@@ -156,7 +157,7 @@ impl Queue<'_> {
     /// nothing; whether they are deleted is another question.
     fn all(
         &self,
-        path: &str,
+        path: &'static str,
         filter: &[(&str, &str)],
         recursive: &str,
         item: Reader,
@@ -193,26 +194,22 @@ fn is_of_nobody(problem: &Problem) -> bool {
 /// Reads a list to its end, should it be paginated or not.
 pub fn every_page(
     api: &Api,
-    path: &str,
+    path: &'static str,
     query: &[(&str, &str)],
     item: Reader,
     mut each: impl FnMut(Chunk) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
+    let mut pages = Pages::of(path);
     let mut cursor: Option<String> = None;
     loop {
         let mut query = query.to_vec();
         if let Some(cursor) = &cursor {
             query.push(("cursor", cursor));
         }
-        let next = api.list(path, &query, item, &mut each)?;
-        if next.is_none() {
+        let Some(next) = api.list(path, &query, item, &mut each)? else {
             return Ok(());
-        }
-        if next == cursor {
-            return Err(Stop::Problem(Problem::ServiceUnreachable {
-                reason: format!("The pages of the list {path} do not come to an end."),
-            }));
-        }
-        cursor = next;
+        };
+        pages.enter(&next)?;
+        cursor = Some(next);
     }
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::api::{Access, Api, Chunk};
 use super::items::{self, Reader};
 use super::objects::{self, Found, Resource, TEAM, USER};
+use super::pages::Pages;
 use super::queue::{self, every_page};
 use super::steps::{Steps, Stop};
 use crate::error::{self, Problem};
@@ -19,7 +20,7 @@ use crate::{http, provider, spi};
 
 /// The most users that the service puts on a page.
 const PAGE: &str = "1000";
-/// How often a list of users may go wrong before the run gives up.
+/// How often lists of users may go wrong before the run gives up.
 const RESTARTS: u32 = 10;
 /// How often all users are listed again because a list lacked some.
 const RESCANS: u32 = 3;
@@ -73,6 +74,7 @@ fn run_once(steps: Steps) -> Result<bool, Stop> {
         steps,
         id: begun.id,
         told_at: Cell::new(Instant::now()),
+        restarts: Cell::new(0),
     };
     let goes_on = begun.goes_on;
     let outcome = run.from(begun);
@@ -167,6 +169,8 @@ struct Run {
     steps: Steps,
     id: i64,
     told_at: Cell<Instant>,
+    /// How often a list of users has gone wrong.
+    restarts: Cell<u32>,
 }
 
 type Phase = fn(&Run, Option<String>) -> Result<(), Stop>;
@@ -210,8 +214,11 @@ impl Run {
 
     /// All users, page by page.
     fn users(&self, mut cursor: Option<String>) -> Result<(), Stop> {
+        let mut pages = Pages::of("users");
         let mut previous = None;
-        let mut restarts = 0;
+        if let Some(cursor) = &cursor {
+            pages.enter(cursor)?;
+        }
         loop {
             self.drain()?;
             let asked_at = provider::now_in_microseconds();
@@ -235,26 +242,29 @@ impl Run {
             let is_lost = seen == 0 && cursor.is_some();
             let is_repeated = next.is_some() && next == cursor;
             if is_lost || is_repeated {
-                restarts += 1;
-                if restarts > RESTARTS {
-                    return Err(Stop::Problem(Problem::ServiceUnreachable {
-                        reason: "The pages of the list of users do not come to an end.".to_owned(),
-                    }));
+                self.restarts.set(self.restarts.get() + 1);
+                if self.restarts.get() > RESTARTS {
+                    return Err(pages.endless());
                 }
                 if is_lost {
-                    cursor = previous.take();
+                    let lost = std::mem::replace(&mut cursor, previous.take());
+                    pages.leave(&lost.unwrap_or_default());
+                    // From the beginning, it leads to all cursors once more.
+                    if cursor.is_none() {
+                        pages = Pages::of("users");
+                    }
                 }
                 continue;
             }
-            if next.is_none() {
+            let Some(next) = next else {
                 return Ok(());
-            }
-            previous = std::mem::replace(&mut cursor, next);
-            let cursor = cursor.as_deref().unwrap_or_default();
+            };
+            pages.enter(&next)?;
             self.write(
                 "SELECT neon_auth.set_cursor($1::bigint, $2)::text",
-                &[cursor],
+                &[&next],
             );
+            previous = cursor.replace(next);
         }
     }
 
@@ -358,7 +368,7 @@ impl Run {
     fn see(
         &self,
         kind: &str,
-        path: &str,
+        path: &'static str,
         query: &[(&str, &str)],
         item: Reader,
     ) -> Result<(), Stop> {

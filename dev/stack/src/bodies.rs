@@ -10,7 +10,7 @@ use axum::http::header;
 use axum::http::response::Parts;
 use axum::response::Response;
 use futures_util::{StreamExt, stream};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
@@ -59,6 +59,16 @@ pub async fn halved(mut answer: Response) -> Response {
     answer.headers_mut().remove(header::CONTENT_LENGTH);
     let (parts, body) = take_apart(answer).await;
     Response::from_parts(parts, Body::from(body.slice(..body.len() / 2)))
+}
+
+/// Answers a list as if its next page had this cursor.
+pub async fn leading_to(mut answer: Response, cursor: &str) -> Response {
+    answer.headers_mut().remove(header::CONTENT_LENGTH);
+    let (parts, body) = take_apart(answer).await;
+    let mut list: Value = serde_json::from_slice(&body).unwrap_or_default();
+    list["is_paginated"] = true.into();
+    list["pagination"] = json!({ "next_cursor": cursor });
+    Response::from_parts(parts, Body::from(list.to_string()))
 }
 
 /// Replaces how a body is sent, under its true length.

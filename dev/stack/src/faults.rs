@@ -62,6 +62,9 @@ pub enum Fault {
     /// Answers a page of users with half as many as asked for, and with the
     /// cursor that goes on after them.
     ShortPage,
+    /// Answers as it should, but with these cursors in place of the right one, in turn and round
+    /// and round.
+    Cursors { cursors: Vec<String> },
     /// Answers with this status and no document.
     Status {
         status: u16,
@@ -103,6 +106,8 @@ struct Active {
     after: u32,
     /// For how many more requests then; always, where it is not given.
     times: Option<u32>,
+    /// How many have met it.
+    met: usize,
 }
 
 impl Faults {
@@ -113,6 +118,7 @@ impl Faults {
             fault,
             after,
             times,
+            met: 0,
         };
         self.0.insert(endpoint, active);
     }
@@ -125,8 +131,8 @@ impl Faults {
         self.0.clear();
     }
 
-    /// The fault that the next request to an endpoint meets.
-    fn take(&mut self, endpoint: Endpoint) -> Option<Fault> {
+    /// The fault that the next request to an endpoint meets, and how many have met it before.
+    fn take(&mut self, endpoint: Endpoint) -> Option<(Fault, usize)> {
         let active = self.0.get_mut(&endpoint)?;
         if active.after > 0 {
             active.after -= 1;
@@ -137,7 +143,8 @@ impl Faults {
             Some(left) => *left -= 1,
             None => {}
         }
-        Some(active.fault.clone())
+        active.met += 1;
+        Some((active.fault.clone(), active.met - 1))
     }
 }
 
@@ -156,7 +163,7 @@ pub async fn inject(
     let holds = shared.lock().holds.clone();
     holds.pass(endpoint).await;
     let fault = shared.lock().faults.take(endpoint);
-    let Some(fault) = fault else {
+    let Some((fault, met)) = fault else {
         return answers::make(&shared, endpoint, request, next).await;
     };
     if matches!(fault, Fault::ShortPage) {
@@ -194,6 +201,10 @@ pub async fn inject(
         }
         Fault::ShortPage if endpoint == Endpoint::Users => answer().await,
         Fault::ShortPage => impossible("only users come in pages"),
+        Fault::Cursors { cursors } if cursors.is_empty() => impossible("there is no cursor"),
+        Fault::Cursors { cursors } => {
+            bodies::leading_to(answer().await, &cursors[met % cursors.len()]).await
+        }
         Fault::Status {
             status,
             retry_after,

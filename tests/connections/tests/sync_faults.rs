@@ -1,6 +1,6 @@
 //! A service that fails, lies or dawdles: what could be had is kept, and nothing is made up.
 
-use neon_auth_connections::{Random, ServerLog, Session, World, eventually};
+use neon_auth_connections::{Random, SYNC, ServerLog, Session, World, eventually};
 use neon_auth_stack::{Endpoint, Fault, Options, Simulator};
 use postgres::error::SqlState;
 use serde_json::json;
@@ -417,6 +417,89 @@ fn pages_without_an_end_are_given_up() {
         .set_fault_after(Endpoint::Users, 1, Fault::Repeat, None);
     let refusal = world.sync_refused();
     assert_eq!(refusal.code(), &SqlState::CONNECTION_FAILURE);
+    world.stack.clear_fault(Endpoint::Users);
+    world.sync();
+    world.assert_mirrored();
+}
+
+/// The ids of the users at these places in the list, as cursors of the list of users.
+fn cursors(world: &World, places: &[usize]) -> Fault {
+    let users = world.stack.everything().users;
+    let id = |place: &usize| users[*place]["id"].as_str().expect("an id").to_owned();
+    let cursors = places.iter().map(id).collect();
+    Fault::Cursors { cursors }
+}
+
+/// What each attempt reports whose list has no end.
+#[track_caller]
+fn assert_endless(world: &World, session: &mut Session, list: &str) {
+    let refusal = session.run_refused(SYNC);
+    assert_eq!(refusal.code(), &SqlState::CONNECTION_FAILURE);
+    let reason = format!("The pages of the list of {list} do not come to an end.");
+    assert_eq!(refusal.detail(), Some(reason.as_str()));
+    let error = world.last_run("error").expect("it is noted");
+    assert!(error.ends_with(&reason), "{error}");
+    assert_eq!(health(world), format!("f {error}"));
+}
+
+/// However long the circle is, each page is read once, and the attempts to come are as short.
+#[test]
+fn pages_that_lead_in_a_circle_are_given_up() {
+    for places in [
+        &[1000, 0][..],
+        &[1000, 2000, 1000],
+        &[500, 1000, 1500, 2000, 0],
+    ] {
+        let world = World::new();
+        world.stack.populate(2500, false);
+        world
+            .stack
+            .set_fault(Endpoint::Users, cursors(&world, places));
+        let mut session = world.superuser();
+        // Without an end there would be no failure either.
+        session.run("SET statement_timeout = '60s'");
+        for _ in 0..3 {
+            world.stack.forget_requests();
+            assert_endless(&world, &mut session, "users");
+            let asked = world.asked("users");
+            assert!(asked <= places.len() + 2, "{asked}");
+        }
+        world.stack.clear_fault(Endpoint::Users);
+        world.sync();
+        world.assert_mirrored();
+    }
+}
+
+#[test]
+fn another_list_that_leads_in_a_circle_is_given_up() {
+    let world = World::new();
+    world.stack.populate(10, true);
+    world
+        .stack
+        .set_fault(Endpoint::Teams, cursors(&world, &[1, 2, 3]));
+    let mut session = world.superuser();
+    session.run("SET statement_timeout = '60s'");
+    assert_endless(&world, &mut session, "teams");
+    assert_eq!(world.listed("teams"), 4);
+    world.stack.clear_fault(Endpoint::Teams);
+    world.sync();
+    world.assert_mirrored();
+}
+
+/// Pages that look as if their cursor were lost are a circle as well.
+#[test]
+fn pages_that_are_lost_again_and_again_are_given_up() {
+    let world = World::new();
+    world.stack.populate(2500, false);
+    let cursors = (0..3).map(|n| format!("00000000-0000-4000-8000-00000000000{n}"));
+    let cursors = cursors.collect();
+    world
+        .stack
+        .set_fault(Endpoint::Users, Fault::Cursors { cursors });
+    let mut session = world.superuser();
+    session.run("SET statement_timeout = '60s'");
+    assert_endless(&world, &mut session, "users");
+    assert!(world.asked("users") <= 25, "{}", world.asked("users"));
     world.stack.clear_fault(Endpoint::Users);
     world.sync();
     world.assert_mirrored();

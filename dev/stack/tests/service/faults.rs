@@ -334,6 +334,27 @@ fn a_short_page_loses_nobody() {
 }
 
 #[test]
+fn cursors_are_given_in_turn() {
+    let stack = with_users(4);
+    let cursors = page(&stack, 4, None).0;
+    let cursors = [&cursors[2], &cursors[0]].map(ToString::to_string);
+    let fault = Fault::Cursors {
+        cursors: cursors.to_vec(),
+    };
+    stack.set_fault(Endpoint::Users, fault.clone());
+    for cursor in [&cursors[0], &cursors[1], &cursors[0]] {
+        let (users, next) = page(&stack, 2, None);
+        assert_eq!(users.len(), 2);
+        assert_eq!(next.as_ref(), Some(cursor));
+    }
+    stack.set_fault(Endpoint::Teams, fault);
+    let teams = server_get(&stack, "/api/v1/teams").json();
+    assert_eq!(teams["pagination"]["next_cursor"], cursors[0]);
+    stack.set_fault(Endpoint::Teams, Fault::Cursors { cursors: vec![] });
+    assert_eq!(server_get(&stack, "/api/v1/teams").status, 501);
+}
+
+#[test]
 fn lists_meet_the_faults_that_keys_meet() {
     let stack = with_users(4);
     let path = "/api/v1/users?limit=4";
