@@ -1,5 +1,7 @@
 //! The arguments of `stack` and what they ask for.
 
+mod issuer;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -12,6 +14,8 @@ use neon_auth_stack::{
     DEFAULT_NEON_PROJECT_ID, DEFAULT_PROJECT_ID, DEFAULT_SEED, HOSTED_BASE_URL, Options,
 };
 use serde_json::{Value, json};
+
+use issuer::Issuer;
 
 /// A simulator of the Stack Auth service.
 #[derive(Parser)]
@@ -35,6 +39,8 @@ pub enum Command {
     Credentials(Project),
     /// Print a signed webhook delivery
     Webhook(Webhook),
+    /// Print the keys or a token of another issuer, in a given shape
+    Issuer(Issuer),
 }
 
 /// What keys and credentials are derived from.

@@ -5,6 +5,7 @@
 //! sign a token that a server started elsewhere with the same seed accepts.
 
 pub mod credentials;
+pub mod issuer;
 pub mod keys;
 pub mod permissions;
 pub mod teams;

@@ -43,6 +43,7 @@ fn run(command: Command) -> io::Result<()> {
             Some(delivery) => print(&serde_json::to_string(&delivery)?),
             None => Err(io::Error::other("the secret is not base64")),
         },
+        Command::Issuer(issuer) => print(&issuer.print().map_err(io::Error::other)?),
     }
 }
 

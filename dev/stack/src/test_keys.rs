@@ -1,4 +1,4 @@
-//! Published test keys of the algorithms that Stack Auth itself does not use.
+//! Published test keys, for other issuers than Stack Auth.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -7,6 +7,8 @@ use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::Value;
 
 const RSA: &str = include_str!("../testkeys/rsa.pem");
+const RSA_CERTIFICATE: &str = include_str!("../testkeys/rsa.crt");
+const P256: &str = include_str!("../testkeys/p256.pem");
 const P384: &str = include_str!("../testkeys/p384.pem");
 const ED25519: &str = include_str!("../testkeys/ed25519.pem");
 
@@ -15,15 +17,29 @@ const ED25519: &str = include_str!("../testkeys/ed25519.pem");
 pub enum TestKey {
     Rs256,
     Ps256,
+    Es256,
     Es384,
     EdDsa,
 }
 
 impl TestKey {
+    /// The key that signs with `alg`, as a header names it.
+    pub(crate) fn for_alg(alg: &str) -> Option<Self> {
+        Some(match alg {
+            "RS256" => Self::Rs256,
+            "PS256" => Self::Ps256,
+            "ES256" => Self::Es256,
+            "ES384" => Self::Es384,
+            "EdDSA" | "Ed25519" => Self::EdDsa,
+            _ => return None,
+        })
+    }
+
     pub(crate) fn alg(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
             Self::Ps256 => "PS256",
+            Self::Es256 => "ES256",
             Self::Es384 => "ES384",
             Self::EdDsa => "EdDSA",
         }
@@ -33,6 +49,7 @@ impl TestKey {
         match self {
             Self::Rs256 => "test-rs256",
             Self::Ps256 => "test-ps256",
+            Self::Es256 => "test-es256",
             Self::Es384 => "test-es384",
             Self::EdDsa => "test-eddsa",
         }
@@ -57,6 +74,7 @@ impl TestKey {
         match self {
             Self::Rs256 => Algorithm::RS256,
             Self::Ps256 => Algorithm::PS256,
+            Self::Es256 => Algorithm::ES256,
             Self::Es384 => Algorithm::ES384,
             Self::EdDsa => Algorithm::EdDSA,
         }
@@ -65,19 +83,27 @@ impl TestKey {
     fn private(self) -> EncodingKey {
         match self {
             Self::Rs256 | Self::Ps256 => EncodingKey::from_rsa_der(&der(RSA)),
+            Self::Es256 => EncodingKey::from_ec_der(&der(P256)),
             Self::Es384 => EncodingKey::from_ec_der(&der(P384)),
             Self::EdDsa => EncodingKey::from_ed_der(&der(ED25519)),
         }
     }
 }
 
-/// The body of an embedded PEM file.
+/// A certificate of the RSA key, as a JWK's `x5c` contains it.
+pub(crate) fn certificate() -> String {
+    body(RSA_CERTIFICATE)
+}
+
 fn der(pem: &str) -> Vec<u8> {
-    let body: String = pem
-        .lines()
+    STANDARD.decode(body(pem)).expect("the embedded key is PEM")
+}
+
+/// The body of an embedded PEM file, in one line.
+fn body(pem: &str) -> String {
+    pem.lines()
         .skip_while(|line| !line.starts_with("-----BEGIN"))
         .skip(1)
         .take_while(|line| !line.starts_with("-----END"))
-        .collect();
-    STANDARD.decode(body).expect("the embedded key is PEM")
+        .collect()
 }
