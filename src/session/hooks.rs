@@ -13,7 +13,7 @@ use pgrx::PgLogLevel;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use super::once::reads_a_table;
+use super::nodes::reads_a_table;
 use super::store;
 
 static mut PREVIOUS_START: pg_sys::ExecutorStart_hook_type = None;

@@ -3,13 +3,17 @@
 //! `identity` is what an identity is, `store` keeps it where nobody can forge it and where it
 //! follows transactions, `hooks` keeps void ones from parallel workers, `enter` is how a session
 //! comes by one, `role` is the Postgres role that may come with it, `log` writes the server log,
-//! `readers` are the functions that policies call, `value` makes their answers, `once` has the
-//! planner call them once per query, and `one_row` knows the queries where it does so anyway.
+//! `readers` are the functions that policies call, `value` makes their answers, `once` has them
+//! called once per query, `before_planning` meets them in each query before it is planned,
+//! `one_row` knows the queries where they are called once anyway, and `nodes` walks PostgreSQL's
+//! trees.
 
+mod before_planning;
 mod enter;
 mod hooks;
 mod identity;
 mod log;
+mod nodes;
 mod once;
 mod one_row;
 mod readers;
@@ -18,4 +22,10 @@ mod store;
 mod value;
 
 pub use identity::Identity;
-pub use store::{POSTGRES_EPOCH, current, define};
+pub use store::{POSTGRES_EPOCH, current};
+
+/// Registers what every process needs.
+pub fn define() {
+    store::define();
+    before_planning::define();
+}

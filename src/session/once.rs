@@ -1,14 +1,24 @@
 //! Readers are evaluated once per query, although nobody wrote `(select auth.user_id())`.
 //!
 //! A policy's `user_id = auth.user_id()` would call the reader for each row, and a stable
-//! function's call is no constant to an index or to partition pruning until it runs. When the
-//! planner asks whether a reader's call can be simplified, the answer is an uncorrelated
-//! sub-select around the same call. The planner makes an InitPlan of it: one evaluation for each
-//! execution, whose result serves every row, every parallel worker and every index condition.
+//! function's call is no constant to an index or to partition pruning until it runs. An
+//! uncorrelated sub-select around the same call takes its place. The planner makes an InitPlan of
+//! it: one evaluation for each execution, whose result serves every row, every parallel worker and
+//! every index condition.
+//!
+//! This is done before planning, see `before_planning`, where each call stands in its query. What
+//! appears only while the planner simplifies expressions (the body of an SQL function, arguments
+//! that become constants) and what is planned while the library is being loaded, the planner asks
+//! about call by call, and the answer is the same sub-select.
+
+use std::ffi::c_void;
 
 use pgrx::Internal;
 use pgrx::prelude::*;
 
+use super::nodes::{
+    check_functions_in_node, elements, expression_tree_walker, query_tree_walker, reads_a_table,
+};
 use super::one_row::looks_at_one_row;
 
 /// `neon_auth.once_per_query(internal)`: the planner support function of the readers.
@@ -29,6 +39,11 @@ fn once_per_query(request: Internal) -> Internal {
     Internal::from(Some(pg_sys::Datum::from(answer)))
 }
 
+/// The address by which PostgreSQL knows this support function.
+pub fn support_address() -> usize {
+    once_per_query_wrapper as *const () as usize
+}
+
 unsafe fn simplify(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::SubLink {
     unsafe {
         // Without a query there is nobody to make the InitPlan, and once the planner looks at
@@ -40,9 +55,13 @@ unsafe fn simplify(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::Sub
             || (*request.root).parse.is_null()
             || !(*request.root).simple_rel_array.is_null()
             || !reads_a_table((*(*request.root).parse).rtable)
-            || looks_at_one_row(&*request.root)
+            || looks_at_one_row(
+                &*(*request.root).parse,
+                (*request.root).parent_root.is_null(),
+            )
             || !(*(*request.root).parse).groupingSets.is_null()
             || !are_same_for_all_rows((*request.fcall).args)
+            || may_stand_in_an_exists(&*request.root)
         {
             return std::ptr::null_mut();
         }
@@ -51,20 +70,73 @@ unsafe fn simplify(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::Sub
     }
 }
 
-/// Whether a table, or what is like one, is among the entries.
-///
-/// # Safety
-/// It must be the range table of a query or of a plan.
-pub unsafe fn reads_a_table(entries: *mut pg_sys::List) -> bool {
+/// Whether the planner may be asking about a call that stands in another query than the one it
+/// names. It simplifies parts of an EXISTS on behalf of the query around it, and would never plan
+/// a sub-select in a query that does not say that it has one.
+unsafe fn may_stand_in_an_exists(root: &pg_sys::PlannerInfo) -> bool {
     unsafe {
-        elements::<pg_sys::RangeTblEntry>(entries)
-            .any(|entry| (*entry).rtekind == pg_sys::RTEKind::RTE_RELATION)
+        if !(*root.parse).hasSubLinks {
+            return false;
+        }
+        let flags = pg_sys::QTW_IGNORE_RC_SUBQUERIES | pg_sys::QTW_IGNORE_JOINALIASES;
+        let nothing = std::ptr::null_mut();
+        // What came from the branches of a UNION ALL is in the second.
+        query_tree_walker(root.parse, finds_unsure_exists, nothing, flags as i32)
+            || finds_unsure_exists(root.append_rel_list.cast(), nothing)
     }
 }
 
-/// Whether all expressions are constants, parameters of the statement, or calls of functions with
-/// such arguments that stand in a sub-select of their own, as readers do by now.
-unsafe fn are_same_for_all_rows(expressions: *mut pg_sys::List) -> bool {
+/// A walker of one query, without those inside it.
+unsafe extern "C-unwind" fn finds_unsure_exists(
+    node: *mut pg_sys::Node,
+    nothing: *mut c_void,
+) -> bool {
+    unsafe {
+        if node.is_null() {
+            return false;
+        }
+        match (*node).type_ {
+            pg_sys::NodeTag::T_Query => false,
+            pg_sys::NodeTag::T_SubLink
+                if (*node.cast::<pg_sys::SubLink>()).subLinkType
+                    == pg_sys::SubLinkType::EXISTS_SUBLINK =>
+            {
+                finds_function((*node.cast::<pg_sys::SubLink>()).subselect, nothing)
+            }
+            _ => expression_tree_walker(node, finds_unsure_exists, nothing),
+        }
+    }
+}
+
+/// A walker that ends at a function that is a reader, or may become one: not at PostgreSQL's own,
+/// and not at readers that stand in a sub-select already.
+unsafe extern "C-unwind" fn finds_function(node: *mut pg_sys::Node, nothing: *mut c_void) -> bool {
+    unsafe {
+        if node.is_null() {
+            return false;
+        }
+        match (*node).type_ {
+            pg_sys::NodeTag::T_Query => query_tree_walker(node.cast(), finds_function, nothing, 0),
+            pg_sys::NodeTag::T_SubLink if is_lone_call(&*node.cast()) => false,
+            _ => {
+                check_functions_in_node(node, is_not_built_in, nothing)
+                    || expression_tree_walker(node, finds_function, nothing)
+            }
+        }
+    }
+}
+
+unsafe extern "C-unwind" fn is_not_built_in(function: pg_sys::Oid, _: *mut c_void) -> bool {
+    function.to_u32() >= pg_sys::FirstNormalObjectId
+}
+
+/// Whether all expressions are the same for all rows of their query: constants, parameters of the
+/// statement, readers in a sub-select of their own, and what functions that are not volatile make
+/// of those. Whatever is not plainly of this kind counts as different.
+///
+/// # Safety
+/// It must be a list of expressions.
+pub unsafe fn are_same_for_all_rows(expressions: *mut pg_sys::List) -> bool {
     unsafe {
         elements(expressions).all(|expression: *mut pg_sys::Node| is_same_for_all_rows(expression))
     }
@@ -81,13 +153,37 @@ unsafe fn is_same_for_all_rows(expression: *mut pg_sys::Node) -> bool {
             pg_sys::NodeTag::T_ArrayExpr => {
                 are_same_for_all_rows((*expression.cast::<pg_sys::ArrayExpr>()).elements)
             }
+            pg_sys::NodeTag::T_NamedArgExpr => {
+                is_same_for_all_rows((*expression.cast::<pg_sys::NamedArgExpr>()).arg.cast())
+            }
             pg_sys::NodeTag::T_RelabelType => {
                 is_same_for_all_rows((*expression.cast::<pg_sys::RelabelType>()).arg.cast())
+            }
+            pg_sys::NodeTag::T_CollateExpr => {
+                is_same_for_all_rows((*expression.cast::<pg_sys::CollateExpr>()).arg.cast())
+            }
+            pg_sys::NodeTag::T_CoerceViaIO => {
+                is_same_for_all_rows((*expression.cast::<pg_sys::CoerceViaIO>()).arg.cast())
+            }
+            pg_sys::NodeTag::T_FuncExpr => {
+                let call = &*expression.cast::<pg_sys::FuncExpr>();
+                !call.funcretset && is_steady(call.funcid) && are_same_for_all_rows(call.args)
+            }
+            pg_sys::NodeTag::T_OpExpr => {
+                let operation = &*expression.cast::<pg_sys::OpExpr>();
+                !operation.opretset
+                    && is_steady(pg_sys::get_opcode(operation.opno))
+                    && are_same_for_all_rows(operation.args)
             }
             pg_sys::NodeTag::T_SubLink => is_lone_call(&*expression.cast()),
             _ => false,
         }
     }
+}
+
+/// Whether a function answers the same throughout a statement.
+unsafe fn is_steady(function: pg_sys::Oid) -> bool {
+    unsafe { pg_sys::func_volatile(function) as u8 != pg_sys::PROVOLATILE_VOLATILE }
 }
 
 /// Whether it is `(SELECT function(…))`, the same for all rows.
@@ -113,7 +209,10 @@ unsafe fn is_lone_call(link: &pg_sys::SubLink) -> bool {
 }
 
 /// `(SELECT call)`.
-unsafe fn sub_select(call: *mut pg_sys::FuncExpr) -> *mut pg_sys::SubLink {
+///
+/// # Safety
+/// The query that it is put into must say that it has sub-selects.
+pub unsafe fn sub_select(call: *mut pg_sys::FuncExpr) -> *mut pg_sys::SubLink {
     unsafe {
         // The planner's node lives on its stack.
         let call = pg_sys::copyObjectImpl(call.cast()).cast();
@@ -130,17 +229,4 @@ unsafe fn sub_select(call: *mut pg_sys::FuncExpr) -> *mut pg_sys::SubLink {
         link.location = -1;
         link.into_pg()
     }
-}
-
-/// The pointers of a PostgreSQL list.
-///
-/// # Safety
-/// It must be a list of pointers to such things, or null.
-pub unsafe fn elements<T>(list: *mut pg_sys::List) -> impl Iterator<Item = *mut T> {
-    let length = if list.is_null() {
-        0
-    } else {
-        unsafe { (*list).length }
-    };
-    (0..length).map(move |n| unsafe { (*(*list).elements.offset(n as isize)).ptr_value.cast() })
 }

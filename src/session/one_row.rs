@@ -8,26 +8,29 @@
 use pgrx::PgRelation;
 use pgrx::prelude::*;
 
-use super::once::elements;
+use super::nodes::elements;
+
+unsafe extern "C-unwind" {
+    // An ERROR passes over a frame that owns nothing.
+    safe fn has_subclass(relation: pg_sys::Oid) -> bool;
+}
 
 /// Whether the query can be told to look at one row at most.
 ///
 /// # Safety
-/// It must be of a planner that has not built its relations yet.
-pub unsafe fn looks_at_one_row(root: &pg_sys::PlannerInfo) -> bool {
+/// It must be a query whose tables are locked.
+pub unsafe fn looks_at_one_row(query: &pg_sys::Query, is_outermost: bool) -> bool {
     unsafe {
-        let query = &*root.parse;
-        let mut from = elements::<pg_sys::Node>((*query.jointree).fromlist);
-        let (Some(item), None) = (from.next(), from.next()) else {
-            return false;
-        };
         // A sub-query may be executed for each row of the query around it.
-        if !root.parent_root.is_null()
-            || query.hasTargetSRFs
-            || (*item).type_ != pg_sys::NodeTag::T_RangeTblRef
-        {
+        if !is_outermost || query.hasTargetSRFs {
             return false;
         }
+        let mut from = elements::<pg_sys::Node>((*query.jointree).fromlist);
+        let item = match (from.next(), from.next()) {
+            (None, None) => return true,
+            (Some(item), None) if (*item).type_ == pg_sys::NodeTag::T_RangeTblRef => item,
+            _ => return false,
+        };
         let number = (*item.cast::<pg_sys::RangeTblRef>()).rtindex;
         let Some(entry) = elements::<pg_sys::RangeTblEntry>(query.rtable).nth(number as usize - 1)
         else {
@@ -37,7 +40,7 @@ pub unsafe fn looks_at_one_row(root: &pg_sys::PlannerInfo) -> bool {
         match entry.rtekind {
             // What the planner selects from where the query names nothing.
             pg_sys::RTEKind::RTE_RESULT => true,
-            pg_sys::RTEKind::RTE_RELATION if !entry.inh => {
+            pg_sys::RTEKind::RTE_RELATION if !entry.inh || !has_subclass(entry.relid) => {
                 names_primary_key(entry, i64::from(number), (*query.jointree).quals)
             }
             _ => false,

@@ -24,6 +24,12 @@ ALTER TABLE once.parted ENABLE ROW LEVEL SECURITY;
 ALTER TABLE once.parent ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON once.parted TO authenticated USING (user_id = auth.user_id());
 CREATE POLICY own ON once.parent TO authenticated USING (user_id = auth.user_id());
+CREATE TABLE once.shared (id int, n int);
+INSERT INTO once.shared SELECT id, 0 FROM once.plain;
+ALTER TABLE once.shared ENABLE ROW LEVEL SECURITY;
+CREATE POLICY shared ON once.shared TO authenticated
+    USING (EXISTS (SELECT FROM once.plain p WHERE p.id = shared.id % 1000 AND p.user_id = auth.user_id()));
+CREATE FUNCTION once.is_me(who text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT who = auth.user_id()';
 CREATE VIEW once.mine AS SELECT * FROM once.plain WHERE user_id = auth.user_id();
 CREATE VIEW once.mine_guarded WITH (security_barrier) AS SELECT * FROM once.plain WHERE user_id = auth.user_id();
 CREATE FUNCTION once.count_sql() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM once.notes';
@@ -89,6 +95,17 @@ INSERT INTO once.cases (what, statement) VALUES
     ('join of policies', 'SELECT a.id FROM once.notes a JOIN once.notes b USING (id)'),
     ('sub-query of each row', 'SELECT (SELECT count(*) FROM once.plain b WHERE b.id = a.id AND b.user_id = auth.user_id()) FROM once.plain a'),
     ('EXISTS', 'SELECT id FROM once.plain a WHERE EXISTS (SELECT FROM once.notes b WHERE b.id = a.id)'),
+    ('EXISTS that stays', 'SELECT id FROM once.plain a WHERE n > 0 OR EXISTS (SELECT FROM once.plain b WHERE b.id = a.id AND b.user_id = auth.user_id())'),
+    ('beside EXISTS', 'SELECT id FROM once.plain a WHERE user_id = auth.user_id() OR EXISTS (SELECT FROM once.plain b WHERE b.id = a.id + 1 AND b.user_id = auth.user_id())'),
+    ('EXISTS in EXISTS', 'SELECT id FROM once.plain a WHERE n > 0 OR EXISTS (SELECT FROM once.plain b WHERE b.id = a.id AND (n > 0 OR EXISTS (SELECT FROM once.plain c WHERE c.id = b.id AND c.user_id = auth.user_id())))'),
+    ('EXISTS in an array of the row', 'SELECT id FROM once.plain a WHERE n > 0 OR EXISTS (SELECT FROM unnest(ARRAY[a.user_id, ''x'']) AS u WHERE u = auth.user_id())'),
+    ('EXISTS in a policy', 'SELECT id FROM once.shared'),
+    ('EXISTS in a policy, UPDATE', 'UPDATE once.shared SET n = 2'),
+    ('EXISTS in a policy, INSERT', 'INSERT INTO once.shared SELECT id + 1000, 0 FROM once.plain WHERE user_id = ''alice'''),
+    ('inlined function', 'SELECT id FROM once.plain WHERE once.is_me(user_id)'),
+    ('inlined function beside EXISTS', 'SELECT id FROM once.plain a WHERE once.is_me(user_id) OR EXISTS (SELECT FROM once.plain b WHERE b.id = a.id + 1 AND b.user_id = auth.user_id())'),
+    ('setting as argument', 'SELECT id FROM once.plain WHERE user_id = auth.claim(current_setting(''once.path''))'),
+    ('named argument', 'SELECT id FROM once.plain WHERE NOT auth.has_permission(permission_id => ''x'', team_id => ''y'')'),
     ('WITH', 'WITH mine AS MATERIALIZED (SELECT * FROM once.notes) SELECT a.id FROM mine a JOIN mine b USING (id)'),
     ('UNION ALL', 'SELECT id FROM once.notes UNION ALL SELECT id FROM once.notes'),
     ('aggregate', 'SELECT n, count(*) FILTER (WHERE user_id = auth.user_id()) FROM once.plain GROUP BY n'),
@@ -114,6 +131,7 @@ INSERT INTO once.cases (what, statement) VALUES
     ('DELETE', 'DELETE FROM once.notes WHERE id <= 200');
 
 SET track_functions = 'all';
+SET once.path = 'limit';
 SELECT auth.impersonate('alice', '{"limit": "alice", "path": "limit"}', false);
 SET ROLE authenticated;
 BEGIN;
