@@ -40,7 +40,7 @@ COMMENT ON FUNCTION auth.user_id() IS 'Id of the signed-in user (the claim sub);
 CREATE FUNCTION auth.uid() RETURNS uuid
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
 AS 'MODULE_PATHNAME', 'uid_wrapper';
-COMMENT ON FUNCTION auth.uid() IS 'auth.user_id() as a uuid; NULL where it is none';
+COMMENT ON FUNCTION auth.uid() IS 'auth.user_id() as a uuid; NULL where it is not a UUID in lower case with hyphens';
 
 CREATE FUNCTION auth.jwt() RETURNS jsonb
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
@@ -100,7 +100,7 @@ COMMENT ON FUNCTION auth.organization() IS 'The claim o: the organization, with 
 CREATE FUNCTION auth.organization_id() RETURNS uuid
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
 AS 'MODULE_PATHNAME', 'organization_id_wrapper';
-COMMENT ON FUNCTION auth.organization_id() IS 'The id of auth.organization(); NULL where it is no uuid';
+COMMENT ON FUNCTION auth.organization_id() IS 'The id of auth.organization(); NULL where it is not a UUID in lower case with hyphens';
 
 CREATE FUNCTION auth.profile() RETURNS neon_auth.users_sync
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -18,7 +18,7 @@ pub struct Identity {
     pub provider: Option<String>,
     /// `sub`.
     pub subject: String,
-    /// `sub` where it is a UUID in its hyphenated form.
+    /// `sub` where it is a UUID as PostgreSQL writes it: hyphenated, in lower case.
     pub uuid: Option<Uuid>,
     /// `exp`, in seconds since 1970.
     pub expires_at: Option<i64>,
@@ -196,9 +196,9 @@ fn head(provider: Option<&str>, role: Option<&str>, valid_until: Option<i64>) ->
     )
 }
 
-/// A UUID in the form that Stack, and `uuid::text`, write; other spellings of a UUID are other
-/// subjects, and must not become the same `uid()`.
+/// A UUID in the form that Stack, and `uuid::text`, write; other spellings of a UUID, in upper case
+/// for one, are other subjects, and must not become the same `uid()`.
 pub fn hyphenated(text: &str) -> Option<Uuid> {
     let uuid = Uuid::try_parse(text).ok()?;
-    (text.len() == 36 && text.eq_ignore_ascii_case(&uuid.hyphenated().to_string())).then_some(uuid)
+    (text == uuid.hyphenated().to_string()).then_some(uuid)
 }
