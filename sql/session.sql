@@ -55,7 +55,7 @@ COMMENT ON FUNCTION auth.session() IS 'The same as auth.jwt(); pg_session_jwt''s
 CREATE FUNCTION auth.claim(VARIADIC path text[]) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL SAFE SUPPORT neon_auth.once_per_query
 AS 'MODULE_PATHNAME', 'claim_wrapper';
-COMMENT ON FUNCTION auth.claim(text[]) IS 'One claim, by its path of member names: auth.claim(''o'', ''slug'')';
+COMMENT ON FUNCTION auth.claim(text[]) IS 'One claim, by its path of member names: auth.claim(''o'', ''slug''), as auth.jwt() #>> path; numbers are exact';
 
 CREATE FUNCTION auth.role() RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
@@ -70,12 +70,12 @@ COMMENT ON FUNCTION auth.email() IS 'The claim email';
 CREATE FUNCTION auth.email_verified() RETURNS boolean
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
 AS 'MODULE_PATHNAME', 'email_verified_wrapper';
-COMMENT ON FUNCTION auth.email_verified() IS 'The claim email_verified';
+COMMENT ON FUNCTION auth.email_verified() IS 'The claim email_verified; the texts true and false count as booleans';
 
 CREATE FUNCTION auth.is_anonymous() RETURNS boolean
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
 AS 'MODULE_PATHNAME', 'is_anonymous_wrapper';
-COMMENT ON FUNCTION auth.is_anonymous() IS 'The claim is_anonymous';
+COMMENT ON FUNCTION auth.is_anonymous() IS 'The claim is_anonymous; the text false counts as false, and any other value as true';
 
 CREATE FUNCTION auth.team_id() RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
@@ -90,7 +90,7 @@ COMMENT ON FUNCTION auth.provider() IS 'Name of the provider that vouched for th
 CREATE FUNCTION auth.expires_at() RETURNS timestamptz
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
 AS 'MODULE_PATHNAME', 'expires_at_wrapper';
-COMMENT ON FUNCTION auth.expires_at() IS 'When the token expires (the claim exp)';
+COMMENT ON FUNCTION auth.expires_at() IS 'When the token expires (the claim exp, rounded down to a second)';
 
 CREATE FUNCTION auth.organization() RETURNS jsonb
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query

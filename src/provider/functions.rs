@@ -3,22 +3,21 @@
 
 use neon_auth_token::KeySet;
 use pgrx::AnyElement;
-use pgrx::JsonB;
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::trigger_support::PgTriggerError;
-use serde_json::Value;
 
 use super::trust;
 use super::{admit, refresh};
+use crate::session::Value;
 use crate::{jsonb, spi, worker};
 
 /// `neon_auth.verify_jwt(token)`: the claims, or the error that `auth.authenticate` would raise.
 #[pg_extern(sql = false)]
-fn verify_jwt(token: &str) -> Result<JsonB, ErrorReport> {
+fn verify_jwt(token: &str) -> Result<Value, ErrorReport> {
     let admitted = admit(token)?;
-    Ok(JsonB(Value::Object(admitted.identity.claims().clone())))
+    Ok(Value::jsonb(admitted.identity.jsonb()))
 }
 
 /// `neon_auth.refresh_jwks(provider)`: fetches now, whatever the cooldown says; with NULL, the

@@ -1,7 +1,6 @@
 //! The Postgres role that a token's claim names, where its provider maps one.
 
-use neon_auth_token::Verified;
-use serde_json::Value;
+use neon_auth_token::{Value, Verified};
 
 use super::Provider;
 use crate::error::{Problem, quoted};
@@ -22,7 +21,7 @@ pub fn of(provider: &Provider, verified: &Verified) -> Result<Option<String>, Pr
         && verified
             .claims()
             .get("is_anonymous")
-            .and_then(Value::as_bool)
+            .and_then(Value::restricts)
             == Some(true);
     let role = match verified.claims().get(claim) {
         _ if anonymous => "anonymous",

@@ -2,11 +2,10 @@
 
 use std::rc::Rc;
 
-use neon_auth_token::claims_object;
+use neon_auth_token::{Value, claims_object};
 use pgrx::AnyElement;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use serde_json::Value;
 
 use super::identity::Identity;
 use super::log;

@@ -2,10 +2,10 @@
 
 use std::cell::OnceCell;
 
-use neon_auth_token::{Verified, claims_object};
+use neon_auth_token::{Map, Value, Verified, claims_object};
 use serde::Deserialize;
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::jsonb::Jsonb;
@@ -75,10 +75,10 @@ impl Identity {
     }
 
     /// The identity that nobody vouches for. Answers a reason where the claims cannot be one:
-    /// no `sub`, or an `exp` that is no whole number.
+    /// no `sub`, or an `exp` that is no time.
     pub fn impersonated(claims: Map<String, Value>) -> Result<Self, &'static str> {
         let json = Value::Object(claims.clone()).to_string();
-        let valid_until = claims.get("exp").and_then(Value::as_i64);
+        let valid_until = seconds(&claims);
         Self::own(None, None, valid_until, claims, json)
     }
 
@@ -102,13 +102,10 @@ impl Identity {
             Some(Value::String(sub)) if !sub.is_empty() => sub.clone(),
             _ => return Err("The claim sub is missing or is not a string with characters."),
         };
-        let expires_at = match claims.get("exp") {
-            None => None,
-            Some(exp) => Some(
-                exp.as_i64()
-                    .ok_or("The claim exp is no whole number of seconds.")?,
-            ),
-        };
+        let expires_at = seconds(&claims);
+        if claims.contains_key("exp") && expires_at.is_none() {
+            return Err("The claim exp is not a number of seconds within 64 bits.");
+        }
         Ok(Self {
             provider: provider.map(str::to_owned),
             uuid: hyphenated(&subject),
@@ -150,8 +147,11 @@ impl Identity {
     /// All claims as `jsonb`.
     pub fn jsonb(&self) -> &Jsonb {
         self.jsonb.get_or_init(|| {
-            let json = serde_json::to_string(self.claims()).expect("claims are JSON");
-            Jsonb::from_json(&json)
+            let json = match &self.claims {
+                Claims::Signed(verified) => verified.claims_json(),
+                Claims::Own { json, .. } => json,
+            };
+            Jsonb::from_json(json)
         })
     }
 
@@ -169,9 +169,14 @@ impl Identity {
         self.claims().get(claim)?.as_str()
     }
 
-    /// A claim that is a boolean.
+    /// A claim that is a boolean, or the text of one.
     pub fn boolean(&self, claim: &str) -> Option<bool> {
-        self.claims().get(claim)?.as_bool()
+        self.claims().get(claim)?.truth()
+    }
+
+    /// A claim that takes rights away, see [`Value::restricts`].
+    pub fn restriction(&self, claim: &str) -> Option<bool> {
+        self.claims().get(claim)?.restricts()
     }
 
     /// What stands at a path of member names, and of positions in arrays.
@@ -184,6 +189,11 @@ impl Identity {
                 _ => None,
             })
     }
+}
+
+/// The claim `exp`, rounded down as that of a token is.
+fn seconds(claims: &Map<String, Value>) -> Option<i64> {
+    claims.get("exp")?.as_number()?.floor()
 }
 
 /// The text of an identity, up to its claims; these are JSON already.

@@ -23,6 +23,7 @@ mod value;
 
 pub use identity::Identity;
 pub use store::{POSTGRES_EPOCH, current};
+pub use value::Value;
 
 /// Registers what every process needs.
 pub fn define() {

@@ -3,14 +3,15 @@
 //! Every reader is NULL with nobody signed in, and raises 28000 once the identity has expired.
 //! None touches the network or SPI.
 
+use neon_auth_token::Value as Json;
 use pgrx::datum::{TimestampWithTimeZone, Uuid};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use serde_json::Value as Json;
 
 use super::identity::{Identity, hyphenated};
 use super::store::{self, POSTGRES_EPOCH};
 use super::value::Value;
+use crate::jsonb::Jsonb;
 
 /// Defines readers: the SQL name's Rust function, and what it takes from the identity.
 macro_rules! readers {
@@ -38,7 +39,7 @@ readers! {
     /// `auth.email_verified()`: the claim `email_verified`.
     email_verified: bool = |identity| identity.boolean("email_verified");
     /// `auth.is_anonymous()`: the claim `is_anonymous`.
-    is_anonymous: bool = |identity| identity.boolean("is_anonymous");
+    is_anonymous: bool = |identity| identity.restriction("is_anonymous");
     /// `auth.team_id()`: the claim `selected_team_id`.
     team_id: Value = |identity| Value::text(identity.string("selected_team_id")?);
     /// `auth.provider()`: the name of the provider that vouched.
@@ -54,8 +55,8 @@ readers! {
     };
 }
 
-/// `auth.claim(VARIADIC path)`: the text of what stands at a path of the claims; NULL where
-/// nothing or a JSON null does.
+/// `auth.claim(VARIADIC path)`: the text of what stands at a path of the claims, as
+/// `auth.jwt() #>> path` has it; NULL where nothing or a JSON null does.
 #[pg_extern(sql = false)]
 fn claim(path: Vec<Option<String>>) -> Result<Option<Value>, ErrorReport> {
     let Some(path) = path.into_iter().collect::<Option<Vec<String>>>() else {
@@ -65,7 +66,7 @@ fn claim(path: Vec<Option<String>>) -> Result<Option<Value>, ErrorReport> {
         store::current()?.and_then(|identity| match identity.at(&path)? {
             Json::Null => None,
             Json::String(text) => Value::text(text),
-            value => Value::text(&value.to_string()),
+            value => Value::text(&Jsonb::from_json(&value.to_string()).to_text()),
         }),
     )
 }

@@ -51,7 +51,7 @@ impl BadKeySet {
 impl From<json::Fault> for BadKeySet {
     fn from(fault: json::Fault) -> Self {
         let kind = match fault {
-            json::Fault::Syntax(_) => Kind::BadJson,
+            json::Fault::Syntax(_) | json::Fault::LongNumber => Kind::BadJson,
             json::Fault::NotAnObject(_) => Kind::Malformed,
             json::Fault::Duplicate(_) => Kind::DuplicateMember,
             json::Fault::TooDeep => Kind::TooDeep,

@@ -1,8 +1,8 @@
 //! The claims of a token (RFC 7519 section 4), read but not judged.
 
-use serde_json::{Map, Value};
-
+use crate::number::Number;
 use crate::refusal::{Kind, Refusal};
+use crate::value::{Map, Value};
 use crate::{json, parts, shown};
 
 /// Most bytes in `iss`.
@@ -41,9 +41,9 @@ impl Claims {
         Ok(Self {
             issuer: issuer(&members)?,
             subject: subject(&members)?,
-            expires_at: date(&members, "exp")?.ok_or_else(|| missing("exp"))?,
-            not_before: date(&members, "nbf")?,
-            issued_at: date(&members, "iat")?,
+            expires_at: date(&members, "exp", Number::floor)?.ok_or_else(|| missing("exp"))?,
+            not_before: date(&members, "nbf", Number::ceil)?,
+            issued_at: date(&members, "iat", Number::floor)?,
             json,
             members,
         })
@@ -104,28 +104,55 @@ fn subject(members: &Map<String, Value>) -> Result<String, Refusal> {
     Ok(subject.to_owned())
 }
 
-fn date(members: &Map<String, Value>, name: &str) -> Result<Option<i64>, Refusal> {
+/// A NumericDate (RFC 7519 section 2), which may have a fraction. Time is judged in whole seconds,
+/// and each date is rounded so that the token is valid for no longer than it says: `exp` and, as
+/// the beginning of a lifetime, `iat` down, `nbf` up.
+fn date(
+    members: &Map<String, Value>,
+    name: &str,
+    round: fn(&Number) -> Option<i64>,
+) -> Result<Option<i64>, Refusal> {
     let Some(value) = members.get(name) else {
         return Ok(None);
     };
-    match value.as_i64() {
-        Some(seconds) if (0..=MAX_DATE).contains(&seconds) => Ok(Some(seconds)),
-        Some(seconds) => {
-            let expected = format!("0 to {MAX_DATE} seconds");
-            Err(invalid(name, &seconds.to_string(), &expected))
-        }
-        None => Err(invalid(
-            name,
-            shown::kind(value),
-            "a whole number of seconds since 1970",
-        )),
+    let Value::Number(number) = value else {
+        let expected = "a number of seconds since 1970";
+        return Err(invalid(name, shown::kind(value), expected));
+    };
+    let is_date = |seconds: Option<i64>| seconds.is_some_and(|at| (0..=MAX_DATE).contains(&at));
+    if is_date(number.floor()) && is_date(number.ceil()) {
+        return Ok(round(number));
+    }
+    let found = number.floor().map_or_else(
+        || "a number far out of range".to_owned(),
+        |seconds| seconds.to_string(),
+    );
+    let refusal = invalid(name, &found, &format!("0 to {MAX_DATE} seconds"));
+    Err(match number.floor().and_then(unit) {
+        Some(hint) => refusal.with_hint(hint),
+        None => refusal,
+    })
+}
+
+/// What to do about a date that makes sense in another unit: it would be of 2001 to 2286.
+fn unit(number: i64) -> Option<&'static str> {
+    const SECONDS: std::ops::Range<i64> = 1_000_000_000..10_000_000_000;
+    let is_in = |unit: i64| SECONDS.contains(&(number / unit));
+    if is_in(1_000) {
+        Some("It looks like milliseconds; have the issuer write seconds (RFC 7519 section 2).")
+    } else if is_in(1_000_000) {
+        Some("It looks like microseconds; have the issuer write seconds (RFC 7519 section 2).")
+    } else if is_in(1_000_000_000) {
+        Some("It looks like nanoseconds; have the issuer write seconds (RFC 7519 section 2).")
+    } else {
+        None
     }
 }
 
+/// An `aud` that is null or an empty array names nobody, as one that is absent; Ory Hydra sends it.
 fn check_audience(members: &Map<String, Value>) -> Result<(), Refusal> {
     let found = match members.get("aud") {
-        None | Some(Value::String(_)) => return Ok(()),
-        Some(Value::Array(items)) if items.is_empty() => "an empty array",
+        None | Some(Value::Null | Value::String(_)) => return Ok(()),
         Some(Value::Array(items)) if items.iter().all(Value::is_string) => return Ok(()),
         Some(Value::Array(_)) => "an array with something other than strings",
         Some(other) => shown::kind(other),

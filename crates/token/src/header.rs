@@ -1,16 +1,19 @@
 //! The JOSE header of a token (RFC 7515 section 4).
 
-use serde_json::{Map, Value};
-
 use crate::refusal::{Kind, Refusal};
+use crate::value::{Map, Value};
 use crate::{Algorithm, json, parts, shown};
 
 /// Most bytes in a key's name.
 const MAX_KEY_ID: usize = 256;
 
-/// Members that would change what is verified or bring a key along. An unknown member
-/// is harmless, but one that is known and not honoured must not look honoured.
-const FORBIDDEN: [&str; 6] = ["b64", "zip", "jwk", "jku", "x5u", "x5c"];
+/// Members that would change what is verified, and a key that asks to be trusted. No issuer of
+/// access tokens sends them, so whoever does is at something else.
+///
+/// `jku`, `x5u`, `x5c` and the thumbprints `x5t` and `x5t#S256` also speak of a key, and UAA sends
+/// them in every token. They are hints that RFC 7515 lets a verifier ignore, and ignored they
+/// are: neither read nor fetched. The key is always the provider's.
+const FORBIDDEN: [&str; 3] = ["b64", "zip", "jwk"];
 
 /// The header's members that matter here.
 pub(crate) struct Header {

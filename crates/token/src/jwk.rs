@@ -1,10 +1,9 @@
 //! One JSON Web Key (RFC 7517 section 4) of a published set.
 
-use serde_json::{Map, Value};
-
 use crate::bad_key_set::{BadKeySet, Kind};
 use crate::header::is_key_id;
 use crate::public_key::PublicKey;
+use crate::value::{Map, Value};
 use crate::{Algorithm, base64url, shown, small_order};
 
 /// RSA moduli in bits: below, they can be factored; above, they cost too much.

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use serde_json::Value;
-
 use crate::bad_key_set::{self, BadKeySet};
 use crate::jwk::Key;
 use crate::public_key::PublicKey;
 use crate::refusal::Kind;
+use crate::value::Value;
 use crate::{Algorithm, json};
 
 /// Most bytes in a set.

@@ -51,8 +51,15 @@ impl<'a> Parts<'a> {
 
 /// Decodes the part called `name`.
 pub(crate) fn decode(name: &str, part: &str) -> Result<Vec<u8>, Refusal> {
-    base64url::decode(part)
-        .map_err(|fault| Refusal::new(Kind::BadBase64, format!("{name}: {fault}")))
+    base64url::decode(part).map_err(|fault| {
+        let refusal = Refusal::new(Kind::BadBase64, format!("{name}: {fault}"));
+        if part.contains('=') {
+            return refusal.with_hint(
+                "A token has no padding (RFC 7515 section 2); have whoever encodes it leave out the \"=\".",
+            );
+        }
+        refusal
+    })
 }
 
 fn has_bearer_prefix(text: &str) -> bool {

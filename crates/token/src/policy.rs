@@ -15,7 +15,8 @@ pub struct Policy {
     /// Accepted algorithms (RFC 8725 section 3.1).
     pub algorithms: Vec<Algorithm>,
     /// The media type that the header's `typ` must name, such as `at+jwt`
-    /// (RFC 8725 section 3.11). `None`: any or none.
+    /// (RFC 8725 section 3.11). `None`: absent, `JWT` or `at+jwt`, so that another kind of token
+    /// of the same issuer does not pass for an access token.
     pub typ: Option<String>,
     /// Longest accepted `exp` - `iat`, in seconds. With it, `iat` is required.
     pub max_lifetime: Option<u64>,

@@ -14,6 +14,7 @@ use crate::shown;
 pub struct Refusal {
     kind: Kind,
     detail: String,
+    hint: Option<&'static str>,
 }
 
 impl Refusal {
@@ -21,6 +22,15 @@ impl Refusal {
         Self {
             kind,
             detail: detail.into(),
+            hint: kind.words().hint,
+        }
+    }
+
+    /// The same with advice that is more to the point than the kind's.
+    pub(crate) fn with_hint(self, hint: &'static str) -> Self {
+        Self {
+            hint: Some(hint),
+            ..self
         }
     }
 
@@ -32,6 +42,7 @@ impl Refusal {
             json::Fault::Duplicate(_) => Kind::DuplicateMember,
             json::Fault::TooDeep => Kind::TooDeep,
             json::Fault::Nul => Kind::NulCharacter,
+            json::Fault::LongNumber => Kind::LongNumber,
         };
         Self::new(kind, format!("{part}: {}", fault.detail()))
     }
@@ -55,9 +66,9 @@ impl Refusal {
         self.detail.clone()
     }
 
-    /// What to do about it, where there is something general to say.
+    /// What to do about it, where there is something to say.
     pub fn hint(&self) -> Option<&'static str> {
-        self.kind.words().hint
+        self.hint
     }
 
     /// Whether the token names a key that is not in the set: the one case in which
@@ -89,6 +100,7 @@ pub(crate) enum Kind {
     DuplicateMember,
     TooDeep,
     NulCharacter,
+    LongNumber,
     CriticalHeader,
     ForbiddenHeader,
     InvalidHeader,
@@ -168,6 +180,11 @@ impl Kind {
                 "the token has a null character in its JSON",
                 None,
             ),
+            Self::LongNumber => (
+                "long_number",
+                "the token has a number with too many digits",
+                None,
+            ),
             Self::CriticalHeader => (
                 "critical_header",
                 "the token demands an extension that is not supported",
@@ -176,7 +193,9 @@ impl Kind {
             Self::ForbiddenHeader => (
                 "forbidden_header",
                 "the token has a header member that is not accepted",
-                Some("Keys are taken from the provider alone, never from a token."),
+                Some(
+                    "Keys come from the provider, never from a token, and content is read as it was signed.",
+                ),
             ),
             Self::InvalidHeader => (
                 "invalid_header",
@@ -191,9 +210,15 @@ impl Kind {
             Self::AlgorithmNotAllowed => (
                 "algorithm_not_allowed",
                 "the provider does not allow the token's algorithm",
-                None,
+                Some(
+                    "If the issuer is meant to sign with it, add it to the provider's algorithms: UPDATE neon_auth.providers SET algorithms = ...",
+                ),
             ),
-            Self::MissingKeyId => ("missing_key_id", "the token does not name its key", None),
+            Self::MissingKeyId => (
+                "missing_key_id",
+                "the token does not name its key",
+                Some("Have the issuer send the header \"kid\" and publish its keys with it."),
+            ),
             Self::InvalidKeyId => (
                 "invalid_key_id",
                 "the token names its key in an unacceptable way",
@@ -202,7 +227,9 @@ impl Kind {
             Self::WrongType => (
                 "wrong_type",
                 "the token is not of the type that the provider issues",
-                Some("An ID token is no substitute for an access token."),
+                Some(
+                    "Pass the issuer's access token, not an ID, logout or session token; if this type is the right one, name it as the provider's typ.",
+                ),
             ),
             Self::MissingClaim => ("missing_claim", "the token lacks a required claim", None),
             Self::InvalidClaim => (

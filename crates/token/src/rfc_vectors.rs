@@ -9,8 +9,8 @@ use crate::jwk::Key;
 use crate::parts::Parts;
 
 fn verifies(jwk: Value, token: &str) -> bool {
-    let jwk = jwk.as_object().expect("an object");
-    let key = Key::parse(jwk).expect("a sound key").expect("a named key");
+    let jwk = crate::claims_object(&jwk.to_string()).expect("an object");
+    let key = Key::parse(&jwk).expect("a sound key").expect("a named key");
     let keys = key.serves.expect("a usable key");
     let parts = Parts::split(token).expect("three parts");
     keys.iter().any(|key| {

@@ -1,6 +1,6 @@
 //! How values that a stranger chose appear in a report: bounded and escaped.
 
-use serde_json::Value;
+use crate::value::Value;
 
 /// Longest piece of a foreign value that a report repeats, in characters.
 const LIMIT: usize = 100;
@@ -43,7 +43,6 @@ pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
-        Value::Number(number) if number.is_f64() => "a number that is no whole number in range",
         Value::Number(_) => "a number",
         Value::String(_) => "a string",
         Value::Array(_) => "an array",

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use crate::checks;
 use crate::token::Content;
+use crate::value::{Map, Value};
 use crate::{Algorithm, KeySet, Policy, Refusal, Token};
 
 /// Judges a token by a provider's keys and policy at the time `now`, in seconds since 1970.

@@ -8,6 +8,7 @@ mod header;
 mod inspect;
 mod keys;
 mod mutation;
+mod numbers;
 mod positive;
 mod signature;
 mod stack;

@@ -37,13 +37,21 @@ SELECT auth.impersonate('u1');
 SELECT auth.user_id(), auth.uid(), auth.jwt(), auth.role(), auth.email(), auth.email_verified(), auth.is_anonymous(),
        auth.team_id(), auth.provider(), auth.expires_at(), auth.organization(), auth.organization_id();
 
--- So is what has another type than it should: nothing is converted, nothing fails.
-SELECT auth.impersonate('u1', '{"role": 1, "email": ["a@example.com"], "email_verified": "true", "is_anonymous": 1,
+-- So is what has another type than it should: nothing is converted, nothing fails. But who may be
+-- anonymous is.
+SELECT auth.impersonate('u1', '{"role": 1, "email": ["a@example.com"], "email_verified": 1, "is_anonymous": 1,
                                 "selected_team_id": {}, "o": "44444444-4444-4444-8444-444444444444"}');
 SELECT auth.role(), auth.email(), auth.email_verified(), auth.is_anonymous(), auth.team_id(), auth.organization(), auth.organization_id();
 SELECT auth.impersonate('u1', '{"role": null, "email": null, "email_verified": null, "is_anonymous": null,
                                 "selected_team_id": null, "o": null}');
 SELECT auth.role(), auth.email(), auth.email_verified(), auth.is_anonymous(), auth.team_id(), auth.organization(), auth.organization_id();
+-- Some issuers write booleans as texts.
+SELECT auth.impersonate('u1', '{"email_verified": "true", "is_anonymous": "true"}');
+SELECT auth.email_verified(), auth.is_anonymous();
+SELECT auth.impersonate('u1', '{"email_verified": "false", "is_anonymous": "false"}');
+SELECT auth.email_verified(), auth.is_anonymous();
+SELECT auth.impersonate('u1', '{"email_verified": "TRUE", "is_anonymous": "FALSE"}');
+SELECT auth.email_verified(), auth.is_anonymous();
 -- Empty strings and false are values.
 SELECT auth.impersonate('u1', '{"role": "", "email": "", "email_verified": false, "is_anonymous": false, "o": {}}');
 SELECT auth.role() = '' AS role, auth.email() = '' AS email, auth.email_verified(), auth.is_anonymous(), auth.organization(), auth.organization_id();
@@ -55,6 +63,14 @@ SELECT auth.impersonate('u1', '{"o": {"id": 7}}');
 SELECT auth.organization(), auth.organization_id();
 SELECT auth.impersonate('u1', '{"o": []}');
 SELECT auth.organization(), auth.organization_id();
+-- Numbers are exact, and read as jsonb writes them.
+SELECT auth.impersonate('u1', '{"tenant": 12345678901234567890123, "small": 1e-30, "n": 1.50, "e": 1.7E9, "deep": [{"n": 0.10000000000000000001}]}');
+SELECT auth.claim('tenant') AS tenant, auth.claim('small') AS small, auth.claim('n') AS n, auth.claim('e') AS e,
+       auth.claim('deep') AS deep, auth.claim('deep', '0', 'n') AS "n within";
+SELECT auth.jwt() ->> 'tenant' = auth.claim('tenant') AS same, auth.jwt() ->> 'tenant' = '12345678901234567890124' AS neighbour;
+-- A time may have a fraction. What is reckoned with is the second.
+SELECT auth.impersonate('u1', '{"exp": 4102444800.75}');
+SELECT extract(epoch FROM auth.expires_at())::bigint AS expires_at, auth.claim('exp') AS exp;
 -- Text beyond ASCII comes as it is.
 SELECT auth.impersonate('ü', '{"email": "аlice@example.com", "name": "\ud83d\ude00 \"quoted\"\n"}');
 SELECT auth.user_id() = 'ü' AS id, auth.email() = U&'\0430lice@example.com' AS email,

@@ -1,11 +1,10 @@
 //! Whom a token is for, and what else it must say.
 
-use serde_json::Value;
-
 use super::Check;
 use super::facts::{Facts, require};
 use crate::refusal::Kind;
 use crate::shown;
+use crate::value::Value;
 
 impl Facts<'_> {
     pub(super) const CLAIMS: [Check<Self>; 2] = [

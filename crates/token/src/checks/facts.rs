@@ -62,27 +62,34 @@ impl Facts<'_> {
     }
 
     fn typ(&self) -> Result<(), Kind> {
-        let Some(expected) = &self.policy.typ else {
-            return Ok(());
-        };
         let found = self.content.header.typ.as_deref();
-        require(
-            found.is_some_and(|found| is_same_media_type(found, expected)),
-            Kind::WrongType,
-        )
+        let is_expected = match (&self.policy.typ, found) {
+            (Some(expected), Some(found)) => is_same_media_type(found, expected),
+            (Some(_), None) => false,
+            (None, Some(found)) => USUAL_TYPES
+                .iter()
+                .any(|usual| is_same_media_type(found, usual)),
+            (None, None) => true,
+        };
+        require(is_expected, Kind::WrongType)
     }
 
     fn describe_typ(&self) -> String {
-        let shown = |typ: &Option<String>, none: &str| {
-            typ.as_deref().map_or_else(|| none.to_owned(), shown::text)
+        let found = self.content.header.typ.as_deref();
+        let expected = match &self.policy.typ {
+            Some(typ) => shown::text(typ),
+            None => format!("{} or absent", shown::list(USUAL_TYPES)),
         };
         format!(
-            "typ is {}; expected: {}",
-            shown(&self.content.header.typ, "absent"),
-            shown(&self.policy.typ, "any")
+            "typ is {}; expected: {expected}",
+            found.map_or_else(|| "absent".to_owned(), shown::text)
         )
     }
 }
+
+/// What an access token is called where the provider names no type (RFC 7519 section 5.1,
+/// RFC 9068 section 2.1).
+const USUAL_TYPES: [&str; 2] = ["JWT", "at+jwt"];
 
 /// `Ok` if `condition` holds, else the reason.
 pub(super) fn require(condition: bool, otherwise: Kind) -> Result<(), Kind> {

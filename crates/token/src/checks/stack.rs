@@ -1,12 +1,11 @@
 //! A Stack Auth access token names the kind of its user in the issuer, in the audience
 //! and in two flags. All must agree, or a token for a lesser user could pass for more.
 
-use serde_json::Value;
-
 use super::Check;
 use super::facts::require;
 use crate::claims::Claims;
 use crate::refusal::Kind;
+use crate::value::Value;
 use crate::{StackRules, shown};
 
 /// The kinds of user that Stack Auth tells apart.

@@ -1,5 +1,6 @@
 //! A judge that cross-checks itself, and the token that all tests begin with.
 
+mod random;
 mod raw_rsa;
 mod signer;
 
@@ -10,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use neon_auth_token::{Algorithm, KeySet, Policy, Refusal, Token, Verified, inspect, verify};
 use serde_json::{Map, Value, json};
 
+pub use random::Random;
 pub use raw_rsa::RawRsa;
 pub use signer::{Pair, Signer};
 
