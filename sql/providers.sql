@@ -46,11 +46,11 @@ COMMENT ON COLUMN neon_auth.providers.name IS 'Name of the provider, what auth.p
 COMMENT ON COLUMN neon_auth.providers.kind IS 'stack (Neon Auth, with its own consistency rules) or oidc (any other)';
 COMMENT ON COLUMN neon_auth.providers.project_id IS 'Project of the auth service; kind stack needs it, and no other has one';
 COMMENT ON COLUMN neon_auth.providers.issuers IS 'The values of the claim iss that this provider signs, compared exactly; each belongs to one provider';
-COMMENT ON COLUMN neon_auth.providers.audiences IS 'The claim aud must hold one of them; empty: it is not looked at';
+COMMENT ON COLUMN neon_auth.providers.audiences IS 'The claim aud must hold one of them; empty: aud may be anything, null, an empty array or absent';
 COMMENT ON COLUMN neon_auth.providers.jwks_url IS 'Where the keys are fetched: https, or http on loopback. Either this or jwks';
 COMMENT ON COLUMN neon_auth.providers.jwks IS 'The keys themselves (RFC 7517), for which no network is used. Either this or jwks_url';
 COMMENT ON COLUMN neon_auth.providers.algorithms IS 'The signature algorithms accepted (RFC 7518), one at least of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA';
-COMMENT ON COLUMN neon_auth.providers.typ IS 'The header typ that is required, such as at+jwt; NULL: any or none';
+COMMENT ON COLUMN neon_auth.providers.typ IS 'The header typ that is required, such as at+jwt (case and application/ do not count); NULL: absent, JWT or at+jwt';
 COMMENT ON COLUMN neon_auth.providers.required_claims IS 'Claims that must be there, besides sub, iss and exp';
 COMMENT ON COLUMN neon_auth.providers.max_lifetime IS 'Longest time between the claims iat and exp, more than 0; NULL: any';
 COMMENT ON COLUMN neon_auth.providers.leeway IS 'Tolerance for clocks that differ, in the judgement of exp, nbf and iat: 0 to 5 minutes';

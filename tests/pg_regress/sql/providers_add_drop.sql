@@ -126,8 +126,8 @@ SELECT what, pg_temp.refusal(format($$ 'idp', '{i}', jwks => %L $$, jwks)) AS ou
        (11, 'unknown type of key beside a good one', jsonb_set(current_setting('test.jwks')::jsonb, '{keys,1}', '{"kty": "AKP", "kid": "k"}')),
        (12, 'unknown type of key alone', '{"keys": [{"kty": "AKP", "kid": "k"}]}'),
        -- jsonb holds more than a parser of JSON takes.
-       (13, 'number beyond a double', '{"keys": [{"kty": "RSA", "n": 1e400}]}'),
-       (14, 'number beyond a double beside a good key', current_setting('test.jwks')::jsonb || '{"n": -1e400}'),
+       (13, 'number of too many digits', '{"keys": [{"kty": "RSA", "n": 1e400}]}'),
+       (14, 'number of too many digits beside a good key', current_setting('test.jwks')::jsonb || '{"n": -1e400}'),
        (15, 'nested 200 deep', ('{"keys": ' || repeat('[', 200) || repeat(']', 200) || '}')::jsonb),
        (16, 'nested 5000 deep', ('{"keys": ' || repeat('[', 5000) || repeat(']', 5000) || '}')::jsonb)) AS v(n, what, jwks)
  ORDER BY n;
