@@ -37,6 +37,8 @@ pub static REST_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 pub static SYNC_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(3600);
 /// Background workers that may visit databases at one time.
 pub static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(3);
+/// Most bytes in a token.
+pub static MAX_TOKEN_SIZE: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
 /// PEM file with the certificate authorities to trust instead of the system's.
 pub static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 /// Which calls of `auth.authenticate` are logged.
@@ -88,6 +90,16 @@ pub fn define() {
         &SYNC_INTERVAL,
         0,
         604_800,
+    );
+    GucRegistry::define_int_guc(
+        c"neon_auth.max_token_size",
+        c"Most bytes in a token.",
+        c"A longer one is refused before anything in it is looked at.",
+        &MAX_TOKEN_SIZE,
+        1024,
+        256 * 1024,
+        GucContext::Suset,
+        GucFlags::UNIT_BYTE,
     );
     GucRegistry::define_int_guc(
         c"neon_auth.max_workers",

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use libfuzzer_sys::fuzz_target;
 use neon_auth_fuzz::{NOW, PROJECT};
-use neon_auth_token::{KeySet, Policy, StackRules, Token, inspect, verify};
+use neon_auth_token::{KeySet, LONGEST, Policy, StackRules, Token, inspect, verify};
 use serde_json::Value;
 
 const SEED: &str = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
@@ -38,8 +38,8 @@ fn sign(payload: &[u8]) -> String {
 fuzz_target!(|payload: &[u8]| {
     let text = sign(payload);
     for policy in [&*PLAIN, &*STACK] {
-        let verdict = Token::parse(&text).and_then(|token| verify(&token, &KEYS, policy, NOW));
-        let steps = inspect(&text, |_| Some((&*KEYS, policy)), NOW);
+        let verdict = Token::parse(&text, LONGEST).and_then(|token| verify(&token, &KEYS, policy, NOW));
+        let steps = inspect(&text, LONGEST, |_| Some((&*KEYS, policy)), NOW);
         assert_eq!(verdict.is_ok(), steps.iter().all(|step| step.ok));
         let Ok(verified) = verdict else { continue };
         assert_eq!(verified.claims_json().as_bytes(), payload);

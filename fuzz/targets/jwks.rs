@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use neon_auth_fuzz::NOW;
-use neon_auth_token::{KeySet, Policy, Token, inspect, verify};
+use neon_auth_token::{KeySet, LONGEST, Policy, Token, inspect, verify};
 
 const SIGNED: &str = include_str!("../seeds/token/valid");
 
@@ -16,9 +16,9 @@ fuzz_target!(|json: &[u8]| match KeySet::parse(json) {
     Ok(keys) => {
         assert!((1..=100).contains(&keys.len()));
         assert!(keys.key_ids().all(|kid| keys.contains(kid)));
-        let token = Token::parse(SIGNED).expect("a sound form");
+        let token = Token::parse(SIGNED, LONGEST).expect("a sound form");
         let verdict = verify(&token, &keys, &POLICY, NOW);
-        let steps = inspect(SIGNED, |_| Some((&keys, &*POLICY)), NOW);
+        let steps = inspect(SIGNED, LONGEST, |_| Some((&keys, &*POLICY)), NOW);
         assert_eq!(verdict.is_ok(), steps.iter().all(|step| step.ok));
         if let Err(refusal) = verdict {
             assert_eq!(refusal.is_unknown_key(), !keys.contains("k"));

@@ -1,11 +1,11 @@
 //! `neon_auth.inspect_jwt`: every check that a token has to pass, in order, for whoever wonders
 //! why it is refused.
 
-use neon_auth_token::{Step, Token};
+use neon_auth_token::Step;
 use pgrx::prelude::*;
 
 use super::admit::{admit, reject_deleted};
-use super::{Provider, now, trust};
+use super::{Provider, longest, now, read, trust};
 use crate::error::Problem;
 
 /// `neon_auth.inspect_jwt(token)`. It first tries the token, so that keys are fetched as they
@@ -16,7 +16,7 @@ fn inspect_jwt(
 ) -> TableIterator<'static, (name!(step, String), name!(ok, bool), name!(detail, String))> {
     let attempt = admit(token);
     let now = now();
-    let claimed = Token::parse(token).ok();
+    let claimed = read(token).ok();
     let provider = claimed.as_ref().and_then(|claimed| {
         trust::current()
             .and_then(|trust| trust.provider_for(claimed.issuer()))
@@ -35,6 +35,7 @@ fn inspect_jwt(
     let mut rows = Vec::new();
     for step in neon_auth_token::inspect(
         token,
+        longest(),
         |_| known.as_ref().map(|(p, keys)| (&**keys, &p.policy)),
         now,
     ) {

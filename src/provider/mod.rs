@@ -22,6 +22,20 @@ pub use trust::{Provider, current, define};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use neon_auth_token::{Refusal, Token};
+
+use crate::settings::MAX_TOKEN_SIZE;
+
+/// The token, of which nothing is verified yet.
+pub fn read(text: &str) -> Result<Token<'_>, Refusal> {
+    Token::parse(text, longest())
+}
+
+/// Most bytes in a token.
+fn longest() -> usize {
+    MAX_TOKEN_SIZE.get().try_into().unwrap_or_default()
+}
+
 /// Seconds since 1970, by the machine's clock. Before 1970 it makes no sense, and zero refuses
 /// every token.
 fn now() -> i64 {

@@ -10,19 +10,23 @@ use std::rc::Rc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use lru::LruCache;
-use neon_auth_token::KeySet;
+use neon_auth_token::{KeySet, LONGEST};
 
 use super::{Admitted, now, trust};
 use crate::error::Problem;
 
 /// Verdicts kept; the one longest unused goes first.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+/// Most bytes in all their tokens: as many as tokens of the usual size can have.
+const MOST_BYTES: usize = 64 * LONGEST;
 
 type Digest = [u8; 32];
 
 struct Verdict {
     admitted: Rc<Admitted>,
     keys: Rc<KeySet>,
+    /// Of the token.
+    bytes: usize,
 }
 
 thread_local! {
@@ -60,8 +64,17 @@ pub fn remember(text: &str, admitted: &Rc<Admitted>, keys: Rc<KeySet>) {
     let verdict = Verdict {
         admitted: Rc::clone(admitted),
         keys,
+        bytes: text.len(),
     };
-    SEEN.with_borrow_mut(|seen| seen.put(digest_of(text), verdict));
+    SEEN.with_borrow_mut(|seen| {
+        seen.put(digest_of(text), verdict);
+        let mut bytes: usize = seen.iter().map(|(_, verdict)| verdict.bytes).sum();
+        while bytes > MOST_BYTES
+            && let Some((_, oldest)) = seen.pop_lru()
+        {
+            bytes -= oldest.bytes;
+        }
+    });
 }
 
 fn digest_of(text: &str) -> Digest {

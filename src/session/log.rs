@@ -1,13 +1,12 @@
 //! One line in the server log for each authentication, where `neon_auth.log_authentication` asks
 //! for it. Never the token; nothing reaches the client.
 
-use neon_auth_token::Token;
 use pgrx::PgLogLevel;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgSqlErrorCode, ereport};
 
 use crate::error::{Problem, quoted};
-use crate::provider::Admitted;
+use crate::provider::{self, Admitted};
 use crate::settings::{LOG_AUTHENTICATION, LogAuthentication};
 
 /// Logs what became of an attempt.
@@ -28,7 +27,7 @@ pub fn outcome(token: &str, outcome: Result<&Admitted, &Problem>) {
         (LogAuthentication::All | LogAuthentication::Failures, Err(problem)) => {
             let report = ErrorReport::from(problem);
             // What a token that parses claims about itself helps, although nothing vouches for it.
-            let claimed = Token::parse(token).map_or(String::new(), |token| {
+            let claimed = provider::read(token).map_or(String::new(), |token| {
                 format!(
                     " iss={} sub={} kid={}",
                     quoted(token.issuer()),

@@ -24,11 +24,12 @@ pub struct Step {
 /// would be accepted at `now` if, and only if, all steps are `ok`.
 pub fn inspect<'p>(
     token: &str,
+    longest: usize,
     find: impl FnOnce(&str) -> Option<(&'p KeySet, &'p Policy)>,
     now: i64,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
-    let Some(token) = read(token, &mut steps) else {
+    let Some(token) = read(token, longest, &mut steps) else {
         return steps;
     };
     let provider = find(token.issuer()).ok_or_else(|| Refusal::unknown_issuer(token.issuer()));
@@ -46,8 +47,8 @@ pub fn inspect<'p>(
 }
 
 /// Reads the token as [`Token::parse`] does; the claims also when the header is bad.
-fn read<'t>(text: &'t str, steps: &mut Vec<Step>) -> Option<Token<'t>> {
-    let parts = note(steps, "form", Parts::split(text), |parts| {
+fn read<'t>(text: &'t str, longest: usize, steps: &mut Vec<Step>) -> Option<Token<'t>> {
+    let parts = note(steps, "form", Parts::split(text, longest), |parts| {
         format!(
             "{} bytes, {} of signature",
             text.len(),

@@ -44,6 +44,6 @@ pub use key_set::KeySet;
 pub use number::Number;
 pub use policy::{Policy, StackRules};
 pub use refusal::Refusal;
-pub use token::Token;
+pub use token::{LONGEST, Token};
 pub use value::{Map, Value};
 pub use verify::{Verified, verify};

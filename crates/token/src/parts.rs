@@ -3,9 +3,6 @@
 use crate::base64url;
 use crate::refusal::{Kind, Refusal};
 
-/// Most bytes in a token.
-const MAX_TOKEN: usize = 16 * 1024;
-
 /// A token taken apart; header and payload still encoded.
 pub(crate) struct Parts<'a> {
     pub(crate) header: &'a str,
@@ -16,13 +13,13 @@ pub(crate) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Takes `text` apart and decodes the signature.
-    pub(crate) fn split(text: &'a str) -> Result<Self, Refusal> {
+    /// Takes `text` of at most `longest` bytes apart and decodes the signature.
+    pub(crate) fn split(text: &'a str, longest: usize) -> Result<Self, Refusal> {
         if text.is_empty() {
             return Err(Refusal::new(Kind::Empty, ""));
         }
-        if text.len() > MAX_TOKEN {
-            let detail = format!("{} bytes; at most {MAX_TOKEN} are accepted", text.len());
+        if text.len() > longest {
+            let detail = format!("{} bytes; at most {longest} are accepted", text.len());
             return Err(Refusal::new(Kind::TooLarge, detail));
         }
         if has_bearer_prefix(text) {

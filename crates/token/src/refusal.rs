@@ -142,7 +142,13 @@ impl Kind {
     const fn words(self) -> Words {
         let (code, sentence, hint) = match self {
             Self::Empty => ("empty", "the token is empty", None),
-            Self::TooLarge => ("too_large", "the token is too large", None),
+            Self::TooLarge => (
+                "too_large",
+                "the token is too large",
+                Some(
+                    "Raise neon_auth.max_token_size, or have the issuer put less into its tokens.",
+                ),
+            ),
             Self::BearerPrefix => (
                 "bearer_prefix",
                 "the token carries an authorization scheme",

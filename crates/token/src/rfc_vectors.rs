@@ -12,7 +12,7 @@ fn verifies(jwk: Value, token: &str) -> bool {
     let jwk = crate::claims_object(&jwk.to_string()).expect("an object");
     let key = Key::parse(&jwk).expect("a sound key").expect("a named key");
     let keys = key.serves.expect("a usable key");
-    let parts = Parts::split(token).expect("three parts");
+    let parts = Parts::split(token, crate::LONGEST).expect("three parts");
     keys.iter().any(|key| {
         key.verify(parts.signed.as_bytes(), &parts.signature)
             .is_ok()
@@ -24,7 +24,9 @@ fn spoilt(token: &str) -> String {
 }
 
 fn code(token: &str) -> &'static str {
-    Token::parse(token).expect_err("it names no key").code()
+    Token::parse(token, crate::LONGEST)
+        .expect_err("it names no key")
+        .code()
 }
 
 #[test]

@@ -8,6 +8,9 @@ use crate::header::Header;
 use crate::parts::Parts;
 use crate::{Algorithm, Refusal};
 
+/// Most bytes in a token, unless the caller says otherwise: 16 KiB.
+pub const LONGEST: usize = 16 * 1024;
+
 /// A token of sound form, read once; **nothing about it is verified**.
 ///
 /// What the accessors return is what the sender wrote. It may choose a provider and
@@ -26,13 +29,13 @@ pub(crate) struct Content {
 }
 
 impl<'a> Token<'a> {
-    /// Reads a compact JWS (RFC 7515 section 7.1) that holds a claims set.
+    /// Reads a compact JWS (RFC 7515 section 7.1) of at most `longest` bytes that holds a claims set.
     ///
     /// # Errors
     /// Refuses what is not three parts of strict base64url, not strict JSON, lacks or
     /// mistypes a registered member, or asks for anything that is not supported.
-    pub fn parse(text: &'a str) -> Result<Self, Refusal> {
-        let parts = Parts::split(text)?;
+    pub fn parse(text: &'a str, longest: usize) -> Result<Self, Refusal> {
+        let parts = Parts::split(text, longest)?;
         let header = Header::parse(parts.header)?;
         let claims = Claims::parse(parts.payload)?;
         Ok(Self::new(parts, header, claims))

@@ -1,6 +1,6 @@
 //! What a payload may say.
 
-use neon_auth_token::{Policy, Refusal, Token, Verified};
+use neon_auth_token::{LONGEST, Policy, Refusal, Token, Verified};
 use serde_json::{Value, json};
 
 use crate::common::*;
@@ -331,7 +331,7 @@ fn tells_what_was_signed() {
     claims["nbf"] = json!(NOW - 5);
     let payload = serde_json::to_string_pretty(&claims).expect("JSON");
     let token = ES256.raw_token(ES256.header().to_string(), &payload);
-    let unverified = Token::parse(&token).expect("a sound form");
+    let unverified = Token::parse(&token, LONGEST).expect("a sound form");
     assert_eq!(unverified.issuer(), ISSUER);
     assert_eq!(unverified.subject(), "user-1");
     assert_eq!(unverified.key_id(), "key-1");
@@ -352,7 +352,7 @@ fn tells_what_was_signed() {
 #[test]
 fn shows_no_claims_by_accident() {
     let token = ES256.token(&claims_with("email", json!("a@b.example")));
-    let unverified = Token::parse(&token).expect("a sound form");
+    let unverified = Token::parse(&token, LONGEST).expect("a sound form");
     let shown = format!("{unverified:?} {:?}", judge(&token));
     for secret in [
         "user-1",

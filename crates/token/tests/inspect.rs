@@ -1,13 +1,13 @@
 //! What `inspect` tells; that it agrees with `verify` is asserted in every other test.
 
-use neon_auth_token::{Policy, Refusal, Step, inspect};
+use neon_auth_token::{LONGEST, Policy, Refusal, Step, inspect};
 use serde_json::json;
 
 use crate::common::*;
 
 fn inspect_by(token: &str, policy: &Policy) -> Vec<Step> {
     let keys = key_set(&[ES256.jwk()]);
-    inspect(token, |_| Some((&keys, policy)), NOW)
+    inspect(token, LONGEST, |_| Some((&keys, policy)), NOW)
 }
 
 fn failed(steps: &[Step]) -> Vec<&'static str> {
@@ -73,7 +73,7 @@ fn looks_at_the_claims_of_a_token_with_a_bad_header() {
 
 #[test]
 fn says_when_no_provider_answers_for_the_issuer() {
-    let steps = inspect(&ES256.token(&claims()), |_| None, NOW);
+    let steps = inspect(&ES256.token(&claims()), LONGEST, |_| None, NOW);
     assert_eq!(failed(&steps), ["provider"]);
     let detail = steps.last().map(|step| step.detail.clone());
     let refusal = Refusal::unknown_issuer(ISSUER);

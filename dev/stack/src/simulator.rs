@@ -366,6 +366,13 @@ impl Simulator {
     ) -> String {
         known(self.shared.lock().token(user_id, alter))
     }
+
+    /// The same after `rewrite` has had its way with the JSON text of the claims.
+    #[track_caller]
+    pub fn token_written(&self, user_id: Uuid, rewrite: impl FnOnce(String) -> String) -> String {
+        let state = self.shared.lock();
+        known(state.token_written(user_id, |_, _| (), rewrite))
+    }
 }
 
 impl Drop for Simulator {

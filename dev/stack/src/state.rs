@@ -334,6 +334,16 @@ impl State {
         user_id: Uuid,
         alter: impl FnOnce(&mut Map<String, Value>, &mut Map<String, Value>),
     ) -> Result<String, KnownError> {
+        self.token_written(user_id, alter, |claims| claims)
+    }
+
+    /// The same after `rewrite` has had its way with the JSON text of the claims, too.
+    pub fn token_written(
+        &self,
+        user_id: Uuid,
+        alter: impl FnOnce(&mut Map<String, Value>, &mut Map<String, Value>),
+        rewrite: impl FnOnce(String) -> String,
+    ) -> Result<String, KnownError> {
         let subject = Subject::of_user(&self.user(user_id)?.object);
         let key = self.keys.signing(subject.audience());
         let mut claims = tokens::claims(
@@ -344,7 +354,8 @@ impl State {
         );
         let mut header = tokens::header(key);
         alter(&mut claims, &mut header);
-        Ok(tokens::encode(&header, &claims, key))
+        let claims = rewrite(Value::Object(claims).to_string());
+        Ok(tokens::encode_text(&header, &claims, key))
     }
 
     /// A message as it is signed now.

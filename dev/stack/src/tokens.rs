@@ -97,11 +97,18 @@ pub fn header(key: &Key) -> Map<String, Value> {
 /// The compact form of header and claims, signed with `key`, whatever the
 /// header says.
 pub fn encode(header: &Map<String, Value>, claims: &Map<String, Value>, key: &Key) -> String {
-    let part = |object: &Map<String, Value>| {
-        let text = serde_json::to_vec(object).expect("a JSON object can be written");
-        base64url(&text)
-    };
-    let message = format!("{}.{}", part(header), part(claims));
+    let claims = serde_json::to_string(claims).expect("a JSON object can be written");
+    encode_text(header, &claims, key)
+}
+
+/// The same with claims that are JSON text already, and stay as they are written.
+pub fn encode_text(header: &Map<String, Value>, claims: &str, key: &Key) -> String {
+    let header = serde_json::to_string(header).expect("a JSON object can be written");
+    let message = format!(
+        "{}.{}",
+        base64url(header.as_bytes()),
+        base64url(claims.as_bytes())
+    );
     let signature = base64url(&key.sign(message.as_bytes()));
     format!("{message}.{signature}")
 }

@@ -92,6 +92,14 @@ impl World {
         self.stack.token_with(id, alter)
     }
 
+    /// The same with further members in front of the claims, as JSON text such as `"n":1.50`, which
+    /// stays as it is written.
+    pub fn token_written(&self, user: &str, members: &str) -> String {
+        let id = user.parse().expect("the simulator's ids are UUIDs");
+        self.stack
+            .token_written(id, |claims| format!("{{{members},{}", &claims[1..]))
+    }
+
     /// A token that is refused for its signature, without another look at the key server.
     pub fn forged_token(&self) -> String {
         let honest = self.token();

@@ -8,7 +8,9 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use neon_auth_token::{Algorithm, KeySet, Policy, Refusal, Token, Verified, inspect, verify};
+use neon_auth_token::{
+    Algorithm, KeySet, LONGEST, Policy, Refusal, Token, Verified, inspect, verify,
+};
 use serde_json::{Map, Value, json};
 
 pub use random::Random;
@@ -92,8 +94,8 @@ pub fn judge_by(
     policy: &Policy,
     now: i64,
 ) -> Result<Verified, Refusal> {
-    let verdict = Token::parse(token).and_then(|token| verify(&token, keys, policy, now));
-    let steps = inspect(token, |_| Some((keys, policy)), now);
+    let verdict = Token::parse(token, LONGEST).and_then(|token| verify(&token, keys, policy, now));
+    let steps = inspect(token, LONGEST, |_| Some((keys, policy)), now);
     let failed = steps.iter().find(|step| !step.ok);
     match (&verdict, failed) {
         (Ok(_), None) => {}
