@@ -232,12 +232,18 @@ fn refuses_014_deep_nesting() {
     assert_eq!(refusal(&token(200)), "too_deep");
     assert_eq!(refusal(&token(5_000)), "too_deep");
     assert_eq!(refusal(&token(100_000)), "too_large");
-    assert_eq!(refusal_of_payload("[".repeat(11_000)), "too_deep");
-    assert_eq!(refusal_of_payload("{\"a\":".repeat(2_000)), "too_deep");
+    let nested = |open: &str, close: &str, levels| open.repeat(levels) + &close.repeat(levels);
+    assert_eq!(refusal_of_payload(nested("[", "]", 5_500)), "too_deep");
     assert_eq!(
-        refusal_of_header(format!("{{\"alg\":{}", "[".repeat(200))),
+        refusal_of_payload(nested("{\"a\":", "}", 1_500).replace(":}", ":1}")),
         "too_deep"
     );
+    assert_eq!(
+        refusal_of_header(format!("{{\"alg\":{}}}", nested("[", "]", 200))),
+        "too_deep"
+    );
+    // What does not end is not JSON, however deep it is.
+    assert_eq!(refusal_of_payload("[".repeat(11_000)), "bad_json");
 }
 
 #[test]

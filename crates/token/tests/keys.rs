@@ -363,7 +363,7 @@ fn refuses_documents_that_are_no_key_sets() {
         bad_set_text(&format!("{{\"keys\":[{twice}]}}")),
         "duplicate_member"
     );
-    let deep = format!("{{\"keys\":{}", "[".repeat(100));
+    let deep = format!("{{\"keys\":{}{}}}", "[".repeat(100), "]".repeat(100));
     assert_eq!(bad_set_text(&deep), "too_deep");
     let nul = ES256.jwk_with("kid", json!("a\0b"));
     assert_eq!(bad_set(&[nul]), "nul_character");
