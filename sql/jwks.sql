@@ -135,7 +135,7 @@ REVOKE ALL ON FUNCTION neon_auth.fail_jwks(text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.verify_jwt(token text) RETURNS jsonb
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'verify_jwt_wrapper';
+AS 'MODULE_PATHNAME', 'neon_auth_verify_jwt';
 COMMENT ON FUNCTION neon_auth.verify_jwt(text) IS
     'Verifies a token as auth.authenticate() does and answers its claims; the session''s identity stays as it is';
 
@@ -149,7 +149,7 @@ REVOKE ALL ON FUNCTION neon_auth.refresh_jwks(text) FROM PUBLIC;
 CREATE FUNCTION neon_auth.inspect_jwt(token text)
 RETURNS TABLE (step text, ok boolean, detail text)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 20
-AS 'MODULE_PATHNAME', 'inspect_jwt_wrapper';
+AS 'MODULE_PATHNAME', 'neon_auth_inspect_jwt';
 COMMENT ON FUNCTION neon_auth.inspect_jwt(text) IS
     'Every check that a token has to pass, in order, with what was found and what was expected; raises no error for a bad token';
 REVOKE ALL ON FUNCTION neon_auth.inspect_jwt(text) FROM PUBLIC;

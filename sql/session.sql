@@ -4,7 +4,7 @@
 
 CREATE FUNCTION auth.authenticate(token text, is_local boolean DEFAULT true) RETURNS text
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'authenticate_wrapper';
+AS 'MODULE_PATHNAME', 'neon_auth_authenticate';
 COMMENT ON FUNCTION auth.authenticate(text, boolean) IS
     'Verifies a token, signs its user in until the transaction ends (with is_local => false: the session) and answers the user id; NULL signs out. A refused token leaves nobody signed in';
 
@@ -22,7 +22,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'init_wrapper';
 COMMENT ON FUNCTION auth.init() IS 'Reads the providers ahead of the first token; pg_session_jwt''s name';
 
 CREATE FUNCTION auth.jwt_session_init(jwt text) RETURNS void
-LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'jwt_session_init_wrapper';
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'neon_auth_jwt_session_init';
 COMMENT ON FUNCTION auth.jwt_session_init(text) IS 'auth.authenticate(jwt, is_local => false); pg_session_jwt''s name';
 
 -- Asked by the planner for each of the readers below.

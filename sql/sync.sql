@@ -637,7 +637,7 @@ COMMENT ON FUNCTION neon_auth.confirm_project_permissions(text, text, text, bigi
 REVOKE ALL ON FUNCTION neon_auth.confirm_project_permissions(text, text, text, bigint) FROM PUBLIC;
 
 CREATE PROCEDURE neon_auth.sync()
-LANGUAGE c AS 'MODULE_PATHNAME', 'sync_wrapper';
+LANGUAGE c AS 'MODULE_PATHNAME', 'neon_auth_sync';
 COMMENT ON PROCEDURE neon_auth.sync() IS
     'Makes the mirror equal to the auth service, over its REST API, in many short transactions; goes on where it was interrupted. CALL it outside of a transaction block';
 REVOKE ALL ON PROCEDURE neon_auth.sync() FROM PUBLIC;

@@ -13,6 +13,7 @@ mod jsonb;
 mod lock;
 mod mirror;
 mod provider;
+mod raised;
 mod session;
 mod settings;
 mod shared;
@@ -46,6 +47,7 @@ extension_sql_file!("../sql/grants.sql", requires = ["internal"]);
 /// Runs once in every process that loads the library.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    raised::keep_backtraces_in_the_log();
     version::define();
     settings::define();
     session::define();

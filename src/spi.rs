@@ -8,7 +8,7 @@ use std::ffi::CString;
 
 use pgrx::{FromDatum, IntoDatum, PgRelation, pg_sys};
 
-use crate::version;
+use crate::{raised, version};
 
 /// Runs a query that yields at most one text value, and answers it.
 ///
@@ -34,6 +34,17 @@ pub fn write(statement: &str, arguments: &[&str]) -> Option<String> {
 /// # Safety
 /// A transaction must be under way, with an active snapshot when `read_only`.
 unsafe fn run(query: &str, arguments: &[&str], read_only: bool) -> Option<String> {
+    unsafe extern "C-unwind" {
+        fn SPI_execute_with_args(
+            query: *const std::ffi::c_char,
+            count: i32,
+            types: *mut pg_sys::Oid,
+            values: *mut pg_sys::Datum,
+            nulls: *const std::ffi::c_char,
+            read_only: bool,
+            most: std::ffi::c_long,
+        ) -> i32;
+    }
     let query = CString::new(query).expect("our own SQL holds no NUL");
     unsafe {
         let outer_context = pg_sys::CurrentMemoryContext;
@@ -44,17 +55,22 @@ unsafe fn run(query: &str, arguments: &[&str], read_only: bool) -> Option<String
             .iter()
             .map(|argument| argument.into_datum().expect("text is never NULL"))
             .collect();
-        let outcome = pg_sys::SPI_execute_with_args(
-            query.as_ptr(),
-            arguments.len() as i32,
-            types.as_mut_ptr(),
-            values.as_mut_ptr(),
-            std::ptr::null(),
-            read_only,
-            // All rows, although the first is answered: a statement that is stopped early fires
-            // no AFTER triggers.
-            0,
-        );
+        let (query, count) = (query.as_ptr(), arguments.len() as i32);
+        let (types, values) = (types.as_mut_ptr(), values.as_mut_ptr());
+        // All rows, although the first is answered: a statement that is stopped early fires no
+        // AFTER triggers.
+        let all = 0;
+        let outcome = raised::caught_as_raised(|| {
+            SPI_execute_with_args(
+                query,
+                count,
+                types,
+                values,
+                std::ptr::null(),
+                read_only,
+                all,
+            )
+        });
         if outcome < 0 {
             pgrx::error!("SPI_execute_with_args returned {outcome}");
         }

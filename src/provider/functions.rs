@@ -10,6 +10,7 @@ use pgrx::trigger_support::PgTriggerError;
 
 use super::trust;
 use super::{admit, refresh};
+use crate::raised::passes_errors;
 use crate::session::Value;
 use crate::{jsonb, spi, worker};
 
@@ -18,6 +19,10 @@ use crate::{jsonb, spi, worker};
 fn verify_jwt(token: &str) -> Result<Value, ErrorReport> {
     let admitted = admit(token)?;
     Ok(Value::jsonb(admitted.identity.jsonb()))
+}
+
+passes_errors! {
+    neon_auth_verify_jwt, pg_finfo_neon_auth_verify_jwt => verify_jwt_wrapper;
 }
 
 /// `neon_auth.refresh_jwks(provider)`: fetches now, whatever the cooldown says; with NULL, the

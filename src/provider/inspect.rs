@@ -7,6 +7,7 @@ use pgrx::prelude::*;
 use super::admit::{admit, reject_deleted};
 use super::{Provider, longest, now, read, trust};
 use crate::error::Problem;
+use crate::raised::passes_errors;
 
 /// `neon_auth.inspect_jwt(token)`. It first tries the token, so that keys are fetched as they
 /// would be for `auth.authenticate`; what it then lists is why that went as it did.
@@ -73,6 +74,10 @@ fn inspect_jwt(
         attempt.map(|admitted| format!("Accepted by provider {:?}.", admitted.provider.name));
     rows.push(row("outcome", verdict));
     TableIterator::new(rows)
+}
+
+passes_errors! {
+    neon_auth_inspect_jwt, pg_finfo_neon_auth_inspect_jwt => inspect_jwt_wrapper;
 }
 
 type Row = (String, bool, String);

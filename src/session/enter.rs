@@ -11,6 +11,7 @@ use super::identity::Identity;
 use super::log;
 use super::store::{self, Admission, Scope};
 use crate::error::Problem;
+use crate::raised::passes_errors;
 use crate::shared::{self, Counter};
 use crate::{jsonb, provider, version};
 
@@ -66,6 +67,11 @@ fn impersonate(
     assume(Rc::new(identity), Scope::from(is_local.unwrap_or(true)))?;
     admission.succeed();
     Ok(())
+}
+
+passes_errors! {
+    neon_auth_authenticate, pg_finfo_neon_auth_authenticate => authenticate_wrapper;
+    neon_auth_jwt_session_init, pg_finfo_neon_auth_jwt_session_init => jwt_session_init_wrapper;
 }
 
 fn bad_impersonation(reason: &str) -> Problem {

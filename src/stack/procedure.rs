@@ -6,19 +6,16 @@ use pgrx::prelude::*;
 use super::run;
 use super::steps::{Steps, Stop};
 use crate::error::Problem;
+use crate::raised::passes_errors;
 
-/// What PostgreSQL asks of each function of a library.
-#[unsafe(no_mangle)]
-pub extern "C" fn pg_finfo_sync_wrapper() -> &'static pg_sys::Pg_finfo_record {
-    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
-    &V1
+passes_errors! {
+    neon_auth_sync, pg_finfo_neon_auth_sync => sync;
 }
 
 /// # Safety
 /// PostgreSQL calls it, for CALL.
 #[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn sync_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn sync(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: PostgreSQL passes what CALL makes; what is connected is finished, or dropped with
     // the transaction after an ERROR.
     unsafe {

@@ -7,7 +7,7 @@ use pgrx::bgworkers::BackgroundWorker;
 use pgrx::{PgTryBuilder, pg_sys};
 
 use crate::error::Problem;
-use crate::{http, worker};
+use crate::{http, raised, worker};
 
 /// Why the work ends early.
 pub enum Stop {
@@ -39,12 +39,12 @@ impl Steps {
             // SAFETY: SPI is connected and lets us commit; the snapshot is popped before that.
             Steps::Procedure => unsafe {
                 // What came before, if it was only waiting, ends with its snapshot.
-                pg_sys::SPI_commit();
+                commit();
                 read_committed();
                 pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
                 let result = in_subtransaction(body);
                 pg_sys::PopActiveSnapshot();
-                pg_sys::SPI_commit();
+                commit();
                 result
             },
         }
@@ -69,6 +69,17 @@ impl Steps {
             self.tick()?;
         }
     }
+}
+
+/// Commits, which fires deferred triggers.
+///
+/// # Safety
+/// SPI must be connected as non-atomic.
+unsafe fn commit() {
+    unsafe extern "C-unwind" {
+        fn SPI_commit();
+    }
+    unsafe { raised::caught_as_raised(|| SPI_commit()) }
 }
 
 /// After an ERROR in it, everything is as before it: the error may be noted before it is passed on.

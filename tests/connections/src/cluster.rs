@@ -20,6 +20,8 @@ pub struct Cluster {
     directory: PathBuf,
     /// The most 512-byte blocks of a file that it may write.
     file_blocks: Cell<Option<u32>>,
+    /// What RUST_BACKTRACE says to it.
+    backtraces: Cell<Option<&'static str>>,
 }
 
 impl Cluster {
@@ -39,6 +41,15 @@ impl Cluster {
         cluster.file_blocks.set(Some(file_blocks));
         cluster.run();
         cluster.file_blocks.set(None);
+        cluster
+    }
+
+    /// Starts a server that is asked for all of Rust's backtraces.
+    pub fn with_backtraces(configuration: &str) -> Self {
+        let cluster = Self::in_new_directory();
+        cluster.make(configuration);
+        cluster.backtraces.set(Some("full"));
+        cluster.run();
         cluster
     }
 
@@ -167,6 +178,7 @@ impl Cluster {
         Self {
             directory,
             file_blocks: Cell::new(None),
+            backtraces: Cell::new(None),
         }
     }
 
@@ -200,6 +212,9 @@ impl Cluster {
             .args(["--options", &socket])
             .stdin(process::Stdio::null())
             .stdout(process::Stdio::null());
+        if let Some(which) = self.backtraces.get() {
+            command.env("RUST_BACKTRACE", which);
+        }
         match self.file_blocks.get() {
             Some(blocks) => limited(&command, blocks),
             None => command,

@@ -1,0 +1,166 @@
+//! Errors of PostgreSQL on their way through Rust: they arrive as they were raised.
+//!
+//! pgrx catches an ERROR of each C function that Rust calls, unwinds Rust by a panic, and raises an
+//! ERROR anew where the panic leaves our function. It carries over what it has a place for: message,
+//! DETAIL, HINT, and the SQLSTATE if it knows it. A trigger's own SQLSTATE becomes XX000, and its
+//! CONTEXT and the names of tables and constraints are lost. So where a C function may run somebody
+//! else's code, `caught_as_raised` keeps the ERROR itself aside, and where the panic leaves the
+//! function that SQL called, `pass` raises that one instead.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+
+use cee_scape::{SigJmpBufFields, call_with_sigsetjmp};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys};
+
+/// What marks an ERROR of pgrx that stands for the one kept aside. To PostgreSQL it is where to
+/// look for translations.
+const MARK: &CStr = c"neon_auth: as raised";
+
+thread_local! {
+    /// The last ERROR that was kept aside; it lives until the next one.
+    static KEPT: Cell<*mut pg_sys::ErrorData> = const { Cell::new(std::ptr::null_mut()) };
+}
+
+/// Calls PostgreSQL where that may run somebody else's code.
+///
+/// # Safety
+/// As the call itself demands; it must own nothing that is to be dropped.
+pub unsafe fn caught_as_raised<T>(call: impl FnOnce() -> T) -> T {
+    unsafe {
+        match caught(call) {
+            Some(result) => result,
+            None => keep(),
+        }
+    }
+}
+
+/// Calls a function of ours for SQL. An ERROR that was kept aside leaves it as it was raised.
+///
+/// # Safety
+/// PostgreSQL must have passed what is passed on.
+pub unsafe fn pass(
+    call: pg_sys::FunctionCallInfo,
+    function: unsafe extern "C-unwind" fn(pg_sys::FunctionCallInfo) -> pg_sys::Datum,
+) -> pg_sys::Datum {
+    // Without pgrx's guard, because no frame of Rust that owns anything is left to unwind.
+    unsafe extern "C-unwind" {
+        fn ReThrowError(error: *mut pg_sys::ErrorData) -> !;
+        fn pg_re_throw() -> !;
+    }
+    unsafe {
+        if let Some(datum) = caught(|| function(call)) {
+            return datum;
+        }
+        let kept = KEPT.get();
+        let error = pg_sys::CopyErrorData();
+        let is_kept = !kept.is_null()
+            && is_same((*error).domain, MARK.as_ptr())
+            && is_same((*error).message, (*kept).message);
+        pg_sys::FreeErrorData(error);
+        if is_kept {
+            pg_sys::FlushErrorState();
+            // It copies what it is given.
+            ReThrowError(kept);
+        }
+        pg_re_throw()
+    }
+}
+
+/// `None` after an ERROR, which is on PostgreSQL's stack of errors then.
+unsafe fn caught<T>(call: impl FnOnce() -> T) -> Option<T> {
+    unsafe {
+        let context = pg_sys::CurrentMemoryContext;
+        let (handler, callbacks) = (pg_sys::PG_exception_stack, pg_sys::error_context_stack);
+        let mut result = MaybeUninit::uninit();
+        let jumped = call_with_sigsetjmp(false, |buffer| {
+            pg_sys::PG_exception_stack = std::ptr::from_ref::<SigJmpBufFields>(buffer)
+                .cast_mut()
+                .cast();
+            result.write(call());
+            0
+        });
+        pg_sys::PG_exception_stack = handler;
+        pg_sys::error_context_stack = callbacks;
+        if jumped == 0 {
+            return Some(result.assume_init());
+        }
+        pg_sys::MemoryContextSwitchTo(context);
+        None
+    }
+}
+
+/// Keeps the ERROR that was caught aside, and has pgrx's panic unwind Rust in its place.
+unsafe fn keep() -> ! {
+    unsafe {
+        let context = pg_sys::MemoryContextSwitchTo(pg_sys::TopMemoryContext);
+        let error = pg_sys::CopyErrorData();
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::FlushErrorState();
+        let before = KEPT.replace(error);
+        if !before.is_null() {
+            pg_sys::FreeErrorData(before);
+        }
+        let text = |text: *const std::ffi::c_char| {
+            (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
+        };
+        let error = &*error;
+        let code = PgSqlErrorCode::from(error.sqlerrcode);
+        let message = text(error.message).unwrap_or_default();
+        let mut report = ErrorReport::new(code, message, "neon_auth");
+        if let Some(detail) = text(error.detail) {
+            report = report.set_detail(detail);
+        }
+        if let Some(hint) = text(error.hint) {
+            report = report.set_hint(hint);
+        }
+        report
+            .set_domain(MARK.to_string_lossy())
+            .report(PgLogLevel::ERROR);
+        unreachable!("an ERROR panics")
+    }
+}
+
+unsafe fn is_same(one: *const std::ffi::c_char, other: *const std::ffi::c_char) -> bool {
+    unsafe { !one.is_null() && !other.is_null() && CStr::from_ptr(one) == CStr::from_ptr(other) }
+}
+
+/// Has panics say where they were in the server log alone. pgrx notes a backtrace for every ERROR
+/// that passes through Rust, and with `RUST_BACKTRACE` set that becomes the ERROR's DETAIL. To be
+/// called once pgrx has registered its hook, which it does as the library is loaded.
+pub fn keep_backtraces_in_the_log() {
+    drop(std::panic::take_hook());
+    let write_to_log = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        // An ERROR on its way is no text.
+        if panic.payload_as_str().is_some() {
+            write_to_log(panic);
+        }
+    }));
+}
+
+/// Defines for SQL a function that passes errors on as they were raised, around one that pgrx made.
+macro_rules! passes_errors {
+    ($($name:ident, $info:ident => $function:ident;)*) => {$(
+        /// What PostgreSQL asks of each function of a library.
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $info() -> &'static pgrx::pg_sys::Pg_finfo_record {
+            const V1: pgrx::pg_sys::Pg_finfo_record =
+                pgrx::pg_sys::Pg_finfo_record { api_version: 1 };
+            &V1
+        }
+
+        /// # Safety
+        /// PostgreSQL calls it.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C-unwind" fn $name(
+            call: pgrx::pg_sys::FunctionCallInfo,
+        ) -> pgrx::pg_sys::Datum {
+            // SAFETY: as PostgreSQL calls it.
+            unsafe { $crate::raised::pass(call, $function) }
+        }
+    )*};
+}
+pub(crate) use passes_errors;
