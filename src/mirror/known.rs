@@ -12,6 +12,9 @@ use pgrx::prelude::*;
 
 /// Answers that are kept; whoever asks more at once begins anew.
 const MOST: usize = 1000;
+/// Bytes of the longest question that is kept. Its parts are ids of 255 bytes at most; a longer one
+/// is not about anything that is stored, and costs no more to answer again than to keep.
+const LONGEST: usize = 1024;
 
 thread_local! {
     static KNOWN: RefCell<Option<Known>> = const { RefCell::new(None) };
@@ -26,6 +29,9 @@ struct Known {
 
 /// The answer to a question; its words tell it from all others.
 pub fn answer(question: &[&str], find: impl FnOnce() -> bool) -> bool {
+    if question.iter().map(|word| word.len() + 1).sum::<usize>() > LONGEST {
+        return find();
+    }
     let Some(moment) = Moment::current() else {
         return find();
     };

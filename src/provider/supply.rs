@@ -10,9 +10,10 @@
 //! No attempt is made within `jwks_cooldown` of the last one, successful or not.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::rc::Rc;
 
+use lru::LruCache;
 use neon_auth_token::KeySet;
 
 use super::trust::{CacheTimes, KeySource, Provider};
@@ -20,10 +21,12 @@ use crate::error::{Problem, quoted};
 use crate::settings;
 
 const SECOND: i64 = 1_000_000;
+/// URLs whose keys a session keeps for itself; the one longest unused goes first.
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
 thread_local! {
     /// What this session fetched for itself because it could not be stored, by URL.
-    static LOCAL: RefCell<HashMap<String, Local>> = RefCell::new(HashMap::new());
+    static LOCAL: RefCell<LruCache<String, Local>> = RefCell::new(LruCache::new(CAPACITY));
 }
 
 #[derive(Clone, Default)]
@@ -55,7 +58,7 @@ impl Provider {
             KeySource::Remote { url, cached, cache } => (url, cached, cache),
         };
         let local = LOCAL
-            .with_borrow(|local| local.get(url).cloned())
+            .with_borrow_mut(|local| local.get(url).cloned())
             .unwrap_or_default();
         let last_error = if local.times.attempted_at > cache.attempted_at {
             local.times.last_error
@@ -226,7 +229,7 @@ pub fn keep_local(
     at: i64,
 ) {
     LOCAL.with_borrow_mut(|local| {
-        let entry = local.entry(url.to_owned()).or_default();
+        let entry = local.get_or_insert_mut(url.to_owned(), Local::default);
         entry.times.attempted_at = Some(at);
         match outcome {
             Ok((keys, lifetime)) => {

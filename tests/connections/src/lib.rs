@@ -6,6 +6,7 @@
 
 mod cluster;
 mod database;
+mod memory;
 mod mirrored;
 mod pgbouncer;
 mod random;
@@ -20,6 +21,7 @@ mod world;
 
 pub use cluster::Cluster;
 pub use database::Database;
+pub use memory::peak;
 pub use pgbouncer::PgBouncer;
 pub use random::Random;
 pub use server::Server;
