@@ -92,6 +92,22 @@ COMMENT ON TABLE neon_auth.sync_unseen IS
 COMMENT ON COLUMN neon_auth.sync_unseen.kind IS 'user or team';
 COMMENT ON COLUMN neon_auth.sync_unseen.id IS 'Its id';
 
+-- Unlogged as well: the entry of the queue that it was about is asked for again.
+CREATE UNLOGGED TABLE neon_auth.sync_listed (
+    asked_at bigint NOT NULL,
+    kind text NOT NULL,
+    team_id text,
+    user_id text NOT NULL,
+    permission_id text
+);
+COMMENT ON TABLE neon_auth.sync_listed IS
+    'The long lists of the REST API about the entry of sync_queue that is being confirmed; empty otherwise';
+COMMENT ON COLUMN neon_auth.sync_listed.asked_at IS 'When the entry was asked for, in microseconds since 1970: rows of another attempt do not count';
+COMMENT ON COLUMN neon_auth.sync_listed.kind IS 'member, direct (permission) or effective (permission)';
+COMMENT ON COLUMN neon_auth.sync_listed.team_id IS 'The team; NULL for a permission in the project';
+COMMENT ON COLUMN neon_auth.sync_listed.user_id IS 'The user';
+COMMENT ON COLUMN neon_auth.sync_listed.permission_id IS 'The permission; NULL for a membership';
+
 CREATE FUNCTION neon_auth.time_of(microseconds bigint) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 'epoch'::timestamptz + microseconds * interval '1 microsecond';
@@ -149,7 +165,7 @@ BEGIN
         RETURN to_jsonb(run) || '{"goes_on": true}';
     END IF;
     is_first := NOT EXISTS (SELECT FROM neon_auth.sync_runs r WHERE r.finished_at IS NOT NULL);
-    TRUNCATE neon_auth.sync_scan, neon_auth.sync_unseen;
+    TRUNCATE neon_auth.sync_scan, neon_auth.sync_unseen, neon_auth.sync_listed;
     INSERT INTO neon_auth.sync_runs (project_id, total)
     VALUES (project, CASE WHEN NOT is_first THEN (SELECT count(*) FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) END)
     RETURNING * INTO run;
@@ -491,7 +507,7 @@ REVOKE ALL ON FUNCTION neon_auth.forget_deleted() FROM PUBLIC;
 CREATE FUNCTION neon_auth.end_scan(run bigint) RETURNS void
 LANGUAGE sql
 AS $$
-    TRUNCATE neon_auth.sync_scan, neon_auth.sync_unseen;
+    TRUNCATE neon_auth.sync_scan, neon_auth.sync_unseen, neon_auth.sync_listed;
     -- What it was about has been compared since.
     DELETE FROM neon_auth.sync_queue q
      WHERE q.refusal IS NOT NULL AND q.queued_at < (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run);
@@ -512,12 +528,26 @@ COMMENT ON FUNCTION neon_auth.queued(timestamptz) IS
     'What the REST API has to confirm first, of what was queued until then, as an array; NULL when there is nothing';
 REVOKE ALL ON FUNCTION neon_auth.queued(timestamptz) FROM PUBLIC;
 
+CREATE FUNCTION neon_auth.end_listing() RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    -- Most lists are short, and a TRUNCATE makes new files.
+    IF EXISTS (SELECT FROM neon_auth.sync_listed) THEN
+        TRUNCATE neon_auth.sync_listed;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.end_listing() IS 'Forgets all stored items, once their entry is confirmed or refused';
+REVOKE ALL ON FUNCTION neon_auth.end_listing() FROM PUBLIC;
+
 CREATE FUNCTION neon_auth.confirmed(kind text, team_id text, user_id text, queued_at timestamptz) RETURNS void
 LANGUAGE sql
 AS $$
     DELETE FROM neon_auth.sync_queue q
      WHERE (q.kind, q.team_id, q.user_id, q.queued_at)
          = (confirmed.kind, confirmed.team_id, confirmed.user_id, confirmed.queued_at);
+    SELECT neon_auth.end_listing();
 $$;
 COMMENT ON FUNCTION neon_auth.confirmed(text, text, text, timestamptz) IS
     'Takes an entry out of the queue, unless it was queued again since';
@@ -530,21 +560,55 @@ AS $$
        SET refusal = refused.refusal
      WHERE (q.kind, q.team_id, q.user_id, q.queued_at)
          = (refused.kind, refused.team_id, refused.user_id, refused.queued_at);
+    SELECT neon_auth.end_listing();
 $$;
 COMMENT ON FUNCTION neon_auth.refused(text, text, text, timestamptz, text) IS
     'Leaves an entry of the queue to the next full synchronisation, unless it was queued again since';
 REVOKE ALL ON FUNCTION neon_auth.refused(text, text, text, timestamptz, text) FROM PUBLIC;
+
+-- Lists of the REST API about one entry of the queue. The last thousand items of a list are an argument
+-- of the function that compares it; those before them are here. So no list is in memory as a whole.
+CREATE FUNCTION neon_auth.list_items(asked_at bigint, kind text, items text) RETURNS void
+LANGUAGE sql
+AS $$
+    INSERT INTO neon_auth.sync_listed (asked_at, kind, team_id, user_id, permission_id)
+    SELECT list_items.asked_at, list_items.kind, i.team_id, i.user_id, i.id
+      FROM jsonb_to_recordset(items::jsonb) AS i(team_id text, user_id text, id text);
+$$;
+COMMENT ON FUNCTION neon_auth.list_items(bigint, text, text) IS 'Stores items of a long list, given as a JSON array';
+REVOKE ALL ON FUNCTION neon_auth.list_items(bigint, text, text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.unlist_items(asked_at bigint, kind text) RETURNS void
+LANGUAGE sql
+AS $$
+    DELETE FROM neon_auth.sync_listed l WHERE l.asked_at = unlist_items.asked_at AND l.kind = unlist_items.kind;
+$$;
+COMMENT ON FUNCTION neon_auth.unlist_items(bigint, text) IS 'Forgets the stored items of a list';
+REVOKE ALL ON FUNCTION neon_auth.unlist_items(bigint, text) FROM PUBLIC;
+
+-- The planner puts the body in the place of the call, and so knows how many rows there are.
+CREATE FUNCTION neon_auth.listed(asked_at bigint, kind text, items text)
+RETURNS TABLE (team_id text, user_id text, permission_id text)
+LANGUAGE sql STABLE
+AS $$
+    SELECT i.team_id, i.user_id, i.id FROM jsonb_to_recordset(items::jsonb) AS i(team_id text, user_id text, id text)
+    UNION ALL
+    SELECT l.team_id, l.user_id, l.permission_id
+      FROM neon_auth.sync_listed l
+     WHERE l.asked_at = listed.asked_at AND l.kind = listed.kind;
+$$;
+COMMENT ON FUNCTION neon_auth.listed(bigint, text, text) IS 'All items of a list: those stored, and those given as a JSON array';
+REVOKE ALL ON FUNCTION neon_auth.listed(bigint, text, text) FROM PUBLIC;
 
 -- The REST API's answer about a team, or about one of its members (member is '' for all): the
 -- memberships, the permissions that were given (direct), and all that follow from them. What
 -- events told since it was asked stays. Answers how many rows are gone.
 CREATE FUNCTION neon_auth.confirm_team(team text, member text, memberships text, direct text, effective text, asked_at bigint)
 RETURNS bigint
-LANGUAGE plpgsql
+LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
 AS $$
 DECLARE
     moment constant timestamptz := neon_auth.time_of(asked_at);
-    members text[];
     gone bigint;
     gone_permissions bigint;
 BEGIN
@@ -553,30 +617,35 @@ BEGIN
         PERFORM neon_auth.forget_team(team);
         RETURN 0;
     END IF;
-    members := ARRAY(SELECT DISTINCT i.user_id
-                       FROM jsonb_to_recordset(memberships::jsonb) AS i(team_id text, user_id text)
-                      WHERE i.team_id = team AND (member = '' OR i.user_id = member));
-    -- Nobody among them is deleted unseen while this is written.
-    PERFORM neon_auth.lock_mirror('user', m, false) FROM unnest(members) AS m;
+    -- Nobody among them is deleted unseen while this is written. Counted, because PERFORM keeps all
+    -- rows of its query until the end.
+    PERFORM count(neon_auth.lock_mirror('user', l.user_id, false))
+       FROM neon_auth.listed(asked_at, 'member', memberships) AS l
+      WHERE l.team_id = team AND (member = '' OR l.user_id = member);
     DELETE FROM neon_auth.team_members_sync m
      WHERE m.team_id = team AND (member = '' OR m.user_id = member) AND NOT neon_auth.is_since(m.created_at, moment)
-       AND NOT EXISTS (SELECT FROM unnest(members) AS present(id) WHERE present.id = m.user_id);
+       AND NOT EXISTS (SELECT FROM neon_auth.listed(asked_at, 'member', memberships) AS l
+                        WHERE l.team_id = team AND l.user_id = m.user_id);
     GET DIAGNOSTICS gone = ROW_COUNT;
     INSERT INTO neon_auth.team_members_sync (team_id, user_id)
-    SELECT team, m
-      FROM unnest(members) AS m
-     WHERE NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = m AND u.deleted_at IS NOT NULL)
+    SELECT DISTINCT team, l.user_id
+      FROM neon_auth.listed(asked_at, 'member', memberships) AS l
+     WHERE l.team_id = team AND (member = '' OR l.user_id = member)
+       AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = l.user_id AND u.deleted_at IS NOT NULL)
        AND NOT EXISTS (SELECT FROM neon_auth.removals r
-                        WHERE r.kind = 'team_member' AND r.team_id = team AND r.user_id = m AND neon_auth.is_since(r.removed_at, moment))
+                        WHERE r.kind = 'team_member' AND r.team_id = team AND r.user_id = l.user_id
+                          AND neon_auth.is_since(r.removed_at, moment))
         ON CONFLICT (team_id, user_id) DO NOTHING;
 
     WITH given AS (
-        SELECT i.user_id, i.id AS permission_id, bool_and(i.implied) AS implied
-          FROM (SELECT true AS implied, e.* FROM jsonb_to_recordset(effective::jsonb) AS e(team_id text, user_id text, id text)
+        SELECT i.user_id, i.permission_id, bool_and(i.implied) AS implied
+          FROM (SELECT true AS implied, e.* FROM neon_auth.listed(asked_at, 'effective', effective) AS e
                 UNION ALL
-                SELECT false, d.* FROM jsonb_to_recordset(direct::jsonb) AS d(team_id text, user_id text, id text)) AS i
-         WHERE i.team_id = team AND i.user_id IN (SELECT unnest(members))
-         GROUP BY i.user_id, i.id
+                SELECT false, d.* FROM neon_auth.listed(asked_at, 'direct', direct) AS d) AS i
+         WHERE i.team_id = team AND (member = '' OR i.user_id = member)
+           AND EXISTS (SELECT FROM neon_auth.listed(asked_at, 'member', memberships) AS l
+                        WHERE l.team_id = team AND l.user_id = i.user_id)
+         GROUP BY i.user_id, i.permission_id
     ), written AS (
         INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, implied)
         SELECT team, g.user_id, g.permission_id, g.implied
@@ -600,7 +669,7 @@ REVOKE ALL ON FUNCTION neon_auth.confirm_team(text, text, text, text, text, bigi
 
 CREATE FUNCTION neon_auth.confirm_project_permissions(holder text, direct text, effective text, asked_at bigint)
 RETURNS bigint
-LANGUAGE plpgsql
+LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
 AS $$
 DECLARE
     moment constant timestamptz := neon_auth.time_of(asked_at);
@@ -610,12 +679,12 @@ BEGIN
         RETURN 0;
     END IF;
     WITH given AS (
-        SELECT i.id AS permission_id, bool_and(i.implied) AS implied
-          FROM (SELECT true AS implied, e.* FROM jsonb_to_recordset(effective::jsonb) AS e(user_id text, id text)
+        SELECT i.permission_id, bool_and(i.implied) AS implied
+          FROM (SELECT true AS implied, e.* FROM neon_auth.listed(asked_at, 'effective', effective) AS e
                 UNION ALL
-                SELECT false, d.* FROM jsonb_to_recordset(direct::jsonb) AS d(user_id text, id text)) AS i
+                SELECT false, d.* FROM neon_auth.listed(asked_at, 'direct', direct) AS d) AS i
          WHERE i.user_id = holder
-         GROUP BY i.id
+         GROUP BY i.permission_id
     ), written AS (
         INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, implied)
         SELECT holder, g.permission_id, g.implied

@@ -59,6 +59,7 @@ enum Trouble {
 }
 
 /// Items of a list, and why others could not be read.
+#[derive(Default)]
 pub struct Chunk {
     pub items: Vec<String>,
     pub defects: Vec<String>,

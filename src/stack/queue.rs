@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::answer::CHUNK;
 use super::api::{Api, Chunk};
 use super::items::{self, Reader};
 use super::objects::{self, Found, Resource, TEAM, USER};
@@ -58,6 +59,16 @@ pub fn drain(api: &Api, steps: Steps, run: i64) -> Result<(), Stop> {
         }
     }
     Ok(())
+}
+
+/// A list about one entry of the queue.
+struct List {
+    /// What it is to the function that compares it.
+    kind: &'static str,
+    path: &'static str,
+    item: Reader,
+    /// When the entry was asked for.
+    asked_at: i64,
 }
 
 struct Queue<'a> {
@@ -118,9 +129,21 @@ impl Queue<'_> {
         if !entry.user_id.is_empty() {
             filter.push(("user_id", &entry.user_id));
         }
-        let memberships = self.all("team-member-profiles", &filter, "", items::membership)?;
-        let direct = self.all("team-permissions", &filter, "false", items::team_permission)?;
-        let effective = self.all("team-permissions", &filter, "true", items::team_permission)?;
+        let members = List {
+            kind: "member",
+            path: "team-member-profiles",
+            item: items::membership,
+            asked_at,
+        };
+        let permissions = |kind| List {
+            kind,
+            path: "team-permissions",
+            item: items::team_permission,
+            asked_at,
+        };
+        let memberships = self.all(&members, &filter, "")?;
+        let direct = self.all(&permissions("direct"), &filter, "false")?;
+        let effective = self.all(&permissions("effective"), &filter, "true")?;
         self.steps.transaction(|| {
             let gone = spi::write(
                 "SELECT neon_auth.confirm_team($1, $2, $3, $4, $5, $6::bigint)::text",
@@ -140,9 +163,14 @@ impl Queue<'_> {
 
     fn project_permissions(&self, user: &str, asked_at: i64) -> Result<(), Stop> {
         let filter = [("user_id", user)];
-        let path = "project-permissions";
-        let direct = self.all(path, &filter, "false", items::project_permission)?;
-        let effective = self.all(path, &filter, "true", items::project_permission)?;
+        let permissions = |kind| List {
+            kind,
+            path: "project-permissions",
+            item: items::project_permission,
+            asked_at,
+        };
+        let direct = self.all(&permissions("direct"), &filter, "false")?;
+        let effective = self.all(&permissions("effective"), &filter, "true")?;
         self.steps.transaction(|| {
             let gone = spi::write(
                 "SELECT neon_auth.confirm_project_permissions($1, $2, $3, $4::bigint)::text",
@@ -153,28 +181,45 @@ impl Queue<'_> {
         Ok(())
     }
 
-    /// A whole list as a JSON array. Of a team or a user that the service does not have there is
-    /// nothing; whether they are deleted is another question.
-    fn all(
-        &self,
-        path: &'static str,
-        filter: &[(&str, &str)],
-        recursive: &str,
-        item: Reader,
-    ) -> Result<String, Stop> {
+    /// Reads a whole list. Its last items are answered as a JSON array; those before them, of which
+    /// there may be more than memory, are stored. Of a team or a user that the service does not have
+    /// there is nothing; whether they are deleted is another question.
+    fn all(&self, list: &List, filter: &[(&str, &str)], recursive: &str) -> Result<String, Stop> {
         let mut query = filter.to_vec();
         if !recursive.is_empty() {
             query.push(("recursive", recursive));
         }
-        let mut all = Vec::new();
-        let read = every_page(self.api, path, &query, item, |chunk| {
-            all.extend(chunk.items);
+        let mut last = Chunk::default();
+        let read = every_page(self.api, list.path, &query, list.item, |chunk| {
+            if last.items.len() + chunk.items.len() > CHUNK {
+                let items = std::mem::take(&mut last).json();
+                self.list(
+                    "SELECT neon_auth.list_items($1::bigint, $2, $3)::text",
+                    list,
+                    &[&items],
+                );
+            }
+            last.items.extend(chunk.items);
             Ok(())
         });
         match read {
-            Err(Stop::Problem(problem)) if is_of_nobody(&problem) => Ok("[]".to_owned()),
-            read => read.map(|()| format!("[{}]", all.join(","))),
+            Err(Stop::Problem(problem)) if is_of_nobody(&problem) => {
+                self.list(
+                    "SELECT neon_auth.unlist_items($1::bigint, $2)::text",
+                    list,
+                    &[],
+                );
+                Ok("[]".to_owned())
+            }
+            read => read.map(|()| last.json()),
         }
+    }
+
+    /// Runs a statement about what is stored of a list.
+    fn list(&self, statement: &str, list: &List, arguments: &[&str]) {
+        let asked_at = list.asked_at.to_string();
+        let arguments = [&[asked_at.as_str(), list.kind], arguments].concat();
+        self.steps.transaction(|| spi::write(statement, &arguments));
     }
 
     fn count(&self, gone: Option<String>) {

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::thread;
 
-use neon_auth_connections::{World, eventually};
+use neon_auth_connections::{Session, World, eventually};
 use neon_auth_stack::permissions::Grant;
 use neon_auth_stack::teams::Membership;
 use neon_auth_stack::webhooks::Delivery;
@@ -128,6 +128,77 @@ fn what_is_of_nobody_that_the_service_knows_is_removed() {
         // Nothing says that they were deleted.
         assert!(world.deleted("users_sync").is_empty());
         assert!(world.deleted("teams_sync").is_empty());
+    }
+}
+
+/// Longer lists are on their way in parts, of which none is lost and none left behind.
+#[test]
+fn a_team_of_thousands_is_confirmed() {
+    let world = World::with_webhooks();
+    world.stack.populate(3300, false);
+    let team = world.stack.create_team(NewTeam::named("Team"));
+    let team = team["id"].as_str().expect("an id is a string").to_owned();
+    let users = world.stack.everything().users;
+    let users: Vec<&str> = users
+        .iter()
+        .filter_map(|user| user["id"].as_str())
+        .collect();
+    for user in &users[..3000] {
+        world.stack.join_team(membership(&team, user));
+    }
+    world.sync();
+    world.assert_mirrored();
+    for user in &users[..1500] {
+        world.stack.leave_team(membership(&team, user));
+    }
+    for user in &users[3000..] {
+        world.stack.join_team(membership(&team, user));
+    }
+    // With the last question refused, what has been listed does not count.
+    world
+        .stack
+        .set_fault_after(Endpoint::TeamPermissions, 1, status(400), None);
+    queue(&world, "team", &team, "");
+    let members = world.asked("team-member-profiles");
+    drain(&world);
+    assert_eq!(world.asked("team-member-profiles"), members + 1);
+    world.stack.clear_fault(Endpoint::TeamPermissions);
+    let mut session = world.superuser();
+    let rows = |session: &mut Session, table: &str| {
+        session.value(
+            &format!("SELECT count(*)::text FROM neon_auth.{table}"),
+            &[],
+        )
+    };
+    assert_eq!(
+        rows(&mut session, "team_members_sync").as_deref(),
+        Some("3000")
+    );
+    // Some leave meanwhile who were listed then.
+    for user in &users[1500..1600] {
+        world.stack.leave_team(membership(&team, user));
+    }
+    queue(&world, "team", &team, "");
+    drain(&world);
+    world.assert_mirrored();
+    assert_eq!(
+        rows(&mut session, "team_members_sync").as_deref(),
+        Some("1700")
+    );
+    assert_eq!(rows(&mut session, "sync_listed").as_deref(), Some("0"));
+}
+
+/// Confirms what is queued, and nothing more: the service refuses to list users.
+fn drain(world: &World) {
+    world.stack.set_fault(Endpoint::Users, status(403));
+    world.sync_refused();
+    world.stack.clear_fault(Endpoint::Users);
+}
+
+fn status(status: u16) -> Fault {
+    Fault::Status {
+        status,
+        retry_after: None,
     }
 }
 
