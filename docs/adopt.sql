@@ -5,20 +5,23 @@
 -- foreign keys, policies, views, functions with an SQL body. So do policies and indexes on the table
 -- itself, and who could read it still can. The old schema stays, as neon_auth_before.
 --
--- Whoever owned the old objects need not be trusted: nothing of theirs is executed here. Their
--- triggers would be by neon_auth later, with a superuser's rights, so they are not taken over, but
--- shown.
+-- The owners of the old objects need not be trusted: nothing of theirs is executed here, whatever
+-- they do meanwhile. Everything is locked before it is looked at. Their triggers would be executed by
+-- neon_auth later, with a superuser's rights, so they are not taken over, but shown.
 \set ON_ERROR_STOP on
 BEGIN;
 -- Names in what is read below are written out in full, and looked up again when the old table is away.
 SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL row_security = off;
+-- Planning looks at no CHECK, and functions are not validated.
 SET LOCAL constraint_exclusion = off;
+SET LOCAL check_function_bodies = off;
 DO $adopt$
 DECLARE
     old oid;
     held record;
     found record;
+    locking text[];
     statements text[] := '{}';
     statement text;
     copied bigint;
@@ -28,8 +31,58 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'undefined_table',
             MESSAGE = 'there is no neon_auth.users_sync to adopt', HINT = 'CREATE EXTENSION neon_auth;';
     END IF;
-    LOCK TABLE ONLY neon_auth.users_sync IN ACCESS EXCLUSIVE MODE;
-    old := 'neon_auth.users_sync'::regclass;
+
+    -- Nobody may change what is checked, between the check and its use: which object a name means, what
+    -- an object says, and what the planner calls for a table. This waits for whoever is at it.
+    --   schema             its row is written, which a renaming waits for
+    --   table, partition   ACCESS EXCLUSIVE; so there are no new indexes, statistics, policies, partitions
+    --   view               ACCESS SHARE, which CREATE OR REPLACE VIEW waits for
+    --   function           its row is written, which CREATE OR REPLACE FUNCTION waits for
+    -- Names are looked up by each command anew, and may mean something else by then: so it is the
+    -- objects that are looked at afterwards, until all of them are locked.
+    LOOP
+        old := 'neon_auth.users_sync'::regclass;
+        WITH dependent AS (
+            SELECT d.classid, d.objid FROM pg_depend d WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = old
+        ), relation AS (
+            SELECT old AS oid, 'ACCESS EXCLUSIVE' AS mode
+            UNION SELECT c.conrelid, 'ACCESS EXCLUSIVE' FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = old
+            UNION SELECT t.relid, 'ACCESS EXCLUSIVE' FROM pg_constraint c, pg_partition_tree(c.conrelid) AS t
+                   WHERE c.contype = 'f' AND c.confrelid = old
+            UNION SELECT p.polrelid, 'ACCESS EXCLUSIVE' FROM dependent d JOIN pg_policy p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid
+            UNION SELECT r.ev_class, 'ACCESS SHARE' FROM dependent d JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+                    JOIN pg_class c ON c.oid = r.ev_class AND c.relkind = 'v'
+        ), routine AS (
+            SELECT p.oid, p.xmin, p.pronamespace, p.prosecdef FROM dependent d JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+        ), schema AS (
+            SELECT n.nspname, n.xmin
+              FROM (SELECT c.relnamespace FROM relation r JOIN pg_class c USING (oid) UNION SELECT f.pronamespace FROM routine f) AS s (oid)
+              JOIN pg_namespace n USING (oid)
+        )
+        -- Schemas first: they give the names of the others their meaning.
+        SELECT l.commands INTO locking
+          FROM (SELECT 1, ARRAY[format('ALTER SCHEMA %I RENAME TO neon_auth_before', s.nspname),
+                                format('ALTER SCHEMA neon_auth_before RENAME TO %I', s.nspname)]
+                  FROM schema s
+                 WHERE s.xmin <> pg_current_xact_id()::xid AND s.nspname !~ '^pg_'
+                UNION ALL
+                SELECT 2, ARRAY[format('LOCK TABLE %s IN %s MODE', r.oid::regclass, r.mode)]
+                  FROM relation r
+                 WHERE NOT EXISTS (SELECT FROM pg_locks k
+                                    WHERE k.locktype = 'relation' AND k.relation = r.oid AND k.pid = pg_backend_pid() AND k.granted
+                                      AND k.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                                      AND k.mode = replace(initcap(r.mode), ' ', '') || 'Lock')
+                UNION ALL
+                SELECT 3, ARRAY[format('ALTER ROUTINE %s SECURITY %s', f.oid::regprocedure, CASE WHEN f.prosecdef THEN 'DEFINER' ELSE 'INVOKER' END)]
+                  FROM routine f
+                 WHERE f.xmin <> pg_current_xact_id()::xid) AS l (rank, commands)
+         ORDER BY l.rank LIMIT 1;
+        EXIT WHEN locking IS NULL;
+        FOREACH statement IN ARRAY locking LOOP
+            EXECUTE statement;
+        END LOOP;
+    END LOOP;
+
     SELECT c.* INTO STRICT held FROM pg_class c WHERE c.oid = old;
     SELECT concat_ws(' ',
                CASE WHEN held.relkind <> 'r' OR held.relispartition OR EXISTS (
@@ -75,7 +128,8 @@ BEGIN
     END IF;
 
     -- To plan a query on a table is to call, with constants, what its indexes and statistics and the
-    -- key of its partitions call; and indexes on users are kept by whoever writes users.
+    -- key of its partitions call: functions, operators, and the CHECKs of types; and indexes on users
+    -- are kept by whoever writes users.
     WITH read AS (
         SELECT old AS relation
         UNION
@@ -91,9 +145,11 @@ BEGIN
     SELECT string_agg(DISTINCT pg_describe_object(classid, objid, 0), ', ') INTO problem
       FROM planned
       JOIN pg_depend d USING (classid, objid)
-      LEFT JOIN pg_proc p ON d.refclassid = 'pg_proc'::regclass AND p.oid = d.refobjid
       LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
-      JOIN pg_roles r ON r.oid = coalesce(p.proowner, o.oprowner)
+      LEFT JOIN pg_proc p ON p.oid IN (CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid END, o.oprcode, o.oprrest, o.oprjoin)
+      -- The types of a table's columns are not called.
+      LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid AND d.objsubid = 0 AND t.typtype <> 'e'
+      JOIN pg_roles r ON r.oid IN (p.proowner, o.oprowner, t.typowner)
      WHERE NOT r.rolsuper;
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
