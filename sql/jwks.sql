@@ -3,24 +3,31 @@
 -- No foreign key: pg_restore --jobs loads the tables of an extension in any order, and all at once.
 CREATE TABLE neon_auth.jwks_cache (
     provider text NOT NULL,
-    jwks_url text NOT NULL,
+    jwks_url text,
+    discovery_url text,
     jwks jsonb,
+    skipped_keys text[] NOT NULL DEFAULT '{}',
     etag text,
     fetched_at timestamptz,
     fresh_until timestamptz,
     attempted_at timestamptz NOT NULL,
+    missed_at timestamptz,
     last_error text,
-    CONSTRAINT jwks_cache_pkey PRIMARY KEY (provider)
+    CONSTRAINT jwks_cache_pkey PRIMARY KEY (provider),
+    CONSTRAINT jwks_cache_url_check CHECK (num_nonnulls(jwks_url, discovery_url) > 0)
 );
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.jwks_cache', '');
 COMMENT ON TABLE neon_auth.jwks_cache IS 'The keys of each provider as last fetched; kept by neon_auth';
 COMMENT ON COLUMN neon_auth.jwks_cache.provider IS 'Name of the provider';
-COMMENT ON COLUMN neon_auth.jwks_cache.jwks_url IS 'Where the keys come from; they count while it is the provider''s jwks_url';
-COMMENT ON COLUMN neon_auth.jwks_cache.jwks IS 'The last good JWKS';
+COMMENT ON COLUMN neon_auth.jwks_cache.jwks_url IS 'Where the keys come from: the provider''s jwks_url, or the jwks_uri that its issuer names';
+COMMENT ON COLUMN neon_auth.jwks_cache.discovery_url IS 'The issuer''s discovery document, which is asked where the keys are; NULL where the provider has a jwks_url';
+COMMENT ON COLUMN neon_auth.jwks_cache.jwks IS 'The last good JWKS, as far as it is used: a key that cannot be used is only named';
+COMMENT ON COLUMN neon_auth.jwks_cache.skipped_keys IS 'The keys of the set that cannot be used, and why';
 COMMENT ON COLUMN neon_auth.jwks_cache.etag IS 'The ETag that came with it';
 COMMENT ON COLUMN neon_auth.jwks_cache.fetched_at IS 'When the key server last sent or confirmed it';
 COMMENT ON COLUMN neon_auth.jwks_cache.fresh_until IS 'Until when it is used without asking again';
 COMMENT ON COLUMN neon_auth.jwks_cache.attempted_at IS 'When the key server was last asked, with success or not';
+COMMENT ON COLUMN neon_auth.jwks_cache.missed_at IS 'When the key server was last asked for a key that is not in the set; jwks_cooldown bounds how often';
 COMMENT ON COLUMN neon_auth.jwks_cache.last_error IS 'Why the last attempt failed; NULL if it did not';
 
 CREATE TRIGGER guard_trust BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.jwks_cache
@@ -89,46 +96,88 @@ CREATE TRIGGER replace_fetched BEFORE INSERT ON neon_auth.jwks_cache
     FOR EACH ROW WHEN (new.jwks IS NOT NULL) EXECUTE FUNCTION neon_auth.replace_fetched();
 COMMENT ON TRIGGER replace_fetched ON neon_auth.jwks_cache IS 'Lets a restored row replace a row that was fetched meanwhile';
 
+-- An attempt is recorded before it is made, so that it counts whatever becomes of it. It is given up
+-- where another was recorded since the one that the caller has seen.
+CREATE FUNCTION neon_auth.begin_jwks(provider text, seen text, cause text) RETURNS text
+LANGUAGE plpgsql
+AS $$
+#variable_conflict use_column
+DECLARE
+    own record;
+    begun text;
+BEGIN
+    SELECT p.jwks_url, CASE WHEN p.jwks_url IS NULL THEN p.issuers[1] END AS issuer,
+           CASE WHEN p.jwks_url IS NULL THEN neon_auth.discovery_url(p.issuers[1]) END AS discovery_url,
+           clock_timestamp() AS now
+      INTO own
+      FROM neon_auth.providers p
+     WHERE p.name = begin_jwks.provider AND p.jwks IS NULL;
+    IF num_nonnulls(own.jwks_url, own.discovery_url) = 0 THEN
+        RETURN NULL;
+    END IF;
+    -- What came from elsewhere does not count.
+    DELETE FROM neon_auth.jwks_cache AS c
+     WHERE c.provider = begin_jwks.provider
+       AND (c.discovery_url IS DISTINCT FROM own.discovery_url
+            OR own.discovery_url IS NULL AND c.jwks_url <> own.jwks_url);
+    INSERT INTO neon_auth.jwks_cache AS c (provider, jwks_url, discovery_url, attempted_at, missed_at)
+    VALUES (begin_jwks.provider, own.jwks_url, own.discovery_url, own.now, CASE cause WHEN 'unknown_key' THEN own.now END)
+    ON CONFLICT (provider) DO UPDATE
+       SET attempted_at = EXCLUDED.attempted_at,
+           missed_at = coalesce(EXCLUDED.missed_at, c.missed_at)
+     WHERE (extract(epoch FROM c.attempted_at) * 1000000)::bigint::text = seen
+    RETURNING json_build_object('jwks_url', c.jwks_url, 'issuer', own.issuer, 'etag', c.etag) INTO begun;
+    RETURN begun;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.begin_jwks(text, text, text) IS
+    'Records an attempt to fetch a JWKS, and answers where from; NULL where the cache has moved on or the provider is gone';
+REVOKE ALL ON FUNCTION neon_auth.begin_jwks(text, text, text) FROM PUBLIC;
+
 -- What was fetched has been read as text; what counts is what becomes of it as jsonb. A set that can
 -- be used is not given up for one that cannot.
-CREATE FUNCTION neon_auth.store_jwks(provider text, jwks_url text, jwks text, etag text, lifetime bigint) RETURNS text
+CREATE FUNCTION neon_auth.store_jwks(provider text, origin text, jwks_url text, jwks text, etag text, lifetime bigint) RETURNS text
 LANGUAGE plpgsql
 AS $$
 #variable_conflict use_column
 DECLARE
     fetched jsonb;
+    judged record;
     defect text;
 BEGIN
     BEGIN
         fetched := store_jwks.jwks;
-        defect := neon_auth.jwks_defect(fetched);
+        SELECT j.defect, j.left_out INTO judged FROM neon_auth.judge_jwks(fetched) AS j;
+        defect := judged.defect;
     EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
         defect := format('PostgreSQL cannot hold it as jsonb: %s.', sqlerrm);
     END;
     IF defect IS NULL THEN
         UPDATE neon_auth.jwks_cache AS c
-           SET jwks = coalesce(fetched, jwks),
+           SET jwks_url = store_jwks.jwks_url,
+               jwks = coalesce(fetched, jwks),
+               skipped_keys = CASE WHEN fetched IS NULL THEN skipped_keys ELSE judged.left_out END,
                etag = CASE WHEN fetched IS NULL THEN etag ELSE store_jwks.etag END,
                fetched_at = clock_timestamp(),
                fresh_until = clock_timestamp() + make_interval(secs => lifetime),
                last_error = NULL
-         WHERE c.provider = store_jwks.provider AND c.jwks_url = store_jwks.jwks_url;
+         WHERE c.provider = store_jwks.provider AND coalesce(c.discovery_url, c.jwks_url) = origin;
     ELSE
-        PERFORM neon_auth.fail_jwks(store_jwks.provider, store_jwks.jwks_url, defect);
+        PERFORM neon_auth.fail_jwks(store_jwks.provider, origin, defect);
     END IF;
     RETURN defect;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.store_jwks(text, text, text, text, bigint) IS
+COMMENT ON FUNCTION neon_auth.store_jwks(text, text, text, text, text, bigint) IS
     'Stores a JWKS that was fetched, for so many seconds, or, given none, that the one at hand still holds; answers why it cannot be used';
-REVOKE ALL ON FUNCTION neon_auth.store_jwks(text, text, text, text, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION neon_auth.store_jwks(text, text, text, text, text, bigint) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.fail_jwks(provider text, jwks_url text, reason text) RETURNS void
+CREATE FUNCTION neon_auth.fail_jwks(provider text, origin text, reason text) RETURNS void
 LANGUAGE sql
 AS $$
     UPDATE neon_auth.jwks_cache AS c
        SET last_error = reason
-     WHERE c.provider = fail_jwks.provider AND c.jwks_url = fail_jwks.jwks_url;
+     WHERE c.provider = fail_jwks.provider AND coalesce(c.discovery_url, c.jwks_url) = origin;
 $$;
 COMMENT ON FUNCTION neon_auth.fail_jwks(text, text, text) IS 'Notes why a fetch failed';
 REVOKE ALL ON FUNCTION neon_auth.fail_jwks(text, text, text) FROM PUBLIC;

@@ -15,10 +15,10 @@ CREATE TABLE neon_auth.providers (
             array_position(audiences, NULL) IS NULL AND array_position(audiences, '') IS NULL),
     jwks_url text,
     jwks jsonb,
-    algorithms text[] NOT NULL DEFAULT '{RS256,PS256,ES256,ES384,EdDSA}'
+    algorithms text[] NOT NULL DEFAULT '{RS256,PS256,ES256,ES384,ES512,EdDSA}'
         CONSTRAINT providers_algorithms_check CHECK (
             cardinality(algorithms) > 0
-            AND algorithms <@ '{RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,EdDSA}'::text[]),
+            AND algorithms <@ '{RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519}'::text[]),
     typ text,
     required_claims text[] NOT NULL DEFAULT '{}'
         CONSTRAINT providers_required_claims_check CHECK (array_position(required_claims, NULL) IS NULL),
@@ -34,8 +34,9 @@ CREATE TABLE neon_auth.providers (
             array_position(roles, NULL) IS NULL AND NOT roles && '{none,"",public}'),
     reject_deleted_users boolean NOT NULL DEFAULT false,
     CONSTRAINT providers_pkey PRIMARY KEY (name),
-    CONSTRAINT providers_keys_check CHECK ((jwks_url IS NULL) <> (jwks IS NULL)),
-    CONSTRAINT providers_stack_check CHECK ((kind = 'stack') = (project_id IS NOT NULL)),
+    CONSTRAINT providers_keys_check CHECK (jwks_url IS NULL OR jwks IS NULL),
+    CONSTRAINT providers_stack_check CHECK (
+        (kind = 'stack') = (project_id IS NOT NULL) AND (kind <> 'stack' OR num_nonnulls(jwks_url, jwks) = 1)),
     CONSTRAINT providers_role_claim_check CHECK ((role_claim IS NULL) = (roles = '{}'))
 );
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.providers', '');
@@ -47,9 +48,9 @@ COMMENT ON COLUMN neon_auth.providers.kind IS 'stack (Neon Auth, with its own co
 COMMENT ON COLUMN neon_auth.providers.project_id IS 'Project of the auth service; kind stack needs it, and no other has one';
 COMMENT ON COLUMN neon_auth.providers.issuers IS 'The values of the claim iss that this provider signs, compared exactly; each belongs to one provider';
 COMMENT ON COLUMN neon_auth.providers.audiences IS 'The claim aud must hold one of them; empty: aud may be anything, null, an empty array or absent';
-COMMENT ON COLUMN neon_auth.providers.jwks_url IS 'Where the keys are fetched: https, or http on loopback. Either this or jwks';
-COMMENT ON COLUMN neon_auth.providers.jwks IS 'The keys themselves (RFC 7517), for which no network is used. Either this or jwks_url';
-COMMENT ON COLUMN neon_auth.providers.algorithms IS 'The signature algorithms accepted (RFC 7518), one at least of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA';
+COMMENT ON COLUMN neon_auth.providers.jwks_url IS 'Where the keys are fetched: https, or http on loopback. Neither this nor jwks: by OpenID Connect Discovery';
+COMMENT ON COLUMN neon_auth.providers.jwks IS 'The keys themselves (RFC 7517), for which no network is used. Not with jwks_url';
+COMMENT ON COLUMN neon_auth.providers.algorithms IS 'The signature algorithms accepted (RFC 7518), one at least of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA, also named Ed25519';
 COMMENT ON COLUMN neon_auth.providers.typ IS 'The header typ that is required, such as at+jwt (case and application/ do not count); NULL: absent, JWT or at+jwt';
 COMMENT ON COLUMN neon_auth.providers.required_claims IS 'Claims that must be there, besides sub, iss and exp';
 COMMENT ON COLUMN neon_auth.providers.max_lifetime IS 'Longest time between the claims iat and exp, more than 0; NULL: any';
@@ -71,12 +72,25 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN neon_auth.rest_base(jwks_url) || '/api/v1/projects/' || project_id;
 COMMENT ON FUNCTION neon_auth.service(text, text) IS 'One project at one auth service; NULL where the URL does not tell';
 
-CREATE FUNCTION neon_auth.jwks_defect(jwks jsonb) RETURNS text
+CREATE FUNCTION neon_auth.judge_jwks(jwks jsonb)
+RETURNS TABLE (defect text, hint text, left_out text[], exposes_secret boolean, storable text)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1
+AS 'MODULE_PATHNAME', 'judge_jwks_wrapper';
+COMMENT ON FUNCTION neon_auth.judge_jwks(jsonb) IS
+    'Why a JWKS cannot verify tokens, which of its keys are left out and why, whether these are secret, and what may be stored';
+
+CREATE FUNCTION neon_auth.is_key_url(url text) RETURNS boolean
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'is_key_url_wrapper';
+COMMENT ON FUNCTION neon_auth.is_key_url(text) IS
+    'Whether keys may be fetched from a URL: https, or http on loopback and on neon_auth.insecure_hosts';
+REVOKE ALL ON FUNCTION neon_auth.is_key_url(text) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.discovery_url(issuer text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'jwks_defect_wrapper';
-COMMENT ON FUNCTION neon_auth.jwks_defect(jsonb) IS
-    'Why a JWKS cannot be used to verify tokens, as a sentence; NULL when it can';
-REVOKE ALL ON FUNCTION neon_auth.jwks_defect(jsonb) FROM PUBLIC;
+AS 'MODULE_PATHNAME', 'discovery_url_wrapper';
+COMMENT ON FUNCTION neon_auth.discovery_url(text) IS
+    'Where an issuer says that its keys are (OpenID Connect Discovery); NULL where it cannot';
 
 -- What a row's constraints cannot say, or not clearly. Sessions check again what matters when they
 -- read the table or fetch, so that a load with triggers disabled opens nothing.
@@ -86,15 +100,24 @@ AS $$
 DECLARE
     own_name text := CASE TG_OP WHEN 'UPDATE' THEN old.name ELSE new.name END;
     other record;
-    reason text;
+    judged record;
+    plain_http CONSTANT text := 'Keys that come over plain http could be anybody''s. Pin the keys with jwks, or, where you trust the network between, have a superuser name the host: ALTER SYSTEM SET neon_auth.insecure_hosts = ''host:port''; SELECT pg_reload_conf();';
 BEGIN
-    IF new.jwks_url !~ '^https://[^/?#@[:space:]]+([/?][^[:space:]]*)?$'
-       AND new.jwks_url !~ '^http://(localhost|127([.][0-9]{1,3}){3}|[[]::1])(:[0-9]{1,5})?([/?][^[:space:]]*)?$' THEN
+    IF NOT neon_auth.is_key_url(new.jwks_url) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the jwks_url must be https, or http on loopback',
             DETAIL = 'A host without user and password must follow, then a port and a path if need be.',
-            HINT = 'Keys that come over plain http could be anybody''s.';
+            HINT = CASE WHEN new.jwks_url LIKE 'http://%' THEN plain_http
+                        ELSE 'For example: https://auth.example.com/.well-known/jwks.json' END;
+    END IF;
+    IF new.jwks_url IS NULL AND new.jwks IS NULL AND new.kind = 'oidc'
+       AND NOT coalesce(neon_auth.is_key_url(neon_auth.discovery_url(new.issuers[1])), false) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the keys of this issuer cannot be discovered',
+            DETAIL = 'Without jwks_url and jwks, the keys are where <issuer>/.well-known/openid-configuration says; so the first issuer must be an https URL without a template, a query or a fragment.',
+            HINT = CASE WHEN new.issuers[1] LIKE 'http://%' THEN plain_http ELSE 'Give jwks_url or jwks.' END;
     END IF;
     -- One at a time, so that two transactions cannot add the same issuer unseen by each other.
     LOCK TABLE neon_auth.providers IN SHARE ROW EXCLUSIVE MODE;
@@ -111,7 +134,8 @@ BEGIN
     END IF;
     SELECT p.name INTO other
       FROM neon_auth.providers p
-     WHERE p.name <> own_name AND p.jwks_url = new.jwks_url
+      LEFT JOIN neon_auth.jwks_cache c ON c.provider = p.name AND p.jwks_url IS NULL
+     WHERE p.name <> own_name AND coalesce(p.jwks_url, c.jwks_url) = new.jwks_url
        AND (p.audiences = '{}' OR new.audiences = '{}')
      LIMIT 1;
     IF FOUND THEN
@@ -121,15 +145,23 @@ BEGIN
             DETAIL = format('Provider %I has the same jwks_url, so a token for one would pass for the other.', other.name),
             HINT = 'Set audiences for both.';
     END IF;
-    IF new.jwks IS NOT NULL THEN
-        reason := neon_auth.jwks_defect(new.jwks);
-        IF reason IS NOT NULL THEN
-            RAISE EXCEPTION USING
-                ERRCODE = 'invalid_parameter_value',
-                MESSAGE = 'the jwks cannot be used',
-                DETAIL = reason,
-                HINT = 'A JWKS is {"keys": [...]} with public keys (RFC 7517).';
-        END IF;
+    SELECT * INTO judged FROM neon_auth.judge_jwks(new.jwks);
+    IF judged.defect IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the jwks cannot be used',
+            DETAIL = judged.defect,
+            HINT = coalesce(judged.hint, '');
+    ELSIF judged.exposes_secret THEN
+        new.jwks := judged.storable;
+        RAISE WARNING USING
+            MESSAGE = 'the jwks contains a private or symmetric key, which is left out and not stored',
+            DETAIL = array_to_string(judged.left_out, '; '),
+            HINT = 'Whoever has read it can sign tokens: the issuer must replace it.';
+    ELSIF cardinality(judged.left_out) > 0 AND (TG_OP = 'INSERT' OR new.jwks IS DISTINCT FROM old.jwks) THEN
+        RAISE NOTICE USING
+            MESSAGE = 'the jwks contains keys that cannot be used',
+            DETAIL = array_to_string(judged.left_out, '; ');
     END IF;
     RETURN new;
 END
@@ -186,7 +218,7 @@ CREATE FUNCTION neon_auth.add_provider(
     audiences text[] DEFAULT '{}',
     jwks_url text DEFAULT NULL,
     jwks jsonb DEFAULT NULL,
-    algorithms text[] DEFAULT '{RS256,PS256,ES256,ES384,EdDSA}',
+    algorithms text[] DEFAULT '{RS256,PS256,ES256,ES384,ES512,EdDSA}',
     kind text DEFAULT 'oidc',
     project_id text DEFAULT NULL,
     typ text DEFAULT NULL,

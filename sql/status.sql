@@ -10,9 +10,10 @@ CREATE VIEW neon_auth.status AS
       FROM neon_auth.providers
     UNION ALL
     SELECT format('keys of %s', p.name),
-           p.jwks IS NOT NULL OR c.provider IS NULL OR (c.jwks IS NOT NULL AND c.last_error IS NULL
-                                  AND (c.fresh_until > now() OR c.fetched_at >= c.attempted_at)),
-           CASE WHEN p.jwks IS NOT NULL THEN 'Pinned in neon_auth.providers.'
+           (p.jwks IS NOT NULL OR c.provider IS NULL OR (c.jwks IS NOT NULL AND c.last_error IS NULL
+                                  AND (c.fresh_until > now() OR c.fetched_at >= c.attempted_at)))
+               AND NOT coalesce(j.exposes_secret, false),
+           concat(CASE WHEN p.jwks IS NOT NULL THEN 'Pinned in neon_auth.providers.'
                 WHEN c.provider IS NULL THEN 'Not fetched yet; the first token will.'
                 WHEN c.last_error IS NOT NULL AND c.jwks IS NULL THEN 'None. ' || c.last_error
                 WHEN c.last_error IS NOT NULL
@@ -20,10 +21,15 @@ CREATE VIEW neon_auth.status AS
                                 rtrim(c.last_error, '.'), c.fetched_at)
                 WHEN c.jwks IS NULL AND c.attempted_at > now() - interval '1 minute' THEN 'A fetch is under way.'
                 WHEN c.jwks IS NULL THEN 'None. The last fetch was broken off.'
-                ELSE format('Fresh until %s; number of keys: %s.', c.fresh_until, jsonb_array_length(c.jwks -> 'keys')) END,
+                ELSE format('Fresh until %s; number of keys: %s.', c.fresh_until, jsonb_array_length(c.jwks -> 'keys') - cardinality(j.left_out)) END,
+                  CASE WHEN p.jwks IS NULL AND p.jwks_url IS NULL AND c.jwks IS NOT NULL THEN format(' They come from %s.', c.jwks_url) END,
+                  CASE WHEN j.exposes_secret THEN ' A secret is published, by which anybody can sign tokens: the issuer must replace that key.' END,
+                  CASE WHEN cardinality(j.left_out) > 0 THEN format(' Left out: %s.', array_to_string(j.left_out, '; ')) END),
            coalesce(CASE WHEN c.last_error IS NOT NULL THEN c.attempted_at END, c.fetched_at)
       FROM neon_auth.providers p
-      LEFT JOIN neon_auth.jwks_cache c ON c.provider = p.name AND c.jwks_url = p.jwks_url
+      LEFT JOIN neon_auth.jwks_cache c ON c.provider = p.name AND p.jwks IS NULL
+            AND coalesce(c.discovery_url, c.jwks_url) = coalesce(p.jwks_url, neon_auth.discovery_url(p.issuers[1]))
+      LEFT JOIN LATERAL neon_auth.judge_jwks(coalesce(p.jwks, c.jwks)) j ON true
     UNION ALL
     -- Not every installation wants webhooks: without a secret they are out of use, not out of order,
     -- unless some came before.

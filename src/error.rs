@@ -22,6 +22,12 @@ pub fn report_of(error: &CaughtError) -> &ErrorReportWithLevel {
 pub enum Problem {
     /// The token itself: its form, its signature or what it claims.
     Token(Refusal),
+    /// The token's key is not in the provider's set, which is fetched now and then.
+    UnknownKey {
+        refusal: Refusal,
+        provider: String,
+        about: String,
+    },
     /// The library and the SQL objects of this database are not of one version.
     OtherVersion {
         library: &'static str,
@@ -107,15 +113,6 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// Whether other keys might change it.
-    pub fn wants_keys(&self) -> bool {
-        match self {
-            Problem::NoKeys { .. } => true,
-            Problem::Token(refusal) => refusal.is_unknown_key(),
-            _ => false,
-        }
-    }
-
     /// Message and DETAIL in one line, for a table.
     pub fn sentence(&self) -> String {
         let report = ErrorReport::from(self);
@@ -148,6 +145,16 @@ impl From<&Problem> for ErrorReport {
                 format!("JWT refused: {refusal}"),
                 refusal.detail(),
                 refusal.hint().unwrap_or_default().to_owned(),
+            ),
+            Problem::UnknownKey {
+                refusal,
+                provider,
+                about,
+            } => (
+                refused,
+                format!("JWT refused: {refusal}"),
+                format!("{}; {about}", refusal.detail()),
+                format!("If the issuer has the key by now: SELECT neon_auth.refresh_jwks({});", literal(provider)),
             ),
             Problem::OtherVersion {
                 library,

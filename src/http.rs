@@ -1,4 +1,4 @@
-//! HTTP requests out of a database session: bounded, interruptible, to https alone.
+//! HTTP requests out of a database session: bounded, interruptible, to https only.
 //!
 //! A request runs on a thread of its own with every signal blocked, so that they reach the
 //! process's main thread, which waits on its latch: a cancel, `statement_timeout` or a shutdown
@@ -33,9 +33,11 @@ pub const NOT_CONNECTED: &str = "There was no connection within neon_auth.jwks_c
 pub struct Settings {
     connect: Duration,
     ca_file: Option<String>,
+    plain: PlainHttp,
 }
 
 impl Settings {
+    /// For requests that carry a secret: plain http is for loopback only.
     pub fn read() -> Self {
         Self {
             connect: milliseconds(settings::CONNECT_TIMEOUT.get()),
@@ -43,11 +45,20 @@ impl Settings {
                 .get()
                 .map(|path| path.to_string_lossy().into_owned())
                 .filter(|path| !path.is_empty()),
+            plain: PlainHttp::default(),
         }
     }
 
-    /// An agent for a URL: https, or http on loopback. `name` is the URL's in messages; nothing of
-    /// the agent's outlives the line.
+    /// For requests for keys: plain http is for loopback and for `neon_auth.insecure_hosts`.
+    pub fn for_keys() -> Self {
+        Self {
+            plain: PlainHttp::for_keys(),
+            ..Self::read()
+        }
+    }
+
+    /// An agent for a URL that [`check`] accepts. `name` is the URL's in messages; nothing of the
+    /// agent's outlives the line.
     pub fn agent(
         &self,
         uri: &Uri,
@@ -55,7 +66,7 @@ impl Settings {
         line: &Line,
         limits: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
     ) -> Result<Agent, String> {
-        check(uri, name)?;
+        check(uri, name, &self.plain)?;
         let config = Agent::config_builder()
             .https_only(uri.scheme_str() == Some("https"))
             .proxy(None)
@@ -69,6 +80,11 @@ impl Settings {
         let agent = limits(config).build().new_agent();
         line.open(&agent);
         Ok(agent)
+    }
+
+    /// Whether keys may be fetched from a URL, see [`may_fetch_keys`].
+    pub fn may_fetch_keys(&self, url: &str) -> bool {
+        may_fetch_keys(url, &self.plain)
     }
 
     fn tls(&self) -> Result<TlsConfig, String> {
@@ -103,21 +119,62 @@ pub fn milliseconds(setting: i32) -> Duration {
     Duration::from_millis(setting.unsigned_abs().into())
 }
 
-/// Whether a URL may be asked at all: https, or http on loopback. `name` is the URL's in messages.
-pub fn check(uri: &Uri, name: &str) -> Result<(), String> {
+/// The hosts that may be asked by plain http, besides loopback.
+#[derive(Clone, Default)]
+pub struct PlainHttp(Vec<String>);
+
+impl PlainHttp {
+    /// Those of `neon_auth.insecure_hosts`, read on the main thread.
+    pub fn for_keys() -> Self {
+        let setting = settings::INSECURE_HOSTS.get().unwrap_or_default();
+        let hosts = setting.to_string_lossy().to_ascii_lowercase();
+        let hosts = hosts.split(',').map(str::trim);
+        Self(
+            hosts
+                .filter(|host| !host.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        )
+    }
+
+    /// Whether the setting names the URL's host, or its host and port.
+    fn names(&self, authority: &str, host: &str) -> bool {
+        let named = |name: &str| self.0.iter().any(|own| name.eq_ignore_ascii_case(own));
+        named(authority) || named(host)
+    }
+}
+
+/// Whether a URL may be asked at all: https, or http on loopback or on a host of `plain`, and
+/// without user and password. `name` is the URL's in messages.
+pub fn check(uri: &Uri, name: &str, plain: &PlainHttp) -> Result<(), String> {
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let host = uri.host().unwrap_or_default();
+    let port = authority.strip_prefix(host).unwrap_or(authority);
+    let is_port = port.is_empty() || uri.port_u16().is_some();
+    if host.is_empty() || authority.contains('@') || !is_port {
+        return Err(format!(
+            "The {name} must have a host, without user and password."
+        ));
+    }
     match uri.scheme_str() {
         Some("https") => Ok(()),
-        Some("http") if is_loopback(uri) => Ok(()),
+        Some("http") if is_loopback(host) || plain.names(authority, host) => Ok(()),
         _ => Err(format!("The {name} must be https, or http on loopback.")),
     }
 }
 
-fn is_loopback(uri: &Uri) -> bool {
-    let host = uri
-        .host()
-        .unwrap_or_default()
-        .trim_start_matches('[')
-        .trim_end_matches(']');
+/// Whether keys may be fetched from a URL. It must mean the same to everybody who reads it: no
+/// white space, no fragment, and the scheme in lower case.
+pub fn may_fetch_keys(url: &str, plain: &PlainHttp) -> bool {
+    (url.starts_with("https://") || url.starts_with("http://"))
+        && !url.contains(|c: char| c.is_whitespace() || c.is_control() || "#\\".contains(c))
+        && url
+            .parse::<Uri>()
+            .is_ok_and(|uri| check(&uri, "URL", plain).is_ok())
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
         || host
             .parse::<std::net::IpAddr>()

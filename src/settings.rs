@@ -41,6 +41,9 @@ pub static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(3);
 pub static MAX_TOKEN_SIZE: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
 /// PEM file with the certificate authorities to trust instead of the system's.
 pub static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+/// The hosts whose keys are fetched by plain http too.
+pub static INSECURE_HOSTS: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c""));
 /// Which calls of `auth.authenticate` are logged.
 pub static LOG_AUTHENTICATION: GucSetting<LogAuthentication> =
     GucSetting::<LogAuthentication>::new(LogAuthentication::Off);
@@ -156,6 +159,14 @@ pub fn define() {
         &CA_FILE,
         GucContext::Suset,
         GucFlags::SUPERUSER_ONLY,
+    );
+    GucRegistry::define_string_guc(
+        c"neon_auth.insecure_hosts",
+        c"Hosts, as host or host:port with commas between them, whose keys are fetched by plain http.",
+        c"Whoever controls the network on the way can replace these keys, and with them every identity.",
+        &INSECURE_HOSTS,
+        GucContext::Suset,
+        GucFlags::default(),
     );
     GucRegistry::define_enum_guc(
         c"neon_auth.log_authentication",

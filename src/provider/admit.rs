@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
-use neon_auth_token::{KeySet, Token, Verified, verify};
+use neon_auth_token::{KeySet, Refusal, Token, Verified, verify};
 
-use super::{Provider, now, refresh, role, seen, trust};
+use super::refresh::{self, Cause};
+use super::supply::Supply;
+use super::{Provider, now, role, seen, trust};
 use crate::error::Problem;
 use crate::session::Identity;
 use crate::shared::{self, Counter};
@@ -46,13 +48,21 @@ fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
         let provider = trust::current()?.provider_for(token.issuer())?;
         let now = now();
         let supply = provider.supply(now);
-        let may_ask = supply.may_attempt(now);
-        if asked || !(may_ask && supply.is_due(now)) {
+        let is_due = supply.is_due(now) && supply.may_attempt(now);
+        let cause = if !asked && is_due {
+            Cause::Age
+        } else {
             let outcome = supply
                 .keys(&provider.name, now)
                 .and_then(|keys| judge(&token, &provider, keys, now));
             match outcome {
-                Err(problem) if problem.wants_keys() && !asked => {}
+                Err(Problem::NoKeys { .. }) if !asked => Cause::Age,
+                Err(Problem::Token(refusal)) if refusal.is_unknown_key() => {
+                    if asked {
+                        return Err(unknown_key(refusal, &provider, &supply, now));
+                    }
+                    Cause::UnknownKey
+                }
                 outcome => {
                     if supply.is_due_soon(now) {
                         refresh::fetch_behind(&provider);
@@ -60,14 +70,30 @@ fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
                     return outcome;
                 }
             }
-        }
+        };
+        let may_ask = match cause {
+            Cause::Age => supply.may_attempt(now),
+            Cause::UnknownKey => supply.may_look_for_key(now),
+        };
         // Once, and never within the cooldown; but an attempt that is under way may end well.
         if may_ask {
-            refresh::fetch_once(&provider);
+            refresh::fetch_once(&provider, cause);
         } else {
             refresh::wait_for_worker(&provider);
         }
         asked = true;
+    }
+}
+
+/// Says when a key that is not in the set can be looked for again.
+fn unknown_key(refusal: Refusal, provider: &Provider, supply: &Supply, now: i64) -> Problem {
+    match supply.about_unknown_key(now) {
+        Some(about) => Problem::UnknownKey {
+            refusal,
+            provider: provider.name.clone(),
+            about,
+        },
+        None => Problem::Token(refusal),
     }
 }
 

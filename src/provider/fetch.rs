@@ -1,10 +1,15 @@
-//! One HTTP request for a JWKS, bounded in time and size and interruptible.
+//! The HTTP requests for a JWKS, bounded in time and size and interruptible: one, or two where the
+//! issuer's discovery document is asked first. It is asked each time, so that an issuer may move
+//! its keys.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use neon_auth_token::KeySet;
-use ureq::http::Uri;
+use neon_auth_token::{BadKeySet, KeySet};
+use ureq::Body;
+use ureq::http::{Response, StatusCode, Uri};
 
+use super::discovery::Origin;
+use crate::error::quoted;
 use crate::http::{self, Aside, Line, milliseconds};
 use crate::settings;
 use crate::shared::{self, Counter};
@@ -16,22 +21,23 @@ const LONGEST_CACHE_TIME: i64 = 86_400;
 
 /// A question to a key server.
 pub struct Request {
-    pub url: String,
-    /// The ETag of the set at hand: the server may answer that it still holds.
-    pub etag: Option<String>,
+    pub origin: Origin,
+    /// The set at hand: where it came from and its ETag. The server may answer that it still holds.
+    pub at_hand: Option<(String, String)>,
 }
 
 /// What the key server answered.
 pub enum Answer {
-    /// A set that parsed, as text and parsed, and how to ask for it again.
+    /// A set that parsed, as text and parsed, where it was, and how to ask for it again.
     Keys {
+        url: String,
         json: String,
         keys: KeySet,
         etag: Option<String>,
         lifetime: i64,
     },
     /// The set at hand still holds, for so many seconds.
-    Unchanged { lifetime: i64 },
+    Unchanged { url: String, lifetime: i64 },
 }
 
 /// What a request needs of the settings, read on the main thread.
@@ -46,7 +52,7 @@ struct Limits {
 /// `go_on` is asked now and then whether the answer is still wanted.
 pub fn get(request: Request, go_on: impl Fn() -> bool) -> Result<Answer, String> {
     let limits = Limits {
-        http: http::Settings::read(),
+        http: http::Settings::for_keys(),
         total: milliseconds(settings::JWKS_TIMEOUT.get()),
         cache_time: settings::JWKS_CACHE_TIME.get().into(),
         shortest_cache_time: settings::JWKS_COOLDOWN.get().into(),
@@ -69,52 +75,173 @@ pub fn get(request: Request, go_on: impl Fn() -> bool) -> Result<Answer, String>
 
 /// The request itself; runs off the main thread and so touches nothing of PostgreSQL.
 fn perform(request: &Request, limits: &Limits, line: &Line) -> Result<Answer, String> {
-    let uri: Uri = request
-        .url
-        .parse()
-        .map_err(|_| "The jwks_url is no URL.".to_owned())?;
-    let agent = limits.http.agent(&uri, "jwks_url", line, |config| {
-        config.timeout_global(Some(limits.total))
-    })?;
-    let mut call = agent
-        .get(&uri)
-        .header("accept", "application/jwk-set+json, application/json");
-    if let Some(etag) = &request.etag {
-        call = call.header("if-none-match", etag);
-    }
-    let mut response = call.call().map_err(|error| failure(&error))?;
+    let start = Instant::now();
+    let left = || limits.total.saturating_sub(start.elapsed());
+    let server = |who, name| Server {
+        who,
+        name,
+        http: &limits.http,
+        line,
+    };
+    let url = match &request.origin {
+        Origin::Url(url) => url.clone(),
+        Origin::Issuer { issuer, document } => {
+            let of_issuer = server("issuer", "discovery document's URL");
+            discover(&of_issuer, issuer, document, left()).map_err(|reason| {
+                format!(
+                    "The keys could not be discovered at {}. {reason}",
+                    shown(document)
+                )
+            })?
+        }
+    };
+    let etag = request.at_hand.as_ref().filter(|(from, _)| *from == url);
+    let etag = etag.map(|(_, etag)| etag.as_str());
+    let of_keys = server("key server", "jwks_url");
+    let mut response = of_keys.ask(
+        &url,
+        "application/jwk-set+json, application/json",
+        etag,
+        left(),
+    )?;
     let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
     let lifetime = lifetime(header("cache-control").as_deref(), limits);
     let etag = header("etag");
-    match response.status().as_u16() {
-        200 => {}
-        304 if request.etag.is_some() => return Ok(Answer::Unchanged { lifetime }),
-        status @ 300..=399 => {
-            return Err(format!(
-                "The key server answered {status}; redirects are not followed."
-            ));
-        }
-        status => return Err(format!("The key server answered {status}.")),
+    if response.status() == StatusCode::NOT_MODIFIED {
+        return Ok(Answer::Unchanged { url, lifetime });
     }
-    let body = response
-        .body_mut()
-        .with_config()
-        .limit(MAX_BODY)
-        .read_to_vec()
-        .map_err(|error| failure(&error))?;
-    let keys = KeySet::parse(&body).map_err(|bad| {
-        format!(
-            "The key server's answer is no usable JWKS: {bad}. {}",
-            bad.detail()
-        )
-    })?;
-    let json = String::from_utf8(body).map_err(|_| "The JWKS is not UTF-8.".to_owned())?;
+    let body = of_keys.body(&mut response)?;
+    let keys = KeySet::parse(&body).map_err(|bad| unusable(&bad))?;
+    let json = KeySet::storable(&body).map_err(|bad| unusable(&bad))?;
     Ok(Answer::Keys {
+        url,
         json,
         keys,
         etag,
         lifetime,
     })
+}
+
+/// Asks an issuer where its keys are.
+fn discover(
+    server: &Server<'_>,
+    issuer: &str,
+    document: &str,
+    limit: Duration,
+) -> Result<String, String> {
+    let mut response = server.ask(document, "application/json", None, limit)?;
+    let body = server.body(&mut response)?;
+    let url = neon_auth_token::jwks_uri(&body, issuer)?;
+    if !server.http.may_fetch_keys(&url) {
+        return Err(format!(
+            "Its jwks_uri {} must be https, or http on loopback or on one of neon_auth.insecure_hosts.",
+            shown(&url)
+        ));
+    }
+    Ok(url)
+}
+
+/// One of the servers that are asked, and how.
+struct Server<'s> {
+    /// Who it is in messages.
+    who: &'static str,
+    /// What its URL is in messages.
+    name: &'static str,
+    http: &'s http::Settings,
+    line: &'s Line,
+}
+
+impl Server<'_> {
+    /// One request. The answer is 200, or 304 where an ETag is given.
+    fn ask(
+        &self,
+        url: &str,
+        accept: &str,
+        etag: Option<&str>,
+        limit: Duration,
+    ) -> Result<Response<Body>, String> {
+        let (who, name) = (self.who, self.name);
+        let uri: Uri = url
+            .parse()
+            .map_err(|_| format!("The {name} is not a URL."))?;
+        let agent = self.http.agent(&uri, name, self.line, |config| {
+            config.timeout_global(Some(limit))
+        })?;
+        let mut call = agent
+            .get(&uri)
+            .header("accept", accept)
+            .header("accept-encoding", "identity");
+        if let Some(etag) = etag {
+            call = call.header("if-none-match", etag);
+        }
+        let response = call.call().map_err(|error| self.failure(&error))?;
+        match response.status().as_u16() {
+            200 => Ok(response),
+            304 if etag.is_some() => Ok(response),
+            status @ 300..=399 => {
+                let location = response.headers().get("location");
+                let location = location.and_then(|location| location.to_str().ok());
+                Err(format!(
+                    "The {who} answered {status}, from {} to {}; redirects are not followed.",
+                    shown(url),
+                    location.map_or("nowhere".to_owned(), shown)
+                ))
+            }
+            status => Err(format!("The {who} answered {status}.")),
+        }
+    }
+
+    fn body(&self, response: &mut Response<Body>) -> Result<Vec<u8>, String> {
+        let encoding = response.headers().get("content-encoding");
+        let encoding = encoding.and_then(|encoding| encoding.to_str().ok());
+        if let Some(encoding) = encoding.filter(|name| !name.eq_ignore_ascii_case("identity")) {
+            return Err(format!(
+                "The {}'s answer is compressed (content-encoding {}), although \"identity\" was asked for.",
+                self.who,
+                quoted(encoding)
+            ));
+        }
+        let body = response.body_mut().with_config().limit(MAX_BODY);
+        body.read_to_vec().map_err(|error| self.failure(&error))
+    }
+
+    fn failure(&self, error: &ureq::Error) -> String {
+        let who = self.who;
+        match error {
+            ureq::Error::Timeout(_) => format!("The {who} did not answer within the time limit."),
+            ureq::Error::BodyExceedsLimit(limit) => {
+                format!("The {who}'s answer is longer than {limit} bytes.")
+            }
+            error => format!("The request to the {who} failed: {error}."),
+        }
+    }
+}
+
+/// A URL for a message: without what may be secret in it, user, password, query and fragment.
+fn shown(url: &str) -> String {
+    const LONGEST: usize = 200;
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = match url.split_once("//") {
+        Some((scheme, rest)) => (format!("{scheme}//"), rest),
+        None => (String::new(), url),
+    };
+    let end = rest.find('/').unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let whole = format!("{scheme}{host}{path}");
+    let visible = whole.chars().filter(|c| !c.is_control());
+    visible.take(LONGEST).collect()
+}
+
+fn unusable(bad: &BadKeySet) -> String {
+    let reason = format!(
+        "The key server's answer is not a usable JWKS: {bad}: {}.",
+        bad.detail()
+    );
+    match bad.hint() {
+        Some(hint) => format!("{reason} {hint}"),
+        None => reason,
+    }
 }
 
 /// Seconds for which an answer may be used: `max-age` within bounds, else the setting.
@@ -136,17 +263,5 @@ fn lifetime(cache_control: Option<&str>, limits: &Limits) -> i64 {
         _ if forbidden => limits.shortest_cache_time,
         Some(seconds) => seconds.clamp(limits.shortest_cache_time, LONGEST_CACHE_TIME),
         None => limits.cache_time,
-    }
-}
-
-fn failure(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Timeout(_) => {
-            "The key server did not answer within the time limit.".to_owned()
-        }
-        ureq::Error::BodyExceedsLimit(limit) => {
-            format!("The key server's answer is longer than {limit} bytes.")
-        }
-        error => format!("The request to the key server failed: {error}."),
     }
 }

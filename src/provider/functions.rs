@@ -1,5 +1,5 @@
 //! The provider functions of schema `neon_auth` that are not SQL: `verify_jwt`, `refresh_jwks`,
-//! the check of a pinned JWKS, and the trigger that invalidates what sessions have read.
+//! the judgement of a JWKS, and the trigger that invalidates what sessions have read.
 
 use neon_auth_token::KeySet;
 use pgrx::AnyElement;
@@ -8,8 +8,9 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::trigger_support::PgTriggerError;
 
-use super::trust;
-use super::{admit, refresh};
+use super::refresh::{self, Cause};
+use super::{admit, discovery, trust};
+use crate::http::{self, PlainHttp};
 use crate::raised::passes_errors;
 use crate::session::Value;
 use crate::{jsonb, spi, worker};
@@ -39,7 +40,7 @@ fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
         }
     };
     for name in &names {
-        refresh::fetch_once(&*trust.named(name)?);
+        refresh::fetch_once(&*trust.named(name)?, Cause::Age);
     }
     let trust = trust::current()?;
     for name in &names {
@@ -48,11 +49,44 @@ fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
     Ok(())
 }
 
-/// `neon_auth.jwks_defect(jwks)`: why a JWKS cannot be used to verify tokens; NULL when it can.
+/// `neon_auth.judge_jwks(jwks)`: why a JWKS cannot be used to verify tokens, if it cannot; which
+/// of its keys are left out; whether one of these is secret; and what of it may be kept.
 #[pg_extern(sql = false)]
-fn jwks_defect(jwks: AnyElement) -> Option<String> {
-    let bad = KeySet::parse(jsonb::text_of(&jwks).as_bytes()).err()?;
-    Some(format!("{bad}: {}", bad.detail()))
+fn judge_jwks(
+    jwks: AnyElement,
+) -> TableIterator<
+    'static,
+    (
+        name!(defect, Option<String>),
+        name!(hint, Option<String>),
+        name!(left_out, Option<Vec<String>>),
+        name!(exposes_secret, bool),
+        name!(storable, Option<String>),
+    ),
+> {
+    let text = jsonb::text_of(&jwks);
+    let (bad, left_out) = match KeySet::parse(text.as_bytes()) {
+        Ok(keys) => (None, keys.left_out().to_vec()),
+        Err(bad) => (Some(bad), Vec::new()),
+    };
+    let defect = bad.as_ref().map(|bad| format!("{bad}: {}", bad.detail()));
+    let hint = bad.as_ref().and_then(|bad| bad.hint()).map(str::to_owned);
+    let reasons = left_out.iter().map(|key| key.to_string()).collect();
+    let exposes_secret = left_out.iter().any(|key| key.exposes_secret());
+    let storable = KeySet::storable(text.as_bytes()).ok();
+    TableIterator::once((defect, hint, Some(reasons), exposes_secret, storable))
+}
+
+/// `neon_auth.is_key_url(url)`: whether keys may be fetched from there.
+#[pg_extern(sql = false)]
+fn is_key_url(url: &str) -> bool {
+    http::may_fetch_keys(url, &PlainHttp::for_keys())
+}
+
+/// `neon_auth.discovery_url(issuer)`: where an issuer says that its keys are; NULL where it cannot.
+#[pg_extern(sql = false)]
+fn discovery_url(issuer: &str) -> Option<String> {
+    discovery::url(issuer)
 }
 
 /// `neon_auth.trust_changed()`: trigger on the tables that `trust` reads.

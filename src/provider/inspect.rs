@@ -30,14 +30,13 @@ fn inspect_jwt(
         .map(|(p, supply)| supply.keys(&p.name, now));
 
     let found = keys.as_ref().and_then(|keys| keys.as_ref().ok().cloned());
-    let known = provider.as_ref().zip(found);
     let mut at_hand = supply.as_ref().zip(keys);
 
     let mut rows = Vec::new();
     for step in neon_auth_token::inspect(
         token,
         longest(),
-        |_| known.as_ref().map(|(p, keys)| (&**keys, &p.policy)),
+        |_| Some((found.as_deref(), &provider.as_ref()?.policy)),
         now,
     ) {
         // What the crate cannot know: which provider it is, and how old its keys are.

@@ -6,6 +6,7 @@
 //! a role claim, and `seen` spares a signature that was checked before.
 
 mod admit;
+mod discovery;
 mod fetch;
 mod functions;
 mod inspect;

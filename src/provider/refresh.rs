@@ -10,10 +10,12 @@
 //! Where no worker can store (a standby, no free worker slot, a provider that is not committed
 //! yet) the session fetches for itself and keeps the keys in its memory.
 
+use neon_auth_token::KeySet;
 use pgrx::bgworkers::{BackgroundWorker, BackgroundWorkerBuilder};
 use pgrx::prelude::*;
 use serde::Deserialize;
 
+use super::discovery::Origin;
 use super::fetch::{self, Answer, Request};
 use super::supply;
 use super::trust::{self, KeySource, Provider};
@@ -21,10 +23,29 @@ use crate::error::quoted;
 use crate::lock::{self, Lock, Space};
 use crate::{spi, worker};
 
+/// What an attempt to refresh keys is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// There are none, or their time is over or soon will be, or somebody asked for it.
+    Age,
+    /// A token asks for a key that is not among them.
+    UnknownKey,
+}
+
+impl Cause {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Age => "age",
+            Self::UnknownKey => "unknown_key",
+        }
+    }
+}
+
 /// An attempt to refresh one provider's keys.
 struct Attempt<'a> {
     provider: &'a str,
-    url: &'a str,
+    origin: &'a Origin,
+    cause: Cause,
     /// When the last attempt was made, as far as this session knows; it identifies the state of
     /// the cache that this attempt is to replace.
     seen: Option<i64>,
@@ -34,8 +55,8 @@ struct Attempt<'a> {
 
 /// Makes one attempt to refresh a provider's keys, or waits for another session's. Its outcome
 /// is what `trust::current` and `Provider::supply` answer next.
-pub fn fetch_once(provider: &Provider) {
-    let Some(attempt) = Attempt::of(provider) else {
+pub fn fetch_once(provider: &Provider, cause: Cause) {
+    let Some(attempt) = Attempt::of(provider, cause) else {
         return;
     };
     if !in_recovery() {
@@ -64,7 +85,7 @@ pub fn fetch_behind(provider: &Provider) {
     if in_recovery() {
         return;
     }
-    if let Some(attempt) = Attempt::of(provider)
+    if let Some(attempt) = Attempt::of(provider, Cause::Age)
         && let Some(turn) = Queue::Sessions.try_now(attempt.provider)
     {
         // Without a free slot the next session tries again.
@@ -101,11 +122,12 @@ fn in_recovery() -> bool {
 }
 
 impl<'a> Attempt<'a> {
-    fn of(provider: &'a Provider) -> Option<Self> {
+    fn of(provider: &'a Provider, cause: Cause) -> Option<Self> {
         match &provider.source {
-            KeySource::Remote { url, cache, .. } => Some(Self {
+            KeySource::Remote { origin, cache, .. } => Some(Self {
                 provider: &provider.name,
-                url,
+                origin,
+                cause,
                 seen: cache.attempted_at,
                 fetched_at: cache.fetched_at,
             }),
@@ -116,7 +138,9 @@ impl<'a> Attempt<'a> {
     /// Whether the stored state has moved on since this attempt was thought of.
     fn is_made(&self) -> bool {
         match trust::current().and_then(|trust| trust.named(self.provider)) {
-            Ok(provider) => Attempt::of(&provider).is_none_or(|now| now.seen != self.seen),
+            Ok(provider) => {
+                Attempt::of(&provider, self.cause).is_none_or(|now| now.seen != self.seen)
+            }
             // The provider is gone or changed: whoever asks next is told.
             Err(_) => true,
         }
@@ -140,25 +164,48 @@ impl<'a> Attempt<'a> {
             .set_library("neon_auth")
             .set_function("neon_auth_refresh_main")
             .set_argument(Some(pg_sys::Datum::from(database)))
-            .set_extra(&format!("{seen}:{}", self.provider))
+            .set_extra(&format!("{seen}:{}:{}", self.cause.name(), self.provider))
             .enable_spi_access()
     }
 
     fn fetch_locally(&self) {
         let request = Request {
-            url: self.url.to_owned(),
-            etag: None,
+            origin: self.origin.clone(),
+            at_hand: None,
         };
-        let outcome = fetch::get(request, || true);
-        let outcome = outcome.and_then(|answer| match answer {
-            Answer::Keys { keys, lifetime, .. } => Ok((keys, lifetime)),
+        let outcome = fetch::get(request, || true).and_then(|answer| match answer {
+            Answer::Keys {
+                url,
+                keys,
+                lifetime,
+                ..
+            } => {
+                if let Origin::Issuer { .. } = self.origin
+                    && let Ok(trust) = trust::current()
+                    && let Some(defect) = trust.discovery_defect(self.provider, &url)
+                {
+                    return Err(defect);
+                }
+                log_exposed(self.provider, &keys);
+                Ok((keys, lifetime))
+            }
             Answer::Unchanged { .. } => Err("The key server answered 304 to no ETag.".to_owned()),
         });
-        supply::keep_local(
-            self.url,
-            self.fetched_at,
-            outcome,
-            super::now_in_microseconds(),
+        let attempt = supply::LocalAttempt {
+            at: super::now_in_microseconds(),
+            is_miss: self.cause == Cause::UnknownKey,
+            instead_of: self.fetched_at,
+        };
+        supply::keep_local(self.origin.url(), attempt, outcome);
+    }
+}
+
+/// Says in the server's log that an issuer publishes what must be secret.
+fn log_exposed(provider: &str, keys: &KeySet) {
+    for key in keys.left_out().iter().filter(|key| key.exposes_secret()) {
+        pgrx::log!(
+            "neon_auth: JWKS of provider {}: {key}. The issuer must replace it: anybody can sign tokens with it. It is left out",
+            quoted(provider)
         );
     }
 }
@@ -184,29 +231,13 @@ impl Queue {
     }
 }
 
-/// Records the attempt, unless the cache has moved on or the provider is gone. The lock on the
-/// provider's row keeps a row from being left behind by a provider that is dropped meanwhile.
-const BEGIN: &str = "\
-INSERT INTO neon_auth.jwks_cache AS c (provider, jwks_url, attempted_at)
-SELECT name, jwks_url, clock_timestamp()
-  FROM neon_auth.providers
- WHERE name = $1 AND jwks_url IS NOT NULL
-   FOR KEY SHARE
-ON CONFLICT (provider) DO UPDATE
-   SET jwks_url = EXCLUDED.jwks_url,
-       attempted_at = EXCLUDED.attempted_at,
-       jwks = CASE WHEN c.jwks_url = EXCLUDED.jwks_url THEN c.jwks END,
-       fetched_at = CASE WHEN c.jwks_url = EXCLUDED.jwks_url THEN c.fetched_at END,
-       fresh_until = CASE WHEN c.jwks_url = EXCLUDED.jwks_url THEN c.fresh_until END,
-       etag = CASE WHEN c.jwks_url = EXCLUDED.jwks_url THEN c.etag END
- WHERE c.jwks_url <> EXCLUDED.jwks_url
-    OR (extract(epoch FROM c.attempted_at) * 1000000)::bigint::text = $2
-RETURNING json_build_object('url', jwks_url, 'etag', etag)::text";
+/// Records the attempt, unless the cache has moved on or the provider is gone.
+const BEGIN: &str = "SELECT neon_auth.begin_jwks($1, $2, $3)";
 
-/// Stores an answer; an empty `$3` keeps the set at hand, which the server confirmed. Answers why
+/// Stores an answer; an empty `$4` keeps the set at hand, which the server confirmed. Answers why
 /// it could not.
 const STORE: &str = "\
-SELECT neon_auth.store_jwks($1, $2, nullif($3, ''), nullif($4, ''), $5::bigint)";
+SELECT neon_auth.store_jwks($1, $2, $3, nullif($4, ''), nullif($5, ''), $6::bigint)";
 
 const FAIL: &str = "SELECT neon_auth.fail_jwks($1, $2, $3)::text";
 
@@ -219,7 +250,9 @@ const FAIL: &str = "SELECT neon_auth.fail_jwks($1, $2, $3)::text";
 pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) {
     #[derive(Deserialize)]
     struct Begun {
-        url: String,
+        jwks_url: Option<String>,
+        /// Where the URL is to be discovered.
+        issuer: Option<String>,
         etag: Option<String>,
     }
 
@@ -227,39 +260,51 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
     worker::settle_in(c"1s");
     let database = pg_sys::Oid::from(database.value() as u32);
     BackgroundWorker::connect_worker_to_spi_by_oid(Some(database), None);
-    let Some((seen, provider)) = BackgroundWorker::get_extra().split_once(':') else {
+    let mut extra = BackgroundWorker::get_extra().splitn(3, ':');
+    let (Some(seen), Some(cause), Some(provider)) = (extra.next(), extra.next(), extra.next())
+    else {
         return;
     };
 
     in_transaction(|| Queue::Workers.hold_until_exit(provider));
-    let begun = in_transaction(|| spi::write(BEGIN, &[provider, seen]));
-    if let Some(begun) = begun.and_then(|json| serde_json::from_str::<Begun>(&json).ok()) {
-        let url = begun.url.clone();
+    let begun = in_transaction(|| spi::write(BEGIN, &[provider, seen, cause]));
+    let begun = begun.and_then(|json| serde_json::from_str::<Begun>(&json).ok());
+    if let Some(begun) = begun
+        && let Some(origin) = match begun.issuer {
+            Some(issuer) => Origin::discovered(&issuer),
+            None => begun.jwks_url.clone().map(Origin::Url),
+        }
+    {
+        let start = origin.url().to_owned();
         let request = Request {
-            url: begun.url,
-            etag: begun.etag,
+            origin,
+            at_hand: begun.jwks_url.zip(begun.etag),
         };
         let outcome = fetch::get(request, worker::database_is_free);
         let failure = in_transaction(|| match outcome {
             // Dropped meanwhile.
             _ if !spi::is_installed() => None,
             Ok(answer) => {
-                let (json, etag, lifetime) = match answer {
+                let (url, json, etag, lifetime) = match answer {
                     Answer::Keys {
+                        url,
                         json,
+                        keys,
                         etag,
                         lifetime,
-                        ..
-                    } => (json, etag.unwrap_or_default(), lifetime),
-                    Answer::Unchanged { lifetime } => (String::new(), String::new(), lifetime),
+                    } => {
+                        log_exposed(provider, &keys);
+                        (url, json, etag.unwrap_or_default(), lifetime)
+                    }
+                    Answer::Unchanged { url, lifetime } => {
+                        (url, String::new(), String::new(), lifetime)
+                    }
                 };
-                spi::write(
-                    STORE,
-                    &[provider, &url, &json, &etag, &lifetime.to_string()],
-                )
+                let lifetime = lifetime.to_string();
+                spi::write(STORE, &[provider, &start, &url, &json, &etag, &lifetime])
             }
             Err(reason) => {
-                spi::write(FAIL, &[provider, &url, &reason]);
+                spi::write(FAIL, &[provider, &start, &reason]);
                 Some(reason)
             }
         });

@@ -7,7 +7,9 @@
 //! | past its time             | refreshed first; if that fails, it serves `jwks_max_stale`  |
 //! | past that too, or no set  | refreshed first; if that fails, tokens are refused          |
 //!
-//! No attempt is made within `jwks_cooldown` of the last one, successful or not.
+//! No attempt is made within `jwks_cooldown` of the last one, successful or not. For a key that is
+//! not in the set, what counts is the last attempt that was made for such a key, or that failed:
+//! that the set has just been refreshed for its age says nothing about a key that is newer.
 
 use std::cell::RefCell;
 use std::num::NonZeroUsize;
@@ -17,7 +19,7 @@ use lru::LruCache;
 use neon_auth_token::KeySet;
 
 use super::trust::{CacheTimes, KeySource, Provider};
-use crate::error::{Problem, quoted};
+use crate::error::Problem;
 use crate::settings;
 
 const SECOND: i64 = 1_000_000;
@@ -48,17 +50,21 @@ pub struct Supply {
 impl Provider {
     /// The keys at hand: pinned, or stored, or what this session has fetched for itself since.
     pub fn supply(&self, now: i64) -> Supply {
-        let (url, cached, cache) = match &self.source {
+        let (origin, cached, cache) = match &self.source {
             KeySource::Pinned(keys) => {
                 return Supply {
                     keys: Some(keys.parsed()),
                     times: None,
                 };
             }
-            KeySource::Remote { url, cached, cache } => (url, cached, cache),
+            KeySource::Remote {
+                origin,
+                cached,
+                cache,
+            } => (origin, cached, cache),
         };
         let local = LOCAL
-            .with_borrow_mut(|local| local.get(url).cloned())
+            .with_borrow_mut(|local| local.get(origin.url()).cloned())
             .unwrap_or_default();
         let last_error = if local.times.attempted_at > cache.attempted_at {
             local.times.last_error
@@ -84,6 +90,7 @@ impl Provider {
                 fetched_at: plausible.map(|(fetched_at, _)| fetched_at),
                 fresh_until: plausible.map(|(_, fresh_until)| fresh_until),
                 attempted_at: cache.attempted_at.max(local.times.attempted_at),
+                missed_at: cache.missed_at.max(local.times.missed_at),
                 last_error,
             }),
         }
@@ -111,16 +118,44 @@ impl Supply {
         self.may_attempt(now) && until - (until - from) / 5 <= now * SECOND
     }
 
-    /// Whether the cooldown since the last attempt is over. An attempt from the future tells of
-    /// a clock that went back, and holds up nothing.
+    /// Whether the cooldown since the last attempt is over.
     pub fn may_attempt(&self, now: i64) -> bool {
+        self.times
+            .as_ref()
+            .is_some_and(|times| cooldown_left(times.attempted_at, now) == 0)
+    }
+
+    /// Whether an attempt may be made for the sake of a key that is not in the set.
+    pub fn may_look_for_key(&self, now: i64) -> bool {
+        self.times.is_some() && self.until_next_look(now) == 0
+    }
+
+    /// Seconds until then.
+    fn until_next_look(&self, now: i64) -> i64 {
         let Some(times) = &self.times else {
-            return false;
+            return 0;
         };
-        let cooldown = i64::from(settings::JWKS_COOLDOWN.get()) * SECOND;
-        times
-            .attempted_at
-            .is_none_or(|at| at > (now + 1) * SECOND || at + cooldown <= now * SECOND)
+        let missed = cooldown_left(times.missed_at, now);
+        let failed = times.last_error.is_some() || times.fetched_at < times.attempted_at;
+        if failed {
+            missed.max(cooldown_left(times.attempted_at, now))
+        } else {
+            missed
+        }
+    }
+
+    /// What there is to say about a key that is not in the set, where the set is fetched: how old
+    /// it is, and when it may be fetched again.
+    pub fn about_unknown_key(&self, now: i64) -> Option<String> {
+        let fetched_at = self.times.as_ref()?.fetched_at?;
+        let age = (now - fetched_at / SECOND).max(0);
+        let next = match self.until_next_look(now) {
+            0 => "now".to_owned(),
+            seconds => format!("in {seconds} s"),
+        };
+        Some(format!(
+            "keys fetched {age} s ago; next fetch allowed {next}"
+        ))
     }
 
     /// When to look at this set again, in microseconds since 1970: when the last fifth of its time
@@ -159,12 +194,19 @@ impl Supply {
     /// What there is, in words.
     pub fn describe(&self, now: i64) -> String {
         let ids = match &self.keys {
-            Some(Ok(keys)) => keys.key_ids().map(quoted).collect::<Vec<_>>().join(", "),
+            Some(Ok(keys)) => keys.describe(),
             _ => "none".to_owned(),
         };
-        match self.times.as_ref().and_then(|times| times.fetched_at) {
+        let set = match self.times.as_ref().and_then(|times| times.fetched_at) {
             Some(at) => format!("JWKS fetched {} s ago, with kid {ids}.", now - at / SECOND),
             None => format!("JWKS with kid {ids}."),
+        };
+        match &self.keys {
+            Some(Ok(keys)) if !keys.left_out().is_empty() => {
+                let left_out: Vec<_> = keys.left_out().iter().map(|key| key.to_string()).collect();
+                format!("{set} Left out: {}.", left_out.join("; "))
+            }
+            _ => set,
         }
     }
 
@@ -220,24 +262,45 @@ impl CacheTimes {
     }
 }
 
-/// Keeps the outcome of a fetch, made at a time in microseconds since 1970, for this session
-/// alone. `instead_of` tells when the stored keys were fetched, which did not do.
-pub fn keep_local(
-    url: &str,
-    instead_of: Option<i64>,
-    outcome: Result<(KeySet, i64), String>,
-    at: i64,
-) {
+/// The seconds of the cooldown that are left after an attempt. One from the future tells of a
+/// clock that went back, and holds up nothing.
+fn cooldown_left(attempted_at: Option<i64>, now: i64) -> i64 {
+    let cooldown = i64::from(settings::JWKS_COOLDOWN.get()) * SECOND;
+    match attempted_at {
+        Some(at) if at <= (now + 1) * SECOND => {
+            let left = at.saturating_add(cooldown) - now * SECOND;
+            (left.clamp(0, cooldown) + SECOND - 1) / SECOND
+        }
+        _ => 0,
+    }
+}
+
+/// An attempt that this session made for itself.
+pub struct LocalAttempt {
+    /// When, in microseconds since 1970.
+    pub at: i64,
+    /// Whether it was for the sake of a key that is not in the set.
+    pub is_miss: bool,
+    /// When the stored keys were fetched, which did not do.
+    pub instead_of: Option<i64>,
+}
+
+/// Keeps the outcome of an attempt for this session.
+pub fn keep_local(url: &str, attempt: LocalAttempt, outcome: Result<(KeySet, i64), String>) {
     LOCAL.with_borrow_mut(|local| {
         let entry = local.get_or_insert_mut(url.to_owned(), Local::default);
+        let at = attempt.at;
         entry.times.attempted_at = Some(at);
+        if attempt.is_miss {
+            entry.times.missed_at = Some(at);
+        }
         match outcome {
             Ok((keys, lifetime)) => {
                 entry.keys = Some(Rc::new(keys));
                 entry.times.fetched_at = Some(at);
                 entry.times.fresh_until = Some(at + lifetime * SECOND);
                 entry.times.last_error = None;
-                entry.instead_of = instead_of;
+                entry.instead_of = attempt.instead_of;
             }
             Err(reason) => entry.times.last_error = Some(reason),
         }

@@ -12,8 +12,9 @@ use std::rc::Rc;
 use neon_auth_token::{Algorithm, KeySet, Policy, StackRules};
 use pgrx::prelude::*;
 
+use super::discovery::{self, Origin};
 use super::rows::{self, Row};
-use crate::error::Problem;
+use crate::error::{Problem, quoted};
 use crate::jsonb::Jsonb;
 use crate::{spi, version};
 
@@ -35,9 +36,12 @@ pub struct Trust {
 /// A provider of which no more is known than all tokens need. Its rules and keys are read when
 /// one of its own tokens asks: of many providers a session rarely meets more than one.
 struct Named {
+    /// `jwks_url`.
     url: Option<String>,
+    /// Where the issuer of a provider without it says that the keys are, as far as that is known.
+    discovered: Option<String>,
     is_remote: bool,
-    shares_keys: bool,
+    names_audiences: bool,
     provider: OnceCell<Rc<Provider>>,
 }
 
@@ -60,7 +64,7 @@ pub enum KeySource {
     Pinned(Keys),
     /// Fetched, and kept in `neon_auth.jwks_cache`.
     Remote {
-        url: String,
+        origin: Origin,
         cached: Option<Keys>,
         cache: CacheTimes,
     },
@@ -78,12 +82,16 @@ pub struct CacheTimes {
     pub fetched_at: Option<i64>,
     pub fresh_until: Option<i64>,
     pub attempted_at: Option<i64>,
+    /// The last attempt that was made for the sake of an unknown key.
+    pub missed_at: Option<i64>,
     pub last_error: Option<String>,
 }
 
 /// What `neon_auth.jwks_cache` holds for a provider.
 struct Cached {
-    url: String,
+    url: Option<String>,
+    /// The discovery document that named the URL, if one did.
+    document: Option<String>,
     keys: Option<Keys>,
     times: CacheTimes,
 }
@@ -124,32 +132,41 @@ impl Trust {
     fn read() -> Self {
         let mut providers = HashMap::new();
         let mut issuers: HashMap<String, Vec<String>> = HashMap::new();
-        let mut users_of_url: HashMap<String, usize> = HashMap::new();
+        let mut discovered = HashMap::new();
+        rows::each(spi::JWKS_CACHE, |row| {
+            let names = row
+                .text_owned("provider")
+                .zip(row.text_owned("discovery_url"));
+            if let (Some((provider, document)), Some(url)) = (names, row.text_owned("jwks_url")) {
+                discovered.insert(provider, (document, url));
+            }
+        });
         rows::each(spi::PROVIDERS, |row| {
             let Some(name) = row.text("name") else {
                 return;
             };
-            for issuer in row.texts("issuers").into_iter().flatten().flatten() {
+            let own_issuers = row.texts("issuers").unwrap_or_default();
+            let first = own_issuers.first().cloned().flatten();
+            for issuer in own_issuers.into_iter().flatten() {
                 let claimants = issuers.entry(issuer).or_default();
                 if !claimants.iter().any(|claimant| claimant == name) {
                     claimants.push(name.to_owned());
                 }
             }
-            let url = row.text("jwks_url").map(str::to_owned);
-            if let Some(url) = &url {
-                *users_of_url.entry(url.clone()).or_default() += 1;
-            }
+            let url = row.text_owned("jwks_url");
+            let document = first.as_deref().and_then(discovery::url);
+            let discovered = discovered.remove(name).filter(|(asked, _)| {
+                url.is_none() && row.is_null("jwks") && document.as_ref() == Some(asked)
+            });
             let named = Named {
                 is_remote: url.is_some() || row.is_null("jwks"),
                 url,
-                shares_keys: false,
+                discovered: discovered.map(|(_, url)| url),
+                names_audiences: row.texts("audiences").is_some_and(|own| !own.is_empty()),
                 provider: OnceCell::new(),
             };
             providers.insert(name.to_owned(), named);
         });
-        for named in providers.values_mut() {
-            named.shares_keys = named.url.as_ref().is_some_and(|url| users_of_url[url] > 1);
-        }
         Self { providers, issuers }
     }
 
@@ -186,7 +203,8 @@ impl Trust {
             None => {
                 // What is committed just now may be newer than `self`, or gone: then the tables'
                 // invalidation is on its way, and the next statement reads all again.
-                let read = Provider::read(name, named.shares_keys).ok_or_else(unknown)?;
+                let sharing = self.sharing_defect(name, named);
+                let read = Provider::read(name, sharing).ok_or_else(unknown)?;
                 named.provider.get_or_init(|| Rc::new(read))
             }
         };
@@ -199,6 +217,42 @@ impl Trust {
         }
     }
 
+    /// Why a provider may not use the keys that it shares with another: where two have one key
+    /// server, the audience tells their tokens apart.
+    fn sharing_defect(&self, name: &str, named: &Named) -> Option<String> {
+        match (&named.url, &named.discovered) {
+            (Some(url), _) => {
+                let mut others = self.others(name);
+                let shares = others.any(|(_, other)| other.url.as_ref() == Some(url));
+                (shares && !named.names_audiences)
+                    .then(|| "It shares its jwks_url and names no audiences.".to_owned())
+            }
+            (None, Some(url)) => self.discovery_defect(name, url),
+            (None, None) => None,
+        }
+    }
+
+    /// The same for keys that the issuer's discovery document names. What it says harms its own
+    /// provider only, never the one whose `jwks_url` it names.
+    pub fn discovery_defect(&self, name: &str, url: &str) -> Option<String> {
+        let own = self.providers.get(name)?;
+        let (other, _) = self.others(name).find(|(_, other)| {
+            if other.url.as_deref() == Some(url) {
+                return !(own.names_audiences && other.names_audiences);
+            }
+            other.discovered.as_deref() == Some(url) && !own.names_audiences
+        })?;
+        Some(format!(
+            "The jwks_uri of its issuer is that of provider {}, and their audiences do not tell them apart.",
+            quoted(other)
+        ))
+    }
+
+    fn others(&self, name: &str) -> impl Iterator<Item = (&String, &Named)> {
+        let own = name.to_owned();
+        self.providers.iter().filter(move |(name, _)| **name != own)
+    }
+
     /// The names of the providers whose keys are fetched.
     pub fn remote(&self) -> Vec<String> {
         let remote = self.providers.iter().filter(|(_, named)| named.is_remote);
@@ -209,7 +263,7 @@ impl Trust {
 }
 
 impl Provider {
-    fn read(name: &str, shares_keys: bool) -> Option<Self> {
+    fn read(name: &str, sharing: Option<String>) -> Option<Self> {
         let mut cached = None;
         rows::each(spi::JWKS_CACHE, |row| {
             if row.text("provider") == Some(name) {
@@ -219,7 +273,8 @@ impl Provider {
         let mut provider = None;
         rows::each(spi::PROVIDERS, |row| {
             if row.text("name") == Some(name) {
-                provider = Some(Self::from_row(row, name, shares_keys, cached.take()));
+                let defects = Defects(sharing.clone());
+                provider = Some(Self::from_row(row, name, defects, cached.take()));
             }
         });
         provider
@@ -227,8 +282,7 @@ impl Provider {
 
     /// What its row says. Where that makes no sense the row is a defect of this provider alone:
     /// its tokens are refused, and nobody else's.
-    fn from_row(row: &Row, name: &str, shares_keys: bool, cached: Option<Cached>) -> Self {
-        let mut defects = Defects::default();
+    fn from_row(row: &Row, name: &str, mut defects: Defects, cached: Option<Cached>) -> Self {
         let kind: String = defects.value("kind", row.text_owned("kind"));
         let is_stack = kind == "stack";
         let project_id = row.text_owned("project_id");
@@ -247,28 +301,40 @@ impl Provider {
                 Err(_) => defects.add("Its algorithms name one that is not supported."),
             }
         }
-        let source = match (row.jsonb("jwks"), row.text_owned("jwks_url")) {
-            (Some(jwks), None) => KeySource::Pinned(Keys::new(jwks)),
-            (None, Some(url)) => {
-                let cached = cached.filter(|cached| cached.url == url);
+        let issuers = defects.texts("issuers", row.texts("issuers"));
+        let origin = match row.text_owned("jwks_url") {
+            Some(url) => Some(Origin::Url(url)),
+            None if is_stack => None,
+            None => issuers
+                .first()
+                .and_then(|issuer| Origin::discovered(issuer)),
+        };
+        let source = match (row.jsonb("jwks"), origin) {
+            (Some(jwks), None | Some(Origin::Issuer { .. })) => KeySource::Pinned(Keys::new(jwks)),
+            (None, Some(origin)) => {
+                let cached = cached.filter(|cached| cached.is_of(&origin));
                 let (keys, times) = cached.map(|c| (c.keys, c.times)).unwrap_or_default();
                 KeySource::Remote {
-                    url,
+                    origin,
                     cached: keys,
                     cache: times,
                 }
             }
-            (_, url) => {
-                defects.add("It needs either jwks_url or jwks.");
+            (_, origin) => {
+                defects.add(if origin.is_some() {
+                    "It has both jwks_url and jwks."
+                } else {
+                    "It has neither jwks_url nor jwks, and its first issuer is not one that can say where the keys are."
+                });
                 KeySource::Remote {
-                    url: url.unwrap_or_default(),
+                    origin: Origin::Url(String::new()),
                     cached: None,
                     cache: CacheTimes::default(),
                 }
             }
         };
         let policy = Policy {
-            issuers: defects.texts("issuers", row.texts("issuers")),
+            issuers,
             audiences: defects.texts("audiences", row.texts("audiences")),
             algorithms,
             typ: row.text_owned("typ"),
@@ -282,9 +348,6 @@ impl Provider {
             required_claims: defects.texts("required_claims", row.texts("required_claims")),
             stack: is_stack.then_some(stack),
         };
-        if shares_keys && policy.audiences.is_empty() {
-            defects.add("It shares its jwks_url and names no audiences.");
-        }
         Self {
             name: name.to_owned(),
             policy,
@@ -336,15 +399,25 @@ impl Defects {
 impl Cached {
     fn read(row: &Row) -> Option<Self> {
         Some(Self {
-            url: row.text_owned("jwks_url")?,
+            url: row.text_owned("jwks_url"),
+            document: row.text_owned("discovery_url"),
             keys: row.jsonb("jwks").map(Keys::new),
             times: CacheTimes {
                 fetched_at: row.microseconds("fetched_at"),
                 fresh_until: row.microseconds("fresh_until"),
                 attempted_at: row.microseconds("attempted_at"),
+                missed_at: row.microseconds("missed_at"),
                 last_error: row.text_owned("last_error"),
             },
         })
+    }
+
+    /// Whether these keys count for a provider whose keys come from there.
+    fn is_of(&self, origin: &Origin) -> bool {
+        match origin {
+            Origin::Url(url) => self.document.is_none() && self.url.as_ref() == Some(url),
+            Origin::Issuer { document, .. } => self.document.as_ref() == Some(document),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub fn outcome(token: &str, outcome: Result<&Admitted, &Problem>) {
             quoted(&provider.name),
             quoted(verified.issuer()),
             quoted(verified.subject()),
-            quoted(verified.key_id()),
+            quoted(verified.key_id().unwrap_or_default()),
         )),
         (LogAuthentication::All | LogAuthentication::Failures, Err(problem)) => {
             let report = ErrorReport::from(problem);
@@ -32,7 +32,7 @@ pub fn outcome(token: &str, outcome: Result<&Admitted, &Problem>) {
                     " iss={} sub={} kid={}",
                     quoted(token.issuer()),
                     quoted(token.subject()),
-                    quoted(token.key_id()),
+                    quoted(token.key_id().unwrap_or_default()),
                 )
             });
             line(format!(

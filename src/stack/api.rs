@@ -12,7 +12,7 @@ use super::answer::{self, Part, Refusal};
 use super::items::Reader;
 use super::steps::{Steps, Stop};
 use crate::error::Problem;
-use crate::http::{self, Aside, Outlet, milliseconds};
+use crate::http::{self, Aside, Outlet, PlainHttp, milliseconds};
 use crate::settings;
 use crate::shared::{self, Counter};
 
@@ -81,7 +81,7 @@ impl Api {
             missing("The jwks_url of the provider \"stack\" is not that of a Stack Auth project.")
         })?;
         let uri: Uri = base.parse().map_err(|_| missing(NO_URL))?;
-        http::check(&uri, "jwks_url").map_err(|reason| missing(&reason))?;
+        http::check(&uri, "jwks_url", &PlainHttp::default()).map_err(|reason| missing(&reason))?;
         let project = access
             .project
             .ok_or_else(|| missing("The provider \"stack\" has no project_id."))?;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A JWS signature algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1).
+/// A JWS signature algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864).
 ///
 /// `none` and the HMAC family are absent on purpose: keys come from published sets,
 /// and a published secret proves nothing.
@@ -25,13 +25,15 @@ pub enum Algorithm {
     ES256,
     /// ECDSA on P-384 with SHA-384.
     ES384,
-    /// Ed25519; Ed448 is not supported.
+    /// ECDSA on P-521 with SHA-512.
+    ES512,
+    /// Ed25519, by its first name (RFC 8037) or by its second, `Ed25519` (RFC 9864); Ed448 is not supported.
     EdDSA,
 }
 
 impl Algorithm {
     /// Every supported algorithm.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::RS256,
         Self::RS384,
         Self::RS512,
@@ -40,6 +42,7 @@ impl Algorithm {
         Self::PS512,
         Self::ES256,
         Self::ES384,
+        Self::ES512,
         Self::EdDSA,
     ];
 
@@ -53,7 +56,7 @@ impl Algorithm {
         Self::PS512,
     ];
 
-    /// The registered name, as the `alg` member carries it.
+    /// The registered name, as the `alg` member carries it; of two names the first.
     pub const fn name(self) -> &'static str {
         match self {
             Self::RS256 => "RS256",
@@ -64,6 +67,7 @@ impl Algorithm {
             Self::PS512 => "PS512",
             Self::ES256 => "ES256",
             Self::ES384 => "ES384",
+            Self::ES512 => "ES512",
             Self::EdDSA => "EdDSA",
         }
     }
@@ -80,6 +84,9 @@ impl FromStr for Algorithm {
 
     /// Algorithm names are case-sensitive (RFC 7515 section 4.1.1).
     fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
+        if name == "Ed25519" {
+            return Ok(Self::EdDSA);
+        }
         Self::ALL
             .into_iter()
             .find(|algorithm| algorithm.name() == name)

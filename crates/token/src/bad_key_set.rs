@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::json;
-
 /// Why a document is no acceptable key set; it must not replace a good one.
 ///
 /// The [`Display`](fmt::Display) form is one stable sentence fragment without values.
@@ -21,18 +19,12 @@ impl BadKeySet {
         }
     }
 
-    /// The same reason, with the place in the set at which it was found.
-    pub(crate) fn at(mut self, index: usize) -> Self {
-        self.detail = format!("key {}: {}", index + 1, self.detail);
-        self
-    }
-
     /// A stable, machine-readable name such as `private_key`.
     pub fn code(&self) -> &'static str {
         self.kind.words().0
     }
 
-    /// Which key, and what was found and expected; never key material.
+    /// What was found and expected; never key material.
     pub fn detail(&self) -> String {
         self.detail.clone()
     }
@@ -40,24 +32,17 @@ impl BadKeySet {
     /// What to do about it, where there is something general to say.
     pub fn hint(&self) -> Option<&'static str> {
         match self.kind {
-            Kind::PrivateKey | Kind::SymmetricKey => {
-                Some("Whoever can read this document can sign tokens: replace the key at once.")
+            Kind::DiscoveryDocument => Some(
+                "Give its jwks_uri as jwks_url, or leave jwks_url out, and it is read from there.",
+            ),
+            Kind::Certificates => Some(
+                "Give the URL of the JWKS; Firebase's is https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com.",
+            ),
+            Kind::NoUsableKey | Kind::Malformed => {
+                Some("A JWKS is {\"keys\": [...]} with public keys (RFC 7517).")
             }
             _ => None,
         }
-    }
-}
-
-impl From<json::Fault> for BadKeySet {
-    fn from(fault: json::Fault) -> Self {
-        let kind = match fault {
-            json::Fault::Syntax(_) | json::Fault::LongNumber => Kind::BadJson,
-            json::Fault::NotAnObject(_) => Kind::Malformed,
-            json::Fault::Duplicate(_) => Kind::DuplicateMember,
-            json::Fault::TooDeep => Kind::TooDeep,
-            json::Fault::Nul => Kind::NulCharacter,
-        };
-        Self::new(kind, fault.detail())
     }
 }
 
@@ -75,16 +60,10 @@ pub(crate) enum Kind {
     TooLarge,
     BadJson,
     DuplicateMember,
-    TooDeep,
-    NulCharacter,
     Malformed,
+    DiscoveryDocument,
+    Certificates,
     TooManyKeys,
-    PrivateKey,
-    SymmetricKey,
-    AlgorithmMismatch,
-    BadRsaKey,
-    BadEcKey,
-    BadEdKey,
     NoUsableKey,
 }
 
@@ -96,27 +75,18 @@ impl Kind {
             Self::BadJson => ("bad_json", "the key set is not JSON"),
             Self::DuplicateMember => (
                 "duplicate_member",
-                "the key set has a JSON object with a repeated member",
-            ),
-            Self::TooDeep => ("too_deep", "the key set's JSON is nested too deeply"),
-            Self::NulCharacter => (
-                "nul_character",
-                "the key set has a null character in its JSON",
+                "the document has more than one list of keys",
             ),
             Self::Malformed => ("malformed", "the document is not a JWK Set"),
             Self::TooManyKeys => ("too_many_keys", "the key set has too many keys"),
-            Self::PrivateKey => ("private_key", "the key set contains a private key"),
-            Self::SymmetricKey => ("symmetric_key", "the key set contains a symmetric key"),
-            Self::AlgorithmMismatch => (
-                "algorithm_mismatch",
-                "a key in the set names an algorithm that it cannot serve",
+            Self::DiscoveryDocument => (
+                "discovery_document",
+                "the document is an OpenID Connect discovery document, not a JWK Set",
             ),
-            Self::BadRsaKey => ("bad_rsa_key", "an RSA key in the set is not acceptable"),
-            Self::BadEcKey => (
-                "bad_ec_key",
-                "an elliptic curve key in the set is not acceptable",
+            Self::Certificates => (
+                "certificates",
+                "the document is a map of certificates, not a JWK Set",
             ),
-            Self::BadEdKey => ("bad_ed_key", "an Ed25519 key in the set is not acceptable"),
             Self::NoUsableKey => ("no_usable_key", "the key set has no usable key"),
         }
     }

@@ -18,7 +18,7 @@ const FORBIDDEN: [&str; 3] = ["b64", "zip", "jwk"];
 /// The header's members that matter here.
 pub(crate) struct Header {
     pub(crate) algorithm: Algorithm,
-    pub(crate) key_id: String,
+    pub(crate) key_id: Option<String>,
     pub(crate) typ: Option<String>,
 }
 
@@ -70,10 +70,10 @@ fn algorithm(members: &Map<String, Value>) -> Result<Algorithm, Refusal> {
         })
 }
 
-fn key_id(members: &Map<String, Value>) -> Result<String, Refusal> {
+fn key_id(members: &Map<String, Value>) -> Result<Option<String>, Refusal> {
     match members.get("kid") {
-        None => Err(Refusal::new(Kind::MissingKeyId, "kid is absent")),
-        Some(Value::String(name)) if is_key_id(name) => Ok(name.clone()),
+        None => Ok(None),
+        Some(Value::String(name)) if is_key_id(name) => Ok(Some(name.clone())),
         Some(Value::String(name)) => {
             let detail = format!(
                 "kid has {} bytes; 1 to {MAX_KEY_ID} without control characters are accepted",

@@ -20,12 +20,13 @@ pub struct Step {
 /// Runs every check of [`Token::parse`] and [`verify`](crate::verify()), and goes on after a
 /// failure for as long as there is something left to look at.
 ///
-/// `find` maps the token's unverified issuer to the provider's keys and policy. The token
-/// would be accepted at `now` if, and only if, all steps are `ok`.
+/// `find` maps the token's unverified issuer to the provider's policy and keys, which may be
+/// missing: what needs no key is judged even so. The token would be accepted at `now` if, and
+/// only if, all steps are `ok`.
 pub fn inspect<'p>(
     token: &str,
     longest: usize,
-    find: impl FnOnce(&str) -> Option<(&'p KeySet, &'p Policy)>,
+    find: impl FnOnce(&str) -> Option<(Option<&'p KeySet>, &'p Policy)>,
     now: i64,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
@@ -56,7 +57,7 @@ fn read<'t>(text: &'t str, longest: usize, steps: &mut Vec<Step>) -> Option<Toke
         )
     })?;
     let header = note(steps, "header", Header::parse(parts.header), |header| {
-        let kid = shown::text(&header.key_id);
+        let kid = shown::optional(header.key_id.as_deref());
         format!("alg is {}, kid is {kid}", header.algorithm)
     });
     let claims = note(steps, "claims", Claims::parse(parts.payload), |claims| {

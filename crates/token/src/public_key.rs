@@ -1,21 +1,16 @@
 //! Public keys made ready for one algorithm each.
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters,
-    RsaPublicKeyComponents, VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
+    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+    RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
 };
-use jsonwebtoken::crypto::JwtVerifier;
-use jsonwebtoken::signature::{Error, Verifier};
 
 use crate::Algorithm;
 
-/// A parsed public key that verifies signatures of one algorithm.
-///
-/// It is a [`JwtVerifier`] of its own because those that `jsonwebtoken` builds keep the
-/// key's bytes and parse them at every use, which costs 14 % of an RSA verification and
-/// 3 % of an ECDSA one, and are neither `Send` nor `Sync`.
+/// A parsed public key that verifies signatures of one algorithm. It is parsed once, which saves
+/// 14 % of each RSA verification and 3 % of each ECDSA verification.
 pub(crate) struct PublicKey {
     algorithm: Algorithm,
     key: ParsedPublicKey,
@@ -35,13 +30,14 @@ impl PublicKey {
         Some(Self { algorithm, key })
     }
 
-    /// A key of an elliptic curve: an uncompressed SEC 1 point for ES256 and ES384, 32
+    /// A key of an elliptic curve: an uncompressed SEC 1 point for ES256, ES384 and ES512, 32
     /// bytes for EdDSA. Nothing if the point is not on the curve of `algorithm`; aws-lc
     /// finds that out for Ed25519 only at verification, which then always fails.
     pub(crate) fn elliptic(algorithm: Algorithm, point: &[u8]) -> Option<Self> {
         let curve: &'static dyn VerificationAlgorithm = match algorithm {
             Algorithm::ES256 => &ECDSA_P256_SHA256_FIXED,
             Algorithm::ES384 => &ECDSA_P384_SHA384_FIXED,
+            Algorithm::ES512 => &ECDSA_P521_SHA512_FIXED,
             Algorithm::EdDSA => &ED25519,
             _ => return None,
         };
@@ -53,29 +49,10 @@ impl PublicKey {
     pub(crate) fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
-}
 
-impl Verifier<Vec<u8>> for PublicKey {
-    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), Error> {
-        self.key
-            .verify_sig(message, signature)
-            .map_err(|_| Error::new())
-    }
-}
-
-impl JwtVerifier for PublicKey {
-    fn algorithm(&self) -> jsonwebtoken::Algorithm {
-        match self.algorithm {
-            Algorithm::RS256 => jsonwebtoken::Algorithm::RS256,
-            Algorithm::RS384 => jsonwebtoken::Algorithm::RS384,
-            Algorithm::RS512 => jsonwebtoken::Algorithm::RS512,
-            Algorithm::PS256 => jsonwebtoken::Algorithm::PS256,
-            Algorithm::PS384 => jsonwebtoken::Algorithm::PS384,
-            Algorithm::PS512 => jsonwebtoken::Algorithm::PS512,
-            Algorithm::ES256 => jsonwebtoken::Algorithm::ES256,
-            Algorithm::ES384 => jsonwebtoken::Algorithm::ES384,
-            Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,
-        }
+    /// Whether the key made this signature of the message.
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.key.verify_sig(message, signature).is_ok()
     }
 }
 
@@ -87,6 +64,6 @@ fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
         Algorithm::PS256 => Some(&RSA_PSS_2048_8192_SHA256),
         Algorithm::PS384 => Some(&RSA_PSS_2048_8192_SHA384),
         Algorithm::PS512 => Some(&RSA_PSS_2048_8192_SHA512),
-        Algorithm::ES256 | Algorithm::ES384 | Algorithm::EdDSA => None,
+        Algorithm::ES256 | Algorithm::ES384 | Algorithm::ES512 | Algorithm::EdDSA => None,
     }
 }

@@ -71,10 +71,10 @@ impl Refusal {
         self.hint
     }
 
-    /// Whether the token names a key that is not in the set: the one case in which
-    /// fetching the set again may help.
+    /// Whether the key that signed the token may be one that is not in the set: the only case
+    /// in which fetching the set again may help.
     pub fn is_unknown_key(&self) -> bool {
-        self.kind == Kind::UnknownKey
+        matches!(self.kind, Kind::UnknownKey | Kind::NotByOnlyKey)
     }
 }
 
@@ -119,10 +119,13 @@ pub(crate) enum Kind {
     IssuedInFuture,
     InconsistentTimes,
     LifetimeTooLong,
+    NoKeys,
     UnknownKey,
+    LeftOutKey,
     UnusableKey,
     AmbiguousKey,
     BadSignature,
+    NotByOnlyKey,
     WrongAudience,
     WrongProject,
     InconsistentUser,
@@ -222,8 +225,10 @@ impl Kind {
             ),
             Self::MissingKeyId => (
                 "missing_key_id",
-                "the token does not name its key",
-                Some("Have the issuer send the header \"kid\" and publish its keys with it."),
+                "the token does not name its key, and more than one key fits",
+                Some(
+                    "Have the issuer name the key in the header's kid, or pin the one key as the provider's jwks.",
+                ),
             ),
             Self::InvalidKeyId => (
                 "invalid_key_id",
@@ -275,6 +280,18 @@ impl Kind {
                 "the token is valid for longer than the provider allows",
                 None,
             ),
+            Self::NoKeys => (
+                "no_keys",
+                "there are no keys to verify the token with",
+                None,
+            ),
+            Self::LeftOutKey => (
+                "left_out_key",
+                "the token's key is in the provider's key set but cannot be used",
+                Some(
+                    "The issuer must publish a key that can be used. All that are left out: SELECT concern, detail FROM neon_auth.status;",
+                ),
+            ),
             Self::UnknownKey => (
                 "unknown_key",
                 "the token's key is not in the provider's key set",
@@ -291,6 +308,11 @@ impl Kind {
                 None,
             ),
             Self::BadSignature => ("bad_signature", "the token's signature is wrong", None),
+            Self::NotByOnlyKey => (
+                "not_by_only_key",
+                "the token does not name its key, and the only key that fits did not sign it",
+                None,
+            ),
             Self::WrongAudience => (
                 "wrong_audience",
                 "the token is meant for another audience",

@@ -19,6 +19,18 @@ pub(crate) fn text(text: &str) -> String {
     shown
 }
 
+/// The text in double quotes, if there is one.
+pub(crate) fn optional(value: Option<&str>) -> String {
+    value.map_or_else(|| "absent".to_owned(), text)
+}
+
+/// The text, bounded and without control characters.
+pub(crate) fn line(line: &str) -> String {
+    let mut shown: String = line.chars().take(3 * LIMIT).collect();
+    shown.retain(|character| !character.is_control());
+    shown
+}
+
 /// A comma-separated list of quoted texts, cut when it has grown past the limit.
 pub(crate) fn list<'a>(items: impl IntoIterator<Item = &'a str>) -> String {
     let mut shown = String::new();

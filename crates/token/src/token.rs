@@ -55,8 +55,8 @@ impl<'a> Token<'a> {
     }
 
     /// The unverified `kid` (RFC 7515 section 4.1.4).
-    pub fn key_id(&self) -> &str {
-        &self.content.header.key_id
+    pub fn key_id(&self) -> Option<&str> {
+        self.content.header.key_id.as_deref()
     }
 
     /// The unverified `alg` (RFC 7515 section 4.1.1).

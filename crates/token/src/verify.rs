@@ -20,7 +20,7 @@ pub fn verify(
     policy: &Policy,
     now: i64,
 ) -> Result<Verified, Refusal> {
-    checks::all(token, keys, policy, now, checks::demand)?;
+    checks::all(token, Some(keys), policy, now, checks::demand)?;
     Ok(Verified {
         content: Arc::clone(&token.content),
     })
@@ -46,9 +46,9 @@ impl Verified {
         &self.content.claims.issuer
     }
 
-    /// `kid`, the name of the key that signed (RFC 7515 section 4.1.4).
-    pub fn key_id(&self) -> &str {
-        &self.content.header.key_id
+    /// `kid`, the name of the key that signed, if the token has one (RFC 7515 section 4.1.4).
+    pub fn key_id(&self) -> Option<&str> {
+        self.content.header.key_id.as_deref()
     }
 
     /// `alg`, by which it signed (RFC 7515 section 4.1.1).

@@ -334,12 +334,12 @@ fn tells_what_was_signed() {
     let unverified = Token::parse(&token, LONGEST).expect("a sound form");
     assert_eq!(unverified.issuer(), ISSUER);
     assert_eq!(unverified.subject(), "user-1");
-    assert_eq!(unverified.key_id(), "key-1");
+    assert_eq!(unverified.key_id(), Some("key-1"));
     assert_eq!(unverified.algorithm().name(), "ES256");
     let verified = judge(&token).expect("accepted");
     assert_eq!(verified.subject(), "user-1");
     assert_eq!(verified.issuer(), ISSUER);
-    assert_eq!(verified.key_id(), "key-1");
+    assert_eq!(verified.key_id(), Some("key-1"));
     assert_eq!(verified.algorithm().name(), "ES256");
     assert_eq!(verified.issued_at(), Some(NOW));
     assert_eq!(verified.not_before(), Some(NOW - 5));

@@ -7,7 +7,7 @@ use crate::common::*;
 
 fn inspect_by(token: &str, policy: &Policy) -> Vec<Step> {
     let keys = key_set(&[ES256.jwk()]);
-    inspect(token, LONGEST, |_| Some((&keys, policy)), NOW)
+    inspect(token, LONGEST, |_| Some((Some(&keys), policy)), NOW)
 }
 
 fn failed(steps: &[Step]) -> Vec<&'static str> {
@@ -79,6 +79,26 @@ fn says_when_no_provider_answers_for_the_issuer() {
     let refusal = Refusal::unknown_issuer(ISSUER);
     assert_eq!(detail, Some(format!("{refusal}: {}", refusal.detail())));
     assert_eq!(refusal.code(), "unknown_issuer");
+}
+
+#[test]
+fn judges_what_needs_no_key_without_keys() {
+    let policy = policy();
+    let mut claims = claims_with("aud", json!("other"));
+    claims["exp"] = json!(NOW - 100);
+    claims["iat"] = json!(NOW - 700);
+    let steps = inspect(
+        &ES256.token(&claims),
+        LONGEST,
+        |_| Some((None, &policy)),
+        NOW,
+    );
+    assert_eq!(failed(&steps), ["expiry", "key", "signature", "audience"]);
+    let key = steps.iter().find(|step| step.name == "key");
+    assert_eq!(
+        key.map(|step| step.detail.as_str()),
+        Some("there are no keys to verify the token with: kid is \"key-1\", alg is ES256")
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod claims;
 mod common;
+mod discovery;
 mod form;
 mod header;
 mod inspect;

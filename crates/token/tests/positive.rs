@@ -1,6 +1,6 @@
 //! Every algorithm works, with a key that names it and with one that does not.
 
-use neon_auth_token::{Algorithm, LONGEST, Token, UnknownAlgorithm, verify};
+use neon_auth_token::{Algorithm, LONGEST, Policy, Token, UnknownAlgorithm, verify};
 use serde_json::{Value, json};
 
 use crate::common::*;
@@ -14,6 +14,27 @@ fn accepts_every_algorithm() {
             let verified = judge_by(&token, &key_set(&[jwk]), &policy(), NOW);
             assert_eq!(verified.expect("accepted").algorithm(), algorithm);
         }
+    }
+}
+
+/// RFC 9864 names EdDSA with Ed25519 anew: the key and the signature are the same.
+#[test]
+fn accepts_both_names_of_ed25519() {
+    assert_eq!("Ed25519".parse(), Ok(Algorithm::EdDSA));
+    let only_ed = Policy {
+        algorithms: vec![Algorithm::EdDSA],
+        ..policy()
+    };
+    for in_token in ["EdDSA", "Ed25519"] {
+        let header = json!({"alg": in_token, "kid": EDDSA.kid}).to_string();
+        let token = EDDSA.raw_token(header, claims().to_string());
+        for in_key in [json!("EdDSA"), json!("Ed25519"), Value::Null] {
+            let keys = key_set(&[EDDSA.jwk_with("alg", in_key)]);
+            assert!(judge_by(&token, &keys, &only_ed, NOW).is_ok());
+        }
+    }
+    for unknown in ["ed25519", "ED25519", "Ed448", "EdDsa"] {
+        assert_eq!(unknown.parse::<Algorithm>(), Err(UnknownAlgorithm));
     }
 }
 

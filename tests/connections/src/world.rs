@@ -130,11 +130,14 @@ impl World {
         self.superuser().value(&query, &[])
     }
 
-    /// Lets the last attempt to fetch have been made long ago.
+    /// Lets the last attempts to fetch have been made long ago.
     #[track_caller]
     pub fn end_cooldown(&self) {
-        self.superuser()
-            .run("UPDATE neon_auth.jwks_cache SET attempted_at = attempted_at - interval '1 hour'");
+        self.superuser().run(
+            "UPDATE neon_auth.jwks_cache
+                SET attempted_at = attempted_at - interval '1 hour',
+                    missed_at = missed_at - interval '1 hour'",
+        );
     }
 
     /// Lets the cached keys have run out so many seconds ago, and the cooldown be over.
@@ -143,6 +146,7 @@ impl World {
         self.superuser().run(&format!(
             "UPDATE neon_auth.jwks_cache
                 SET fetched_at = now() - interval '1 day', attempted_at = now() - interval '1 day',
+                    missed_at = NULL,
                     fresh_until = now() - interval '{seconds} s'"
         ));
     }

@@ -57,9 +57,33 @@ fn a_token_with_an_unknown_key_fetches_once_and_succeeds_after_a_rotation() {
     assert_eq!(world.fetches(), 1);
 }
 
+/// A refresh of the keys for their age says nothing about a key that is newer than that.
+#[test]
+fn an_unknown_key_is_fetched_right_after_a_scheduled_refresh() {
+    let world = World::with_keys();
+    world.outdate_keys(1);
+    world.app().sign_in_for_session(&world.token());
+    assert_eq!((world.fetches(), world.cached("missed_at")), (1, None));
+    world.stack.rotate_keys();
+    world.app().sign_in_for_session(&world.token());
+    assert_eq!(world.fetches(), 2);
+    // Nor does a refresh that was asked for, while one for an unknown key counts.
+    world.stack.rotate_keys();
+    let token = world.token();
+    assert_eq!(world.app().sign_in_refused(&token).code(), REFUSED);
+    assert_eq!(world.fetches(), 2);
+    let missed = world.cached("missed_at");
+    world.superuser().run("SELECT neon_auth.refresh_jwks()");
+    assert_eq!(world.cached("missed_at"), missed);
+    world.app().sign_in_for_session(&token);
+}
+
 #[test]
 fn unknown_keys_wait_for_the_cooldown() {
     let world = World::with_keys();
+    // So much as if a key that does not exist had just been asked for.
+    let missed = "UPDATE neon_auth.jwks_cache SET missed_at = clock_timestamp()";
+    world.superuser().run(missed);
     world.stack.rotate_keys();
     let (token, mut app) = (world.token(), world.app());
     for _ in 0..5 {
@@ -70,6 +94,44 @@ fn unknown_keys_wait_for_the_cooldown() {
     world.end_cooldown();
     app.sign_in_for_session(&token);
     assert_eq!(world.fetches(), 1);
+}
+
+/// Who is refused is told how old the keys are, when they may be fetched again, and how to fetch
+/// them at once.
+#[test]
+fn the_refusal_of_an_unknown_key_says_when_it_can_be_looked_for() {
+    let world = World::with_keys();
+    world.database.set("neon_auth.jwks_cooldown", "1h");
+    world.superuser().run(
+        "UPDATE neon_auth.jwks_cache
+            SET fetched_at = now() - interval '120 s', attempted_at = now() - interval '120 s',
+                missed_at = now() - interval '120 s'",
+    );
+    world.stack.rotate_keys();
+    let token = world.token();
+    let refusal = world.app().sign_in_refused(&token);
+    let detail = refusal.detail().unwrap_or_default();
+    let (_, words) = detail.rsplit_once("; keys fetched ").expect(detail);
+    let seconds: Vec<i64> = words
+        .split(' ')
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let [age, wait] = seconds[..] else {
+        panic!("{detail}");
+    };
+    assert_eq!(
+        words,
+        format!("{age} s ago; next fetch allowed in {wait} s"),
+    );
+    assert!(
+        (120..600).contains(&age) && (0..=1).contains(&(age + wait - 3600)),
+        "{detail}"
+    );
+    let hint = refusal.hint().unwrap_or_default();
+    let (_, sql) = hint.split_once(": ").expect(hint);
+    assert_eq!(sql, "SELECT neon_auth.refresh_jwks('stack');");
+    world.superuser().run(sql);
+    world.app().sign_in_for_session(&token);
 }
 
 #[test]
@@ -119,7 +181,7 @@ fn a_shorter_cooldown_is_a_setting() {
     let world = World::with_keys();
     world
         .superuser()
-        .run("UPDATE neon_auth.jwks_cache SET attempted_at = now() - interval '5 s'");
+        .run("UPDATE neon_auth.jwks_cache SET missed_at = now() - interval '5 s'");
     world.stack.rotate_keys();
     let token = world.token();
     assert_eq!(world.app().sign_in_refused(&token).code(), REFUSED);

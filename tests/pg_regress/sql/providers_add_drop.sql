@@ -74,7 +74,7 @@ SELECT arguments, pg_temp.refusal(arguments) AS outcome
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', algorithms => '{HS256}' $$,
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', algorithms => '{RS256,none}' $$,
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', algorithms => '{rs256}' $$,
-       $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', algorithms => '{RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,EdDSA}' $$,
+       $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', algorithms => '{RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519}' $$,
        -- kinds
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', kind => 'saml' $$,
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', kind => 'stack' $$,

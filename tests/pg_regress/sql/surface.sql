@@ -136,7 +136,7 @@ SELECT p.oid::regprocedure AS function
 SELECT p.oid::regprocedure AS function
   FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
  WHERE p.pronamespace <> 'auth'::regnamespace
-   AND p.proname NOT IN ('verify_jwt', 'counters', 'rest_base', 'service', 'time_of', 'worker_state')
+   AND p.proname NOT IN ('verify_jwt', 'counters', 'discovery_url', 'judge_jwks', 'rest_base', 'service', 'time_of', 'worker_state')
    AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0);
 
 -- What of schema auth PUBLIC may not execute, but for impersonate

@@ -43,10 +43,11 @@ pub(crate) fn demand(outcome: Outcome<'_>) -> Result<(), Refusal> {
 ///
 /// Time comes before the key, so that a token from before a change of keys is called
 /// expired and causes no fetch. Everything else about the claims comes after the
-/// signature, so that a forged token learns nothing about the policy.
+/// signature, so that a forged token learns nothing about the policy. Without keys a token
+/// cannot pass.
 pub(crate) fn all(
     token: &Token<'_>,
-    keys: &KeySet,
+    keys: Option<&KeySet>,
     policy: &Policy,
     now: i64,
     mut see: impl FnMut(Outcome<'_>) -> Result<(), Refusal>,

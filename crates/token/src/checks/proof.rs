@@ -1,7 +1,5 @@
 //! Which key signed the token, and whether it did.
 
-use jsonwebtoken::signature::Verifier;
-
 use super::Check;
 use super::facts::require;
 use crate::public_key::PublicKey;
@@ -11,7 +9,7 @@ use crate::{KeySet, Token, shown};
 /// A token and the key it should have been signed with.
 pub(super) struct Proof<'p> {
     token: &'p Token<'p>,
-    keys: &'p KeySet,
+    keys: Option<&'p KeySet>,
     key: Result<&'p PublicKey, Kind>,
 }
 
@@ -29,11 +27,13 @@ impl<'p> Proof<'p> {
         },
     ];
 
-    pub(super) fn new(token: &'p Token<'p>, keys: &'p KeySet) -> Self {
+    pub(super) fn new(token: &'p Token<'p>, keys: Option<&'p KeySet>) -> Self {
         Self {
             token,
             keys,
-            key: keys.choose(token.key_id(), token.algorithm()),
+            key: keys
+                .ok_or(Kind::NoKeys)
+                .and_then(|keys| keys.choose(token.key_id(), token.algorithm())),
         }
     }
 
@@ -43,20 +43,31 @@ impl<'p> Proof<'p> {
 
     fn describe_key(&self) -> String {
         let id = self.token.key_id();
-        format!(
-            "kid is {}, alg is {}; keys of that name: {}; usable keys in the set: {}",
-            shown::text(id),
-            self.token.algorithm(),
-            self.keys.purposes(id),
-            shown::list(self.keys.key_ids())
-        )
+        let asked = format!(
+            "kid is {}, alg is {}",
+            shown::optional(id),
+            self.token.algorithm()
+        );
+        match (self.keys, id) {
+            (None, _) => asked,
+            (Some(keys), None) => format!("{asked}; usable keys in the set: {}", keys.describe()),
+            (Some(keys), Some(id)) => format!(
+                "{asked}; keys of that name: {}; usable keys in the set: {}",
+                keys.purposes(id),
+                keys.describe()
+            ),
+        }
     }
 
     fn signature(&self) -> Result<(), Kind> {
-        let verdict = self
-            .key?
-            .verify(self.token.signed.as_bytes(), &self.token.signature);
-        require(verdict.is_ok(), Kind::BadSignature)
+        let signed = self.token.signed.as_bytes();
+        let verifies = self.key?.verifies(signed, &self.token.signature);
+        // A token that names no key may be signed by one that is not in the set yet.
+        let otherwise = match self.token.key_id() {
+            Some(_) => Kind::BadSignature,
+            None => Kind::NotByOnlyKey,
+        };
+        require(verifies, otherwise)
     }
 
     fn describe_signature(&self) -> String {

@@ -75,6 +75,52 @@ pub fn key_set(jwks: &[Value]) -> KeySet {
     }
 }
 
+/// The key beside which bad ones are put.
+static GOOD: LazyLock<Signer> = LazyLock::new(|| Signer::new(Algorithm::EdDSA, "the good one"));
+
+/// The code with which a key is left out of a set, wherever it stands. Its neighbour's tokens
+/// verify, its own are refused with the reason, and alone it makes no set.
+#[track_caller]
+pub fn left_out(jwk: Value) -> &'static str {
+    let mut code = "";
+    let mut secret = jwk.clone();
+    if let Some(members) = secret.as_object_mut() {
+        members.retain(|name, _| !["kty", "kid", "alg", "crv"].contains(&name.as_str()));
+    }
+    let secret = secret.to_string();
+    for (place, jwks) in [
+        (1, [jwk.clone(), GOOD.jwk()]),
+        (2, [GOOD.jwk(), jwk.clone()]),
+    ] {
+        let text = json!({ "keys": jwks }).to_string();
+        let stored = KeySet::storable(text.as_bytes()).expect("a set can be stored");
+        assert_no_secret(&stored, &secret);
+        for set in [&text, &stored] {
+            let keys = KeySet::parse(set.as_bytes()).expect("a good key is left");
+            assert_eq!(keys.len(), 1);
+            assert!(judge_by(&GOOD.token(&claims()), &keys, &policy(), NOW).is_ok());
+            let [left_out] = keys.left_out() else {
+                panic!("{:?}", keys.left_out());
+            };
+            assert_eq!(left_out.place(), place);
+            assert_no_secret(&left_out.to_string(), &secret);
+            assert!(left_out.reason().chars().count() < 300 && !left_out.reason().is_empty());
+            code = left_out.code();
+            if let Some(kid) = left_out.key_id() {
+                assert!(keys.contains(kid));
+                let header = json!({"alg": "EdDSA", "kid": kid}).to_string();
+                let token = GOOD.raw_token(header, claims().to_string());
+                let refusal = judge_by(&token, &keys, &policy(), NOW).expect_err("another key");
+                assert_eq!(refusal.code(), "left_out_key");
+                assert!(refusal.detail().contains(left_out.reason()), "{refusal:?}");
+                assert!(!refusal.is_unknown_key());
+            }
+        }
+    }
+    assert_eq!(bad_set(&[jwk]), "no_usable_key");
+    code
+}
+
 /// The code with which a set of these JWKs is refused.
 pub fn bad_set(jwks: &[Value]) -> &'static str {
     bad_set_text(&json!({ "keys": jwks }).to_string())
@@ -95,7 +141,7 @@ pub fn judge_by(
     now: i64,
 ) -> Result<Verified, Refusal> {
     let verdict = Token::parse(token, LONGEST).and_then(|token| verify(&token, keys, policy, now));
-    let steps = inspect(token, LONGEST, |_| Some((keys, policy)), now);
+    let steps = inspect(token, LONGEST, |_| Some((Some(keys), policy)), now);
     let failed = steps.iter().find(|step| !step.ok);
     match (&verdict, failed) {
         (Ok(_), None) => {}

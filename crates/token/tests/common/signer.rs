@@ -3,9 +3,10 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
-    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
-    RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
+    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
+    RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
 };
 use neon_auth_token::Algorithm;
 use serde_json::{Value, json};
@@ -33,6 +34,7 @@ impl Signer {
         let pair = match algorithm {
             Algorithm::ES256 => ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
             Algorithm::ES384 => ec(&ECDSA_P384_SHA384_FIXED_SIGNING),
+            Algorithm::ES512 => ec(&ECDSA_P521_SHA512_FIXED_SIGNING),
             Algorithm::EdDSA => Pair::Ed(Ed25519KeyPair::generate().expect("a key")),
             _ => Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).expect("a key")),
         };
@@ -49,7 +51,11 @@ impl Signer {
             Pair::Ec(_) => {
                 let point = self.public_point();
                 let (x, y) = point[1..].split_at(point.len() / 2);
-                let crv = if x.len() == 32 { "P-256" } else { "P-384" };
+                let crv = match x.len() {
+                    32 => "P-256",
+                    48 => "P-384",
+                    _ => "P-521",
+                };
                 json!({"kty": "EC", "crv": crv, "x": encode(x), "y": encode(y)})
             }
             Pair::Ed(pair) => {
