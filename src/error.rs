@@ -35,8 +35,12 @@ pub enum Problem {
     },
     /// No provider is configured at all.
     NoProvider,
-    /// No provider names the token's issuer.
-    UnknownIssuer { issuer: String },
+    /// No provider names the token's issuer; `near` is a provider, and an issuer of it that only looks
+    /// different.
+    UnknownIssuer {
+        issuer: String,
+        near: Option<(String, String)>,
+    },
     /// More than one provider names the token's issuer.
     AmbiguousIssuer { issuer: String },
     /// A row of `neon_auth.providers` that cannot be used.
@@ -47,6 +51,14 @@ pub enum Problem {
     UserDeleted { provider: String },
     /// The provider maps a claim to a role, and this token names none that is allowed.
     RoleRefused { provider: String, reason: String },
+    /// The role that goes with the token does not exist.
+    RoleMissing { role: String, user: String },
+    /// The session's user may not switch to the role that goes with the token.
+    RoleNotGranted {
+        role: String,
+        user: String,
+        is_member: bool,
+    },
     /// The session's identity has run out.
     Expired { ago: i64 },
     /// A refused token has ended the identity, and the query was planned for its role.
@@ -113,6 +125,14 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Message, DETAIL and HINT in one line, for a table.
+    pub fn advice(&self) -> String {
+        match ErrorReport::from(self).hint() {
+            Some(hint) => format!("{} {hint}", self.sentence()),
+            None => self.sentence(),
+        }
+    }
+
     /// Message and DETAIL in one line, for a table.
     pub fn sentence(&self) -> String {
         let report = ErrorReport::from(self);
@@ -184,7 +204,13 @@ impl From<&Problem> for ErrorReport {
                 "The table neon_auth.providers is empty, so no token can be trusted.".to_owned(),
                 "Configure one: SELECT neon_auth.configure('<answer of the keys API>'); or SELECT neon_auth.add_provider(...);".to_owned(),
             ),
-            Problem::UnknownIssuer { issuer } => (
+            Problem::UnknownIssuer { issuer, near: Some((provider, near)) } => (
+                refused,
+                "JWT refused: no provider trusts the token's issuer".to_owned(),
+                format!("The claim iss is {}. Provider {} has the issuer {}, and issuers are compared exactly.", quoted(issuer), quoted(provider), quoted(near)),
+                format!("If the provider is meant: UPDATE neon_auth.providers SET issuers = array_replace(issuers, {}, {}) WHERE name = {};", literal(near), literal(issuer), literal(provider)),
+            ),
+            Problem::UnknownIssuer { issuer, near: None } => (
                 refused,
                 "JWT refused: no provider trusts the token's issuer".to_owned(),
                 format!("The claim iss is {}.", quoted(issuer)),
@@ -219,6 +245,18 @@ impl From<&Problem> for ErrorReport {
                 "JWT refused: it names no role that its provider allows".to_owned(),
                 reason.clone(),
                 format!("Allowed roles: SELECT role_claim, roles FROM neon_auth.providers WHERE name = {};", literal(provider)),
+            ),
+            Problem::RoleMissing { role, user } => (
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "the role that goes with the token does not exist".to_owned(),
+                format!("The role is {}.", quoted(role)),
+                format!("CREATE ROLE {0} NOLOGIN; GRANT {0} TO {1};", identifier(role), identifier(user)),
+            ),
+            Problem::RoleNotGranted { role, user, is_member } => (
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "the session's user may not take the role that goes with the token".to_owned(),
+                format!("The role is {}, the session's user {}.", quoted(role), quoted(user)),
+                format!("GRANT {} TO {}{};", identifier(role), identifier(user), if *is_member { " WITH SET TRUE" } else { "" }),
             ),
             Problem::Expired { ago } => (
                 refused,
@@ -393,6 +431,11 @@ pub fn quoted(value: &str) -> String {
         shown.push('…');
     }
     format!("{shown:?}")
+}
+
+/// A name as an SQL identifier, for a HINT that can be run as it is.
+fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A value as an SQL literal, for a HINT that can be run as it is.

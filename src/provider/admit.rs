@@ -17,6 +17,7 @@ pub struct Admitted {
     pub provider: Rc<Provider>,
     pub verified: Verified,
     pub identity: Rc<Identity>,
+    pub role: role::Choice,
 }
 
 /// Verifies a token against the provider that its issuer names, fetching keys where they are
@@ -38,6 +39,10 @@ pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
         }
     };
     reject_deleted(&admitted.provider, admitted.verified.subject())?;
+    // Roles come and go, so this is no part of what is remembered.
+    if let Some(role) = &admitted.role.role {
+        role::demand(role)?;
+    }
     Ok(admitted)
 }
 
@@ -107,8 +112,13 @@ fn judge(
     let role = role::of(provider, &verified)?;
     let admitted = Admitted {
         provider: Rc::clone(provider),
-        identity: Rc::new(Identity::verified(provider, &verified, role.as_deref())),
+        identity: Rc::new(Identity::verified(
+            provider,
+            &verified,
+            role.role.as_deref(),
+        )),
         verified,
+        role,
     };
     Ok((Rc::new(admitted), keys))
 }

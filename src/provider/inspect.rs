@@ -5,7 +5,7 @@ use neon_auth_token::Step;
 use pgrx::prelude::*;
 
 use super::admit::{admit, reject_deleted};
-use super::{Provider, longest, now, read, trust};
+use super::{Provider, longest, now, read, role, trust};
 use crate::error::Problem;
 use crate::raised::passes_errors;
 
@@ -58,19 +58,25 @@ fn inspect_jwt(
             ));
         }
         match &attempt {
-            Ok(admitted) if admitted.identity.role.is_some() => {
-                let role = admitted.identity.role.as_deref().unwrap_or_default();
-                let detail = format!("The role {role:?} goes with it.");
+            Ok(admitted) if admitted.role.role.is_some() => {
+                let role = admitted.role.role.as_deref().unwrap_or_default();
+                let user = role::session_user();
+                let detail = format!("The session's user {user:?} may take the role {role:?}.");
                 rows.push(("database role".to_owned(), true, detail));
             }
-            Err(problem @ Problem::RoleRefused { .. }) => {
-                rows.push(refusal("database role", problem))
-            }
+            Err(
+                problem @ (Problem::RoleRefused { .. }
+                | Problem::RoleMissing { .. }
+                | Problem::RoleNotGranted { .. }),
+            ) => rows.push(("database role".to_owned(), false, problem.advice())),
             _ => {}
         }
     }
-    let verdict =
-        attempt.map(|admitted| format!("Accepted by provider {:?}.", admitted.provider.name));
+    let verdict = attempt.map(|admitted| {
+        let role = admitted.role.describe(&admitted.provider);
+        let provider = &admitted.provider.name;
+        format!("Accepted by provider {provider:?}; would run as {role}.")
+    });
     rows.push(row("outcome", verdict));
     TableIterator::new(rows)
 }

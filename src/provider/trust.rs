@@ -184,12 +184,26 @@ impl Trust {
         match self.issuers.get(issuer).map(Vec::as_slice) {
             None | Some([]) => Err(Problem::UnknownIssuer {
                 issuer: issuer.to_owned(),
+                near: self.near(issuer),
             }),
             Some([name]) => self.named(name),
             Some(_) => Err(Problem::AmbiguousIssuer {
                 issuer: issuer.to_owned(),
             }),
         }
+    }
+
+    /// The provider that has the issuer but for case and a slash at its end, and how it is written
+    /// there.
+    fn near(&self, issuer: &str) -> Option<(String, String)> {
+        let bare = |issuer: &str| issuer.trim_end_matches('/').to_ascii_lowercase();
+        let sought = bare(issuer);
+        let mut near = self
+            .issuers
+            .iter()
+            .filter(|(known, _)| bare(known) == sought)
+            .filter_map(|(known, names)| Some((names.first()?.clone(), known.clone())));
+        near.next().filter(|_| near.next().is_none())
     }
 
     /// The provider of that name.

@@ -106,6 +106,25 @@ SELECT auth.authenticate(:'token');
 \echo :SQLSTATE
 SELECT auth.user_id() IS NULL AS nobody;
 
+-- Near misses: the HINT leads to the cure.
+\c - app
+\set token `"$STACK" token --sub alice --claim 'iss="https://api.stack-auth.com/api/v1/projects/5e0f2b1c-93d7-4a86-8c41-d7a2f60b9e35/"'`
+SELECT auth.authenticate(:'token');
+\set token `"$STACK" token --sub alice --claim 'iss="https://API.stack-auth.com/api/v1/projects/5e0f2b1c-93d7-4a86-8c41-d7a2f60b9e35"'`
+SELECT auth.authenticate(:'token');
+\set token `"$STACK" token --sub alice --claim 'exp=4102444800000'`
+SELECT auth.authenticate(:'token');
+SELECT auth.authenticate(:'alice' || '==');
+\set token `"$STACK" token --sub alice --header 'typ="logout+jwt"'`
+SELECT auth.authenticate(:'token');
+
+-- What issuers add to the header and know about time is no reason to refuse.
+\set token `"$STACK" token --sub alice --header 'jku="https://uaa.example/token_keys"' --header 'x5c=["MIIB"]' --header 'x5t="abc"' --header 'typ="application/AT+JWT"' --claim 'exp=4102444800.75'`
+BEGIN;
+SELECT auth.authenticate(:'token');
+SELECT extract(epoch FROM auth.expires_at())::bigint AS expires_at, auth.claim('exp') AS exp;
+COMMIT;
+
 -- With no provider at all, no token is trusted, and the reason is another one.
 \c - postgres
 BEGIN;

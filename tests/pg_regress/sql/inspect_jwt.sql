@@ -41,3 +41,37 @@ SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'number') WHERE step = 'outc
 SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'alice') WHERE step = 'outcome';
 SELECT current_user;
 ROLLBACK;
+-- The role is judged as auth.authenticate() will: by the session's user.
+CREATE ROLE outsider NOLOGIN;
+BEGIN;
+GRANT EXECUTE ON FUNCTION neon_auth.inspect_jwt(text) TO app;
+UPDATE neon_auth.providers SET role_claim = 'pg_role', roles = '{authenticated,outsider,nowhere}';
+\set mapped `"$STACK" token --sub alice --claim 'pg_role="authenticated"'`
+\set outsider `"$STACK" token --sub alice --claim 'pg_role="outsider"'`
+\set nowhere `"$STACK" token --sub alice --claim 'pg_role="nowhere"'`
+SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'outsider') WHERE step IN ('database role', 'outcome');
+SET SESSION AUTHORIZATION app;
+SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'mapped') WHERE step IN ('database role', 'outcome');
+SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'outsider') WHERE step IN ('database role', 'outcome');
+SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'nowhere') WHERE step IN ('database role', 'outcome');
+SAVEPOINT s;
+SELECT neon_auth.verify_jwt(:'outsider');
+\echo :SQLSTATE
+ROLLBACK TO s;
+SELECT neon_auth.verify_jwt(:'nowhere');
+\echo :SQLSTATE
+ROLLBACK TO s;
+-- Once the HINT is followed, also for a token that the session has seen.
+SET SESSION AUTHORIZATION postgres;
+GRANT "outsider" TO "app";
+SET SESSION AUTHORIZATION app;
+SELECT auth.authenticate(:'outsider');
+SELECT current_user;
+SET SESSION AUTHORIZATION postgres;
+REVOKE outsider FROM app;
+SET SESSION AUTHORIZATION app;
+SELECT neon_auth.verify_jwt(:'outsider');
+ROLLBACK;
+DROP ROLE outsider;
+-- Without a role_claim the current role stays.
+SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'alice') WHERE step IN ('database role', 'outcome');
