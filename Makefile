@@ -1,7 +1,7 @@
 # Every target is documented in README.md; the work is done by the scripts in dev/. Without
 # PG_CONFIG, install takes the pg_config on PATH and all others a private PostgreSQL.
 
-.PHONY: install demo test test-all test-drivers test-image bench soak fuzz lint package
+.PHONY: install demo test test-all test-drivers test-image bench soak fuzz lint spot package
 
 # Builds an optimised neon_auth and installs it into the PostgreSQL of PG_CONFIG.
 install:
@@ -36,6 +36,10 @@ fuzz:
 
 lint:
 	dev/lint
+
+# The installation script that is installed, with pgspot.
+spot:
+	dev/spot
 
 # PG_MAJORS="14 17", or all; without it the one that test uses.
 package:

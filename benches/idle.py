@@ -94,7 +94,7 @@ def main():
         for name in names:
             wait_until(lambda: in_database(name, finished) == ["1"])
         # After the first keys there is another visit, to plan the next.
-        planned = "SELECT (due_at > extract(epoch FROM now() + interval '{} s') * 1000000)::int FROM neon_auth.worker_state()"
+        planned = "SELECT (due_at > extract(epoch FROM now() + interval '{} s') * 1000000)::int FROM neon_auth_internal.worker_state()"
         for name in names:
             wait_until(lambda: in_database(name, planned.format(SECONDS + 10)) == ["1"])
         hourly = idle(names)

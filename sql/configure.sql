@@ -55,7 +55,7 @@ BEGIN
     END IF;
     INSERT INTO neon_auth.secrets AS s (name, value, service)
     VALUES (set_secret.name, set_secret.value,
-            (SELECT neon_auth.service(p.jwks_url, p.project_id)
+            (SELECT neon_auth_internal.service(p.jwks_url, p.project_id)
                FROM neon_auth.providers p
               WHERE p.name = 'stack' AND p.kind = 'stack'))
         ON CONFLICT (name) DO UPDATE SET value = excluded.value, service = excluded.service;

@@ -3,10 +3,10 @@ REVOKE ALL ON SCHEMA auth, neon_auth FROM PUBLIC;
 GRANT USAGE ON SCHEMA auth, neon_auth TO PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA auth TO PUBLIC;
 REVOKE ALL ON FUNCTION auth.impersonate(text, jsonb, boolean) FROM PUBLIC;
--- A view checks its caller's right to the functions that it calls: whoever is granted a view should
--- see all of it.
-GRANT EXECUTE ON FUNCTION neon_auth.verify_jwt(text), neon_auth.time_of(bigint), neon_auth.worker_state(),
-    neon_auth.counters(), neon_auth.rest_base(text), neon_auth.service(text, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION neon_auth.verify_jwt(text) TO PUBLIC;
+-- Whoever is granted a view sees all of it. None of these can be called but through one.
+REVOKE ALL ON SCHEMA neon_auth_internal FROM PUBLIC;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA neon_auth_internal TO PUBLIC;
 
 DO $$
 DECLARE

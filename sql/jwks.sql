@@ -107,7 +107,7 @@ DECLARE
     begun text;
 BEGIN
     SELECT p.jwks_url, CASE WHEN p.jwks_url IS NULL THEN p.issuers[1] END AS issuer,
-           CASE WHEN p.jwks_url IS NULL THEN neon_auth.discovery_url(p.issuers[1]) END AS discovery_url,
+           CASE WHEN p.jwks_url IS NULL THEN neon_auth_internal.discovery_url(p.issuers[1]) END AS discovery_url,
            clock_timestamp() AS now
       INTO own
       FROM neon_auth.providers p
@@ -147,7 +147,7 @@ DECLARE
 BEGIN
     BEGIN
         fetched := store_jwks.jwks;
-        SELECT j.defect, j.left_out INTO judged FROM neon_auth.judge_jwks(fetched) AS j;
+        SELECT j.defect, j.left_out INTO judged FROM neon_auth_internal.judge_jwks(fetched) AS j;
         defect := judged.defect;
     EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
         defect := format('PostgreSQL cannot hold it as jsonb: %s.', sqlerrm);

@@ -61,22 +61,22 @@ COMMENT ON COLUMN neon_auth.providers.role_claim IS 'The claim that names the Po
 COMMENT ON COLUMN neon_auth.providers.roles IS 'The roles that role_claim may name, one at least if there is a role_claim and none otherwise; never none or public';
 COMMENT ON COLUMN neon_auth.providers.reject_deleted_users IS 'Whether tokens of users that are deleted in users_sync are refused';
 
-CREATE FUNCTION neon_auth.rest_base(jwks_url text) RETURNS text
+CREATE FUNCTION neon_auth_internal.rest_base(jwks_url text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN substring(jwks_url FROM '^(https?://.+?)/api/v1/projects/[^/?#]+/[.]well-known/jwks[.]json');
-COMMENT ON FUNCTION neon_auth.rest_base(text) IS
+COMMENT ON FUNCTION neon_auth_internal.rest_base(text) IS
     'Where the REST API is, by the URL of a Stack Auth project''s keys; NULL for another URL';
 
-CREATE FUNCTION neon_auth.service(jwks_url text, project_id text) RETURNS text
+CREATE FUNCTION neon_auth_internal.service(jwks_url text, project_id text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN neon_auth.rest_base(jwks_url) || '/api/v1/projects/' || project_id;
-COMMENT ON FUNCTION neon_auth.service(text, text) IS 'One project at one auth service; NULL where the URL does not tell';
+RETURN neon_auth_internal.rest_base(jwks_url) || '/api/v1/projects/' || project_id;
+COMMENT ON FUNCTION neon_auth_internal.service(text, text) IS 'One project at one auth service; NULL where the URL does not tell';
 
-CREATE FUNCTION neon_auth.judge_jwks(jwks jsonb)
+CREATE FUNCTION neon_auth_internal.judge_jwks(jwks jsonb)
 RETURNS TABLE (defect text, hint text, left_out text[], exposes_secret boolean, storable text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1
 AS 'MODULE_PATHNAME', 'judge_jwks_wrapper';
-COMMENT ON FUNCTION neon_auth.judge_jwks(jsonb) IS
+COMMENT ON FUNCTION neon_auth_internal.judge_jwks(jsonb) IS
     'Why a JWKS cannot verify tokens, which of its keys are left out and why, whether these are secret, and what may be stored';
 
 CREATE FUNCTION neon_auth.is_key_url(url text) RETURNS boolean
@@ -86,10 +86,10 @@ COMMENT ON FUNCTION neon_auth.is_key_url(text) IS
     'Whether keys may be fetched from a URL: https, or http on loopback and on neon_auth.insecure_hosts';
 REVOKE ALL ON FUNCTION neon_auth.is_key_url(text) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.discovery_url(issuer text) RETURNS text
+CREATE FUNCTION neon_auth_internal.discovery_url(issuer text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'discovery_url_wrapper';
-COMMENT ON FUNCTION neon_auth.discovery_url(text) IS
+COMMENT ON FUNCTION neon_auth_internal.discovery_url(text) IS
     'Where an issuer says that its keys are (OpenID Connect Discovery); NULL where it cannot';
 
 -- What a row's constraints cannot say, or not clearly. Sessions check again what matters when they
@@ -112,7 +112,7 @@ BEGIN
                         ELSE 'For example: https://auth.example.com/.well-known/jwks.json' END;
     END IF;
     IF new.jwks_url IS NULL AND new.jwks IS NULL AND new.kind = 'oidc'
-       AND NOT coalesce(neon_auth.is_key_url(neon_auth.discovery_url(new.issuers[1])), false) THEN
+       AND NOT coalesce(neon_auth.is_key_url(neon_auth_internal.discovery_url(new.issuers[1])), false) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the keys of this issuer cannot be discovered',
@@ -145,7 +145,7 @@ BEGIN
             DETAIL = format('Provider %I has the same jwks_url, so a token for one would pass for the other.', other.name),
             HINT = 'Set audiences for both.';
     END IF;
-    SELECT * INTO judged FROM neon_auth.judge_jwks(new.jwks);
+    SELECT * INTO judged FROM neon_auth_internal.judge_jwks(new.jwks);
     IF judged.defect IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',

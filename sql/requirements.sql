@@ -1,3 +1,6 @@
+-- From here on no name is looked up where a user could have put one like it.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- What must hold before anything is made. Each failure says what is in the way and what to run.
 DO $requirements$
 DECLARE
@@ -46,14 +49,24 @@ BEGIN
                         THEN 'ALTER SCHEMA neon_auth RENAME TO neon_auth_before; or, if it is empty: DROP SCHEMA neon_auth;'
                         ELSE 'To go on with the users and all that refers to them, run docs/adopt.sql. To begin anew: ALTER SCHEMA neon_auth RENAME TO neon_auth_before;' END;
     END IF;
+
+    IF EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'neon_auth_internal') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_schema',
+            MESSAGE = 'schema "neon_auth_internal" already exists',
+            DETAIL = 'neon_auth makes this schema itself, so that nobody else''s objects stand in it.',
+            HINT = 'ALTER SCHEMA neon_auth_internal RENAME TO neon_auth_internal_before; or, if it is empty: DROP SCHEMA neon_auth_internal;';
+    END IF;
 END
 $requirements$;
-
--- From here on no name is looked up where a user could have put one like it.
-SET LOCAL search_path = pg_catalog, pg_temp;
 
 CREATE SCHEMA auth;
 COMMENT ON SCHEMA auth IS 'neon_auth: who is signed in, for policies and applications';
 
 CREATE SCHEMA neon_auth;
 COMMENT ON SCHEMA neon_auth IS 'neon_auth: users, providers and administration';
+
+-- A view asks whether its reader may execute what it calls, but not whether the reader may name it.
+-- So what views call can be executed by everybody, and stands where nobody may use a name.
+CREATE SCHEMA neon_auth_internal;
+COMMENT ON SCHEMA neon_auth_internal IS 'neon_auth: what its views call; for nobody to use by name';

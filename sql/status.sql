@@ -28,8 +28,8 @@ CREATE VIEW neon_auth.status AS
            coalesce(CASE WHEN c.last_error IS NOT NULL THEN c.attempted_at END, c.fetched_at)
       FROM neon_auth.providers p
       LEFT JOIN neon_auth.jwks_cache c ON c.provider = p.name AND p.jwks IS NULL
-            AND coalesce(c.discovery_url, c.jwks_url) = coalesce(p.jwks_url, neon_auth.discovery_url(p.issuers[1]))
-      LEFT JOIN LATERAL neon_auth.judge_jwks(coalesce(p.jwks, c.jwks)) j ON true
+            AND coalesce(c.discovery_url, c.jwks_url) = coalesce(p.jwks_url, neon_auth_internal.discovery_url(p.issuers[1]))
+      LEFT JOIN LATERAL neon_auth_internal.judge_jwks(coalesce(p.jwks, c.jwks)) j ON true
     UNION ALL
     -- Not every installation wants webhooks: without a secret they are out of use, not out of order,
     -- unless some came before.
@@ -63,7 +63,7 @@ CREATE VIEW neon_auth.status AS
                 WHEN o.project_id IS NOT NULL
                     THEN format('The mirror holds the users of another project, %s, and so is compared with none. If that is to change: DELETE FROM neon_auth.sync_source;',
                                 o.project_id)
-                WHEN neon_auth.rest_base(p.jwks_url) IS NULL
+                WHEN neon_auth_internal.rest_base(p.jwks_url) IS NULL
                     THEN 'The jwks_url of the provider "stack" is not that of a Stack Auth project, which tells where the REST API is.'
                 WHEN s.name IS NULL THEN 'secret_server_key is not set for this project, so the mirror cannot be compared with the auth service.'
                 WHEN r.id IS NULL THEN 'The mirror has never been compared with the auth service: CALL neon_auth.sync();'
@@ -72,10 +72,10 @@ CREATE VIEW neon_auth.status AS
                 ELSE format('Rows changed: %s; found deleted: %s; skipped: %s%s', r.changed, r.deleted, r.skipped,
                             coalesce('. The last of those: ' || r.defect, '.')) END,
            coalesce(CASE WHEN r.error IS NOT NULL THEN r.failed_at END, r.finished_at, r.started_at)
-      FROM neon_auth.worker_state() AS w
+      FROM neon_auth_internal.worker_state() AS w
       LEFT JOIN neon_auth.providers p ON p.name = 'stack' AND p.kind = 'stack'
       LEFT JOIN neon_auth.other_source o ON true
-      LEFT JOIN neon_auth.secrets s ON s.name = 'secret_server_key' AND s.service = neon_auth.service(p.jwks_url, p.project_id)
+      LEFT JOIN neon_auth.secrets s ON s.name = 'secret_server_key' AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)
       LEFT JOIN (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r ON true
     UNION ALL
     SELECT 'workers',
@@ -93,11 +93,11 @@ CREATE VIEW neon_auth.status AS
                 WHEN w.due_at IS NULL THEN 'One comes when there is something to do.'
                 ELSE format('One comes when there is something to do, and at %s.', w.due_at) END,
            w.visited_at
-      FROM (SELECT s.preloaded, neon_auth.time_of(s.visited_at) AS visited_at, neon_auth.time_of(s.due_at) AS due_at,
-                   coalesce(neon_auth.time_of(s.due_at) < clock_timestamp() - interval '1 minute', false) AS overdue,
+      FROM (SELECT s.preloaded, neon_auth_internal.time_of(s.visited_at) AS visited_at, neon_auth_internal.time_of(s.due_at) AS due_at,
+                   coalesce(neon_auth_internal.time_of(s.due_at) < clock_timestamp() - interval '1 minute', false) AS overdue,
                    s.failures, pg_catalog.pg_is_in_recovery() AS standby,
                    EXISTS (SELECT FROM neon_auth.providers) AS expected
-              FROM neon_auth.worker_state() AS s) AS w;
+              FROM neon_auth_internal.worker_state() AS s) AS w;
 COMMENT ON VIEW neon_auth.status IS 'How things stand: one row for each concern, with health and the reason';
 COMMENT ON COLUMN neon_auth.status.concern IS 'What the row is about';
 COMMENT ON COLUMN neon_auth.status.ok IS 'Whether it is as it should be';

@@ -108,10 +108,10 @@ COMMENT ON COLUMN neon_auth.sync_listed.team_id IS 'The team; NULL for a permiss
 COMMENT ON COLUMN neon_auth.sync_listed.user_id IS 'The user';
 COMMENT ON COLUMN neon_auth.sync_listed.permission_id IS 'The permission; NULL for a membership';
 
-CREATE FUNCTION neon_auth.time_of(microseconds bigint) RETURNS timestamptz
+CREATE FUNCTION neon_auth_internal.time_of(microseconds bigint) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 'epoch'::timestamptz + microseconds * interval '1 microsecond';
-COMMENT ON FUNCTION neon_auth.time_of(bigint) IS 'A time from microseconds since 1970';
+COMMENT ON FUNCTION neon_auth_internal.time_of(bigint) IS 'A time from microseconds since 1970';
 
 -- A time to come is from before the clock was set back, or from another machine's. Would it count
 -- as later than any question, no answer would ever be taken.
@@ -138,9 +138,9 @@ LANGUAGE sql STABLE
 AS $$
     SELECT jsonb_build_object(
                'project', p.project_id,
-               'base', neon_auth.rest_base(p.jwks_url),
+               'base', neon_auth_internal.rest_base(p.jwks_url),
                'secret', (SELECT s.value FROM neon_auth.secrets s
-                           WHERE s.name = 'secret_server_key' AND s.service = neon_auth.service(p.jwks_url, p.project_id)),
+                           WHERE s.name = 'secret_server_key' AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)),
                'other_source', (SELECT o.project_id FROM neon_auth.other_source o))
       FROM neon_auth.providers p
      WHERE p.name = 'stack' AND p.kind = 'stack';
@@ -216,7 +216,7 @@ CREATE FUNCTION neon_auth.write_page(kind text, objects jsonb, asked_at bigint, 
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    moment constant timestamptz := neon_auth.time_of(asked_at);
+    moment constant timestamptz := neon_auth_internal.time_of(asked_at);
     attempted bigint;
 BEGIN
     IF kind = 'user' THEN
@@ -384,7 +384,7 @@ CREATE FUNCTION neon_auth.sync_members(run bigint, asked_at bigint) RETURNS void
 LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
 AS $$
 DECLARE
-    moment constant timestamptz := neon_auth.time_of(asked_at);
+    moment constant timestamptz := neon_auth_internal.time_of(asked_at);
     changed bigint;
 BEGIN
     INSERT INTO neon_auth.team_members_sync (team_id, user_id)
@@ -417,7 +417,7 @@ CREATE FUNCTION neon_auth.sync_permissions(run bigint, asked_at bigint) RETURNS 
 LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
 AS $$
 DECLARE
-    moment constant timestamptz := neon_auth.time_of(asked_at);
+    moment constant timestamptz := neon_auth_internal.time_of(asked_at);
     in_teams bigint;
     in_project bigint;
 BEGIN
@@ -608,7 +608,7 @@ RETURNS bigint
 LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
 AS $$
 DECLARE
-    moment constant timestamptz := neon_auth.time_of(asked_at);
+    moment constant timestamptz := neon_auth_internal.time_of(asked_at);
     gone bigint;
     gone_permissions bigint;
 BEGIN
@@ -672,7 +672,7 @@ RETURNS bigint
 LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
 AS $$
 DECLARE
-    moment constant timestamptz := neon_auth.time_of(asked_at);
+    moment constant timestamptz := neon_auth_internal.time_of(asked_at);
     gone bigint;
 BEGIN
     IF neon_auth.ended(NULL, holder) IS NOT NULL THEN

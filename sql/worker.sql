@@ -55,16 +55,16 @@ $$;
 COMMENT ON FUNCTION neon_auth.prune() IS 'Forgets deliveries, removals and runs of long ago';
 REVOKE ALL ON FUNCTION neon_auth.prune() FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.worker_state(OUT preloaded boolean, OUT visited_at bigint, OUT due_at bigint, OUT failures bigint) RETURNS SETOF record
+CREATE FUNCTION neon_auth_internal.worker_state(OUT preloaded boolean, OUT visited_at bigint, OUT due_at bigint, OUT failures bigint) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1 AS 'MODULE_PATHNAME', 'worker_state_wrapper';
-COMMENT ON FUNCTION neon_auth.worker_state() IS
+COMMENT ON FUNCTION neon_auth_internal.worker_state() IS
     'Whether background workers serve this database, when one was here and when one comes again, in microseconds since 1970, and how many visits have failed since one did not';
 
-CREATE FUNCTION neon_auth.counters(OUT counter text, OUT value bigint, OUT meaning text) RETURNS SETOF record
+CREATE FUNCTION neon_auth_internal.counters(OUT counter text, OUT value bigint, OUT meaning text) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'counters_wrapper';
-COMMENT ON FUNCTION neon_auth.counters() IS 'The rows of neon_auth.stats';
+COMMENT ON FUNCTION neon_auth_internal.counters() IS 'The rows of neon_auth.stats';
 
-CREATE VIEW neon_auth.stats AS SELECT counter, value, meaning FROM neon_auth.counters();
+CREATE VIEW neon_auth.stats AS SELECT counter, value, meaning FROM neon_auth_internal.counters();
 COMMENT ON VIEW neon_auth.stats IS
     'What has been counted in this database since the server started; empty unless neon_auth is in shared_preload_libraries';
 COMMENT ON COLUMN neon_auth.stats.counter IS 'Name of the counter';

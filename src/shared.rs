@@ -293,7 +293,7 @@ pub fn wake_launcher() {
     }
 }
 
-/// `neon_auth.counters()`: the rows of `neon_auth.stats`.
+/// `neon_auth_internal.counters()`: the rows of `neon_auth.stats`.
 #[pg_extern(sql = false)]
 fn counters() -> TableIterator<
     'static,
@@ -312,7 +312,7 @@ fn counters() -> TableIterator<
     TableIterator::new(rows)
 }
 
-/// `neon_auth.worker_state()`: whether workers serve this database, and when.
+/// `neon_auth_internal.worker_state()`: whether workers serve this database, and when.
 #[pg_extern(sql = false)]
 fn worker_state() -> TableIterator<
     'static,

@@ -49,7 +49,7 @@ fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
     Ok(())
 }
 
-/// `neon_auth.judge_jwks(jwks)`: why a JWKS cannot be used to verify tokens, if it cannot; which
+/// `neon_auth_internal.judge_jwks(jwks)`: why a JWKS cannot be used to verify tokens, if it cannot; which
 /// of its keys are left out; whether one of these is secret; and what of it may be kept.
 #[pg_extern(sql = false)]
 fn judge_jwks(
@@ -83,7 +83,7 @@ fn is_key_url(url: &str) -> bool {
     http::may_fetch_keys(url, &PlainHttp::for_keys())
 }
 
-/// `neon_auth.discovery_url(issuer)`: where an issuer says that its keys are; NULL where it cannot.
+/// `neon_auth_internal.discovery_url(issuer)`: where an issuer says that its keys are; NULL where it cannot.
 #[pg_extern(sql = false)]
 fn discovery_url(issuer: &str) -> Option<String> {
     discovery::url(issuer)

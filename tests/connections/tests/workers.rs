@@ -42,7 +42,7 @@ fn every_configured_database_is_served_without_being_named() {
     let mut session = bystander.superuser();
     session.run("CREATE EXTENSION neon_auth");
     let untouched = session.value(
-        "SELECT (preloaded AND visited_at IS NULL AND due_at IS NULL)::text FROM neon_auth.worker_state()",
+        "SELECT (preloaded AND visited_at IS NULL AND due_at IS NULL)::text FROM neon_auth_internal.worker_state()",
         &[],
     );
     assert_eq!(untouched, Some("true".to_owned()));
@@ -213,7 +213,7 @@ fn without_preloading_there_are_no_workers() {
     let world = World::with_users(cluster.server(), 1);
     let mut session = world.superuser();
     session.run("LOAD 'neon_auth'");
-    let state = "SELECT to_jsonb(s)::text FROM neon_auth.worker_state() AS s";
+    let state = "SELECT to_jsonb(s)::text FROM neon_auth_internal.worker_state() AS s";
     assert_eq!(
         session.value(state, &[]).as_deref(),
         Some(r#"{"due_at": null, "failures": 0, "preloaded": false, "visited_at": null}"#)

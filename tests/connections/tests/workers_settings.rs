@@ -91,8 +91,8 @@ fn what_a_prepared_transaction_queues_is_confirmed() {
     assert!(world.asked("users/") > 0);
     // Nobody looks again without need.
     eventually("the next visit is far away", || {
-        let due = "SELECT (neon_auth.time_of(due_at) > now() + interval '1 minute')::text
-                     FROM neon_auth.worker_state()";
+        let due = "SELECT (neon_auth_internal.time_of(due_at) > now() + interval '1 minute')::text
+                     FROM neon_auth_internal.worker_state()";
         world.superuser().value(due, &[]).as_deref() == Some("true")
     });
 }
@@ -136,8 +136,8 @@ fn without_a_free_slot_workers_wait_for_one() {
     assert_eq!(world.mirrored(), 0);
     // For how long nobody has come shows, and does not begin anew with each attempt.
     let due = || {
-        let due_at = "SELECT due_at::text FROM neon_auth.worker_state()
-                       WHERE neon_auth.time_of(due_at) <= clock_timestamp()";
+        let due_at = "SELECT due_at::text FROM neon_auth_internal.worker_state()
+                       WHERE neon_auth_internal.time_of(due_at) <= clock_timestamp()";
         world.superuser().values(due_at, &[])
     };
     let since = due();

@@ -15,12 +15,12 @@ CREATE EXTENSION neon_auth;
 
 SELECT what, privilege_type, grantee::regrole
   FROM (SELECT p.oid::regprocedure::text, proowner, proacl FROM pg_proc p
-         WHERE pronamespace IN ('auth'::regnamespace, 'neon_auth'::regnamespace)
+         WHERE pronamespace IN ('auth'::regnamespace, 'neon_auth'::regnamespace, 'neon_auth_internal'::regnamespace)
         UNION ALL
         SELECT c.oid::regclass::text, relowner, relacl FROM pg_class c
-         WHERE relnamespace IN ('auth'::regnamespace, 'neon_auth'::regnamespace) AND relkind IN ('r', 'v', 'S')
+         WHERE relnamespace IN ('auth'::regnamespace, 'neon_auth'::regnamespace, 'neon_auth_internal'::regnamespace) AND relkind IN ('r', 'v', 'S')
         UNION ALL
-        SELECT nspname, nspowner, nspacl FROM pg_namespace WHERE nspname IN ('auth', 'neon_auth')) AS o(what, owner, acl),
+        SELECT nspname, nspowner, nspacl FROM pg_namespace WHERE nspname IN ('auth', 'neon_auth', 'neon_auth_internal')) AS o(what, owner, acl),
        aclexplode(acl)
  WHERE grantee <> owner AND (grantee <> 0 OR what NOT LIKE '%(%')
  ORDER BY 1, 2;
@@ -35,7 +35,7 @@ SELECT neon_auth.configure(:'keys');
 SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks_url => 'http://127.0.0.1:8080/keys');
 SELECT neon_auth.add_provider('other', '{https://other.example.com}', jwks_url => 'http://127x0.0.1/keys');
 INSERT INTO neon_auth.permission_definitions (id) VALUES ('a:b'), ('$own');
-SELECT neon_auth.service(jwks_url, project_id) = s.service AS bound
+SELECT neon_auth_internal.service(jwks_url, project_id) = s.service AS bound
   FROM neon_auth.providers p, neon_auth.secrets s WHERE p.name = 'stack' AND s.name = 'secret_server_key';
 SET SESSION AUTHORIZATION app;
 SELECT auth.user_id() IS NULL AS nobody;

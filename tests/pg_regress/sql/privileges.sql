@@ -47,7 +47,7 @@ SET SESSION AUTHORIZATION stranger;
 SELECT * FROM privileges.on_tables WHERE action = 'select' ORDER BY 1;
 SELECT action, bool_and(outcome ~ '^42501 ') AS "refused on all tables"
   FROM privileges.on_tables GROUP BY 1 ORDER BY 1;
-SELECT * FROM privileges.on_functions WHERE function LIKE 'neon_auth.%' ORDER BY function;
+SELECT * FROM privileges.on_functions WHERE function NOT LIKE 'auth.%' ORDER BY function;
 SELECT * FROM privileges.on_functions WHERE function LIKE 'auth.%' ORDER BY function;
 -- Nor may anything be put into the extension's schemas.
 SELECT privileges.attempt('CREATE TABLE auth.t ()'), privileges.attempt('CREATE TABLE neon_auth.t ()');
@@ -55,11 +55,11 @@ SELECT privileges.attempt('CREATE TABLE auth.t ()'), privileges.attempt('CREATE 
 -- An application acts as authenticated, which can do no more.
 \c - app
 SELECT bool_and(outcome ~ '^42501 ') AS "all refused on all tables" FROM privileges.on_tables;
-SELECT function FROM privileges.on_functions WHERE outcome !~ '^42501 ' AND function LIKE 'neon_auth.%';
+SELECT function FROM privileges.on_functions WHERE outcome !~ '^42501 ' AND function NOT LIKE 'auth.%';
 SELECT function FROM privileges.on_functions WHERE outcome ~ '^42501 ' AND function LIKE 'auth.%';
 SET ROLE authenticated;
 SELECT bool_and(outcome ~ '^42501 ') AS "all refused on all tables" FROM privileges.on_tables;
-SELECT function FROM privileges.on_functions WHERE outcome !~ '^42501 ' AND function LIKE 'neon_auth.%';
+SELECT function FROM privileges.on_functions WHERE outcome !~ '^42501 ' AND function NOT LIKE 'auth.%';
 SELECT function FROM privileges.on_functions WHERE outcome ~ '^42501 ' AND function LIKE 'auth.%';
 -- Being signed in changes nothing about it.
 BEGIN;

@@ -49,7 +49,7 @@ SELECT s.detail LIKE format('%%since %s.', q.queued_at) AND s.since = q.queued_a
   FROM neon_auth.status s, neon_auth.sync_queue q WHERE s.concern = 'sync queue' AND q.kind = 'team';
 ROLLBACK TO s;
 -- Workers: one who should have come long ago is missed.
-CREATE OR REPLACE FUNCTION neon_auth.worker_state(OUT preloaded boolean, OUT visited_at bigint, OUT due_at bigint, OUT failures bigint)
+CREATE OR REPLACE FUNCTION neon_auth_internal.worker_state(OUT preloaded boolean, OUT visited_at bigint, OUT due_at bigint, OUT failures bigint)
 RETURNS SETOF record LANGUAGE sql AS $$
     SELECT true, 1, floor(extract(epoch FROM clock_timestamp() + s.due) * 1000000)::bigint, 0
       FROM (SELECT current_setting('test.due')::interval AS due) AS s;

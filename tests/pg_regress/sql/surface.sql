@@ -27,7 +27,7 @@ $$;
 SELECT description FROM member ORDER BY description;
 
 SELECT nspname AS schema, pg_temp.granted(coalesce(nspacl, acldefault('n', nspowner)), nspowner) AS granted
-  FROM pg_namespace WHERE nspname IN ('auth', 'neon_auth') ORDER BY nspname;
+  FROM pg_namespace WHERE nspname IN ('auth', 'neon_auth', 'neon_auth_internal') ORDER BY nspname;
 
 -- Functions
 SELECT p.oid::regprocedure::text COLLATE "C" AS function,
@@ -112,7 +112,7 @@ SELECT format('index %s', i.indexrelid::regclass)
    AND obj_description(i.indexrelid, 'pg_class') IS NULL
 UNION ALL
 SELECT format('schema %s', nspname)
-  FROM pg_namespace WHERE nspname IN ('auth', 'neon_auth') AND obj_description(oid, 'pg_namespace') IS NULL;
+  FROM pg_namespace WHERE nspname IN ('auth', 'neon_auth', 'neon_auth_internal') AND obj_description(oid, 'pg_namespace') IS NULL;
 
 -- Definer functions whose search_path is not pinned, or with anything before pg_catalog
 SELECT p.oid::regprocedure AS function, p.proconfig AS settings
@@ -131,12 +131,12 @@ SELECT p.oid::regprocedure AS function
    AND p.proname NOT IN ('authenticate', 'logout', 'impersonate', 'init', 'jwt_session_init')
    AND (p.provolatile <> 's' OR p.proparallel <> 's');
 
--- What PUBLIC may execute outside schema auth, but for verify_jwt and what the views status and stats call:
--- they check their reader's right to functions
+-- What PUBLIC may execute outside schema auth, but for verify_jwt and what the views call, whose schema
+-- nobody may use
 SELECT p.oid::regprocedure AS function
   FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
  WHERE p.pronamespace <> 'auth'::regnamespace
-   AND p.proname NOT IN ('verify_jwt', 'counters', 'discovery_url', 'judge_jwks', 'rest_base', 'service', 'time_of', 'worker_state')
+   AND p.pronamespace <> 'neon_auth_internal'::regnamespace AND p.proname <> 'verify_jwt'
    AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0);
 
 -- What of schema auth PUBLIC may not execute, but for impersonate
@@ -153,11 +153,11 @@ SELECT c.oid::regclass AS relation
 
 -- What stands in the extension's schemas and does not belong to it
 SELECT pg_describe_object('pg_proc'::regclass, p.oid, 0) AS stray
-  FROM pg_proc p WHERE p.pronamespace IN ('auth'::regnamespace, 'neon_auth'::regnamespace)
+  FROM pg_proc p WHERE p.pronamespace IN ('auth'::regnamespace, 'neon_auth'::regnamespace, 'neon_auth_internal'::regnamespace)
    AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid)
 UNION ALL
 SELECT pg_describe_object('pg_class'::regclass, c.oid, 0)
-  FROM pg_class c WHERE c.relnamespace IN ('auth'::regnamespace, 'neon_auth'::regnamespace)
+  FROM pg_class c WHERE c.relnamespace IN ('auth'::regnamespace, 'neon_auth'::regnamespace, 'neon_auth_internal'::regnamespace)
    AND c.relkind NOT IN ('i', 't')
    AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid);
 

@@ -1,0 +1,110 @@
+"""Runs pgspot over every statement of a script; see dev/spot.
+
+pgspot itself ends at the first function whose body is RETURN or BEGIN ATOMIC. Such a body is parsed
+once, when the function is made, under the search_path of the script; so it is checked as a statement
+of the script.
+"""
+
+import contextlib
+import io
+import re
+import sys
+from types import SimpleNamespace
+
+from pglast import parse_sql
+from pgspot.formatters import format_function
+from pgspot.state import Counter, State
+from pgspot.visitors import SQLVisitor, visit_sql
+
+# What may be found in a function that pins no search_path of its own.
+UNPINNED = {"PS001", "PS005", "PS016", "PS017"}
+
+
+class EveryStatement(SQLVisitor):
+    def visit_CreateFunctionStmt(self, ancestors, node):
+        if node.sql_body is None:
+            return super().visit_CreateFunctionStmt(ancestors, node)
+        if node.replace:
+            self.state.warn("PS002", format_function(node))
+        options = {option.defname: option.arg for option in node.options or ()}
+        if "security" in options and options["security"].boolval:
+            self.state.error("PS003", format_function(node))
+        return None  # its children are visited, under the script's search_path
+
+
+def findings(script):
+    """Each as (function or statement, code, line of the report)."""
+    arguments = SimpleNamespace(proc_without_search_path=[], summary_only=False, plpgsql=True, ignore=[],
+                                ignore_lang=[], sql_fn=[])
+    counter = Counter(arguments)
+    counter.sql = script
+    state = State(counter)
+    visitor = EveryStatement(state)
+    for statement in parse_sql(script):
+        counter.stmt_location = statement.stmt_location
+        node = statement.stmt
+        name = type(node).__name__
+        if name == "CreateFunctionStmt":
+            name = ".".join(part.sval for part in node.funcname)
+        output = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(output):
+                visitor(statement)
+        except Exception as error:  # a statement that is not checked is a finding
+            yield name, "PS999", f"PS999: pgspot fails: {error!r} in {name} at line {counter.line_number()}"
+        for line in output.getvalue().splitlines():
+            yield name, line.split(":")[0], line
+
+
+# Each is worth a finding; without one the check is broken. The names are none that is allowed.
+PLANTED = [
+    "CREATE FUNCTION neon_auth.planted() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';",
+    "CREATE FUNCTION neon_auth.planted() RETURNS int LANGUAGE sql SECURITY DEFINER RETURN 1;",
+    "CREATE FUNCTION neon_auth.planted() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = public AS 'SELECT 1';",
+    "CREATE FUNCTION neon_auth.planted() RETURNS int LANGUAGE sql AS 'SELECT count(*) FROM neon_auth.users_sync WHERE id = name';",
+    "CREATE FUNCTION neon_auth.planted() RETURNS void LANGUAGE plpgsql AS 'BEGIN PERFORM lower(id) FROM users_sync; END';",
+    "CREATE OR REPLACE FUNCTION other.planted() RETURNS int LANGUAGE sql SET search_path = pg_catalog, pg_temp AS 'SELECT 1';",
+    "CREATE OR REPLACE FUNCTION other.planted() RETURNS int LANGUAGE sql RETURN 1;",
+    "RESET search_path; CREATE FUNCTION neon_auth.planted(a int) RETURNS boolean LANGUAGE sql RETURN a = 1;",
+    "CREATE SCHEMA IF NOT EXISTS other;",
+    "CREATE TABLE IF NOT EXISTS other.planted ();",
+]
+
+
+def allow_list(path):
+    """The entry for each function and code."""
+    entries = {}
+    for line in open(path, encoding="utf8"):
+        if line.strip() and not line.startswith("#"):
+            name, codes, reason = (part.strip() for part in line.split("|"))
+            assert reason, f"{name} has no reason"
+            for code in UNPINNED if codes == "unpinned" else codes.split():
+                entries[name, code] = line.strip()
+    return entries
+
+
+def revoked(script):
+    """The functions that PUBLIC may not execute."""
+    return set(re.findall(r"^REVOKE ALL ON (?:FUNCTION|PROCEDURE) ([\w.]+)\(.*\) FROM PUBLIC;", script, re.MULTILINE))
+
+
+def main(path, allowed):
+    script = open(path, encoding="utf8").read()
+    allowed = allow_list(allowed)
+    found = list(findings(script))
+    bad = [f"{name}: {line}" for name, code, line in found if (name, code) not in allowed]
+    used = {allowed[name, code] for name, code, _ in found if (name, code) in allowed}
+    bad += [f"allowed, but not found: {entry}" for entry in sorted(set(allowed.values()) - used)]
+    internal = revoked(script)
+    bad += [f"allowed to pin no search_path, but PUBLIC may execute it: {name}" for name, code in sorted(allowed)
+            if code == "PS005" and name not in internal]
+    for planted in PLANTED:
+        more = [line for name, _, line in findings(f"{script}\n{planted}") if (name, line) not in {(n, l) for n, _, l in found}]
+        if not more:
+            bad.append(f"nothing is found in: {planted}")
+    print(*bad, sep="\n")
+    print(f"pgspot: {len(found)} findings, of which {len(found) - sum((n, c) not in allowed for n, c, _ in found)} are allowed")
+    sys.exit(bool(bad))
+
+
+main(*sys.argv[1:])
