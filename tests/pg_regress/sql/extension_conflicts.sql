@@ -63,6 +63,11 @@ CREATE EXTENSION neon_auth;
 \echo :SQLSTATE
 SELECT * FROM leftovers;
 DROP SCHEMA neon_auth;
+CREATE SCHEMA neon_auth_internal AUTHORIZATION app;
+CREATE EXTENSION neon_auth;
+\echo :SQLSTATE
+SELECT * FROM leftovers;
+DROP SCHEMA neon_auth_internal;
 
 -- DROP EXTENSION leaves nothing: no schema, no function, no type, no grant, no comment.
 CREATE TEMP VIEW everything AS
