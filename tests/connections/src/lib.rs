@@ -6,6 +6,7 @@
 
 mod cluster;
 mod database;
+mod issuer;
 mod memory;
 mod mirrored;
 mod pgbouncer;
@@ -21,6 +22,7 @@ mod world;
 
 pub use cluster::Cluster;
 pub use database::Database;
+pub use issuer::Issuer;
 pub use memory::peak;
 pub use pgbouncer::PgBouncer;
 pub use random::Random;
