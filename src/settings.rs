@@ -42,8 +42,7 @@ pub static MAX_TOKEN_SIZE: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
 /// PEM file with the certificate authorities to trust instead of the system's.
 pub static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 /// The hosts whose keys are fetched by plain http too.
-pub static INSECURE_HOSTS: GucSetting<Option<CString>> =
-    GucSetting::<Option<CString>>::new(Some(c""));
+pub static INSECURE_HOSTS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 /// Which calls of `auth.authenticate` are logged.
 pub static LOG_AUTHENTICATION: GucSetting<LogAuthentication> =
     GucSetting::<LogAuthentication>::new(LogAuthentication::Off);
