@@ -1,7 +1,8 @@
 //! Before a statement runs, and before a query goes on, an identity that a refusal has made void
 //! leaves the setting, and its role goes with it: parallel workers inherit the setting, but know
-//! nothing of epochs. The role of an identity that has expired goes as well. Before the first
-//! refusal and the first such role there is no such identity, and no hook either.
+//! nothing of epochs. The role of an identity that has expired goes as well, and it is noted when
+//! each query began. Before the first refusal, the first such role and the first identity that may
+//! expire there is nothing to do, and no hook either.
 //!
 //! Only that part is guarded. An ERROR of the query itself, which is not our business, passes
 //! over these frames as it would without us; they own nothing that needs dropping.
@@ -13,8 +14,7 @@ use pgrx::PgLogLevel;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use super::nodes::reads_a_table;
-use super::store;
+use super::{statement, store};
 
 static mut PREVIOUS_START: pg_sys::ExecutorStart_hook_type = None;
 static mut PREVIOUS_RUN: pg_sys::ExecutorRun_hook_type = None;
@@ -41,9 +41,9 @@ pub fn join() {
 }
 
 /// Defines a hook: what is ours, then the next in the chain or PostgreSQL's own, without the
-/// guard that pgrx puts around that.
+/// guard that pgrx puts around that, then what is ours with the time that came of the first.
 macro_rules! hook {
-    ($name:ident, $ours:ident, $previous:ident, $standard:ident,
+    ($name:ident, $ours:ident $(then $after:ident)?, $previous:ident, $standard:ident,
      ($first:ident: $type:ty $(, $argument:ident: $types:ty)*)) => {
         unsafe extern "C-unwind" fn $name($first: $type $(, $argument: $types)*) {
             unsafe extern "C-unwind" {
@@ -51,17 +51,18 @@ macro_rules! hook {
             }
             // SAFETY: a statement that PostgreSQL passes, and the chain as PostgreSQL has it.
             unsafe {
-                $ours($first);
+                let _began = $ours($first);
                 match $previous {
                     Some(previous) => previous($first $(, $argument)*),
                     None => $standard($first $(, $argument)*),
                 }
+                $($after($first, _began);)?
             }
         }
     };
 }
 
-hook!(start, before_query, PREVIOUS_START, standard_ExecutorStart,
+hook!(start, before_query then after_start, PREVIOUS_START, standard_ExecutorStart,
       (query: *mut pg_sys::QueryDesc, flags: i32));
 #[cfg(not(feature = "pg18"))]
 hook!(run, before_query, PREVIOUS_RUN, standard_ExecutorRun,
@@ -76,13 +77,33 @@ hook!(utility, before_utility, PREVIOUS_UTILITY, standard_ProcessUtility,
        completion: *mut pg_sys::QueryCompletion));
 
 /// A query on a table has been planned, with the policies of a role: too late to change it.
-/// Without a table it may be the very call that signs in or out.
+/// Without a table it may be the very call that signs in or out. Answers when the query began.
 #[pg_guard]
-unsafe extern "C-unwind" fn before_query(query: *const pg_sys::QueryDesc) {
-    // SAFETY: a query has a plan.
-    let reads_a_table = unsafe { reads_a_table((*(*query).plannedstmt).rtable) };
-    if let Err(problem) = store::settle(reads_a_table) {
+unsafe extern "C-unwind" fn before_query(query: *const pg_sys::QueryDesc) -> i64 {
+    if !store::is_anybody() {
+        return NEVER;
+    }
+    // SAFETY: a query has a plan, and perhaps a snapshot.
+    let (plan, snapshot) = unsafe { (&*(*query).plannedstmt, (*query).snapshot) };
+    let began = if store::may_expire() {
+        statement::with_snapshot(snapshot)
+    } else {
+        NEVER
+    };
+    if let Err(problem) = store::settle(|| began, Some(plan)) {
         ErrorReport::from(problem).report(PgLogLevel::ERROR);
+    }
+    began
+}
+
+/// When a query began that nobody asks about.
+const NEVER: i64 = i64::MIN;
+
+#[pg_guard]
+unsafe extern "C-unwind" fn after_start(query: *const pg_sys::QueryDesc, began: i64) {
+    if began != NEVER {
+        // SAFETY: the query has been started.
+        unsafe { statement::begin(query, began) };
     }
 }
 
@@ -96,7 +117,7 @@ unsafe extern "C-unwind" fn before_utility(statement: *const pg_sys::PlannedStmt
     // RESET ALL takes the identity, and leaves the role: PostgreSQL exempts that from it.
     // SAFETY: a statement that PostgreSQL passes.
     let resets_all = store::is_anybody() && unsafe { resets_all((*statement).utilityStmt) };
-    let outcome = store::settle(false).and_then(|()| {
+    let outcome = store::settle(statement::now, None).and_then(|()| {
         if resets_all {
             store::forget()?;
         }

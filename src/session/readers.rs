@@ -9,7 +9,8 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use super::identity::{Identity, hyphenated};
-use super::store::{self, POSTGRES_EPOCH};
+use super::statement::POSTGRES_EPOCH;
+use super::store;
 use super::value::Value;
 use crate::jsonb::Jsonb;
 

@@ -53,10 +53,21 @@ fn current() -> Option<String> {
     }
 }
 
+/// Whether a role can be set: not within a function that runs with its owner's rights, nor while
+/// parallel workers run.
+pub fn can_change() -> bool {
+    // SAFETY: reads the process's state.
+    unsafe { !is_held() && !pg_sys::IsInParallelMode() }
+}
+
+unsafe fn is_held() -> bool {
+    unsafe { pg_sys::InLocalUserIdChange() || pg_sys::InSecurityRestrictedOperation() }
+}
+
 fn set(role: &CStr, scope: Scope) -> Result<(), Problem> {
     // SAFETY: reads the process's state; C strings that live through the call.
     unsafe {
-        if pg_sys::InLocalUserIdChange() || pg_sys::InSecurityRestrictedOperation() {
+        if is_held() {
             return Err(Problem::RoleHeld);
         }
         pg_sys::set_config_option(

@@ -14,13 +14,14 @@ use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PgSqlErrorCode};
 
 use super::identity::Identity;
-use super::{hooks, role};
+use super::nodes::reads_a_table;
+use super::{hooks, role, statement};
 use crate::error::Problem;
 
-/// When PostgreSQL's timestamps begin, in seconds since 1970.
-pub const POSTGRES_EPOCH: i64 = 946_684_800;
-
 const NAME: &CStr = c"neon_auth.identity";
+
+/// What stands before an identity in the setting that had expired.
+const HAD_EXPIRED: &str = "expired ";
 
 static IDENTITY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
@@ -46,6 +47,9 @@ enum Current {
 #[derive(Clone)]
 struct Kept {
     epoch: u64,
+    /// Whether it had expired when the query began whose parallel workers inherit it: they cannot
+    /// tell when that was.
+    had_expired: bool,
     identity: Rc<Identity>,
 }
 
@@ -107,11 +111,11 @@ pub fn define() {
 /// The identity in force for this statement: `None` with nobody signed in, an error once it has
 /// expired.
 pub fn current() -> Result<Option<Rc<Identity>>, Problem> {
-    let Some(Kept { identity, .. }) = kept().filter(Kept::is_valid) else {
+    let Some(kept) = kept().filter(Kept::is_valid) else {
         return Ok(None);
     };
-    in_force(&identity)?;
-    Ok(Some(identity))
+    kept.in_force(statement::began)?;
+    Ok(Some(kept.identity))
 }
 
 /// Whether somebody is signed in, with an identity in force or not.
@@ -119,21 +123,18 @@ pub fn is_anybody() -> bool {
     kept().is_some()
 }
 
-/// An error once it has expired.
-fn in_force(identity: &Identity) -> Result<(), Problem> {
-    // Times that impersonate() was given may be as far away as an integer goes.
-    let ago = |until| statement_start().saturating_sub(until);
-    match identity.valid_until.map(ago) {
-        Some(ago) if ago >= 0 => Err(Problem::Expired { ago }),
-        _ => Ok(()),
-    }
-}
-
 /// Makes `identity` the session's, and the role that it brings.
 pub fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
     role::replace(brought().as_deref(), identity.role.as_deref(), scope)?;
     let epoch = NEXT_EPOCH.replace(NEXT_EPOCH.get() + 1);
-    let kept = Kept { epoch, identity };
+    if identity.valid_until.is_some() {
+        hooks::join();
+    }
+    let kept = Kept {
+        epoch,
+        had_expired: false,
+        identity,
+    };
     set(&kept.to_setting(), scope);
     CURRENT.set(Current::Known(kept));
     Ok(())
@@ -152,22 +153,28 @@ fn brought() -> Option<String> {
     kept().and_then(|kept| kept.identity.role.clone())
 }
 
-/// Takes an identity that a refusal has made void out of the setting too, where other processes
-/// inherit it, and the role away from one that has expired. Answers an error where what follows
-/// was planned for the role that came with it.
-pub fn settle(is_planned: bool) -> Result<(), Problem> {
+/// Before a statement that begins at some time, and runs a plan unless it is no query: takes an
+/// identity that a refusal has made void out of the setting too, where other processes inherit it,
+/// and the role away from one that has expired. Answers an error where the plan was made for the
+/// role that came with it, and where the role cannot be taken away.
+pub fn settle(
+    began: impl FnOnce() -> i64,
+    plan: Option<&pg_sys::PlannedStmt>,
+) -> Result<(), Problem> {
     let Some(kept) = kept() else {
         return Ok(());
     };
     let is_void = !kept.is_valid();
-    let ended = match in_force(&kept.identity) {
+    let ended = match kept.in_force(began) {
         _ if is_void => Problem::Ended,
         Err(expired) => expired,
         Ok(()) => return Ok(()),
     };
     let role = kept.identity.role.as_deref();
     let is_current = role.is_some_and(role::is_current);
-    if is_planned && is_current {
+    // SAFETY: a plan's own list.
+    let reads_a_table = || plan.is_some_and(|plan| unsafe { reads_a_table(plan.rtable) });
+    if is_current && (!role::can_change() || reads_a_table()) {
         return Err(ended);
     }
     if is_void {
@@ -176,7 +183,15 @@ pub fn settle(is_planned: bool) -> Result<(), Problem> {
     if is_current {
         role::replace(role, None, Scope::Session)?;
     }
+    if plan.is_some_and(|plan| plan.parallelModeNeeded) {
+        kept.tell_workers();
+    }
     Ok(())
+}
+
+/// Whether somebody is signed in until some time.
+pub fn may_expire() -> bool {
+    kept().is_some_and(|kept| kept.identity.valid_until.is_some())
 }
 
 /// An attempt to come by an identity: unless it ends in `succeed`, nobody is signed in after it.
@@ -225,16 +240,50 @@ impl Kept {
         self.epoch >= FIRST_VALID_EPOCH.get()
     }
 
+    /// An error once it has expired, for a statement that began at some time, which is asked for
+    /// only where it matters.
+    fn in_force(&self, began: impl FnOnce() -> i64) -> Result<(), Problem> {
+        let Some(until) = self.identity.valid_until else {
+            return Ok(());
+        };
+        // Times that impersonate() was given may be as far away as an integer goes.
+        match began().saturating_sub(until) {
+            ago if ago >= 0 || self.had_expired => Err(Problem::Expired { ago: ago.max(0) }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells the workers that inherit the setting that the identity has expired. The transaction's
+    /// end takes it back.
+    fn tell_workers(&self) {
+        // SAFETY: reads the transaction's state.
+        if self.had_expired || unsafe { pg_sys::IsInParallelMode() } {
+            return;
+        }
+        let told = Self {
+            had_expired: true,
+            ..self.clone()
+        };
+        set(&told.to_setting(), Scope::Transaction);
+        CURRENT.set(Current::Known(told));
+    }
+
     fn to_setting(&self) -> CString {
         let mut text = format!("{} ", self.epoch);
+        if self.had_expired {
+            text.push_str(HAD_EXPIRED);
+        }
         self.identity.write_to(&mut text);
         CString::new(text).expect("JSON text holds no NUL")
     }
 
     fn from_setting(text: &str) -> Option<Self> {
-        let (epoch, identity) = text.split_once(' ')?;
+        let (epoch, rest) = text.split_once(' ')?;
+        let expired = rest.strip_prefix(HAD_EXPIRED);
+        let identity = expired.unwrap_or(rest);
         Some(Self {
             epoch: epoch.parse().ok()?,
+            had_expired: expired.is_some(),
             identity: Rc::new(Identity::from_text(identity)?),
         })
     }
@@ -277,16 +326,6 @@ fn set(value: &CStr, scope: Scope) {
             false,
         );
     }
-}
-
-/// Start of the current statement, in seconds since 1970. Workers share their leader's.
-fn statement_start() -> i64 {
-    unsafe extern "C-unwind" {
-        // Without pgrx's guard, which costs more than it: it only reads a variable.
-        safe fn GetCurrentStatementStartTimestamp() -> pg_sys::TimestampTz;
-    }
-    let microseconds = GetCurrentStatementStartTimestamp();
-    microseconds.div_euclid(1_000_000) + POSTGRES_EPOCH
 }
 
 #[pg_guard]

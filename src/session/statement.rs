@@ -1,0 +1,106 @@
+//! When the statement began that a reader is called in.
+//!
+//! Whether an identity has expired is judged at the start of each statement, whoever issued it: the
+//! client, a function, a procedure, or a DO block that runs for hours. A query that began in time
+//! may end, however long it takes.
+//!
+//! Statements are told apart by their snapshots. A query keeps its own while it runs. Each
+//! statement of a VOLATILE function or of a procedure takes a new one. A STABLE function uses that
+//! of the query that calls it, and is a part of it here too. Without a query that has the snapshot
+//! in use, as in an assignment of PL/pgSQL, the statement begins now.
+
+use std::cell::RefCell;
+use std::ffi::c_void;
+
+use pgrx::pg_sys;
+
+/// When PostgreSQL's timestamps begin, in seconds since 1970.
+pub const POSTGRES_EPOCH: i64 = 946_684_800;
+
+unsafe extern "C-unwind" {
+    // Without pgrx's guard, which costs more than they: they only read variables and the clock.
+    safe fn GetCurrentStatementStartTimestamp() -> pg_sys::TimestampTz;
+    safe fn GetCurrentTimestamp() -> pg_sys::TimestampTz;
+    safe fn ActiveSnapshotSet() -> bool;
+    fn GetActiveSnapshot() -> pg_sys::Snapshot;
+}
+
+/// A query that runs, or that a cursor keeps.
+struct Query {
+    snapshot: pg_sys::Snapshot,
+    /// When it began, in seconds since 1970.
+    began: i64,
+}
+
+thread_local! {
+    /// Those that began with somebody signed in until some time.
+    static QUERIES: RefCell<Vec<Query>> = const { RefCell::new(Vec::new()) };
+}
+
+/// When the current statement began, in seconds since 1970. Parallel workers have it from their
+/// leader, as far as PostgreSQL tells it: when the client's statement began.
+pub fn began() -> i64 {
+    // SAFETY: reads a variable of this process.
+    if unsafe { pg_sys::ParallelWorkerNumber } >= 0 {
+        return client_began();
+    }
+    if !ActiveSnapshotSet() {
+        return now();
+    }
+    // SAFETY: there is one.
+    with_snapshot(unsafe { GetActiveSnapshot() })
+}
+
+/// When the statement began that uses a snapshot. A row that a client fetches later is asked for by
+/// a later statement.
+pub fn with_snapshot(snapshot: pg_sys::Snapshot) -> i64 {
+    match query_of(snapshot) {
+        Some(began) => began.max(client_began()),
+        None => now(),
+    }
+}
+
+/// A query has begun, and is executed with memory of its own until it ends, or fails.
+///
+/// # Safety
+/// The query must have been started.
+pub unsafe fn begin(query: *const pg_sys::QueryDesc, began: i64) {
+    unsafe {
+        let snapshot = (*query).snapshot;
+        if snapshot.is_null() || query_of(snapshot).is_some() {
+            return;
+        }
+        let memory = (*(*query).estate).es_query_cxt;
+        let ended: *mut pg_sys::MemoryContextCallback =
+            pg_sys::MemoryContextAlloc(memory, size_of::<pg_sys::MemoryContextCallback>()).cast();
+        (*ended).func = Some(end);
+        (*ended).arg = snapshot.cast();
+        QUERIES.with_borrow_mut(|queries| queries.push(Query { snapshot, began }));
+        pg_sys::MemoryContextRegisterResetCallback(memory, ended);
+    }
+}
+
+/// The memory of the query that has a snapshot goes.
+unsafe extern "C-unwind" fn end(snapshot: *mut c_void) {
+    QUERIES.with_borrow_mut(|queries| queries.retain(|query| query.snapshot != snapshot.cast()));
+}
+
+fn query_of(snapshot: pg_sys::Snapshot) -> Option<i64> {
+    QUERIES.with_borrow(|queries| {
+        let mut queries = queries.iter().rev();
+        let query = queries.find(|query| query.snapshot == snapshot)?;
+        Some(query.began)
+    })
+}
+
+fn client_began() -> i64 {
+    seconds(GetCurrentStatementStartTimestamp())
+}
+
+pub fn now() -> i64 {
+    seconds(GetCurrentTimestamp())
+}
+
+fn seconds(timestamp: pg_sys::TimestampTz) -> i64 {
+    timestamp.div_euclid(1_000_000) + POSTGRES_EPOCH
+}
