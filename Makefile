@@ -1,7 +1,7 @@
 # Every target is documented in README.md; the work is done by the scripts in dev/. Without
 # PG_CONFIG, install takes the pg_config on PATH and all others a private PostgreSQL.
 
-.PHONY: install demo test test-all test-drivers test-image bench soak fuzz lint spot package
+.PHONY: install demo test test-all test-drivers test-image bench soak fuzz fuzz-queries lint spot package
 
 # Builds an optimised neon_auth and installs it into the PostgreSQL of PG_CONFIG.
 install:
@@ -33,6 +33,9 @@ soak:
 
 fuzz:
 	dev/fuzz
+
+fuzz-queries:
+	dev/fuzz-queries
 
 lint:
 	dev/lint

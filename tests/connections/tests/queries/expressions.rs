@@ -146,7 +146,7 @@ impl Maker {
             }
             6 => format!("coalesce({column}, {})", self.text_reader()),
             _ => self.nested(Self::text_column, scope, |maker| {
-                let (query, inner) = maker.from_one(scope);
+                let (query, inner) = maker.one_item(scope);
                 let condition = maker.condition(&inner);
                 format!(
                     "(SELECT max({}) {query} WHERE {condition})",
@@ -253,7 +253,7 @@ impl Maker {
             }),
             15 => self.nested(Self::simple, scope, |maker| {
                 let column = maker.int_column(scope);
-                let (query, inner) = maker.from_one(scope);
+                let (query, inner) = maker.one_item(scope);
                 format!(
                     "{column} >= (SELECT count(*) {query} WHERE {})",
                     maker.condition(&inner)
@@ -265,7 +265,7 @@ impl Maker {
             }
             _ => self.nested(Self::simple, scope, |maker| {
                 let column = maker.text_column(scope);
-                let (query, inner) = maker.from_one(scope);
+                let (query, inner) = maker.one_item(scope);
                 let text = maker.text(&inner);
                 format!(
                     "{column} IN (SELECT {text} {query} WHERE {})",
@@ -284,7 +284,7 @@ impl Maker {
     }
 
     /// `FROM` one relation, and the scope with it in front.
-    fn from_one(&mut self, scope: &[Named]) -> (String, Vec<Named>) {
+    fn one_item(&mut self, scope: &[Named]) -> (String, Vec<Named>) {
         let (item, named) = self.item();
         let mut inner = vec![named];
         inner.extend_from_slice(scope);
@@ -293,7 +293,7 @@ impl Maker {
 
     /// A sub-query linked to what is around it, most of the time.
     fn linked(&mut self, scope: &[Named]) -> String {
-        let (from, inner) = self.from_one(scope);
+        let (from, inner) = self.one_item(scope);
         let condition = self.condition(&inner);
         let link = match self.choices.below(5) {
             0 => String::new(),
@@ -328,7 +328,7 @@ impl Maker {
 
     /// A sub-query of integers.
     fn ints(&mut self, scope: &[Named]) -> String {
-        let (from, inner) = self.from_one(scope);
+        let (from, inner) = self.one_item(scope);
         let column = self.int_column(&inner[..1]);
         let condition = self.condition(&inner);
         let not_null = format!("{column} IS NOT NULL");
@@ -336,7 +336,7 @@ impl Maker {
             0 => format!("SELECT {column} {from} WHERE {not_null} AND {condition}"),
             1 => format!("SELECT {column} {from} WHERE {condition}"),
             2 => {
-                let (other, others) = self.from_one(scope);
+                let (other, others) = self.one_item(scope);
                 let second = self.int_column(&others[..1]);
                 let other_condition = self.simple(&others);
                 let operation = self

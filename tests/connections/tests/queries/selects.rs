@@ -11,7 +11,7 @@ pub struct Select {
 
 impl Maker {
     /// `FROM` some relations, joined, and the scope that they make.
-    fn from(&mut self) -> (String, Vec<Named>) {
+    fn joined(&mut self) -> (String, Vec<Named>) {
         let (mut from, first) = self.item();
         let mut scope = vec![first];
         for _ in 0..self.choices.below(3) {
@@ -71,7 +71,7 @@ impl Maker {
         let sql = match shape {
             0 | 1 => self.rows(&[]),
             2 | 3 => {
-                let (from, scope) = self.from();
+                let (from, scope) = self.joined();
                 let (text, flag) = (self.text(&scope), self.condition(&scope));
                 let condition = self.condition(&scope);
                 format!(
@@ -82,7 +82,7 @@ impl Maker {
             4 | 5 => self.grouped(&mut columns),
             6 => self.grouping_sets(&mut columns),
             7 => {
-                let (from, scope) = self.from();
+                let (from, scope) = self.joined();
                 let (key, order) = (self.condition(&scope), self.int_column(&scope));
                 let (text, filter) = (self.text(&scope), self.condition(&scope));
                 format!(
@@ -176,7 +176,7 @@ impl Maker {
                 )
             }
             _ => {
-                let (from, scope) = self.from();
+                let (from, scope) = self.joined();
                 let text = self.text(&scope);
                 format!(
                     "SELECT DISTINCT {text} AS a, {} AS b, {} AS c FROM {from}",
@@ -228,7 +228,7 @@ impl Maker {
     }
 
     fn grouped(&mut self, columns: &mut usize) -> String {
-        let (from, scope) = self.from();
+        let (from, scope) = self.joined();
         let key = match self.choices.below(3) {
             0 => self.int_column(&scope),
             1 => self.text(&scope),
@@ -247,8 +247,12 @@ impl Maker {
     }
 
     fn grouping_sets(&mut self, columns: &mut usize) -> String {
-        let (from, scope) = self.from();
-        let (first, second) = (self.text_column(&scope), self.simple(&scope));
+        let (from, scope) = self.joined();
+        let (mut first, second) = (self.text_column(&scope), self.simple(&scope));
+        // The reader that is grouped by is NULL in some rows, as any function is.
+        if self.choices.happens(50) {
+            first = "⟦auth.user_id⟧()".to_owned();
+        }
         let condition = self.condition(&scope);
         let sets = self.choices.pick(&[
             "ROLLUP (FIRST, SECOND)",
@@ -258,7 +262,7 @@ impl Maker {
         let sets = sets.replace("FIRST", &first).replace("SECOND", &second);
         *columns = 3;
         format!(
-            "SELECT {first} AS a, {second} AS b, count(*) FILTER (WHERE {}) AS c FROM {from} WHERE {condition} GROUP BY {sets}",
+            "SELECT {first} || '!' AS a, {second} AS b, count(*) FILTER (WHERE {}) AS c FROM {from} WHERE {condition} GROUP BY {sets}",
             self.simple(&scope)
         )
     }

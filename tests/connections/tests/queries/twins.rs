@@ -30,11 +30,14 @@ BEGIN
 END
 $$;";
 
-/// What a reader whose argument differs by row is to the twin; its schema is named for who is
-/// signed in.
+/// What a reader is to the twin where a literal will not do: with an argument that differs by row,
+/// and where PostgreSQL takes constants for another thing than functions. The schema is named for
+/// who is signed in.
 const FUNCTIONS: &str = "
 CREATE SCHEMA {who};
 GRANT USAGE ON SCHEMA {who} TO PUBLIC;
+CREATE FUNCTION {who}.user_id() RETURNS text LANGUAGE plpgsql STABLE
+AS $f$ BEGIN RETURN {me}; END $f$;
 CREATE FUNCTION {who}.is_team_member(team text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT
 AS $f$ SELECT team = ANY ({teams}) $f$;
 CREATE FUNCTION {who}.has_permission(permission text, team text) RETURNS boolean LANGUAGE sql IMMUTABLE
@@ -102,27 +105,24 @@ impl Twins {
             major: version / 10_000,
         };
         let claims = twins.literal("auth.jwt()", false);
-        twins.define_functions("lit", "'{t1,t2}'::text[]", "false", "true", &claims);
-        twins.define_functions(
-            "lit_nobody",
+        let me = format!("'{}'", twins.me);
+        twins.define("lit", &[&me, "'{t1,t2}'::text[]", "false", "true", &claims]);
+        let nobody = [
+            "NULL",
             "NULL::text[]",
             "NULL::boolean",
             "NULL::boolean",
             "NULL::jsonb",
-        );
+        ];
+        twins.define("lit_nobody", &nobody);
         twins
     }
 
-    fn define_functions(
-        &mut self,
-        who: &str,
-        teams: &str,
-        project: &str,
-        signed_in: &str,
-        claims: &str,
-    ) {
+    /// Defines the twin's functions for somebody, with what they return.
+    fn define(&mut self, who: &str, [me, teams, project, signed_in, claims]: &[&str; 5]) {
         let functions = FUNCTIONS
             .replace("{who}", who)
+            .replace("{me}", me)
             .replace("{teams}", teams)
             .replace("{project}", project)
             .replace("{signed_in}", signed_in)
