@@ -20,8 +20,8 @@ CREATE TABLE neon_auth.providers (
             cardinality(algorithms) > 0
             AND algorithms <@ '{RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519}'::text[]),
     typ text,
-    required_claims text[] NOT NULL DEFAULT '{}'
-        CONSTRAINT providers_required_claims_check CHECK (array_position(required_claims, NULL) IS NULL),
+    required_claims jsonb NOT NULL DEFAULT '{}'
+        CONSTRAINT providers_required_claims_check CHECK (jsonb_typeof(required_claims) IN ('object', 'array')),
     max_lifetime interval
         CONSTRAINT providers_max_lifetime_check CHECK (max_lifetime > interval '0'),
     leeway interval NOT NULL DEFAULT '30 seconds'
@@ -32,12 +32,17 @@ CREATE TABLE neon_auth.providers (
     roles text[] NOT NULL DEFAULT '{}'
         CONSTRAINT providers_roles_check CHECK (
             array_position(roles, NULL) IS NULL AND NOT roles && '{none,"",public}'),
+    default_role text
+        CONSTRAINT providers_default_role_check CHECK (default_role NOT IN ('none', '', 'public')),
+    claim_map jsonb NOT NULL DEFAULT '{}'
+        CONSTRAINT providers_claim_map_check CHECK (jsonb_typeof(claim_map) = 'object'),
     reject_deleted_users boolean NOT NULL DEFAULT false,
     CONSTRAINT providers_pkey PRIMARY KEY (name),
     CONSTRAINT providers_keys_check CHECK (jwks_url IS NULL OR jwks IS NULL),
     CONSTRAINT providers_stack_check CHECK (
         (kind = 'stack') = (project_id IS NOT NULL) AND (kind <> 'stack' OR num_nonnulls(jwks_url, jwks) = 1)),
-    CONSTRAINT providers_role_claim_check CHECK ((role_claim IS NULL) = (roles = '{}'))
+    CONSTRAINT providers_role_claim_check CHECK (
+        CASE WHEN roles = '{}' THEN role_claim IS NULL ELSE role_claim IS NOT NULL OR default_role IS NOT NULL END)
 );
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.providers', '');
 
@@ -46,19 +51,21 @@ COMMENT ON TABLE neon_auth.providers IS
 COMMENT ON COLUMN neon_auth.providers.name IS 'Name of the provider, what auth.provider() answers: a to z, 0 to 9, _ and -, at most 63, a letter first';
 COMMENT ON COLUMN neon_auth.providers.kind IS 'stack (Neon Auth, with its own consistency rules) or oidc (any other)';
 COMMENT ON COLUMN neon_auth.providers.project_id IS 'Project of the auth service; kind stack needs it, and no other has one';
-COMMENT ON COLUMN neon_auth.providers.issuers IS 'The values of the claim iss that this provider signs, compared exactly; each belongs to one provider';
+COMMENT ON COLUMN neon_auth.providers.issuers IS 'The values of the claim iss, compared exactly. {name} as a segment of the path must equal that claim, whose values required_claims lists';
 COMMENT ON COLUMN neon_auth.providers.audiences IS 'The claim aud must hold one of them; empty: aud may be anything, null, an empty array or absent';
 COMMENT ON COLUMN neon_auth.providers.jwks_url IS 'Where the keys are fetched: https, or http on loopback. Neither this nor jwks: by OpenID Connect Discovery';
 COMMENT ON COLUMN neon_auth.providers.jwks IS 'The keys themselves (RFC 7517), for which no network is used. Not with jwks_url';
 COMMENT ON COLUMN neon_auth.providers.algorithms IS 'The signature algorithms accepted (RFC 7518), one at least of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA, also named Ed25519';
 COMMENT ON COLUMN neon_auth.providers.typ IS 'The header typ that is required, such as at+jwt (case and application/ do not count); NULL: absent, JWT or at+jwt';
-COMMENT ON COLUMN neon_auth.providers.required_claims IS 'Claims that must be there, besides sub, iss and exp';
+COMMENT ON COLUMN neon_auth.providers.required_claims IS 'Claims that must be there: an object of paths and values (an array: any of them; null: any value), or an array of paths';
 COMMENT ON COLUMN neon_auth.providers.max_lifetime IS 'Longest time between the claims iat and exp, more than 0; NULL: any';
 COMMENT ON COLUMN neon_auth.providers.leeway IS 'Tolerance for clocks that differ, in the judgement of exp, nbf and iat: 0 to 5 minutes';
-COMMENT ON COLUMN neon_auth.providers.allow_anonymous IS 'Whether tokens of anonymous users are accepted; kind stack';
-COMMENT ON COLUMN neon_auth.providers.allow_restricted IS 'Whether tokens of restricted users are accepted; kind stack';
-COMMENT ON COLUMN neon_auth.providers.role_claim IS 'The claim that names the Postgres role which auth.authenticate() sets; it goes together with roles. NULL: it sets none';
-COMMENT ON COLUMN neon_auth.providers.roles IS 'The roles that role_claim may name, one at least if there is a role_claim and none otherwise; never none or public';
+COMMENT ON COLUMN neon_auth.providers.allow_anonymous IS 'Whether tokens are accepted whose claim is_anonymous (or what claim_map names for it) is anything but false';
+COMMENT ON COLUMN neon_auth.providers.allow_restricted IS 'Whether tokens are accepted whose claim is_restricted is anything but false';
+COMMENT ON COLUMN neon_auth.providers.role_claim IS 'Path of the claim that names the Postgres role which auth.authenticate() sets: app_metadata.role; NULL: no claim names one';
+COMMENT ON COLUMN neon_auth.providers.roles IS 'The roles that role_claim may name, and anonymous for anonymous users; where the claim is an array, its first that is listed here';
+COMMENT ON COLUMN neon_auth.providers.default_role IS 'The role of tokens without a role_claim that names one; NULL: they are refused, or keep the session''s role if there is no role_claim';
+COMMENT ON COLUMN neon_auth.providers.claim_map IS 'Paths of the claims that readers of schema auth read, where they are not the usual ones: {"email": "emails.0"}';
 COMMENT ON COLUMN neon_auth.providers.reject_deleted_users IS 'Whether tokens of users that are deleted in users_sync are refused';
 
 CREATE FUNCTION neon_auth_internal.rest_base(jwks_url text) RETURNS text
@@ -92,6 +99,56 @@ AS 'MODULE_PATHNAME', 'discovery_url_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.discovery_url(text) IS
     'Where an issuer says that its keys are (OpenID Connect Discovery); NULL where it cannot';
 
+CREATE FUNCTION neon_auth.provider_defect(provider neon_auth.providers) RETURNS text[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'provider_defect_wrapper';
+COMMENT ON FUNCTION neon_auth.provider_defect(neon_auth.providers) IS
+    'Why sessions cannot use a provider: the column, the reason and what to do; NULL when they can';
+REVOKE ALL ON FUNCTION neon_auth.provider_defect(neon_auth.providers) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.provider_issuers(provider neon_auth.providers) RETURNS text[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'provider_issuers_wrapper';
+COMMENT ON FUNCTION neon_auth.provider_issuers(neon_auth.providers) IS
+    'The issuers of a provider, with a claim in braces replaced by each of its accepted values';
+REVOKE ALL ON FUNCTION neon_auth.provider_issuers(neon_auth.providers) FROM PUBLIC;
+
+-- The roles of a provider must be there, and be such that row-level security holds for them. Not
+-- when a row is loaded: a dump does not carry roles. Sessions refuse a role that passes by it.
+CREATE FUNCTION neon_auth.check_provider_roles(roles text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    missing text[] := ARRAY(
+        SELECT DISTINCT given.name FROM unnest(roles) AS given(name)
+         WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = given.name)
+         ORDER BY given.name);
+    powerful text[] := ARRAY(
+        SELECT r.rolname FROM pg_roles r
+         WHERE r.rolname = ANY (roles) AND (r.rolsuper OR r.rolbypassrls OR r.rolname ^@ 'pg_')
+         ORDER BY r.rolname);
+BEGIN
+    IF missing <> '{}' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_object',
+            MESSAGE = 'a role of the provider does not exist',
+            DETAIL = format('There is no role %s.', to_json(missing[1])),
+            HINT = CASE WHEN missing <@ '{authenticated,anonymous}' THEN 'SELECT neon_auth.setup_roles();'
+                        ELSE format('CREATE ROLE %I NOLOGIN;', missing[1]) END;
+    END IF;
+    IF powerful <> '{}' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_role_specification',
+            MESSAGE = 'a role of the provider passes by row-level security',
+            DETAIL = format('Role %s is a superuser, has BYPASSRLS, or is one of PostgreSQL''s predefined roles.', to_json(powerful[1])),
+            HINT = 'A token must not name such a role. Create one with the rights that its users need: CREATE ROLE ... NOLOGIN;';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.check_provider_roles(text[]) IS
+    'Refuses roles that are not there, superusers, those with BYPASSRLS, and predefined ones';
+REVOKE ALL ON FUNCTION neon_auth.check_provider_roles(text[]) FROM PUBLIC;
+
 -- What a row's constraints cannot say, or not clearly. Sessions check again what matters when they
 -- read the table or fetch, so that a load with triggers disabled opens nothing.
 CREATE FUNCTION neon_auth.check_provider() RETURNS trigger
@@ -101,8 +158,20 @@ DECLARE
     own_name text := CASE TG_OP WHEN 'UPDATE' THEN old.name ELSE new.name END;
     other record;
     judged record;
+    defect text[] := neon_auth.provider_defect(new);
+    own_issuers text[];
     plain_http CONSTANT text := 'Keys that come over plain http could be anybody''s. Pin the keys with jwks, or, where you trust the network between, have a superuser name the host: ALTER SYSTEM SET neon_auth.insecure_hosts = ''host:port''; SELECT pg_reload_conf();';
 BEGIN
+    IF defect IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('the provider''s %s cannot be used', defect[1]),
+            DETAIL = defect[2],
+            HINT = defect[3];
+    END IF;
+    IF TG_OP = 'UPDATE' AND (new.roles, new.default_role) IS DISTINCT FROM (old.roles, old.default_role) THEN
+        PERFORM neon_auth.check_provider_roles(array_remove(new.roles || new.default_role, NULL));
+    END IF;
     IF NOT neon_auth.is_key_url(new.jwks_url) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -121,16 +190,26 @@ BEGIN
     END IF;
     -- One at a time, so that two transactions cannot add the same issuer unseen by each other.
     LOCK TABLE neon_auth.providers IN SHARE ROW EXCLUSIVE MODE;
-    SELECT p.name, i.issuer INTO other
-      FROM neon_auth.providers p, unnest(p.issuers) AS i(issuer)
-     WHERE p.name <> own_name AND i.issuer = ANY (new.issuers)
+    own_issuers := neon_auth.provider_issuers(new);
+    SELECT p.name, i.issuer, a.audience, p.audiences = '{}' AS takes_all INTO other
+      FROM neon_auth.providers p
+     CROSS JOIN LATERAL unnest(CASE WHEN array_to_string(p.issuers, ' ') LIKE '%{%'
+                                    THEN neon_auth.provider_issuers(p) ELSE p.issuers END) AS i(issuer)
+      LEFT JOIN LATERAL unnest(p.audiences) AS a(audience) ON a.audience = ANY (new.audiences)
+     WHERE p.name <> own_name AND i.issuer = ANY (own_issuers)
+       AND (p.audiences = '{}' OR new.audiences = '{}' OR a.audience IS NOT NULL)
      LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'unique_violation',
-            MESSAGE = 'an issuer belongs to one provider',
-            DETAIL = format('Provider %I already has the issuer %s.', other.name, other.issuer),
-            HINT = format('SELECT neon_auth.drop_provider(%L);', other.name);
+            MESSAGE = 'providers of one issuer must differ in their audiences',
+            DETAIL = format('Provider %I has the issuer %s too', other.name, other.issuer)
+                || CASE WHEN other.audience IS NOT NULL THEN format(', and the audience %s.', other.audience)
+                        WHEN other.takes_all THEN ', and names no audiences.'
+                        ELSE '; the new row names no audiences.' END,
+            HINT = CASE WHEN other.takes_all
+                        THEN format('Name the audiences of both, for example UPDATE neon_auth.providers SET audiences = ''{<client id>}'' WHERE name = %L;', other.name)
+                        ELSE 'Name audiences that the other does not have: audiences => ''{<client id>}''.' END;
     END IF;
     SELECT p.name INTO other
       FROM neon_auth.providers p
@@ -151,7 +230,7 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the jwks cannot be used',
             DETAIL = judged.defect,
-            HINT = coalesce(judged.hint, '');
+            HINT = coalesce(judged.hint, 'A JWKS is {"keys": [...]} with public keys (RFC 7517).');
     ELSIF judged.exposes_secret THEN
         new.jwks := judged.storable;
         RAISE WARNING USING
@@ -222,27 +301,41 @@ CREATE FUNCTION neon_auth.add_provider(
     kind text DEFAULT 'oidc',
     project_id text DEFAULT NULL,
     typ text DEFAULT NULL,
-    required_claims text[] DEFAULT '{}',
+    required_claims jsonb DEFAULT '{}',
     max_lifetime interval DEFAULT NULL,
     leeway interval DEFAULT '30 seconds',
     allow_anonymous boolean DEFAULT false,
     allow_restricted boolean DEFAULT false,
     role_claim text DEFAULT NULL,
     roles text[] DEFAULT '{}',
+    default_role text DEFAULT NULL,
+    claim_map jsonb DEFAULT '{}',
     reject_deleted_users boolean DEFAULT false
 ) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
+BEGIN
     INSERT INTO neon_auth.providers (
-        name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims,
-        max_lifetime, leeway, allow_anonymous, allow_restricted, role_claim, roles, reject_deleted_users)
+        name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims, max_lifetime,
+        leeway, allow_anonymous, allow_restricted, role_claim, roles, default_role, claim_map, reject_deleted_users)
     VALUES (
-        name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims,
-        max_lifetime, leeway, allow_anonymous, allow_restricted, role_claim, roles, reject_deleted_users);
+        name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims, max_lifetime,
+        leeway, allow_anonymous, allow_restricted, role_claim, roles, default_role, claim_map, reject_deleted_users)
+        ON CONFLICT ON CONSTRAINT providers_pkey DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_object',
+            MESSAGE = 'there is a provider of that name',
+            DETAIL = format('The name given is %s.', to_json(name)),
+            HINT = format('Change it: UPDATE neon_auth.providers SET ... WHERE name = %L; or choose another name.', name);
+    END IF;
+    PERFORM neon_auth.check_provider_roles(array_remove(roles || default_role, NULL));
+END
 $$;
-COMMENT ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, text[], interval, interval, boolean, boolean, text, text[], boolean) IS
+COMMENT ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, jsonb, interval, interval, boolean, boolean, text, text[], text, jsonb, boolean) IS
     'Trusts an issuer: its tokens are accepted by the rules given, see the columns of neon_auth.providers';
-REVOKE ALL ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, text[], interval, interval, boolean, boolean, text, text[], boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, jsonb, interval, interval, boolean, boolean, text, text[], text, jsonb, boolean) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.drop_provider(name text) RETURNS void
 LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp

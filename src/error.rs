@@ -41,8 +41,13 @@ pub enum Problem {
         issuer: String,
         near: Option<(String, String)>,
     },
-    /// More than one provider names the token's issuer.
+    /// More than one provider names the token's issuer, and its audience does not choose one.
     AmbiguousIssuer { issuer: String },
+    /// Several providers name the token's issuer, and none of them the token's audience.
+    NoSuchAudience {
+        issuer: String,
+        audiences: Vec<String>,
+    },
     /// A row of `neon_auth.providers` that cannot be used.
     UnusableProvider { provider: String, reason: String },
     /// There are no keys to verify with, or they are too old to be trusted.
@@ -220,7 +225,16 @@ impl From<&Problem> for ErrorReport {
                 refused,
                 "JWT refused: more than one provider claims the token's issuer".to_owned(),
                 format!("The claim iss is {}.", quoted(issuer)),
-                "Leave the issuer with one of them: SELECT name, issuers FROM neon_auth.providers;".to_owned(),
+                "Give each of them audiences that the others do not have: SELECT name, issuers, audiences FROM neon_auth.providers;".to_owned(),
+            ),
+            Problem::NoSuchAudience { issuer, audiences } => (
+                refused,
+                "JWT refused: no provider of the token's issuer has the token's audience".to_owned(),
+                match audiences.as_slice() {
+                    [] => format!("The claim iss is {}, and there is no aud.", quoted(issuer)),
+                    [first, ..] => format!("The claim iss is {}, and aud is {first}.", quoted(issuer)),
+                },
+                "Audiences are compared exactly. Look at them: SELECT name, issuers, audiences FROM neon_auth.providers;".to_owned(),
             ),
             Problem::UnusableProvider { provider, reason } => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -244,7 +258,7 @@ impl From<&Problem> for ErrorReport {
                 refused,
                 "JWT refused: it names no role that its provider allows".to_owned(),
                 reason.clone(),
-                format!("Allowed roles: SELECT role_claim, roles FROM neon_auth.providers WHERE name = {};", literal(provider)),
+                format!("Allowed roles: SELECT role_claim, roles, default_role FROM neon_auth.providers WHERE name = {};", literal(provider)),
             ),
             Problem::RoleMissing { role, user } => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,

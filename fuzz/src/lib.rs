@@ -1,6 +1,6 @@
 //! A provider whose private key is public: the one of RFC 8037 appendix A.
 
-use neon_auth_token::{Algorithm, KeySet, Policy, StackRules};
+use neon_auth_token::{Algorithm, Flag, KeySet, Policy, StackRules};
 
 /// The time at which all tokens are judged.
 pub const NOW: i64 = 1_700_000_000;
@@ -26,12 +26,16 @@ pub fn policy(stack: Option<StackRules>) -> Policy {
         issuers: families
             .map(|family| format!("https://a.example/api/v1/{family}/{PROJECT}"))
             .to_vec(),
+        issuer_templates: vec![],
         audiences: vec![],
         algorithms: Algorithm::ALL.to_vec(),
         typ: None,
         max_lifetime: None,
         leeway: 30,
         required_claims: vec![],
+        anonymous: Flag::claim(Policy::IS_ANONYMOUS),
+        allow_anonymous: true,
+        allow_restricted: true,
         stack,
     }
 }

@@ -23,8 +23,6 @@ static PLAIN: LazyLock<Policy> = LazyLock::new(|| neon_auth_fuzz::policy(None));
 static STACK: LazyLock<Policy> = LazyLock::new(|| {
     neon_auth_fuzz::policy(Some(StackRules {
         project_id: PROJECT.to_owned(),
-        allow_anonymous: true,
-        allow_restricted: true,
     }))
 });
 

@@ -41,7 +41,7 @@ pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
     reject_deleted(&admitted.provider, admitted.verified.subject())?;
     // Roles come and go, so this is no part of what is remembered.
     if let Some(role) = &admitted.role.role {
-        role::demand(role)?;
+        role::demand(&admitted.provider, role)?;
     }
     Ok(admitted)
 }
@@ -50,7 +50,7 @@ fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
     let token = super::read(text)?;
     let mut asked = false;
     loop {
-        let provider = trust::current()?.provider_for(token.issuer())?;
+        let provider = trust::current()?.provider_for(token.issuer(), token.audiences())?;
         let now = now();
         let supply = provider.supply(now);
         let is_due = supply.is_due(now) && supply.may_attempt(now);

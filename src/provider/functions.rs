@@ -8,7 +8,10 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::trigger_support::PgTriggerError;
 
+use super::defects::Defects;
 use super::refresh::{self, Cause};
+use super::rows::Row;
+use super::rules::{Rules, issuers_of};
 use super::{admit, discovery, trust};
 use crate::http::{self, PlainHttp};
 use crate::raised::passes_errors;
@@ -87,6 +90,28 @@ fn is_key_url(url: &str) -> bool {
 #[pg_extern(sql = false)]
 fn discovery_url(issuer: &str) -> Option<String> {
     discovery::url(issuer)
+}
+
+/// `neon_auth.provider_defect(provider)`: the column of a provider that is at fault, why, and what
+/// to do; NULL when nothing is.
+#[pg_extern(sql = false)]
+fn provider_defect(provider: AnyElement) -> Option<Vec<String>> {
+    let mut defects = Defects::default();
+    // SAFETY: the SQL declaration says that the argument is a row of the table.
+    Rules::read(
+        &unsafe { Row::of_composite(provider.datum()) },
+        &mut defects,
+    );
+    let defect = defects.first()?;
+    Some(vec![defect.column.to_owned(), defect.detail, defect.hint])
+}
+
+/// `neon_auth.provider_issuers(provider)`: the issuers of a provider, with each tenant that its
+/// templates stand for.
+#[pg_extern(sql = false)]
+fn provider_issuers(provider: AnyElement) -> Vec<String> {
+    // SAFETY: the SQL declaration says that the argument is a row of the table.
+    issuers_of(&unsafe { Row::of_composite(provider.datum()) })
 }
 
 /// `neon_auth.trust_changed()`: trigger on the tables that `trust` reads.

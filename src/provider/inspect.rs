@@ -20,7 +20,7 @@ fn inspect_jwt(
     let claimed = read(token).ok();
     let provider = claimed.as_ref().and_then(|claimed| {
         trust::current()
-            .and_then(|trust| trust.provider_for(claimed.issuer()))
+            .and_then(|trust| trust.provider_for(claimed.issuer(), claimed.audiences()))
             .ok()
     });
     let supply = provider.as_ref().map(|provider| provider.supply(now));

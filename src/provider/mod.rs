@@ -1,11 +1,14 @@
 //! Whom the database trusts: providers, their keys, and the tokens that they vouch for.
 //!
-//! `trust` is what the tables say, read once per session by `rows` and again when they change; `supply`
+//! `trust` is what the tables say, read once per session by `rows` and again when they change;
+//! `rules` says what a provider's columns mean and `defects` what is wrong with them; `supply`
 //! decides whether the keys at hand will do; `refresh` gets new ones, with one fetch for many
 //! waiting sessions; `fetch` is the HTTP request; `admit` puts them together, `role` follows
-//! a role claim, and `seen` spares a signature that was checked before.
+//! a role claim, `claim_map` says what readers read, and `seen` spares a signature that was checked before.
 
 mod admit;
+mod claim_map;
+mod defects;
 mod discovery;
 mod fetch;
 mod functions;
@@ -13,9 +16,11 @@ mod inspect;
 mod refresh;
 mod role;
 mod rows;
+mod rules;
 mod seen;
 mod supply;
 mod trust;
+mod well_known;
 
 pub use admit::{Admitted, admit};
 pub use refresh::refresh_ahead;

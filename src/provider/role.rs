@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 
-use neon_auth_token::{Value, Verified};
+use neon_auth_token::{ClaimPath, Value, Verified};
 use pgrx::pg_sys;
 
 use super::Provider;
@@ -18,11 +18,16 @@ pub struct Choice {
 enum Why {
     /// The provider maps no claim.
     NoClaim,
-    /// Stack's tokens say "authenticated" for anonymous users too.
+    /// Issuers say "authenticated" for anonymous users too.
     Anonymous,
     /// The provider's claim names the role.
     Claim,
+    /// No claim names one, and this is the provider's default.
+    Default,
 }
+
+/// What anonymous users act as, whatever their token's claim says.
+const ANONYMOUS: &str = "anonymous";
 
 impl Choice {
     /// The choice as a clause: as which role, because of what.
@@ -35,9 +40,10 @@ impl Choice {
             Why::NoClaim => format!("provider {} has no role_claim", quoted(&provider.name)),
             Why::Anonymous => "the token is of an anonymous user".to_owned(),
             Why::Claim => {
-                let claim = provider.role_claim.as_deref().unwrap_or_default();
-                format!("the claim {} names it", quoted(claim))
+                let claim = provider.role_claim.as_ref().map(ClaimPath::text);
+                format!("the claim {} names it", quoted(claim.unwrap_or_default()))
             }
+            Why::Default => format!("it is the default of provider {}", quoted(&provider.name)),
         };
         format!("{role} because {why}")
     }
@@ -45,41 +51,72 @@ impl Choice {
 
 /// The choice that a provider's rules make for a token.
 pub fn of(provider: &Provider, verified: &Verified) -> Result<Choice, Problem> {
-    let Some(claim) = &provider.role_claim else {
+    if provider.role_claim.is_none() && provider.default_role.is_none() {
         return Ok(Choice {
             role: None,
             why: Why::NoClaim,
         });
-    };
+    }
     let refused = |reason| {
         Err(Problem::RoleRefused {
             provider: provider.name.clone(),
             reason,
         })
     };
-    let anonymous = provider.is_stack
-        && verified
-            .claims()
-            .get("is_anonymous")
-            .and_then(Value::restricts)
-            == Some(true);
-    let (role, why) = match verified.claims().get(claim) {
-        _ if anonymous => ("anonymous", Why::Anonymous),
-        Some(Value::String(role)) => (role.as_str(), Why::Claim),
-        Some(_) => return refused(format!("The claim {} is no string.", quoted(claim))),
-        None => return refused(format!("The claim {} is missing.", quoted(claim))),
+    let chosen = |role: &str, why| {
+        Ok(Choice {
+            role: Some(role.to_owned()),
+            why,
+        })
     };
-    if !provider.roles.iter().any(|allowed| allowed == role) {
-        return refused(format!("The role asked for is {}.", quoted(role)));
+    let allowed = |role: &str| provider.roles.iter().any(|allowed| allowed == role);
+    if provider.policy.is_anonymous(verified.claims()) {
+        let is_default = provider.default_role.as_deref() == Some(ANONYMOUS);
+        if is_default || allowed(ANONYMOUS) {
+            return chosen(ANONYMOUS, Why::Anonymous);
+        }
+        return refused(format!("The role asked for is {}.", quoted(ANONYMOUS)));
     }
-    Ok(Choice {
-        role: Some(role.to_owned()),
-        why,
-    })
+    let default = |why: String| match &provider.default_role {
+        Some(role) => chosen(role, Why::Default),
+        None => refused(why),
+    };
+    let Some(claim) = &provider.role_claim else {
+        return default(String::new());
+    };
+    let shown = quoted(claim.text());
+    match claim.find(verified.claims()) {
+        None => default(format!("The claim {shown} is missing.")),
+        Some(Value::String(role)) if allowed(role) => chosen(role, Why::Claim),
+        Some(Value::String(role)) => refused(format!("The role asked for is {}.", quoted(role))),
+        // Issuers list all sorts of roles of which some are meant for the database.
+        Some(Value::Array(items)) => {
+            let mut named = items.iter().filter_map(Value::as_str);
+            match named.find(|role| allowed(role)) {
+                Some(role) => chosen(role, Why::Claim),
+                None => default(format!("The claim {shown} names none of the roles.")),
+            }
+        }
+        // Zitadel's roles are the members of an object, each with the organizations that grant it.
+        // Members have no order, so that of the provider's list decides.
+        Some(Value::Object(members)) => {
+            let is_granted = |role: &&String| {
+                let member = members.get(*role);
+                member.is_some_and(|granted| granted.as_object().is_some())
+            };
+            match provider.roles.iter().find(is_granted) {
+                Some(role) => chosen(role, Why::Claim),
+                None => default(format!("The claim {shown} names none of the roles.")),
+            }
+        }
+        Some(_) => refused(format!("The claim {shown} is no string.")),
+    }
 }
 
-/// Refuses a role that the session cannot switch to, by PostgreSQL's rules for `SET ROLE`.
-pub fn demand(role: &str) -> Result<(), Problem> {
+/// Refuses a role that the session cannot switch to, by PostgreSQL's rules for `SET ROLE`; and one
+/// that passes by row-level security, whatever the provider lists: it may have been made a
+/// superuser since.
+pub fn demand(provider: &Provider, role: &str) -> Result<(), Problem> {
     let missing = || Problem::RoleMissing {
         role: role.to_owned(),
         user: session_user(),
@@ -90,6 +127,12 @@ pub fn demand(role: &str) -> Result<(), Problem> {
         let oid = pg_sys::get_role_oid(name.as_ptr(), true);
         if oid == pg_sys::InvalidOid {
             return Err(missing());
+        }
+        if pg_sys::has_bypassrls_privilege(oid) || role.starts_with("pg_") {
+            return Err(Problem::RoleRefused {
+                provider: provider.name.clone(),
+                reason: format!("The role {} passes by row-level security.", quoted(role)),
+            });
         }
         let user = pg_sys::GetSessionUserId();
         #[cfg(any(feature = "pg14", feature = "pg15"))]

@@ -72,6 +72,31 @@ impl Row {
         }
     }
 
+    /// The row that a composite value is.
+    ///
+    /// # Safety
+    /// The datum must be of a table's row type.
+    pub unsafe fn of_composite(datum: pg_sys::Datum) -> Self {
+        // SAFETY: a composite value names its type; the description is a copy in the current
+        // memory context, where what is detoasted stays too.
+        unsafe {
+            let header: pg_sys::HeapTupleHeader =
+                pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast();
+            let of_type = (*header).t_choice.t_datum;
+            let description =
+                pg_sys::lookup_rowtype_tupdesc_copy(of_type.datum_typeid, of_type.datum_typmod);
+            let mut tuple = pg_sys::HeapTupleData {
+                t_len: pgrx::varsize_any(header.cast()) as u32,
+                t_data: header,
+                ..Default::default()
+            };
+            let mut row = Self::of(description);
+            let (values, nulls) = (row.values.as_mut_ptr(), row.nulls.as_mut_ptr());
+            pg_sys::heap_deform_tuple(&raw mut tuple, description, values, nulls);
+            row
+        }
+    }
+
     fn datum(&self, column: &str) -> Option<pg_sys::Datum> {
         let number = self.columns.iter().position(|name| name == column)?;
         (!self.nulls[number]).then(|| self.values[number])
@@ -108,12 +133,11 @@ impl Row {
         Some(unsafe { Jsonb::from_datum(datum) })
     }
 
-    /// The seconds of an `interval`, rounded.
-    pub fn seconds(&self, column: &str) -> Option<i64> {
+    /// The seconds of an `interval`.
+    pub fn seconds(&self, column: &str) -> Option<f64> {
         let arguments = ["epoch".into_datum(), Some(self.datum(column)?)];
         // SAFETY: the column is an interval.
-        let seconds: f64 = unsafe { direct_function_call(pg_sys::interval_part, &arguments)? };
-        Some(seconds.round() as i64)
+        unsafe { direct_function_call(pg_sys::interval_part, &arguments) }
     }
 
     /// A `timestamptz`, in microseconds since 1970.

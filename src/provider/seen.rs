@@ -44,7 +44,8 @@ pub fn before(text: &str) -> Result<Option<Rc<Admitted>>, Problem> {
         return Ok(None);
     };
     let now = now();
-    let provider = trust::current()?.provider_for(admitted.verified.issuer())?;
+    let verified = &admitted.verified;
+    let provider = trust::current()?.provider_for(verified.issuer(), verified.audiences())?;
     let supply = provider.supply(now);
     let unchanged = Rc::ptr_eq(&provider, &admitted.provider)
         && !supply.is_due(now)

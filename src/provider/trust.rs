@@ -9,11 +9,14 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use neon_auth_token::{Algorithm, KeySet, Policy, StackRules};
+use neon_auth_token::{ClaimPath, KeySet, Policy};
 use pgrx::prelude::*;
 
+use super::claim_map::ClaimMap;
+use super::defects::{Defect, Defects};
 use super::discovery::{self, Origin};
 use super::rows::{self, Row};
+use super::rules::{Rules, issuers_of};
 use crate::error::{Problem, quoted};
 use crate::jsonb::Jsonb;
 use crate::{spi, version};
@@ -29,7 +32,7 @@ thread_local! {
 /// Who is trusted, by name and by issuer.
 pub struct Trust {
     providers: HashMap<String, Named>,
-    /// Issuer → the providers that claim it; more than one is refused.
+    /// Issuer → the providers that claim it; of more than one the audience chooses.
     issuers: HashMap<String, Vec<String>>,
 }
 
@@ -49,13 +52,14 @@ struct Named {
 pub struct Provider {
     pub name: String,
     pub policy: Policy,
-    pub role_claim: Option<String>,
+    pub role_claim: Option<ClaimPath>,
     pub roles: Vec<String>,
+    pub default_role: Option<String>,
+    pub claim_map: ClaimMap,
     pub reject_deleted_users: bool,
-    pub is_stack: bool,
     pub source: KeySource,
     /// Why the row cannot be used although the table let it in.
-    defect: Option<String>,
+    defect: Option<Defect>,
 }
 
 /// Where a provider's keys come from.
@@ -146,8 +150,8 @@ impl Trust {
                 return;
             };
             let own_issuers = row.texts("issuers").unwrap_or_default();
-            let first = own_issuers.first().cloned().flatten();
-            for issuer in own_issuers.into_iter().flatten() {
+            let first = own_issuers.into_iter().next().flatten();
+            for issuer in issuers_of(row) {
                 let claimants = issuers.entry(issuer).or_default();
                 if !claimants.iter().any(|claimant| claimant == name) {
                     claimants.push(name.to_owned());
@@ -178,8 +182,13 @@ impl Trust {
         Ok(())
     }
 
-    /// The one provider that claims an issuer, compared exactly.
-    pub fn provider_for(&self, issuer: &str) -> Result<Rc<Provider>, Problem> {
+    /// The one provider that claims an issuer, compared exactly; of several that do, the one that
+    /// has one of the token's audiences.
+    pub fn provider_for<'t>(
+        &self,
+        issuer: &str,
+        audiences: impl Iterator<Item = &'t str>,
+    ) -> Result<Rc<Provider>, Problem> {
         self.demand_any()?;
         match self.issuers.get(issuer).map(Vec::as_slice) {
             None | Some([]) => Err(Problem::UnknownIssuer {
@@ -187,9 +196,7 @@ impl Trust {
                 near: self.near(issuer),
             }),
             Some([name]) => self.named(name),
-            Some(_) => Err(Problem::AmbiguousIssuer {
-                issuer: issuer.to_owned(),
-            }),
+            Some(names) => self.among(names, issuer, &audiences.collect::<Vec<_>>()),
         }
     }
 
@@ -206,8 +213,48 @@ impl Trust {
         near.next().filter(|_| near.next().is_none())
     }
 
+    /// The one of several providers of an issuer that a token is for. A provider without audiences
+    /// would take every token, so with one among them nothing tells them apart.
+    fn among(
+        &self,
+        names: &[String],
+        issuer: &str,
+        audiences: &[&str],
+    ) -> Result<Rc<Provider>, Problem> {
+        let ambiguous = || Problem::AmbiguousIssuer {
+            issuer: issuer.to_owned(),
+        };
+        let mut chosen = None;
+        for name in names {
+            let provider = self.look_up(name)?;
+            let own = &provider.policy.audiences;
+            if own.is_empty() {
+                return Err(ambiguous());
+            }
+            let fits = audiences
+                .iter()
+                .any(|found| own.iter().any(|own| own == found));
+            if fits && chosen.replace(provider).is_some() {
+                return Err(ambiguous());
+            }
+        }
+        let chosen = chosen.ok_or_else(|| Problem::NoSuchAudience {
+            issuer: issuer.to_owned(),
+            audiences: audiences.iter().map(|found| quoted(found)).collect(),
+        })?;
+        chosen.demand_sound()?;
+        Ok(chosen)
+    }
+
     /// The provider of that name.
     pub fn named(&self, name: &str) -> Result<Rc<Provider>, Problem> {
+        let provider = self.look_up(name)?;
+        provider.demand_sound()?;
+        Ok(provider)
+    }
+
+    /// The provider of that name, usable or not.
+    fn look_up(&self, name: &str) -> Result<Rc<Provider>, Problem> {
         let unknown = || Problem::NoSuchProvider {
             provider: name.to_owned(),
         };
@@ -222,13 +269,7 @@ impl Trust {
                 named.provider.get_or_init(|| Rc::new(read))
             }
         };
-        match &provider.defect {
-            None => Ok(Rc::clone(provider)),
-            Some(reason) => Err(Problem::UnusableProvider {
-                provider: name.to_owned(),
-                reason: reason.clone(),
-            }),
-        }
+        Ok(Rc::clone(provider))
     }
 
     /// Why a provider may not use the keys that it shares with another: where two have one key
@@ -287,45 +328,34 @@ impl Provider {
         let mut provider = None;
         rows::each(spi::PROVIDERS, |row| {
             if row.text("name") == Some(name) {
-                let defects = Defects(sharing.clone());
+                let mut defects = Defects::default();
+                if let Some(sharing) = &sharing {
+                    defects.add("audiences", sharing, "Set audiences for both.");
+                }
                 provider = Some(Self::from_row(row, name, defects, cached.take()));
             }
         });
         provider
     }
 
+    fn demand_sound(&self) -> Result<(), Problem> {
+        match &self.defect {
+            None => Ok(()),
+            Some(defect) => Err(Problem::UnusableProvider {
+                provider: self.name.clone(),
+                reason: defect.detail.clone(),
+            }),
+        }
+    }
+
     /// What its row says. Where that makes no sense the row is a defect of this provider alone:
     /// its tokens are refused, and nobody else's.
     fn from_row(row: &Row, name: &str, mut defects: Defects, cached: Option<Cached>) -> Self {
-        let kind: String = defects.value("kind", row.text_owned("kind"));
-        let is_stack = kind == "stack";
-        let project_id = row.text_owned("project_id");
-        if is_stack && project_id.is_none() {
-            defects.add("A provider of kind stack needs a project_id.");
-        }
-        let stack = StackRules {
-            project_id: project_id.unwrap_or_default(),
-            allow_anonymous: defects.value("allow_anonymous", row.boolean("allow_anonymous")),
-            allow_restricted: defects.value("allow_restricted", row.boolean("allow_restricted")),
-        };
-        let mut algorithms: Vec<Algorithm> = Vec::new();
-        for algorithm in defects.texts("algorithms", row.texts("algorithms")) {
-            match algorithm.parse() {
-                Ok(algorithm) => algorithms.push(algorithm),
-                Err(_) => defects.add("Its algorithms name one that is not supported."),
-            }
-        }
-        let issuers = defects.texts("issuers", row.texts("issuers"));
-        let origin = match row.text_owned("jwks_url") {
-            Some(url) => Some(Origin::Url(url)),
-            None if is_stack => None,
-            None => issuers
-                .first()
-                .and_then(|issuer| Origin::discovered(issuer)),
-        };
-        let source = match (row.jsonb("jwks"), origin) {
-            (Some(jwks), None | Some(Origin::Issuer { .. })) => KeySource::Pinned(Keys::new(jwks)),
-            (None, Some(origin)) => {
+        let rules = Rules::read(row, &mut defects);
+        let source = match row.jsonb("jwks") {
+            Some(jwks) => KeySource::Pinned(Keys::new(jwks)),
+            None => {
+                let origin = rules.origin.unwrap_or(Origin::Url(String::new()));
                 let cached = cached.filter(|cached| cached.is_of(&origin));
                 let (keys, times) = cached.map(|c| (c.keys, c.times)).unwrap_or_default();
                 KeySource::Remote {
@@ -334,79 +364,18 @@ impl Provider {
                     cache: times,
                 }
             }
-            (_, origin) => {
-                defects.add(if origin.is_some() {
-                    "It has both jwks_url and jwks."
-                } else {
-                    "It has neither jwks_url nor jwks, and its first issuer is not one that can say where the keys are."
-                });
-                KeySource::Remote {
-                    origin: Origin::Url(String::new()),
-                    cached: None,
-                    cache: CacheTimes::default(),
-                }
-            }
-        };
-        let policy = Policy {
-            issuers,
-            audiences: defects.texts("audiences", row.texts("audiences")),
-            algorithms,
-            typ: row.text_owned("typ"),
-            max_lifetime: row
-                .seconds("max_lifetime")
-                .map(|seconds| defects.not_negative("max_lifetime", seconds)),
-            leeway: {
-                let seconds = defects.value("leeway", row.seconds("leeway"));
-                defects.not_negative("leeway", seconds)
-            },
-            required_claims: defects.texts("required_claims", row.texts("required_claims")),
-            stack: is_stack.then_some(stack),
         };
         Self {
             name: name.to_owned(),
-            policy,
-            role_claim: row.text_owned("role_claim"),
-            roles: defects.texts("roles", row.texts("roles")),
-            reject_deleted_users: defects
-                .value("reject_deleted_users", row.boolean("reject_deleted_users")),
-            is_stack,
+            policy: rules.policy,
+            role_claim: rules.role_claim,
+            roles: rules.roles,
+            default_role: rules.default_role,
+            claim_map: rules.claim_map,
+            reject_deleted_users: rules.reject_deleted_users,
             source,
-            defect: defects.0,
+            defect: defects.first(),
         }
-    }
-}
-
-/// What is wrong with a row: the first thing found.
-#[derive(Default)]
-struct Defects(Option<String>);
-
-impl Defects {
-    fn add(&mut self, defect: impl Into<String>) {
-        self.0.get_or_insert(defect.into());
-    }
-
-    /// A value that must be there.
-    fn value<T: Default>(&mut self, column: &str, value: Option<T>) -> T {
-        value.unwrap_or_else(|| {
-            self.add(format!("Its column {column} is NULL, or holds one."));
-            T::default()
-        })
-    }
-
-    /// Texts, none of which may be NULL.
-    fn texts(&mut self, column: &str, texts: Option<Vec<Option<String>>>) -> Vec<String> {
-        let texts = self.value(column, texts);
-        texts
-            .into_iter()
-            .map(|text| self.value(column, text))
-            .collect()
-    }
-
-    fn not_negative(&mut self, column: &str, seconds: i64) -> u64 {
-        seconds.try_into().unwrap_or_else(|_| {
-            self.add(format!("Its {column} is negative."));
-            0
-        })
     }
 }
 

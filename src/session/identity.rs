@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use neon_auth_token::{Map, Value, Verified, claims_object};
+use neon_auth_token::{Map, Policy, Value, Verified, claim_at, claims_object};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -10,6 +10,9 @@ use uuid::Uuid;
 
 use crate::jsonb::Jsonb;
 use crate::provider::Provider;
+
+/// The claim that issuers put the organization into.
+const ORGANIZATION: &str = "o";
 
 /// The claims of a verified token, or of `impersonate`, with what readers ask for most kept
 /// ready in its own type.
@@ -27,9 +30,11 @@ pub struct Identity {
     /// `exp` plus the provider's leeway: readers refuse from this second on.
     pub valid_until: Option<i64>,
     claims: Claims,
+    /// What the readers find that the provider maps, by their names; null for nothing.
+    mapped: Map<String, Value>,
     /// What its text begins with, up to the claims.
     head: String,
-    /// The claims as `jsonb`, and the claim `o`; made when first asked for.
+    /// The claims as `jsonb`, and the organization; made when first asked for.
     jsonb: OnceCell<Jsonb>,
     organization: OnceCell<Option<Jsonb>>,
 }
@@ -51,6 +56,8 @@ struct Stored<'a> {
     provider: Option<&'a str>,
     role: Option<&'a str>,
     valid_until: Option<i64>,
+    #[serde(borrow, default)]
+    mapped: Option<&'a RawValue>,
     #[serde(borrow)]
     claims: &'a RawValue,
 }
@@ -60,6 +67,7 @@ impl Identity {
     pub fn verified(provider: &Provider, verified: &Verified, role: Option<&str>) -> Self {
         let leeway = provider.policy.leeway.try_into().unwrap_or(i64::MAX);
         let valid_until = Some(verified.expires_at().saturating_add(leeway));
+        let mapped = provider.claim_map.resolve(verified.claims());
         Self {
             provider: Some(provider.name.clone()),
             subject: verified.subject().to_owned(),
@@ -68,7 +76,8 @@ impl Identity {
             role: role.map(str::to_owned),
             valid_until,
             claims: Claims::Signed(verified.clone()),
-            head: head(Some(&provider.name), role, valid_until),
+            head: head(Some(&provider.name), role, valid_until, &mapped),
+            mapped,
             jsonb: OnceCell::new(),
             organization: OnceCell::new(),
         }
@@ -79,7 +88,7 @@ impl Identity {
     pub fn impersonated(claims: Map<String, Value>) -> Result<Self, &'static str> {
         let json = Value::Object(claims.clone()).to_string();
         let valid_until = seconds(&claims);
-        Self::own(None, None, valid_until, claims, json)
+        Self::own(None, None, valid_until, Map::new(), claims, json)
     }
 
     /// Reads back what `write_to` wrote.
@@ -88,13 +97,19 @@ impl Identity {
         let json = stored.claims.get();
         let claims = claims_object(json)?;
         let (provider, role) = (stored.provider, stored.role);
-        Self::own(provider, role, stored.valid_until, claims, json.to_owned()).ok()
+        let mapped = match stored.mapped {
+            Some(mapped) => claims_object(mapped.get())?,
+            None => Map::new(),
+        };
+        let valid_until = stored.valid_until;
+        Self::own(provider, role, valid_until, mapped, claims, json.to_owned()).ok()
     }
 
     fn own(
         provider: Option<&str>,
         role: Option<&str>,
         valid_until: Option<i64>,
+        mapped: Map<String, Value>,
         claims: Map<String, Value>,
         json: String,
     ) -> Result<Self, &'static str> {
@@ -117,7 +132,8 @@ impl Identity {
                 members: claims,
                 json,
             },
-            head: head(provider, role, valid_until),
+            head: head(provider, role, valid_until, &mapped),
+            mapped,
             jsonb: OnceCell::new(),
             organization: OnceCell::new(),
         })
@@ -155,39 +171,45 @@ impl Identity {
         })
     }
 
-    /// The claim `o`, where it is an object.
+    /// The organization that the user acts for, where it is an object.
     pub fn organization(&self) -> Option<&Jsonb> {
-        let made = || match self.claims().get("o")? {
+        let made = || match self.read("organization", ORGANIZATION)? {
             organization @ Value::Object(_) => Some(Jsonb::from_json(&organization.to_string())),
             _ => None,
         };
         self.organization.get_or_init(made).as_ref()
     }
 
-    /// A claim that is a string.
-    pub fn string(&self, claim: &str) -> Option<&str> {
-        self.claims().get(claim)?.as_str()
+    /// Its id.
+    pub fn organization_id(&self) -> Option<&str> {
+        let mapped = self.mapped.get("organization_id");
+        let id = mapped.or_else(|| self.claims().get(ORGANIZATION)?.get("id"));
+        id?.as_str()
     }
 
-    /// A claim that is a boolean, or the text of one.
-    pub fn boolean(&self, claim: &str) -> Option<bool> {
-        self.claims().get(claim)?.truth()
+    /// What a reader reads that is a string: the claim of a name, unless the provider maps it.
+    pub fn string(&self, reader: &str, claim: &str) -> Option<&str> {
+        self.read(reader, claim)?.as_str()
     }
 
-    /// A claim that takes rights away, see [`Value::restricts`].
-    pub fn restriction(&self, claim: &str) -> Option<bool> {
-        self.claims().get(claim)?.restricts()
+    /// What a reader reads that says yes or no, in the claim of its own name unless the provider
+    /// maps it.
+    pub fn flag(&self, reader: &str) -> Option<bool> {
+        match self.mapped.get(reader) {
+            Some(mapped) => mapped.as_bool(),
+            None if reader == Policy::IS_ANONYMOUS => self.claims().get(reader)?.restricts(),
+            None => self.claims().get(reader)?.truth(),
+        }
+    }
+
+    fn read(&self, reader: &str, claim: &str) -> Option<&Value> {
+        let mapped = self.mapped.get(reader);
+        mapped.or_else(|| self.claims().get(claim))
     }
 
     /// What stands at a path of member names, and of positions in arrays.
     pub fn at(&self, path: &[String]) -> Option<&Value> {
-        let (first, rest) = path.split_first()?;
-        rest.iter()
-            .try_fold(self.claims().get(first)?, |value, step| match value {
-                Value::Object(members) => members.get(step),
-                Value::Array(items) => items.get(step.parse::<usize>().ok()?),
-                _ => None,
-            })
+        claim_at(self.claims(), path)
     }
 }
 
@@ -197,13 +219,23 @@ fn seconds(claims: &Map<String, Value>) -> Option<i64> {
 }
 
 /// The text of an identity, up to its claims; these are JSON already.
-fn head(provider: Option<&str>, role: Option<&str>, valid_until: Option<i64>) -> String {
-    format!(
-        r#"{{"provider":{},"role":{},"valid_until":{},"claims":"#,
+fn head(
+    provider: Option<&str>,
+    role: Option<&str>,
+    valid_until: Option<i64>,
+    mapped: &Map<String, Value>,
+) -> String {
+    let mut head = format!(
+        r#"{{"provider":{},"role":{},"valid_until":{},"#,
         json!(provider),
         json!(role),
         json!(valid_until),
-    )
+    );
+    if !mapped.is_empty() {
+        head.push_str(&format!(r#""mapped":{},"#, Value::Object(mapped.clone())));
+    }
+    head.push_str(r#""claims":"#);
+    head
 }
 
 /// A UUID in the form that Stack, and `uuid::text`, write; other spellings of a UUID, in upper case

@@ -1,7 +1,8 @@
 //! What policies and applications ask: who is signed in, and what the token says.
 //!
 //! Every reader is NULL with nobody signed in, and raises 28000 once the identity has expired.
-//! None touches the network or SPI.
+//! None touches the network or SPI. The claims named here are read unless the provider's `claim_map`
+//! names others.
 
 use neon_auth_token::Value as Json;
 use pgrx::datum::{TimestampWithTimeZone, Uuid};
@@ -34,25 +35,25 @@ readers! {
     /// `auth.jwt()` and `auth.session()`: all claims.
     jwt: Value = |identity| Some(Value::jsonb(identity.jsonb()));
     /// `auth.role()`: the claim `role`.
-    role: Value = |identity| Value::text(identity.string("role")?);
+    role: Value = |identity| Value::text(identity.string("role", "role")?);
     /// `auth.email()`: the claim `email`.
-    email: Value = |identity| Value::text(identity.string("email")?);
+    email: Value = |identity| Value::text(identity.string("email", "email")?);
     /// `auth.email_verified()`: the claim `email_verified`.
-    email_verified: bool = |identity| identity.boolean("email_verified");
+    email_verified: bool = |identity| identity.flag("email_verified");
     /// `auth.is_anonymous()`: the claim `is_anonymous`.
-    is_anonymous: bool = |identity| identity.restriction("is_anonymous");
+    is_anonymous: bool = |identity| identity.flag("is_anonymous");
     /// `auth.team_id()`: the claim `selected_team_id`.
-    team_id: Value = |identity| Value::text(identity.string("selected_team_id")?);
+    team_id: Value = |identity| Value::text(identity.string("selected_team_id", "selected_team_id")?);
     /// `auth.provider()`: the name of the provider that vouched.
     provider: Value = |identity| Value::text(identity.provider.as_deref()?);
     /// `auth.expires_at()`: the claim `exp`.
     expires_at: TimestampWithTimeZone = |identity| identity.expires_at.and_then(timestamp);
-    /// `auth.organization()`: the claim `o`.
+    /// `auth.organization()`: the claim `o`, where it is an object.
     organization: Value = |identity| identity.organization().map(Value::jsonb);
     /// `auth.organization_id()`: the member `id` of the claim `o`, where it is a UUID.
     organization_id: Uuid = |identity| {
-        let id = identity.claims().get("o")?.get("id")?.as_str()?;
-        Some(Uuid::from_bytes(hyphenated(id)?.into_bytes()))
+        let id = hyphenated(identity.organization_id()?)?;
+        Some(Uuid::from_bytes(id.into_bytes()))
     };
 }
 

@@ -17,7 +17,7 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use neon_auth_token::{Algorithm, KeySet, LONGEST, Policy, StackRules, Token, verify};
+use neon_auth_token::{Algorithm, Flag, KeySet, LONGEST, Policy, StackRules, Token, verify};
 use serde_json::{Value, json};
 use signer::{Pair, Signer};
 
@@ -60,16 +60,18 @@ fn claims() -> Value {
 fn policy() -> Policy {
     Policy {
         issuers: vec![issuer()],
+        issuer_templates: vec![],
         audiences: vec![PROJECT.to_owned()],
         algorithms: Algorithm::ALL.to_vec(),
         typ: None,
         max_lifetime: Some(3600),
         leeway: 30,
         required_claims: vec![],
+        anonymous: Flag::claim(Policy::IS_ANONYMOUS),
+        allow_anonymous: false,
+        allow_restricted: false,
         stack: Some(StackRules {
             project_id: PROJECT.to_owned(),
-            allow_anonymous: false,
-            allow_restricted: false,
         }),
     }
 }

@@ -19,6 +19,11 @@ pub fn claims_object(text: &str) -> Option<Map<String, Value>> {
     json::object(text).ok()
 }
 
+/// Reads a value as those of a token are read: as strictly, and numbers exactly.
+pub fn json_value(text: &str) -> Option<Value> {
+    json::document(text).ok()
+}
+
 /// A token's claims, the registered ones checked for type and range.
 pub(crate) struct Claims {
     pub(crate) json: String,

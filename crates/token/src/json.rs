@@ -65,10 +65,15 @@ pub(crate) fn utf8(bytes: Vec<u8>) -> Result<String, Fault> {
 
 /// Reads the one object that `text` consists of.
 pub(crate) fn object(text: &str) -> Result<Map<String, Value>, Fault> {
-    match value(read(text)?, 0)? {
+    match document(text)? {
         Value::Object(members) => Ok(members),
         other => Err(Fault::NotAnObject(shown::kind(&other))),
     }
+}
+
+/// Reads the one value that `text` consists of.
+pub(crate) fn document(text: &str) -> Result<Value, Fault> {
+    value(read(text)?, 0)
 }
 
 fn read<'t, T: Deserialize<'t>>(text: &'t str) -> Result<T, Fault> {

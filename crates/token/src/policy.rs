@@ -1,6 +1,6 @@
 //! What a provider's tokens must look like.
 
-use crate::Algorithm;
+use crate::{Algorithm, Flag, IssuerTemplate, Map, RequiredClaim, Value};
 
 /// The rules by which [`verify`](crate::verify()) judges a provider's tokens.
 ///
@@ -9,6 +9,8 @@ use crate::Algorithm;
 pub struct Policy {
     /// Accepted values of `iss`, compared byte for byte (RFC 7519 section 4.1.1).
     pub issuers: Vec<String>,
+    /// Accepted forms of `iss` that contain a claim of the token.
+    pub issuer_templates: Vec<IssuerTemplate>,
     /// Accepted values of `aud`, of which the token must name at least one
     /// (RFC 7519 section 4.1.3). Empty: `aud` is not demanded.
     pub audiences: Vec<String>,
@@ -22,10 +24,39 @@ pub struct Policy {
     pub max_lifetime: Option<u64>,
     /// How far the clocks of issuer and verifier may differ, in seconds.
     pub leeway: u64,
-    /// Claims that must be present and not null, besides `iss`, `sub` and `exp`.
-    pub required_claims: Vec<String>,
+    /// Claims that must be present and not null, besides `iss`, `sub` and `exp`, and what they
+    /// may be.
+    pub required_claims: Vec<RequiredClaim>,
+    /// Where a token says that its user is anonymous; what is neither yes nor no counts as yes.
+    pub anonymous: Flag,
+    /// Whether anonymous users may sign in.
+    pub allow_anonymous: bool,
+    /// Whether restricted users (an unverified e-mail address, say) may. Anonymous
+    /// users are restricted as well, and `allow_anonymous` alone decides about them.
+    pub allow_restricted: bool,
     /// The further rules of a Stack Auth project.
     pub stack: Option<StackRules>,
+}
+
+impl Policy {
+    /// Whether claims are those of an anonymous user.
+    pub fn is_anonymous(&self, claims: &Map<String, Value>) -> bool {
+        self.anonymous.read(claims, Some(true)) == Some(true)
+            // What the issuer itself calls it counts whatever else is looked at.
+            || self.stack.is_some() && is_claimed(claims, Self::IS_ANONYMOUS)
+    }
+
+    /// Whether claims are those of a restricted user.
+    pub(crate) fn is_restricted(&self, claims: &Map<String, Value>) -> bool {
+        is_claimed(claims, "is_restricted")
+    }
+
+    /// The claim by which services call a user anonymous.
+    pub const IS_ANONYMOUS: &str = "is_anonymous";
+}
+
+fn is_claimed(claims: &Map<String, Value>, name: &str) -> bool {
+    Flag::claim(name).read(claims, Some(true)) == Some(true)
 }
 
 /// Rules for the access tokens of a Stack Auth project, whose issuer, audience and
@@ -34,9 +65,4 @@ pub struct Policy {
 pub struct StackRules {
     /// The project whose users may sign in.
     pub project_id: String,
-    /// Whether anonymous users may.
-    pub allow_anonymous: bool,
-    /// Whether restricted users (an unverified e-mail address, say) may. Anonymous
-    /// users are restricted as well, and `allow_anonymous` alone decides about them.
-    pub allow_restricted: bool,
 }

@@ -111,6 +111,7 @@ pub(crate) enum Kind {
     WrongType,
     MissingClaim,
     InvalidClaim,
+    WrongClaim,
     UnknownIssuer,
     WrongIssuer,
     BadClock,
@@ -247,6 +248,11 @@ impl Kind {
                 "invalid_claim",
                 "the token has a claim with an unacceptable value",
                 None,
+            ),
+            Self::WrongClaim => (
+                "wrong_claim",
+                "the token has a claim with a value that the provider does not accept",
+                Some("Accepted values are in the column required_claims of the provider."),
             ),
             Self::UnknownIssuer => (
                 "unknown_issuer",

@@ -50,6 +50,27 @@ pub(crate) fn list<'a>(items: impl IntoIterator<Item = &'a str>) -> String {
     shown
 }
 
+/// The same of values: strings, numbers and booleans as they are.
+pub(crate) fn values<'a>(items: impl IntoIterator<Item = &'a Value>) -> String {
+    let mut shown = String::new();
+    for item in items {
+        if !shown.is_empty() {
+            shown.push_str(", ");
+        }
+        if shown.len() > LIMIT {
+            shown.push('…');
+            break;
+        }
+        match item {
+            Value::Number(number) => {
+                shown.extend(number.as_str().chars().take(LIMIT));
+            }
+            other => shown.push_str(&value(Some(other))),
+        }
+    }
+    shown
+}
+
 /// A value by its type alone, for values of which even the shape is unexpected.
 pub(crate) fn kind(value: &Value) -> &'static str {
     match value {

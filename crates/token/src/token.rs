@@ -54,6 +54,11 @@ impl<'a> Token<'a> {
         &self.content.claims.issuer
     }
 
+    /// The unverified `aud`: the audiences that the token names (RFC 7519 section 4.1.3).
+    pub fn audiences(&self) -> impl Iterator<Item = &str> {
+        self.content.claims.audiences()
+    }
+
     /// The unverified `kid` (RFC 7515 section 4.1.4).
     pub fn key_id(&self) -> Option<&str> {
         self.content.header.key_id.as_deref()

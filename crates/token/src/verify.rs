@@ -46,6 +46,11 @@ impl Verified {
         &self.content.claims.issuer
     }
 
+    /// `aud`: the audiences that the token names (RFC 7519 section 4.1.3).
+    pub fn audiences(&self) -> impl Iterator<Item = &str> {
+        self.content.claims.audiences()
+    }
+
     /// `kid`, the name of the key that signed, if the token has one (RFC 7515 section 4.1.4).
     pub fn key_id(&self) -> Option<&str> {
         self.content.header.key_id.as_deref()

@@ -312,7 +312,7 @@ fn refuses_066_null_characters() {
 #[test]
 fn refuses_claims_that_the_policy_requires() {
     let strict = Policy {
-        required_claims: vec!["email".to_owned(), "o".to_owned()],
+        required_claims: required(json!(["email", "o"])),
         ..policy()
     };
     let mut claims = claims();

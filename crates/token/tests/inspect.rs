@@ -39,6 +39,8 @@ fn lists_every_check_in_order() {
             "signature",
             "audience",
             "required claims",
+            "anonymous users",
+            "restricted users",
         ]
     );
     assert!(failed(&steps).is_empty());

@@ -10,6 +10,7 @@ mod inspect;
 mod keys;
 mod mutation;
 mod numbers;
+mod policy;
 mod positive;
 mod signature;
 mod stack;

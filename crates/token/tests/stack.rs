@@ -26,9 +26,9 @@ fn stack_policy(allow_anonymous: bool, allow_restricted: bool) -> Policy {
         max_lifetime: Some(3600),
         stack: Some(StackRules {
             project_id: PROJECT.to_owned(),
-            allow_anonymous,
-            allow_restricted,
         }),
+        allow_anonymous,
+        allow_restricted,
         ..policy()
     }
 }

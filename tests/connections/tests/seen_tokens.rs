@@ -47,7 +47,7 @@ fn a_token_seen_before_is_refused_when_its_provider_has_stricter_rules() {
         "audiences = '{another}'",
         "max_lifetime = '1 minute'",
         "typ = 'at+jwt'",
-        "required_claims = '{absent}'",
+        r#"required_claims = '["absent"]'"#,
         "algorithms = '{RS256}'",
     ] {
         superuser.run("BEGIN");

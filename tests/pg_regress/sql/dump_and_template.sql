@@ -11,7 +11,9 @@ SELECT neon_auth.configure(:'keys');
 -- As if fetched a moment ago; a second provider has its keys pinned.
 INSERT INTO neon_auth.jwks_cache (provider, jwks_url, jwks, etag, fetched_at, fresh_until, attempted_at)
 SELECT name, jwks_url, :'jwks', '"1"', now(), now() + interval '1 h', now() FROM neon_auth.providers;
-SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks => :'jwks', reject_deleted_users => true);
+SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks => :'jwks', reject_deleted_users => true,
+    required_claims => '{"n": 12345678901234567890123, "o.id": ["a", "b"]}', role_claim => 'app_metadata.role', roles => '{authenticated}',
+    default_role => 'authenticated', claim_map => '{"organization": {"id": "org_id"}}');
 SELECT neon_auth.set_secret('webhook_secret', 'whsec_ZXhhbXBsZSBvZiBhIHNlY3JldCBrZXk=');
 SELECT neon_auth.upsert_users('[{"id": "alice", "display_name": "Alice Example", "signed_up_at_millis": 1700000000123}, {"id": "bob"}]');
 SELECT neon_auth.delete_user('bob');

@@ -45,7 +45,9 @@ ROLLBACK;
 CREATE ROLE outsider NOLOGIN;
 BEGIN;
 GRANT EXECUTE ON FUNCTION neon_auth.inspect_jwt(text) TO app;
+CREATE ROLE nowhere;
 UPDATE neon_auth.providers SET role_claim = 'pg_role', roles = '{authenticated,outsider,nowhere}';
+DROP ROLE nowhere;
 \set mapped `"$STACK" token --sub alice --claim 'pg_role="authenticated"'`
 \set outsider `"$STACK" token --sub alice --claim 'pg_role="outsider"'`
 \set nowhere `"$STACK" token --sub alice --claim 'pg_role="nowhere"'`

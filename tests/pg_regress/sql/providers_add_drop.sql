@@ -12,7 +12,7 @@ ROLLBACK;
 SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', '{shop}', jwks => :'jwks');
 SELECT neon_auth.verify_jwt(:'token') ->> 'sub' AS sub;
 SELECT kind, audiences, jwks_url, algorithms, typ, required_claims, max_lifetime, leeway, allow_anonymous, allow_restricted,
-       role_claim, roles, reject_deleted_users
+       role_claim, roles, default_role, claim_map, reject_deleted_users
   FROM neon_auth.providers WHERE name = 'idp';
 SELECT neon_auth.drop_provider('idp');
 SELECT neon_auth.verify_jwt(:'token');
@@ -24,15 +24,15 @@ SELECT neon_auth.drop_provider(NULL) IS NULL AS nothing;
 -- Every argument reaches the column of its name.
 BEGIN;
 SELECT neon_auth.add_provider(name => 'all', issuers => '{a,b}', audiences => '{c}', jwks_url => 'https://idp.example.com/keys',
-    algorithms => '{RS256}', kind => 'stack', project_id => 'p', typ => 'at+jwt', required_claims => '{jti}',
+    algorithms => '{RS256}', kind => 'stack', project_id => 'p', typ => 'at+jwt', required_claims => '["jti"]',
     max_lifetime => '1 h', leeway => '1 s', allow_anonymous => true, allow_restricted => true,
-    role_claim => 'r', roles => '{authenticated}', reject_deleted_users => true);
+    role_claim => 'r', roles => '{authenticated}', default_role => 'anonymous', claim_map => '{"email": "e"}', reject_deleted_users => true);
 \x on
 SELECT * FROM neon_auth.providers WHERE name = 'all';
 \x off
 ROLLBACK;
 
--- Refusals, by the name of the constraint or the message.
+-- Refusals.
 \pset format unaligned
 CREATE FUNCTION pg_temp.refusal(arguments text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -86,7 +86,7 @@ SELECT arguments, pg_temp.refusal(arguments) AS outcome
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', leeway => '301 s' $$,
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', max_lifetime => '0' $$,
        -- claims and roles
-       $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', required_claims => '{NULL}' $$,
+       $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', required_claims => '[null]' $$,
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', role_claim => 'role' $$,
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', roles => '{authenticated}' $$,
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', role_claim => 'role', roles => '{authenticated,none}' $$,
@@ -181,7 +181,7 @@ SAVEPOINT s;
 UPDATE neon_auth.providers SET name = 'stack' WHERE name = 'idp2';
 \echo :SQLSTATE
 ROLLBACK TO s;
-UPDATE neon_auth.providers SET name = 'idp3', issuers = (SELECT issuers FROM neon_auth.providers WHERE name = 'stack') WHERE name = 'idp2';
+UPDATE neon_auth.providers SET name = 'idp3', audiences = '{}', issuers = (SELECT issuers FROM neon_auth.providers WHERE name = 'stack') WHERE name = 'idp2';
 \echo :SQLSTATE
 ROLLBACK;
 

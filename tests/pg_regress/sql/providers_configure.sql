@@ -21,10 +21,11 @@ SELECT name, kind, project_id, audiences, jwks_url, jwks, algorithms, allow_anon
 SELECT unnest(issuers) COLLATE "C" AS issuer FROM neon_auth.providers ORDER BY 1;
 
 -- Again: what the answer says is replaced, what the administrator chose stays.
-UPDATE neon_auth.providers SET allow_anonymous = true, leeway = '5 s', max_lifetime = '1 h';
+UPDATE neon_auth.providers SET allow_anonymous = true, leeway = '5 s', max_lifetime = '1 h',
+    required_claims = '{"email": null}', default_role = 'authenticated', claim_map = '{"email": "mail"}';
 SELECT neon_auth.configure(pg_temp.keys('{"auth_provider_project_id": "p2",
     "jwks_url": "https://api.hexclave.com/api/v1/projects/p2/.well-known/jwks.json"}'));
-SELECT name, project_id, audiences, jwks_url, allow_anonymous, leeway, max_lifetime FROM neon_auth.providers;
+SELECT name, project_id, audiences, jwks_url, allow_anonymous, leeway, max_lifetime, required_claims, default_role, claim_map FROM neon_auth.providers;
 SELECT unnest(issuers) COLLATE "C" AS issuer FROM neon_auth.providers ORDER BY 1;
 
 -- A server of one's own is itself and nobody else: three issuers. A port and a path belong to it.

@@ -169,9 +169,11 @@ SELECT auth.authenticate(:'token');
 \echo :SQLSTATE
 SELECT current_user, auth.user_id();
 
--- In the list, and there is no such role.
+-- In the list, and there is no such role any more.
 \c - postgres
+CREATE ROLE nowhere;
 UPDATE neon_auth.providers SET roles = '{nowhere}';
+DROP ROLE nowhere;
 \set token `"$STACK" token --sub mallory --claim 'pg_role="nowhere"'`
 \c - app
 SELECT auth.authenticate(:'token', false);

@@ -3,8 +3,8 @@
 use super::Check;
 use super::facts::{Facts, require};
 use crate::refusal::Kind;
-use crate::shown;
-use crate::value::Value;
+use crate::required::Met;
+use crate::{RequiredClaim, shown};
 
 impl Facts<'_> {
     pub(super) const CLAIMS: [Check<Self>; 2] = [
@@ -49,25 +49,41 @@ impl Facts<'_> {
         format!("aud is {found}; expected: {expected}")
     }
 
-    /// The required claims that are absent or null.
-    fn lacking(&self) -> impl Iterator<Item = &str> {
+    /// The required claims that are not as demanded.
+    fn unmet(&self) -> impl Iterator<Item = (&RequiredClaim, Met)> {
         let members = &self.content.claims.members;
+        let judged = |claim: &'_ RequiredClaim| claim.judge(members);
         self.policy
             .required_claims
             .iter()
-            .map(String::as_str)
-            .filter(|name| members.get(*name).is_none_or(Value::is_null))
+            .map(move |claim| (claim, judged(claim)))
+            .filter(|(_, met)| *met != Met::Yes)
     }
 
     fn required(&self) -> Result<(), Kind> {
-        require(self.lacking().next().is_none(), Kind::MissingClaim)
+        match self.unmet().next() {
+            None => Ok(()),
+            Some((_, Met::Absent)) => Err(Kind::MissingClaim),
+            Some(_) => Err(Kind::WrongClaim),
+        }
     }
 
     fn describe_required(&self) -> String {
-        format!(
+        let wanted = self.policy.required_claims.iter();
+        let absent = self.unmet().filter(|(_, met)| *met == Met::Absent);
+        let mut described = format!(
             "required: {}; absent or null: {}",
-            shown::list(self.policy.required_claims.iter().map(String::as_str)),
-            shown::list(self.lacking())
-        )
+            shown::list(wanted.map(|claim| claim.path.text())),
+            shown::list(absent.map(|(claim, _)| claim.path.text()))
+        );
+        if let Some((claim, _)) = self.unmet().find(|(_, met)| *met == Met::Wrong) {
+            described.push_str(&format!(
+                "; {} is {}; expected: one of {}",
+                shown::text(claim.path.text()),
+                shown::value(claim.path.find(&self.content.claims.members)),
+                shown::values(claim.values.iter().flatten())
+            ));
+        }
+        described
     }
 }

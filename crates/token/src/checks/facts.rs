@@ -3,7 +3,7 @@
 use super::Check;
 use crate::refusal::Kind;
 use crate::token::Content;
-use crate::{Policy, shown};
+use crate::{IssuerTemplate, Policy, shown};
 
 /// A token's content, the provider's policy, and the time in seconds since 1970.
 pub(super) struct Facts<'f> {
@@ -33,15 +33,23 @@ impl Facts<'_> {
 
     /// The caller chose the provider by an unverified `iss`; this does not trust the choice.
     fn issuer(&self) -> Result<(), Kind> {
-        let found = &self.content.claims.issuer;
-        require(self.policy.issuers.contains(found), Kind::WrongIssuer)
+        let claims = &self.content.claims;
+        let fits = |template: &IssuerTemplate| template.fits(&claims.issuer, &claims.members);
+        require(
+            self.policy.issuers.contains(&claims.issuer)
+                || self.policy.issuer_templates.iter().any(fits),
+            Kind::WrongIssuer,
+        )
     }
 
     fn describe_issuer(&self) -> String {
+        let templates = self.policy.issuer_templates.iter();
+        let templates: Vec<String> = templates.map(ToString::to_string).collect();
+        let expected = self.policy.issuers.iter().chain(&templates);
         format!(
             "iss is {}; expected: {}",
             shown::text(&self.content.claims.issuer),
-            shown::list(self.policy.issuers.iter().map(String::as_str))
+            shown::list(expected.map(String::as_str))
         )
     }
 

@@ -9,6 +9,7 @@ mod facts;
 mod proof;
 mod stack;
 mod time;
+mod user;
 
 use crate::refusal::{Kind, Refusal};
 use crate::token::Content;
@@ -61,13 +62,11 @@ pub(crate) fn all(
     each(&Facts::TIME, &facts, &mut see)?;
     each(&Proof::CHECKS, &Proof::new(token, keys), &mut see)?;
     each(&Facts::CLAIMS, &facts, &mut see)?;
-    match &policy.stack {
-        Some(rules) => {
-            let user = StackUser::new(&token.content.claims, rules);
-            each(&StackUser::CHECKS, &user, &mut see)
-        }
-        None => Ok(()),
+    if let Some(rules) = &policy.stack {
+        let user = StackUser::new(&token.content.claims, rules);
+        each(&StackUser::CHECKS, &user, &mut see)?;
     }
+    each(&Facts::USER, &facts, &mut see)
 }
 
 /// Applies the rules about time alone.

@@ -25,7 +25,7 @@ pub(super) struct StackUser<'s> {
 }
 
 impl<'s> StackUser<'s> {
-    pub(super) const CHECKS: [Check<Self>; 5] = [
+    pub(super) const CHECKS: [Check<Self>; 3] = [
         Check {
             name: "project",
             run: Self::project,
@@ -40,16 +40,6 @@ impl<'s> StackUser<'s> {
             name: "role",
             run: Self::role,
             describe: Self::describe_role,
-        },
-        Check {
-            name: "anonymous users",
-            run: Self::anonymous,
-            describe: Self::describe_anonymous,
-        },
-        Check {
-            name: "restricted users",
-            run: Self::restricted,
-            describe: Self::describe_restricted,
         },
     ];
 
@@ -148,41 +138,5 @@ impl<'s> StackUser<'s> {
     fn describe_role(&self) -> String {
         let found = shown::value(self.claim("role"));
         format!("role is {found}; expected: \"authenticated\" or absent")
-    }
-
-    fn anonymous(&self) -> Result<(), Kind> {
-        require(
-            self.rules.allow_anonymous || self.kind != Some(UserKind::Anonymous),
-            Kind::AnonymousRefused,
-        )
-    }
-
-    fn describe_anonymous(&self) -> String {
-        self.describe_permission("anonymous", UserKind::Anonymous, self.rules.allow_anonymous)
-    }
-
-    fn restricted(&self) -> Result<(), Kind> {
-        require(
-            self.rules.allow_restricted || self.kind != Some(UserKind::Restricted),
-            Kind::RestrictedRefused,
-        )
-    }
-
-    fn describe_restricted(&self) -> String {
-        self.describe_permission(
-            "restricted",
-            UserKind::Restricted,
-            self.rules.allow_restricted,
-        )
-    }
-
-    fn describe_permission(&self, name: &str, kind: UserKind, allowed: bool) -> String {
-        let is = if self.kind == Some(kind) {
-            "is"
-        } else {
-            "is not"
-        };
-        let are = if allowed { "are" } else { "are not" };
-        format!("the user {is} {name}; such users {are} accepted")
     }
 }

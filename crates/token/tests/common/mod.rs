@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use neon_auth_token::{
-    Algorithm, KeySet, LONGEST, Policy, Refusal, Token, Verified, inspect, verify,
+    Algorithm, Flag, KeySet, LONGEST, Policy, Refusal, RequiredClaim, Token, Verified, inspect,
+    json_value, verify,
 };
 use serde_json::{Map, Value, json};
 
@@ -56,14 +57,28 @@ pub fn claims_without(name: &str) -> Value {
 pub fn policy() -> Policy {
     Policy {
         issuers: vec![ISSUER.to_owned()],
+        issuer_templates: vec![],
         audiences: vec!["app".to_owned()],
         algorithms: Algorithm::ALL.to_vec(),
         typ: None,
         max_lifetime: None,
         leeway: 30,
         required_claims: vec![],
+        anonymous: Flag::claim(Policy::IS_ANONYMOUS),
+        allow_anonymous: false,
+        allow_restricted: false,
         stack: None,
     }
+}
+
+/// Required claims as a provider writes them.
+pub fn required(json: Value) -> Vec<RequiredClaim> {
+    RequiredClaim::parse_all(&exact(&json)).expect("required claims")
+}
+
+/// A value as the crate reads it.
+pub fn exact(json: &Value) -> neon_auth_token::Value {
+    json_value(&json.to_string()).expect("JSON")
 }
 
 /// A parsed set of these JWKs.

@@ -1,0 +1,69 @@
+//! What is wrong with a row of `neon_auth.providers`, said to two readers: the trigger that
+//! refuses to write the row, and the session that meets it after a load with triggers disabled.
+
+/// Why a row cannot be used.
+#[derive(Clone)]
+pub struct Defect {
+    /// The column that is at fault.
+    pub column: &'static str,
+    /// Why, as a sentence or two.
+    pub detail: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+/// What is wrong with a row: the first thing found.
+#[derive(Default)]
+pub struct Defects(Option<Defect>);
+
+impl Defects {
+    pub fn add(
+        &mut self,
+        column: &'static str,
+        detail: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.0.get_or_insert(Defect {
+            column,
+            detail: detail.into(),
+            hint: hint.into(),
+        });
+    }
+
+    /// A value that must be there.
+    pub fn value<T: Default>(&mut self, column: &'static str, value: Option<T>) -> T {
+        value.unwrap_or_else(|| {
+            let hint = match column {
+                "name" => "Name it: name => 'my_idp'.".to_owned(),
+                "issuers" => {
+                    "Copy the claim iss of a token: issuers => '{https://idp.example.com}'."
+                        .to_owned()
+                }
+                _ => format!("Leave {column} out for its default, or give it a value."),
+            };
+            self.add(column, format!("Its column {column} is NULL."), hint);
+            T::default()
+        })
+    }
+
+    /// Texts, none of which may be NULL.
+    pub fn texts(
+        &mut self,
+        column: &'static str,
+        texts: Option<Vec<Option<String>>>,
+    ) -> Vec<String> {
+        let texts = self.value(column, texts);
+        if texts.contains(&None) {
+            self.add(
+                column,
+                format!("Its column {column} contains NULL."),
+                format!("Name texts alone: {column} => '{{first,second}}'."),
+            );
+        }
+        texts.into_iter().flatten().collect()
+    }
+
+    pub fn first(self) -> Option<Defect> {
+        self.0
+    }
+}

@@ -1,0 +1,407 @@
+//! What the columns of a provider mean, and what is wrong with them.
+//!
+//! The trigger on `neon_auth.providers` asks before a row is written, and a session when it reads
+//! the row, so that a load with triggers disabled opens nothing.
+
+use std::sync::LazyLock;
+
+use neon_auth_token::{
+    Algorithm, ClaimPath, Flag, IssuerTemplate, Policy, RequiredClaim, StackRules, Value,
+    json_value,
+};
+
+use super::claim_map::ClaimMap;
+use super::defects::Defects;
+use super::discovery::Origin;
+use super::rows::Row;
+use super::well_known;
+use crate::error::quoted;
+
+/// Longest `iss` that is accepted in a token, in bytes.
+const MAX_ISSUER: usize = 2048;
+/// Longest leeway, in seconds.
+const MAX_LEEWAY: f64 = 300.0;
+/// Names that are not of roles.
+const NO_ROLES: [&str; 3] = ["", "none", "public"];
+
+/// A provider's rules.
+pub struct Rules {
+    pub policy: Policy,
+    pub role_claim: Option<ClaimPath>,
+    pub roles: Vec<String>,
+    pub default_role: Option<String>,
+    pub claim_map: ClaimMap,
+    pub reject_deleted_users: bool,
+    /// Where the keys are fetched; none where they are pinned.
+    pub origin: Option<Origin>,
+}
+
+/// The issuers that a row claims: each one that its templates stand for, written out.
+pub fn issuers_of(row: &Row) -> Vec<String> {
+    let issuers = row.texts("issuers").into_iter().flatten().flatten();
+    let (templates, mut exact): (Vec<_>, Vec<_>) =
+        issuers.partition(|issuer| IssuerTemplate::is_meant(issuer));
+    if templates.is_empty() {
+        return exact;
+    }
+    let required = required_claims(row).unwrap_or_default();
+    for template in templates {
+        let Ok(template) = template.parse::<IssuerTemplate>() else {
+            continue;
+        };
+        let tenants = accepted(&required, template.claim());
+        exact.extend(tenants.filter_map(|tenant| template.issuer_of(tenant)));
+    }
+    exact
+}
+
+impl Rules {
+    /// Reads a row, and adds what is wrong with it, one column after the other.
+    pub fn read(row: &Row, defects: &mut Defects) -> Self {
+        let name: String = defects.value("name", row.text_owned("name"));
+        if !is_name(&name) {
+            defects.add(
+                "name",
+                format!("The name is {}.", quoted(&name)),
+                "Use a to z, 0 to 9, _ and -, at most 63, a letter first: name => 'my_idp'.",
+            );
+        }
+        let stack = stack_rules(row, defects);
+        let (issuers, templates) = issuers(row, defects);
+        let audiences = defects.texts("audiences", row.texts("audiences"));
+        if let Some(why) = audiences.iter().find_map(|text| misspelt(text)) {
+            defects.add(
+                "audiences",
+                format!("An audience {why}."),
+                "Audiences are compared exactly: audiences => '{first,second}'. '{}' asks for none.",
+            );
+        }
+        let origin = origin(row, stack.is_some(), defects);
+        let algorithms = algorithms(row, defects);
+        let typ = row.text_owned("typ");
+        if typ.as_deref().is_some_and(|typ| misspelt(typ).is_some()) {
+            defects.add(
+                "typ",
+                "The typ is blank or has a blank in it.",
+                "Name one media type: typ => 'at+jwt'.",
+            );
+        }
+        let required = required_claims(row).unwrap_or_else(|why| {
+            defects.add(
+                "required_claims",
+                why,
+                r#"For example: required_claims => '{"client_id": ["first", "second"], "token_use": "access", "jti": null}', or for names alone '["jti"]'."#,
+            );
+            Vec::new()
+        });
+        tenants(&templates, &required, defects);
+        let (max_lifetime, leeway) = times(row, defects);
+        let allow_anonymous = defects.value("allow_anonymous", row.boolean("allow_anonymous"));
+        let allow_restricted = defects.value("allow_restricted", row.boolean("allow_restricted"));
+        let (role_claim, roles, default_role) = roles(row, defects);
+        let claim_map = claim_map(row, stack.is_some(), defects);
+        let reject_deleted_users =
+            defects.value("reject_deleted_users", row.boolean("reject_deleted_users"));
+        let url = row.text("jwks_url");
+        well_known::judge(defects, &issuers, url, &audiences, &required);
+
+        let anonymous = claim_map.is_anonymous().cloned();
+        Self {
+            policy: Policy {
+                issuers,
+                issuer_templates: templates,
+                audiences,
+                algorithms,
+                typ,
+                max_lifetime,
+                leeway,
+                required_claims: required,
+                anonymous: anonymous.unwrap_or_else(|| Flag::claim(Policy::IS_ANONYMOUS)),
+                allow_anonymous,
+                allow_restricted,
+                stack,
+            },
+            role_claim,
+            roles,
+            default_role,
+            claim_map,
+            reject_deleted_users,
+            origin,
+        }
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let rest = name.strip_prefix(|first: char| first.is_ascii_lowercase());
+    let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+    rest.is_some_and(|rest| rest.len() <= 62 && rest.chars().all(is_inner))
+}
+
+/// Why a text cannot be one that a token has, as the end of a sentence.
+fn misspelt(text: &str) -> Option<&'static str> {
+    if text.trim().is_empty() {
+        Some("is blank")
+    } else if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        Some("has a blank or a control character in it")
+    } else if text.contains('*') {
+        Some("has a wildcard in it")
+    } else {
+        None
+    }
+}
+
+fn stack_rules(row: &Row, defects: &mut Defects) -> Option<StackRules> {
+    let kind: String = defects.value("kind", row.text_owned("kind"));
+    let project_id = row.text_owned("project_id");
+    if !["stack", "oidc"].contains(&kind.as_str()) {
+        defects.add(
+            "kind",
+            format!("The kind is {}.", quoted(&kind)),
+            "It is 'stack' for Neon Auth (Stack Auth), and 'oidc' for all others.",
+        );
+    }
+    match (kind == "stack", project_id) {
+        (true, project_id) => {
+            let project_id = project_id.filter(|id| misspelt(id).is_none());
+            if project_id.is_none() {
+                defects.add(
+                    "project_id",
+                    "A provider of kind stack needs a project_id.",
+                    "Pass the project's id: project_id => '...'. neon_auth.configure() does all of it.",
+                );
+            }
+            Some(StackRules {
+                project_id: project_id.unwrap_or_default(),
+            })
+        }
+        (false, None) => None,
+        (false, Some(_)) => {
+            defects.add(
+                "project_id",
+                "A provider of kind oidc has no project_id.",
+                "Leave it out, or pass kind => 'stack' for a project of Stack Auth.",
+            );
+            None
+        }
+    }
+}
+
+fn issuers(row: &Row, defects: &mut Defects) -> (Vec<String>, Vec<IssuerTemplate>) {
+    const HINT: &str = "Copy the claim iss of a token, slash at the end included: issuers => '{https://idp.example.com}'.";
+    let all = defects.texts("issuers", row.texts("issuers"));
+    if all.is_empty() {
+        defects.add("issuers", "There is no issuer.", HINT);
+    }
+    let mut exact = Vec::new();
+    let mut templates = Vec::new();
+    for issuer in all {
+        let long = (issuer.len() > MAX_ISSUER).then_some("is longer than an issuer may be");
+        if let Some(why) = misspelt(&issuer).or(long) {
+            let hint = if issuer.contains('*') {
+                "Name each issuer. A claim can stand for a segment of the path: issuers => ARRAY['https://login.microsoftonline.com/{tid}/v2.0']."
+            } else {
+                HINT
+            };
+            let detail = format!("The issuer {} {why}.", quoted(&issuer));
+            defects.add("issuers", detail, hint);
+        }
+        if !IssuerTemplate::is_meant(&issuer) {
+            exact.push(issuer);
+            continue;
+        }
+        match issuer.parse() {
+            Ok(template) => templates.push(template),
+            Err(why) => defects.add(
+                "issuers",
+                format!("The issuer {} can match no token: it {why}.", quoted(&issuer)),
+                "One claim in braces, as a whole segment of the path: issuers => ARRAY['https://login.microsoftonline.com/{tid}/v2.0'].",
+            ),
+        }
+    }
+    (exact, templates)
+}
+
+/// An issuer with a tenant in it trusts no tenants but those that are listed.
+fn tenants(templates: &[IssuerTemplate], required: &[RequiredClaim], defects: &mut Defects) {
+    for template in templates {
+        let claim = template.claim();
+        let mut tenants = accepted(required, claim).peekable();
+        let detail = if tenants.peek().is_none() {
+            format!(
+                "The issuer {} would trust every tenant.",
+                quoted(&template.to_string())
+            )
+        } else if tenants.any(|tenant| template.issuer_of(tenant).is_none()) {
+            format!(
+                "A value of {} in required_claims can be no segment of the issuer {}.",
+                quoted(claim.text()),
+                quoted(&template.to_string())
+            )
+        } else {
+            continue;
+        };
+        defects.add(
+            "required_claims",
+            detail,
+            format!(
+                r#"Name the tenants that may sign in: required_claims => '{{"{}": ["<first>", "<second>"]}}'."#,
+                claim.text()
+            ),
+        );
+    }
+}
+
+/// The values that are accepted for a claim.
+fn accepted<'r>(
+    required: &'r [RequiredClaim],
+    claim: &ClaimPath,
+) -> impl Iterator<Item = &'r Value> {
+    let of_claim = required.iter().filter(move |one| one.path == *claim);
+    of_claim.flat_map(|one| one.values.iter().flatten())
+}
+
+fn origin(row: &Row, is_stack: bool, defects: &mut Defects) -> Option<Origin> {
+    const HINT: &str = "Pass one of them: jwks_url => 'https://...' to fetch the keys, jwks => '{\"keys\": [...]}' to pin them.";
+    let url = row.text_owned("jwks_url");
+    if !row.is_null("jwks") {
+        if url.is_some() {
+            defects.add("jwks_url", "It has both jwks_url and jwks.", HINT);
+        }
+        return None;
+    }
+    let first = || row.texts("issuers")?.into_iter().next()?;
+    let discovered = || Origin::discovered(&first().filter(|_| !is_stack)?);
+    let origin = url.map(Origin::Url).or_else(discovered);
+    if origin.is_none() {
+        defects.add(
+            "jwks_url",
+            "It has neither jwks_url nor jwks, and its first issuer is not one that can say where the keys are.",
+            HINT,
+        );
+    }
+    origin
+}
+
+fn algorithms(row: &Row, defects: &mut Defects) -> Vec<Algorithm> {
+    static HINT: LazyLock<String> = LazyLock::new(|| {
+        let names = Algorithm::ALL.map(Algorithm::name).join(", ");
+        format!("Supported are {names}.")
+    });
+    let names = defects.texts("algorithms", row.texts("algorithms"));
+    if names.is_empty() {
+        defects.add("algorithms", "There is no algorithm.", HINT.as_str());
+    }
+    let parsed = names.iter().filter_map(|name| match name.parse() {
+        Ok(algorithm) => Some(algorithm),
+        Err(_) => {
+            defects.add(
+                "algorithms",
+                format!("The algorithm {} is not supported.", quoted(name)),
+                HINT.as_str(),
+            );
+            None
+        }
+    });
+    parsed.collect()
+}
+
+fn required_claims(row: &Row) -> Result<Vec<RequiredClaim>, String> {
+    RequiredClaim::parse_all(&object(row, "required_claims")?)
+}
+
+fn times(row: &Row, defects: &mut Defects) -> (Option<u64>, u64) {
+    let max_lifetime = row.seconds("max_lifetime");
+    if max_lifetime.is_some_and(|seconds| seconds < 1.0) {
+        defects.add(
+            "max_lifetime",
+            "Its max_lifetime is less than a second.",
+            "For example: max_lifetime => '1 hour'. NULL allows any.",
+        );
+    }
+    let leeway = defects.value("leeway", row.seconds("leeway"));
+    if !(0.0..=MAX_LEEWAY).contains(&leeway) {
+        defects.add(
+            "leeway",
+            "Its leeway is negative, or more than 5 minutes.",
+            "For example: leeway => '30 seconds'. If clocks differ by more, correct them.",
+        );
+    }
+    // Casts of what is out of range end at the range's end.
+    (max_lifetime.map(|seconds| seconds as u64), leeway as u64)
+}
+
+fn roles(row: &Row, defects: &mut Defects) -> (Option<ClaimPath>, Vec<String>, Option<String>) {
+    const HINT: &str = "For example: role_claim => 'app_metadata.role', roles => '{authenticated,editor}', default_role => 'authenticated'.";
+    let role_claim = row.text("role_claim").and_then(|path| match path.parse() {
+        Ok(path) => Some(path),
+        Err(why) => {
+            defects.add(
+                "role_claim",
+                format!("The path {} {why}.", quoted(path)),
+                r#"Names with dots between them; a name that contains dots in double quotes: role_claim => '"https://example.com/claims".role'."#,
+            );
+            None
+        }
+    });
+    let roles = defects.texts("roles", row.texts("roles"));
+    let default_role = row.text_owned("default_role");
+    let is_no_role = |role: &&String| NO_ROLES.contains(&role.as_str());
+    if let Some(role) = roles.iter().find(is_no_role) {
+        let detail = format!("There can be no role {}.", quoted(role));
+        defects.add("roles", detail, HINT);
+    }
+    if let Some(role) = default_role.as_ref().filter(is_no_role) {
+        let detail = format!("There can be no role {}.", quoted(role));
+        defects.add("default_role", detail, HINT);
+    }
+    let has_claim = !row.is_null("role_claim");
+    if has_claim && roles.is_empty() {
+        defects.add(
+            "roles",
+            "It has a role_claim, and no roles that the claim may name.",
+            HINT,
+        );
+    }
+    if !has_claim && !roles.is_empty() && default_role.is_none() {
+        defects.add(
+            "role_claim",
+            "It has roles, and no role_claim that names one of them.",
+            HINT,
+        );
+    }
+    (role_claim, roles, default_role)
+}
+
+fn claim_map(row: &Row, is_stack: bool, defects: &mut Defects) -> ClaimMap {
+    let hint = || {
+        format!(
+            r#"For example: claim_map => '{{"email": "emails.0", "organization": {{"id": "org_id"}}}}'. The readers are {}."#,
+            ClaimMap::readers()
+        )
+    };
+    let map = object(row, "claim_map").and_then(|json| ClaimMap::parse(&json));
+    match map {
+        Ok(map) if is_stack && map.is_anonymous().is_some() => {
+            defects.add(
+                "claim_map",
+                "Stack Auth's own claims say who is anonymous.",
+                "Leave is_anonymous out of claim_map, or pass kind => 'oidc'.",
+            );
+            map
+        }
+        Ok(map) => map,
+        Err(why) => {
+            defects.add("claim_map", why, hint());
+            ClaimMap::default()
+        }
+    }
+}
+
+/// A `jsonb` column, parsed; an error says why it cannot be.
+fn object(row: &Row, column: &str) -> Result<Value, String> {
+    let stored = row
+        .jsonb(column)
+        .ok_or_else(|| format!("Its column {column} is NULL."))?;
+    json_value(&stored.to_text())
+        .ok_or_else(|| format!("Its column {column} is JSON beyond what is read."))
+}

@@ -1,0 +1,158 @@
+//! Services that sign for many applications, or many customers, under one issuer or with one key.
+//!
+//! Who trusts such an issuer without more trusts tokens that anybody can get for an application of
+//! his own. So a provider of theirs has to say which tokens are its own.
+
+use neon_auth_token::RequiredClaim;
+
+use super::defects::Defects;
+use crate::error::quoted;
+
+/// Issuers that sign for the applications of everybody.
+const ISSUERS: &[&str] = &[
+    "accounts.google.com",
+    "https://accounts.google.com",
+    "https://appleid.apple.com",
+    "https://www.facebook.com",
+    "https://limited.facebook.com",
+    "https://www.linkedin.com",
+    "https://www.linkedin.com/oauth",
+    "https://slack.com",
+    "https://id.twitch.tv/oauth2",
+    "https://login.salesforce.com",
+    "https://api.login.yahoo.com",
+    "https://access.line.me",
+    "https://gitlab.com",
+    "https://www.paypal.com",
+    // Entra's personal accounts, of whatever application.
+    "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
+    "https://sts.windows.net/9188040d-6c67-4c5b-b112-36a304b66dad/",
+];
+
+/// Issuers of which there is one for each project or pool, whose keys or clients are many.
+const ISSUERS_BEGIN: &[&str] = &[
+    "https://securetoken.google.com/",
+    "https://session.firebase.google.com/",
+];
+
+/// Hosts that publish the keys of many issuers.
+const KEY_HOSTS: &[&str] = &["www.googleapis.com", "appleid.apple.com"];
+
+/// Hosts of Entra, where the first segment of the path is the tenant.
+const ENTRA: &[&str] = &[
+    "login.microsoftonline.com",
+    "login.microsoftonline.us",
+    "login.partner.microsoftonline.cn",
+    "login.windows.net",
+    "sts.windows.net",
+];
+
+/// What stands for any tenant there.
+const ANY_TENANT: &[&str] = &["common", "organizations", "consumers"];
+
+/// Claims that say for which application a token was made, or for which tenant.
+const TELLING: &[&str] = &["aud", "azp", "appid", "client_id", "tid"];
+
+/// Whose workflows choose the audience of their tokens themselves.
+const GITHUB_ACTIONS: &str = "https://token.actions.githubusercontent.com";
+
+/// Claims that say from whose repository such a token comes.
+const REPOSITORY: &[&str] = &[
+    "repository",
+    "repository_id",
+    "repository_owner",
+    "repository_owner_id",
+    "sub",
+];
+
+/// Finds a provider that trusts more than it can mean to.
+pub fn judge(
+    defects: &mut Defects,
+    issuers: &[String],
+    url: Option<&str>,
+    audiences: &[String],
+    required: &[RequiredClaim],
+) {
+    if let Some(issuer) = issuers.iter().find(|issuer| names_any_tenant(issuer)) {
+        defects.add(
+            "issuers",
+            format!("No token has the issuer {}: Entra puts the id of the tenant in that place.", quoted(issuer)),
+            r#"Name the tenants: issuers => ARRAY['https://login.microsoftonline.com/{tid}/v2.0'], required_claims => '{"tid": ["<id of a tenant>"]}'."#,
+        );
+    }
+    let has_one_of = |names: &[&str]| {
+        let mut valued = required.iter().filter(|claim| claim.values.is_some());
+        valued.any(|claim| names.contains(&claim.path.text()))
+    };
+    let is_github = |issuer: &String| issuer.starts_with(GITHUB_ACTIONS);
+    if issuers.iter().any(is_github) && !has_one_of(REPOSITORY) {
+        defects.add(
+            "required_claims",
+            "Any workflow on GitHub gets tokens of this issuer, for whatever audience it asks for.",
+            r#"Name your own: required_claims => '{"repository_owner_id": ["<id>"]}'."#,
+        );
+    }
+    if !audiences.is_empty() || has_one_of(TELLING) {
+        return;
+    }
+    let hint = r#"Name your own application: audiences => '{<client id>}', or where its tokens have no aud: required_claims => '{"client_id": ["<client id>"]}'."#;
+    if let Some(issuer) = issuers.iter().find(|issuer| is_shared_issuer(issuer)) {
+        defects.add(
+            "audiences",
+            format!("The issuer {} signs tokens for other people's applications too, and nothing tells them from yours.", quoted(issuer)),
+            hint,
+        );
+    }
+    if url.is_some_and(is_shared_url) {
+        defects.add(
+            "audiences",
+            "The keys at its jwks_url sign tokens for other people's applications too, and nothing tells them from yours.",
+            hint,
+        );
+    }
+}
+
+fn is_shared_issuer(issuer: &str) -> bool {
+    let bare = issuer.strip_suffix('/').unwrap_or(issuer);
+    ISSUERS
+        .iter()
+        .any(|known| *known == issuer || *known == bare)
+        || ISSUERS_BEGIN.iter().any(|start| issuer.starts_with(start))
+        || is_cognito(issuer)
+}
+
+/// A user pool signs for all of its clients, and its access tokens have no `aud`.
+fn is_cognito(issuer: &str) -> bool {
+    let (host, _) = host_and_path(issuer);
+    (host.starts_with("cognito-idp.") || host.contains(".cognito-idp."))
+        && (host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"))
+}
+
+fn names_any_tenant(issuer: &str) -> bool {
+    let (host, path) = host_and_path(issuer);
+    ENTRA.contains(&host.as_str()) && is_any_tenant(&path)
+}
+
+fn is_any_tenant(path: &str) -> bool {
+    let tenant = path.split(['/', '?', '#']).next().unwrap_or_default();
+    ANY_TENANT
+        .iter()
+        .any(|any| tenant.eq_ignore_ascii_case(any))
+}
+
+fn is_shared_url(url: &str) -> bool {
+    let (host, path) = host_and_path(url);
+    KEY_HOSTS.contains(&host.as_str()) || (ENTRA.contains(&host.as_str()) && is_any_tenant(&path))
+}
+
+/// The host of a URL as DNS compares it, without a port, and the path without its first slash.
+fn host_and_path(url: &str) -> (String, String) {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.split(':').next().unwrap_or_default();
+    (
+        host.trim_end_matches('.').to_ascii_lowercase(),
+        path.trim_start_matches('/').to_owned(),
+    )
+}
