@@ -54,6 +54,8 @@ fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
 
 /// `neon_auth_internal.judge_jwks(jwks)`: why a JWKS cannot be used to verify tokens, if it cannot; which
 /// of its keys are left out; whether one of these is secret; and what of it may be kept.
+// pgrx reads the columns from the signature, so they cannot be named elsewhere.
+#[allow(clippy::type_complexity)]
 #[pg_extern(sql = false)]
 fn judge_jwks(
     jwks: AnyElement,
@@ -62,7 +64,7 @@ fn judge_jwks(
     (
         name!(defect, Option<String>),
         name!(hint, Option<String>),
-        name!(left_out, Option<Vec<String>>),
+        name!(left_out, Vec<String>),
         name!(exposes_secret, bool),
         name!(storable, Option<String>),
     ),
@@ -77,7 +79,7 @@ fn judge_jwks(
     let reasons = left_out.iter().map(|key| key.to_string()).collect();
     let exposes_secret = left_out.iter().any(|key| key.exposes_secret());
     let storable = KeySet::storable(text.as_bytes()).ok();
-    TableIterator::once((defect, hint, Some(reasons), exposes_secret, storable))
+    TableIterator::once((defect, hint, reasons, exposes_secret, storable))
 }
 
 /// `neon_auth.is_key_url(url)`: whether keys may be fetched from there.
