@@ -6,11 +6,14 @@ use aws_lc_rs::signature::{
     RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
     RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
 };
+use jsonwebtoken::signature::{Error, Verifier};
 
 use crate::Algorithm;
 
-/// A parsed public key that verifies signatures of one algorithm. It is parsed once, which saves
-/// 14 % of each RSA verification and 3 % of each ECDSA verification.
+/// A parsed public key that verifies signatures of one algorithm.
+///
+/// It is a [`Verifier`] of its own: those that `jsonwebtoken` builds parse the key at every use,
+/// which costs 14 % of an RSA verification and 3 % of an ECDSA one, and know no ES512.
 pub(crate) struct PublicKey {
     algorithm: Algorithm,
     key: ParsedPublicKey,
@@ -49,10 +52,13 @@ impl PublicKey {
     pub(crate) fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
+}
 
-    /// Whether the key made this signature of the message.
-    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.key.verify_sig(message, signature).is_ok()
+impl Verifier<Vec<u8>> for PublicKey {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), Error> {
+        self.key
+            .verify_sig(message, signature)
+            .map_err(|_| Error::new())
     }
 }
 
