@@ -61,7 +61,15 @@ pub fn run(setup: &[String], choices: Choices, major: u32) -> (Case, Vec<usize>)
         (select.sql, select.is_ordered, false)
     };
     let statements = match maker.choices.below(8) {
-        1 if !writes => format!("DECLARE c CURSOR FOR {sql};\nFETCH 3 FROM c;\nFETCH ALL FROM c"),
+        1 if !writes => {
+            // Which three rows come first is up to the plan otherwise.
+            let ordered = if is_ordered {
+                sql
+            } else {
+                format!("SELECT * FROM ({sql}) AS q ORDER BY q::text")
+            };
+            format!("DECLARE c CURSOR FOR {ordered};\nFETCH 3 FROM c;\nFETCH ALL FROM c")
+        }
         2 => format!(
             "SET LOCAL plan_cache_mode = force_generic_plan;\nPREPARE p AS {sql};\nEXECUTE p;\nDEALLOCATE p"
         ),
