@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use neon_auth_connections::{Random, Session, World, together};
+use neon_auth_connections::{Random, Session, World, eventually, together};
 use neon_auth_stack::permissions::Grant;
 use neon_auth_stack::teams::Membership;
 use neon_auth_stack::webhooks::Delivery;
@@ -79,9 +79,14 @@ fn a_delivery_whose_first_attempt_fails_is_applied_by_the_second() {
     first.run("BEGIN");
     assert_eq!(deliver(&mut first, &delivery).as_deref(), Ok("applied"));
     // The second waits for the first, and finds that it came to nothing.
+    let pid = second.pid().to_string();
     let outcome = std::thread::scope(|scope| {
         let second = scope.spawn(|| deliver(&mut second, &delivery));
-        first.run("SELECT pg_sleep(0.2)");
+        let mut observer = world.superuser();
+        eventually("the second attempt waits", || {
+            let waits = "SELECT pid::text FROM pg_stat_activity WHERE pid::text = $1 AND wait_event_type = 'Lock'";
+            !observer.values(waits, &[&pid]).is_empty()
+        });
         first.run("ROLLBACK");
         second.join().expect("the thread ends")
     });
