@@ -91,13 +91,13 @@ BEGIN
                CASE WHEN EXISTS (SELECT FROM pg_depend d
                                   WHERE d.classid = 'pg_class'::regclass AND d.objid = old AND d.deptype = 'e')
                     THEN 'It belongs to an extension already.' END,
-               (SELECT format('It has no column %s of type %s.', string_agg(needed.name, ', '), needed.type)
-                  FROM (VALUES ('id', 'text'), ('raw_json', 'jsonb'), ('updated_at', 'timestamptz'),
-                               ('deleted_at', 'timestamptz')) AS needed (name, type)
+               (SELECT format('It has no column %s.', string_agg(needed.name || ' of type ' || needed.type, ', ' ORDER BY needed.place))
+                  FROM (VALUES (1, 'id', 'text'), (2, 'raw_json', 'jsonb'), (3, 'updated_at', 'timestamptz'),
+                               (4, 'deleted_at', 'timestamptz')) AS needed (place, name, type)
                  WHERE NOT EXISTS (SELECT FROM pg_attribute a
                                     WHERE a.attrelid = old AND a.attname = needed.name
                                       AND a.atttypid = needed.type::regtype AND NOT a.attisdropped)
-                 GROUP BY needed.type LIMIT 1),
+                HAVING count(*) > 0),
                (SELECT format('It has columns of your own, which need a table of their own: %s.',
                               string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum))
                   FROM pg_attribute a
@@ -105,7 +105,19 @@ BEGIN
                    AND a.attname NOT IN ('raw_json', 'id', 'name', 'email', 'created_at', 'updated_at', 'deleted_at')
                 HAVING count(*) > 0))
       INTO problem;
-    IF problem <> '' THEN
+    -- As in a stand-in for a Neon database, made by hand with the columns that an application reads
+    IF problem ~ ' raw_json of type' THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+            MESSAGE = 'neon_auth.users_sync cannot be adopted', DETAIL = problem,
+            HINT = 'raw_json can be built from columns that are there: ALTER TABLE neon_auth.users_sync ADD raw_json jsonb; '
+                || 'UPDATE neon_auth.users_sync SET raw_json = jsonb_strip_nulls(jsonb_build_object('
+                || (SELECT string_agg(format('%L, %s', built.member, built.value), ', ' ORDER BY built.place)
+                      FROM (VALUES (1, 'id', 'id', 'id::text'), (2, 'name', 'display_name', 'name'), (3, 'email', 'primary_email', 'email'),
+                                   (4, 'created_at', 'signed_up_at_millis', '(extract(epoch FROM created_at) * 1000)::bigint'))
+                           AS built (place, name, member, value)
+                     WHERE built.name IN (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = old AND NOT a.attisdropped))
+                || '));';
+    ELSIF problem <> '' THEN
         RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
             MESSAGE = 'neon_auth.users_sync cannot be adopted', DETAIL = problem;
     END IF;

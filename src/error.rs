@@ -3,6 +3,8 @@
 //! Messages are stable and carry no values; DETAIL carries the values that help, never a token,
 //! a signature, a key or a secret; a HINT says what to do, as SQL where SQL does it.
 
+use std::time::{Duration, SystemTime};
+
 use neon_auth_token::Refusal;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
@@ -80,6 +82,13 @@ pub enum Problem {
     UnusableWebhookSecret { number: usize, reason: String },
     /// A delivery that is not the auth service's, or not of now.
     WebhookRefused { why: &'static str, detail: String },
+    /// A delivery that was signed long ago, or is yet to be signed, by the clock of this server;
+    /// times in seconds since 1970.
+    WebhookUntimely {
+        signed_at: i64,
+        now: i64,
+        tolerance: u64,
+    },
     /// A delivery that comes in a transaction that does not see what others commit.
     WebhookInSnapshot { level: &'static str },
     /// A delivery of something that PostgreSQL's parser of JSON refuses, as it said.
@@ -320,6 +329,22 @@ impl From<&Problem> for ErrorReport {
                 detail.clone(),
                 "Pass headers and body as they came, the body byte for byte.".to_owned(),
             ),
+            Problem::WebhookUntimely {
+                signed_at,
+                now,
+                tolerance,
+            } => (
+                refused,
+                "webhook refused: its timestamp is too far from now".to_owned(),
+                format!(
+                    "It is {} s {}; {tolerance} s are allowed. It was signed at {}, and the clock of this server says {}.",
+                    now.abs_diff(*signed_at),
+                    if signed_at < now { "old" } else { "ahead" },
+                    moment(*signed_at),
+                    moment(*now),
+                ),
+                "If the clock of this server is wrong, set it. An old delivery has to be sent again by the auth service, which signs it anew.".to_owned(),
+            ),
             Problem::WebhookInSnapshot { level } => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "webhooks are applied in READ COMMITTED transactions alone".to_owned(),
@@ -426,6 +451,17 @@ impl From<&Problem> for ErrorReport {
             report = report.set_hint(hint);
         }
         report
+    }
+}
+
+/// Seconds since 1970 as a date, or as they are where there is no such date.
+fn moment(seconds: i64) -> String {
+    const LAST: u64 = 253_402_300_799;
+    match u64::try_from(seconds) {
+        Ok(since) if since <= LAST => {
+            httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(since))
+        }
+        _ => format!("{seconds} s since 1970"),
     }
 }
 

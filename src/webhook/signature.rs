@@ -147,7 +147,7 @@ impl Headers {
         for part in ["id", "timestamp", "signature"] {
             let name = format!("{family}-{part}");
             match header(&name, headers)? {
-                Some(value) => values.push(value.to_owned()),
+                Some(value) => values.push(value),
                 None => return Ok(Err(name)),
             }
         }
@@ -184,14 +184,11 @@ impl Headers {
             ));
         };
         if now.abs_diff(signed_at) > TOLERANCE {
-            return Err(refused(
-                "its timestamp is too far from now",
-                &format!(
-                    "It is {} s {}; {TOLERANCE} s are allowed.",
-                    now.abs_diff(signed_at),
-                    if signed_at < now { "old" } else { "ahead" },
-                ),
-            ));
+            return Err(Problem::WebhookUntimely {
+                signed_at,
+                now,
+                tolerance: TOLERANCE,
+            });
         }
         Ok(())
     }
@@ -234,7 +231,7 @@ impl Headers {
 }
 
 /// A header by its name, in whatever case.
-fn header<'a>(name: &str, headers: &'a [(Part, Part)]) -> Result<Option<&'a str>, Problem> {
+fn header(name: &str, headers: &[(Part, Part)]) -> Result<Option<String>, Problem> {
     let mut found = headers
         .iter()
         .filter(|(other, _)| {
@@ -245,16 +242,26 @@ fn header<'a>(name: &str, headers: &'a [(Part, Part)]) -> Result<Option<&'a str>
         .map(|(_, value)| value);
     match (found.next(), found.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => value.text().map(Some).ok_or_else(|| {
+        (Some(value), None) => text_of(value).map(Some).ok_or_else(|| {
             refused(
                 "a header is no string",
-                &format!("The value of {name} is another kind of JSON."),
+                &format!(
+                    "The value of {name} is another kind of JSON, and no array of one string."
+                ),
             )
         }),
         (Some(_), Some(_)) => Err(refused(
             "a header is there twice",
             &format!("The name {name} stands in different cases."),
         )),
+    }
+}
+
+/// A header's value: a string, or an array of one, as some servers give all headers.
+fn text_of(value: &Part) -> Option<String> {
+    match value.elements().as_deref() {
+        Some([only]) => only.text().map(str::to_owned),
+        _ => value.text().map(str::to_owned),
     }
 }
 

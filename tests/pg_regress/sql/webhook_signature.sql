@@ -24,6 +24,9 @@ $$;
 SELECT age, pg_temp.verdict(:'body', :'headers', :'secret', 1614265330 + age)
   FROM unnest('{-301,-300,299,300,301,1000000000}'::bigint[]) AS age;
 SELECT pg_temp.verdict(:'body', :'headers', :'secret', -9223372036854775808) AS long_ago;
+-- Both clocks are told, and what to do.
+SELECT neon_auth.verify_webhook(:'body', :'headers', :'secret', 1614265330 + 3600);
+SELECT neon_auth.verify_webhook(:'body', :'headers', :'secret', 1614265330 - 3600);
 
 -- Headers: both families of names, in any case, others ignored; each needs all three.
 SELECT what, pg_temp.verdict(:'body', given, :'secret') AS verdict
@@ -58,7 +61,14 @@ SELECT what, pg_temp.verdict(:'body', given, :'secret') AS verdict
     (27, 'among a number beyond floats', :'headers'::jsonb || '{"content-length": 1e400}'),
     (28, 'among a thousand levels', :'headers'::jsonb || jsonb_build_object('x', (repeat('[', 1000) || repeat(']', 1000))::jsonb)),
     (29, 'id a number beyond floats', :'headers'::jsonb || '{"svix-id": 1e400}'),
-    (30, 'a number beyond floats', '1e400')
+    (30, 'a number beyond floats', '1e400'),
+    -- as PostgREST, Node and others give what may come more than once
+    (31, 'arrays of one string each', (SELECT jsonb_object_agg(key, jsonb_build_array(value)) FROM jsonb_each(:'headers'))),
+    (32, 'an array of two', :'headers'::jsonb || '{"svix-id": ["msg_p5jXN8AQM9LWM0D4loKWxJek", "msg_p5jXN8AQM9LWM0D4loKWxJek"]}'),
+    (33, 'an empty array', :'headers'::jsonb || '{"svix-id": []}'),
+    (34, 'an array of a number', :'headers'::jsonb || '{"svix-timestamp": [1614265330]}'),
+    (35, 'an array in an array', :'headers'::jsonb || '{"svix-id": [["msg_p5jXN8AQM9LWM0D4loKWxJek"]]}'),
+    (36, 'arrays in any case', (SELECT jsonb_object_agg(upper(key), jsonb_build_array(value)) FROM jsonb_each(:'headers')))
   ) AS v(n, what, given) ORDER BY n;
 
 -- Signatures: any of them may fit; other versions and what is no base64 are passed over.
