@@ -2,7 +2,7 @@
 -- All but these say so.
 DO $$
 DECLARE
-    offered CONSTANT text[] := '{upsert_user,upsert_users,delete_user,upsert_teams,handle_webhook,receive_webhook,
+    offered CONSTANT text[] := '{upsert_user,upsert_users,delete_user,erase_user,upsert_teams,handle_webhook,receive_webhook,
         prune_deliveries,sync,create_keys,transfer_ownership,add_provider,drop_provider,configure,set_secret,env,
         verify_jwt,inspect_jwt,refresh_jwks,setup_roles}';
     shown CONSTANT text[] := '{users_sync,teams_sync,team_members_sync,team_permissions_sync,project_permissions_sync,

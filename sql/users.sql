@@ -16,7 +16,7 @@ SELECT pg_catalog.pg_extension_config_dump('neon_auth.users_sync', '');
 
 COMMENT ON TABLE neon_auth.users_sync IS
     'The users of the auth service, one row each; kept by neon_auth, deleted softly. Join with LEFT JOIN and deleted_at IS NULL';
-COMMENT ON COLUMN neon_auth.users_sync.raw_json IS 'The user object of the auth service, as it sent it';
+COMMENT ON COLUMN neon_auth.users_sync.raw_json IS 'The user object of the auth service, as it sent it; of an erased user id and sign-up time alone';
 COMMENT ON COLUMN neon_auth.users_sync.id IS 'User id, the claim sub of its tokens; text, so foreign keys to it are text too';
 COMMENT ON COLUMN neon_auth.users_sync.name IS 'Display name';
 COMMENT ON COLUMN neon_auth.users_sync.email IS 'Primary e-mail address';
@@ -141,6 +141,74 @@ $$;
 COMMENT ON FUNCTION neon_auth.delete_user(text) IS
     'Marks a user as deleted, for good, and ends its memberships and permissions; the row stays, for foreign keys and history. Answers whether the row changed';
 REVOKE ALL ON FUNCTION neon_auth.delete_user(text) FROM PUBLIC;
+
+-- An erased user is a deleted one of whom nothing else is known. It needs no mark of its own: a deletion
+-- is final for all who write users, and a dump carries deleted_at.
+CREATE FUNCTION neon_auth.erased(raw_json jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN jsonb_strip_nulls(jsonb_build_object('id', raw_json -> 'id', 'signed_up_at_millis', raw_json -> 'signed_up_at_millis'));
+COMMENT ON FUNCTION neon_auth.erased(jsonb) IS 'What is left of a user object once the user is erased: the id and the time of sign-up';
+REVOKE ALL ON FUNCTION neon_auth.erased(jsonb) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.erase_user(id text) RETURNS boolean
+LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    object constant jsonb := jsonb_build_object('id', erase_user.id);
+    erased boolean;
+BEGIN
+    IF neon_auth.user_defect(object) IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the user is malformed',
+            DETAIL = neon_auth.user_defect(object),
+            HINT = 'Pass the id of the user: SELECT neon_auth.erase_user(''...'');';
+    END IF;
+    PERFORM neon_auth.lock_mirror('user', erase_user.id, true);
+    -- A row even for a user of whom no event has told yet: its creation may come later. Whoever writes
+    -- arrays takes no lock of ours.
+    INSERT INTO neon_auth.users_sync (raw_json, updated_at, deleted_at)
+    SELECT object, moment, moment FROM clock_timestamp() AS moment
+        ON CONFLICT ON CONSTRAINT users_sync_pkey DO NOTHING;
+    erased := FOUND;
+    UPDATE neon_auth.users_sync AS u
+       SET raw_json = neon_auth.erased(u.raw_json), updated_at = moment, deleted_at = coalesce(u.deleted_at, moment)
+      FROM clock_timestamp() AS moment
+     WHERE u.id = erase_user.id AND (u.deleted_at IS NULL OR u.raw_json <> neon_auth.erased(u.raw_json));
+    erased := erased OR FOUND;
+    PERFORM neon_auth.forget_user(erase_user.id);
+    DELETE FROM neon_auth.sync_scan s WHERE s.user_id = erase_user.id;
+    DELETE FROM neon_auth.sync_listed l WHERE l.user_id = erase_user.id;
+    RETURN erased;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.erase_user(text) IS
+    'Deletes a user for good and all that is known of the user, but for the id and times, which later events need. Answers whether the row changed';
+REVOKE ALL ON FUNCTION neon_auth.erase_user(text) FROM PUBLIC;
+
+-- place is that of the last row looked at, as this function answers it. Whoever was deleted has no
+-- memberships or permissions any more.
+CREATE FUNCTION neon_auth.erase_deleted(seconds bigint, place jsonb) RETURNS jsonb
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH next AS MATERIALIZED (
+        SELECT u.id, u.deleted_at
+          FROM neon_auth.users_sync u
+         WHERE u.deleted_at < now() - make_interval(secs => seconds)
+           AND (u.deleted_at, u.id) > ((place ->> 0)::timestamptz, place ->> 1)
+         ORDER BY u.deleted_at, u.id
+         LIMIT 1000
+    ), erased AS (
+        UPDATE neon_auth.users_sync u
+           SET raw_json = neon_auth.erased(u.raw_json), updated_at = clock_timestamp()
+          FROM next n
+         WHERE u.id = n.id AND u.deleted_at IS NOT NULL AND u.raw_json <> neon_auth.erased(u.raw_json)
+    )
+    SELECT jsonb_build_array(n.deleted_at, n.id) FROM next n ORDER BY n.deleted_at DESC, n.id DESC LIMIT 1;
+$$;
+COMMENT ON FUNCTION neon_auth.erase_deleted(bigint, jsonb) IS
+    'Erases the next thousand users after a place who were deleted so many seconds ago; answers the next place, NULL when there are no more';
+REVOKE ALL ON FUNCTION neon_auth.erase_deleted(bigint, jsonb) FROM PUBLIC;
 
 -- Under the search_path of handle_webhook, which calls it.
 CREATE FUNCTION neon_auth.apply_user(action text, given jsonb) RETURNS jsonb

@@ -35,6 +35,8 @@ pub static CONSOLE_URL: GucSetting<Option<CString>> =
 pub static REST_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 /// Seconds between two full comparisons of the mirror with the auth service; 0 for none.
 pub static SYNC_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(3600);
+/// Seconds after which a deleted user is erased; 0 for never.
+pub static ERASE_DELETED_AFTER: GucSetting<i32> = GucSetting::<i32>::new(0);
 /// Background workers that may visit databases at one time.
 pub static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(3);
 /// Most bytes in a token.
@@ -92,6 +94,14 @@ pub fn define() {
         &SYNC_INTERVAL,
         0,
         604_800,
+    );
+    seconds(
+        c"neon_auth.erase_deleted_after",
+        c"How long after the deletion of a user all but its id and times is erased.",
+        c"0 never erases. Background workers erase once a day, and CALL neon_auth.sync() does.",
+        &ERASE_DELETED_AFTER,
+        0,
+        i32::MAX,
     );
     GucRegistry::define_int_guc(
         c"neon_auth.max_token_size",

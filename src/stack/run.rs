@@ -9,6 +9,7 @@ use pgrx::pg_sys::panic::CaughtError;
 use serde::Deserialize;
 
 use super::api::{Access, Api, Chunk};
+use super::erase::erase_deleted;
 use super::items::{self, Reader};
 use super::objects::{self, Found, Resource, TEAM, USER};
 use super::pages::Pages;
@@ -33,6 +34,8 @@ const NOTICE_INTERVAL: Duration = Duration::from_secs(5);
 pub fn sync(steps: Steps) -> Result<(), Stop> {
     let _turn = Turn::take(steps)?.of_a_run(steps);
     PgTryBuilder::new(AssertUnwindSafe(|| {
+        // Whatever becomes of the run.
+        erase_deleted(steps)?;
         // A run that goes on has not seen what came to pass since its beginning; the next one has,
         // and finds most of the work done.
         while run_once(steps)? {}

@@ -215,7 +215,7 @@ impl Visit<'_> {
 
 fn prune() -> Result<(), Stop> {
     BackgroundWorker::transaction(|| spi::write("SELECT neon_auth.prune()::text", &[]));
-    Ok(())
+    stack::erase_deleted(Steps::Worker)
 }
 
 /// What became of an attempt.

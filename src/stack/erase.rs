@@ -1,0 +1,20 @@
+//! Users who were deleted long ago, erased.
+
+use super::steps::{Steps, Stop};
+use crate::{settings, spi};
+
+/// Erases who was deleted `neon_auth.erase_deleted_after` ago, in short transactions.
+pub fn erase_deleted(steps: Steps) -> Result<(), Stop> {
+    let seconds = settings::ERASE_DELETED_AFTER.get();
+    if seconds == 0 {
+        return Ok(());
+    }
+    let seconds = seconds.to_string();
+    let mut place = r#"["-infinity", ""]"#.to_owned();
+    let erase = "SELECT neon_auth.erase_deleted($1::bigint, $2::jsonb)::text";
+    while let Some(next) = steps.transaction(|| spi::write(erase, &[&seconds, &place])) {
+        place = next;
+        steps.tick()?;
+    }
+    Ok(())
+}
