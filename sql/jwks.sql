@@ -111,7 +111,9 @@ BEGIN
            clock_timestamp() AS now
       INTO own
       FROM neon_auth.providers p
-     WHERE p.name = begin_jwks.provider AND p.jwks IS NULL;
+     WHERE p.name = begin_jwks.provider AND p.jwks IS NULL
+       -- Or a provider that is being dropped would leave the row behind.
+       FOR KEY SHARE;
     IF num_nonnulls(own.jwks_url, own.discovery_url) = 0 THEN
         RETURN NULL;
     END IF;
