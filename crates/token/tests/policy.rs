@@ -377,6 +377,8 @@ fn an_issuer_contains_a_claim_of_the_token() {
         "https://login.example/{tid/v2.0",
         "https://login.example/tid}/v2.0",
         "https://login.example/}tid{/v2.0",
+        "https://login.example/}/{tid}/v2.0",
+        "https://login.example/{tid}/}",
         "https://login.example/{{tid}}/v2.0",
         "https://login.example/{tid}{oid}/v2.0",
         "https://login.example/{tid}-{oid}/v2.0",
@@ -400,5 +402,7 @@ fn an_issuer_contains_a_claim_of_the_token() {
     ] {
         let template: IssuerTemplate = good.parse().expect(good);
         assert_eq!(template.to_string(), good);
+        assert!(IssuerTemplate::is_meant(good));
     }
+    assert!(!IssuerTemplate::is_meant("https://idp.example/org.id"));
 }
