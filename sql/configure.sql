@@ -9,7 +9,7 @@ CREATE TABLE neon_auth.secrets (
 -- ANALYZE would copy values to where the right to read every table shows them.
 ALTER TABLE neon_auth.secrets ALTER COLUMN value SET STATISTICS 0;
 -- Without a policy the owner alone, and so the functions below, reads them: pg_read_all_data gives
--- the right to read every table, but passes by no row-level security.
+-- the right to read every table, but does not bypass row-level security.
 ALTER TABLE neon_auth.secrets ENABLE ROW LEVEL SECURITY;
 COMMENT ON TABLE neon_auth.secrets IS 'Keys of the auth service. Granted to nobody and never dumped: set them again after a restore';
 COMMENT ON COLUMN neon_auth.secrets.name IS 'publishable_client_key, secret_server_key or webhook_secret';

@@ -114,7 +114,7 @@ COMMENT ON FUNCTION neon_auth.provider_issuers(neon_auth.providers) IS
 REVOKE ALL ON FUNCTION neon_auth.provider_issuers(neon_auth.providers) FROM PUBLIC;
 
 -- The roles of a provider must be there, and be such that row-level security holds for them. Not
--- when a row is loaded: a dump does not carry roles. Sessions refuse a role that passes by it.
+-- when a row is loaded: a dump does not carry roles. Sessions refuse a role that bypasses it.
 CREATE FUNCTION neon_auth.check_provider_roles(roles text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -139,7 +139,7 @@ BEGIN
     IF powerful <> '{}' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_role_specification',
-            MESSAGE = 'a role of the provider passes by row-level security',
+            MESSAGE = 'a role of the provider bypasses row-level security',
             DETAIL = format('Role %s is a superuser, has BYPASSRLS, or is one of PostgreSQL''s predefined roles.', to_json(powerful[1])),
             HINT = 'A token must not name such a role. Create one with the rights that its users need: CREATE ROLE ... NOLOGIN;';
     END IF;

@@ -15,7 +15,7 @@ BEGIN
         ELSIF existing.rolsuper OR existing.rolbypassrls THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'invalid_role_specification',
-                MESSAGE = format('role "%s" passes by row-level security', role_name),
+                MESSAGE = format('role "%s" bypasses row-level security', role_name),
                 DETAIL = 'It exists and is a superuser or has BYPASSRLS.',
                 HINT = format('ALTER ROLE %I NOSUPERUSER NOBYPASSRLS;', role_name);
         END IF;

@@ -58,6 +58,8 @@ pub enum Problem {
     UserDeleted { provider: String },
     /// The provider maps a claim to a role, and this token names none that is allowed.
     RoleRefused { provider: String, reason: String },
+    /// The user is anonymous, and the provider does not list the role anonymous.
+    AnonymousRoleRefused { provider: String },
     /// The role that goes with the token does not exist.
     RoleMissing { role: String, user: String },
     /// The session's user may not switch to the role that goes with the token.
@@ -268,6 +270,15 @@ impl From<&Problem> for ErrorReport {
                 "JWT refused: it names no role that its provider allows".to_owned(),
                 reason.clone(),
                 format!("Allowed roles: SELECT role_claim, roles, default_role FROM neon_auth.providers WHERE name = {};", literal(provider)),
+            ),
+            Problem::AnonymousRoleRefused { provider } => (
+                refused,
+                "JWT refused: it names no role that its provider allows".to_owned(),
+                "The user is anonymous, so the role asked for is \"anonymous\".".to_owned(),
+                format!(
+                    "UPDATE neon_auth.providers SET roles = array_append(roles, 'anonymous') WHERE name = {};",
+                    literal(provider)
+                ),
             ),
             Problem::RoleMissing { role, user } => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,

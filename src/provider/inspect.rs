@@ -66,6 +66,7 @@ fn inspect_jwt(
             }
             Err(
                 problem @ (Problem::RoleRefused { .. }
+                | Problem::AnonymousRoleRefused { .. }
                 | Problem::RoleMissing { .. }
                 | Problem::RoleNotGranted { .. }),
             ) => rows.push(("database role".to_owned(), false, problem.advice())),

@@ -75,7 +75,9 @@ pub fn of(provider: &Provider, verified: &Verified) -> Result<Choice, Problem> {
         if is_default || allowed(ANONYMOUS) {
             return chosen(ANONYMOUS, Why::Anonymous);
         }
-        return refused(format!("The role asked for is {}.", quoted(ANONYMOUS)));
+        return Err(Problem::AnonymousRoleRefused {
+            provider: provider.name.clone(),
+        });
     }
     let default = |why: String| match &provider.default_role {
         Some(role) => chosen(role, Why::Default),
@@ -114,7 +116,7 @@ pub fn of(provider: &Provider, verified: &Verified) -> Result<Choice, Problem> {
 }
 
 /// Refuses a role that the session cannot switch to, by PostgreSQL's rules for `SET ROLE`; and one
-/// that passes by row-level security, whatever the provider lists: it may have been made a
+/// that bypasses row-level security, whatever the provider lists: it may have been made a
 /// superuser since.
 pub fn demand(provider: &Provider, role: &str) -> Result<(), Problem> {
     let missing = || Problem::RoleMissing {
@@ -131,7 +133,7 @@ pub fn demand(provider: &Provider, role: &str) -> Result<(), Problem> {
         if pg_sys::has_bypassrls_privilege(oid) || role.starts_with("pg_") {
             return Err(Problem::RoleRefused {
                 provider: provider.name.clone(),
-                reason: format!("The role {} passes by row-level security.", quoted(role)),
+                reason: format!("The role {} bypasses row-level security.", quoted(role)),
             });
         }
         let user = pg_sys::GetSessionUserId();

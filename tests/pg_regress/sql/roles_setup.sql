@@ -23,7 +23,7 @@ SELECT neon_auth.setup_roles();
 SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname = 'authenticated';
 ROLLBACK;
 
--- A role of the name that would pass by every policy is no such role.
+-- A role of the name that would bypass every policy is refused.
 BEGIN;
 ALTER ROLE authenticated BYPASSRLS;
 SELECT neon_auth.setup_roles();
