@@ -198,7 +198,7 @@ BEGIN
       LEFT JOIN LATERAL unnest(p.audiences) AS a(audience) ON a.audience = ANY (new.audiences)
      WHERE p.name <> own_name AND i.issuer = ANY (own_issuers)
        AND (p.audiences = '{}' OR new.audiences = '{}' OR a.audience IS NOT NULL)
-     LIMIT 1;
+     ORDER BY p.name, i.issuer, a.audience LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'unique_violation',
@@ -216,13 +216,13 @@ BEGIN
       LEFT JOIN neon_auth.jwks_cache c ON c.provider = p.name AND p.jwks_url IS NULL
      WHERE p.name <> own_name AND coalesce(p.jwks_url, c.jwks_url) = new.jwks_url
        AND (p.audiences = '{}' OR new.audiences = '{}')
-     LIMIT 1;
+     ORDER BY p.name LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'check_violation',
             MESSAGE = 'providers that share their keys must name their audiences',
             DETAIL = format('Provider %I has the same jwks_url, so a token for one would pass for the other.', other.name),
-            HINT = 'Set audiences for both.';
+            HINT = 'Set audiences for both, or, if they are one service, make it one provider: issuers => ''{first,second}''.';
     END IF;
     SELECT * INTO judged FROM neon_auth_internal.judge_jwks(new.jwks);
     IF judged.defect IS NOT NULL THEN

@@ -103,7 +103,7 @@ impl Rules {
         let reject_deleted_users =
             defects.value("reject_deleted_users", row.boolean("reject_deleted_users"));
         let url = row.text("jwks_url");
-        well_known::judge(defects, &issuers, url, &audiences, &required);
+        well_known::judge(defects, &issuers, &templates, url, &audiences, &required);
 
         let anonymous = claim_map.is_anonymous().cloned();
         Self {

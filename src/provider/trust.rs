@@ -330,7 +330,7 @@ impl Provider {
             if row.text("name") == Some(name) {
                 let mut defects = Defects::default();
                 if let Some(sharing) = &sharing {
-                    defects.add("audiences", sharing, "Set audiences for both.");
+                    defects.add("audiences", sharing, "Set audiences for both, or, if they are one service, make it one provider: issuers => '{first,second}'.");
                 }
                 provider = Some(Self::from_row(row, name, defects, cached.take()));
             }

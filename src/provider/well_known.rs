@@ -3,7 +3,7 @@
 //! Who trusts such an issuer without more trusts tokens that anybody can get for an application of
 //! his own. So a provider of theirs has to say which tokens are its own.
 
-use neon_auth_token::RequiredClaim;
+use neon_auth_token::{IssuerTemplate, RequiredClaim};
 
 use super::defects::Defects;
 use crate::error::quoted;
@@ -24,9 +24,6 @@ const ISSUERS: &[&str] = &[
     "https://access.line.me",
     "https://gitlab.com",
     "https://www.paypal.com",
-    // Entra's personal accounts, of whatever application.
-    "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
-    "https://sts.windows.net/9188040d-6c67-4c5b-b112-36a304b66dad/",
 ];
 
 /// Issuers of which there is one for each project or pool, whose keys or clients are many.
@@ -38,20 +35,27 @@ const ISSUERS_BEGIN: &[&str] = &[
 /// Hosts that publish the keys of many issuers.
 const KEY_HOSTS: &[&str] = &["www.googleapis.com", "appleid.apple.com"];
 
-/// Hosts of Entra, where the first segment of the path is the tenant.
+/// Hosts of Entra, where the first segment of the path is the tenant. A tenant signs for every
+/// application that its users sign in to.
 const ENTRA: &[&str] = &[
     "login.microsoftonline.com",
     "login.microsoftonline.us",
     "login.partner.microsoftonline.cn",
+    "login.chinacloudapi.cn",
     "login.windows.net",
     "sts.windows.net",
+    "sts.chinacloudapi.cn",
 ];
+
+/// How the hosts end that Entra External ID and Azure AD B2C give to each customer.
+const ENTRA_END: &[&str] = &[".ciamlogin.com", ".b2clogin.com"];
 
 /// What stands for any tenant there.
 const ANY_TENANT: &[&str] = &["common", "organizations", "consumers"];
 
-/// Claims that say for which application a token was made, or for which tenant.
-const TELLING: &[&str] = &["aud", "azp", "appid", "client_id", "tid"];
+/// Claims that say for which application a token was made. The tenant (`tid`) says whose users may
+/// sign in, not to which application.
+const TELLING: &[&str] = &["aud", "azp", "appid", "client_id"];
 
 /// Whose workflows choose the audience of their tokens themselves.
 const GITHUB_ACTIONS: &str = "https://token.actions.githubusercontent.com";
@@ -69,6 +73,7 @@ const REPOSITORY: &[&str] = &[
 pub fn judge(
     defects: &mut Defects,
     issuers: &[String],
+    templates: &[IssuerTemplate],
     url: Option<&str>,
     audiences: &[String],
     required: &[RequiredClaim],
@@ -96,10 +101,12 @@ pub fn judge(
         return;
     }
     let hint = r#"Name your own application: audiences => '{<client id>}', or where its tokens have no aud: required_claims => '{"client_id": ["<client id>"]}'."#;
-    if let Some(issuer) = issuers.iter().find(|issuer| is_shared_issuer(issuer)) {
+    let templates = templates.iter().map(ToString::to_string);
+    let mut all = issuers.iter().cloned().chain(templates);
+    if let Some(issuer) = all.find(|issuer| is_shared_issuer(issuer)) {
         defects.add(
             "audiences",
-            format!("The issuer {} signs tokens for other people's applications too, and nothing tells them from yours.", quoted(issuer)),
+            format!("The issuer {} signs tokens for other people's applications too, and nothing tells them from yours.", quoted(&issuer)),
             hint,
         );
     }
@@ -119,6 +126,7 @@ fn is_shared_issuer(issuer: &str) -> bool {
         .any(|known| *known == issuer || *known == bare)
         || ISSUERS_BEGIN.iter().any(|start| issuer.starts_with(start))
         || is_cognito(issuer)
+        || is_entra(&host_and_path(issuer).0)
 }
 
 /// A user pool signs for all of its clients, and its access tokens have no `aud`.
@@ -128,9 +136,13 @@ fn is_cognito(issuer: &str) -> bool {
         && (host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"))
 }
 
+fn is_entra(host: &str) -> bool {
+    ENTRA.contains(&host) || ENTRA_END.iter().any(|end| host.ends_with(end))
+}
+
 fn names_any_tenant(issuer: &str) -> bool {
     let (host, path) = host_and_path(issuer);
-    ENTRA.contains(&host.as_str()) && is_any_tenant(&path)
+    is_entra(&host) && is_any_tenant(&path)
 }
 
 fn is_any_tenant(path: &str) -> bool {
@@ -141,8 +153,8 @@ fn is_any_tenant(path: &str) -> bool {
 }
 
 fn is_shared_url(url: &str) -> bool {
-    let (host, path) = host_and_path(url);
-    KEY_HOSTS.contains(&host.as_str()) || (ENTRA.contains(&host.as_str()) && is_any_tenant(&path))
+    let (host, _) = host_and_path(url);
+    KEY_HOSTS.contains(&host.as_str()) || is_entra(&host)
 }
 
 /// The host of a URL as DNS compares it, without a port, and the path without its first slash.

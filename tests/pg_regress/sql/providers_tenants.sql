@@ -19,7 +19,7 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 BEGIN;
-SELECT neon_auth.add_provider('entra', ARRAY['https://login.microsoftonline.com/{tid}/v2.0'], jwks => :'jwks',
+SELECT neon_auth.add_provider('entra', ARRAY['https://login.microsoftonline.com/{tid}/v2.0'], '{app}', jwks => :'jwks',
                               required_claims => '{"tid": ["t-1", "t-2"]}');
 SELECT name, pg_temp.try(token) FROM tokens ORDER BY n;
 -- A list that changes counts at once.
@@ -32,6 +32,15 @@ SELECT neon_auth.add_provider('t3', '{https://login.microsoftonline.com/t-3/v2.0
 ROLLBACK TO s;
 SELECT neon_auth.add_provider('t4', '{https://login.microsoftonline.com/t-4/v2.0}', '{app}', jwks => :'jwks');
 UPDATE neon_auth.providers SET required_claims = '{"tid": ["t-3", "t-4"]}' WHERE name = 'entra';
+\echo :SQLSTATE
+ROLLBACK TO s;
+-- Nor beside one that names no audiences.
+SELECT neon_auth.add_provider('all', ARRAY['https://login.example.com/{tid}'], jwks => :'jwks', required_claims => '{"tid": "t-1"}');
+SELECT neon_auth.add_provider('t1', '{https://login.example.com/t-1}', '{app}', jwks => :'jwks');
+\echo :SQLSTATE
+ROLLBACK TO s;
+SELECT neon_auth.add_provider('t1', '{https://login.example.com/t-1}', '{app}', jwks => :'jwks');
+SELECT neon_auth.add_provider('all', ARRAY['https://login.example.com/{tid}'], jwks => :'jwks', required_claims => '{"tid": "t-1"}');
 \echo :SQLSTATE
 ROLLBACK TO s;
 -- Loaded with triggers disabled: without a list it claims no issuer, and beside another provider
