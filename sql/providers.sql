@@ -198,7 +198,7 @@ BEGIN
       LEFT JOIN LATERAL unnest(p.audiences) AS a(audience) ON a.audience = ANY (new.audiences)
      WHERE p.name <> own_name AND i.issuer = ANY (own_issuers)
        AND (p.audiences = '{}' OR new.audiences = '{}' OR a.audience IS NOT NULL)
-     ORDER BY p.name, i.issuer, a.audience LIMIT 1;
+     ORDER BY p.name, array_position(own_issuers, i.issuer), a.audience LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'unique_violation',
