@@ -53,7 +53,7 @@ COMMENT ON COLUMN neon_auth.providers.kind IS 'stack (Neon Auth, with its own co
 COMMENT ON COLUMN neon_auth.providers.project_id IS 'Project of the auth service; kind stack needs it, and no other has one';
 COMMENT ON COLUMN neon_auth.providers.issuers IS 'The values of the claim iss, compared exactly. {name} as a segment of the path must equal that claim, whose values required_claims lists';
 COMMENT ON COLUMN neon_auth.providers.audiences IS 'The claim aud must hold one of them; empty: aud may be anything, null, an empty array or absent';
-COMMENT ON COLUMN neon_auth.providers.jwks_url IS 'Where the keys are fetched: https, or http on loopback. Neither this nor jwks: by OpenID Connect Discovery';
+COMMENT ON COLUMN neon_auth.providers.jwks_url IS 'Where the keys are fetched: https, or http on loopback or a host of neon_auth.insecure_hosts. Neither this nor jwks: OpenID Connect Discovery';
 COMMENT ON COLUMN neon_auth.providers.jwks IS 'The keys themselves (RFC 7517), for which no network is used. Not with jwks_url';
 COMMENT ON COLUMN neon_auth.providers.algorithms IS 'The signature algorithms accepted (RFC 7518), one at least of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA, also named Ed25519';
 COMMENT ON COLUMN neon_auth.providers.typ IS 'The header typ that is required, such as at+jwt (case and application/ do not count); NULL: absent, JWT or at+jwt';
