@@ -65,10 +65,10 @@ macro_rules! hook {
 hook!(start, before_query then after_start, PREVIOUS_START, standard_ExecutorStart,
       (query: *mut pg_sys::QueryDesc, flags: i32));
 #[cfg(not(feature = "pg18"))]
-hook!(run, before_query, PREVIOUS_RUN, standard_ExecutorRun,
+hook!(run, before_run, PREVIOUS_RUN, standard_ExecutorRun,
       (query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64, once: bool));
 #[cfg(feature = "pg18")]
-hook!(run, before_query, PREVIOUS_RUN, standard_ExecutorRun,
+hook!(run, before_run, PREVIOUS_RUN, standard_ExecutorRun,
       (query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64));
 hook!(utility, before_utility, PREVIOUS_UTILITY, standard_ProcessUtility,
       (statement: *mut pg_sys::PlannedStmt, text: *const c_char, read_only: bool,
@@ -80,7 +80,10 @@ hook!(utility, before_utility, PREVIOUS_UTILITY, standard_ProcessUtility,
 /// Without a table it may be the very call that signs in or out. Answers when the query began.
 #[pg_guard]
 unsafe extern "C-unwind" fn before_query(query: *const pg_sys::QueryDesc) -> i64 {
-    if !store::is_anybody() {
+    // What a foreign key asks is a part of the statement that fires it. It runs as the tables' owner,
+    // and no policy binds it.
+    // SAFETY: reads a variable of this process.
+    if !store::is_anybody() || unsafe { pg_sys::InNoForceRLSOperation() } {
         return NEVER;
     }
     // SAFETY: a query has a plan, and perhaps a snapshot.
@@ -94,6 +97,14 @@ unsafe extern "C-unwind" fn before_query(query: *const pg_sys::QueryDesc) -> i64
         ErrorReport::from(problem).report(PgLogLevel::ERROR);
     }
     began
+}
+
+/// The same, of a query that has been started.
+#[pg_guard]
+unsafe extern "C-unwind" fn before_run(query: *const pg_sys::QueryDesc) -> i64 {
+    statement::run(query);
+    // SAFETY: as the hook got it.
+    unsafe { before_query(query) }
 }
 
 /// When a query began that nobody asks about.

@@ -31,5 +31,6 @@ pub use value::Value;
 /// Registers what every process needs.
 pub fn define() {
     store::define();
+    statement::define();
     before_planning::define();
 }

@@ -8,9 +8,14 @@
 //! statement of a VOLATILE function or of a procedure takes a new one. A STABLE function uses that
 //! of the query that calls it, and is a part of it here too. Without a query that has the snapshot
 //! in use, as in an assignment of PL/pgSQL, the statement begins now.
+//!
+//! A snapshot is known by its address, which another one may get once it is freed. A query that ends
+//! leaves the list with its memory, before its snapshot is freed. A query that fails may keep its
+//! memory for longer (a cursor, an SQL function), so the end of the subtransaction in which it failed
+//! takes it from the list, and so does the end of the transaction.
 
-use std::cell::RefCell;
-use std::ffi::c_void;
+use std::cell::{Cell, RefCell};
+use std::ffi::{c_int, c_void};
 
 use pgrx::pg_sys;
 
@@ -21,13 +26,18 @@ unsafe extern "C-unwind" {
     // Without pgrx's guard, which costs more than they: they only read variables and the clock.
     safe fn GetCurrentStatementStartTimestamp() -> pg_sys::TimestampTz;
     safe fn GetCurrentTimestamp() -> pg_sys::TimestampTz;
+    safe fn GetCurrentTransactionNestLevel() -> c_int;
     safe fn ActiveSnapshotSet() -> bool;
     fn GetActiveSnapshot() -> pg_sys::Snapshot;
 }
 
 /// A query that runs, or that a cursor keeps.
 struct Query {
+    number: usize,
+    descriptor: *const pg_sys::QueryDesc,
     snapshot: pg_sys::Snapshot,
+    /// How deeply the subtransaction is nested in which it was started, or runs or ran last.
+    level: c_int,
     /// When it began, in seconds since 1970.
     began: i64,
 }
@@ -35,6 +45,46 @@ struct Query {
 thread_local! {
     /// Those that began with somebody signed in until some time.
     static QUERIES: RefCell<Vec<Query>> = const { RefCell::new(Vec::new()) };
+    /// The number of the next query.
+    static NEXT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Registers for the ends of transactions and subtransactions.
+pub fn define() {
+    // SAFETY: callbacks that touch this process's memory only.
+    unsafe {
+        pg_sys::RegisterXactCallback(Some(transaction_ends), std::ptr::null_mut());
+        pg_sys::RegisterSubXactCallback(Some(subtransaction_ends), std::ptr::null_mut());
+    }
+}
+
+unsafe extern "C-unwind" fn transaction_ends(event: pg_sys::XactEvent::Type, _: *mut c_void) {
+    use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PREPARE};
+    if matches!(
+        event,
+        XACT_EVENT_ABORT | XACT_EVENT_COMMIT | XACT_EVENT_PREPARE
+    ) {
+        QUERIES.with_borrow_mut(Vec::clear);
+    }
+}
+
+unsafe extern "C-unwind" fn subtransaction_ends(
+    event: pg_sys::SubXactEvent::Type,
+    _: pg_sys::SubTransactionId,
+    _: pg_sys::SubTransactionId,
+    _: *mut c_void,
+) {
+    use pg_sys::SubXactEvent::{SUBXACT_EVENT_ABORT_SUB, SUBXACT_EVENT_COMMIT_SUB};
+    let level = GetCurrentTransactionNestLevel();
+    QUERIES.with_borrow_mut(|queries| match event {
+        SUBXACT_EVENT_ABORT_SUB => queries.retain(|query| query.level < level),
+        SUBXACT_EVENT_COMMIT_SUB => {
+            for query in queries.iter_mut() {
+                query.level = query.level.min(level - 1);
+            }
+        }
+        _ => {}
+    });
 }
 
 /// When the current statement began, in seconds since 1970. Parallel workers have it from their
@@ -73,16 +123,33 @@ pub unsafe fn begin(query: *const pg_sys::QueryDesc, began: i64) {
         let memory = (*(*query).estate).es_query_cxt;
         let ended: *mut pg_sys::MemoryContextCallback =
             pg_sys::MemoryContextAlloc(memory, size_of::<pg_sys::MemoryContextCallback>()).cast();
+        let number = NEXT.replace(NEXT.get() + 1);
         (*ended).func = Some(end);
-        (*ended).arg = snapshot.cast();
-        QUERIES.with_borrow_mut(|queries| queries.push(Query { snapshot, began }));
+        (*ended).arg = std::ptr::without_provenance_mut(number);
+        let query = Query {
+            number,
+            descriptor: query,
+            snapshot,
+            level: GetCurrentTransactionNestLevel(),
+            began,
+        };
+        QUERIES.with_borrow_mut(|queries| queries.push(query));
         pg_sys::MemoryContextRegisterResetCallback(memory, ended);
     }
 }
 
-/// The memory of the query that has a snapshot goes.
-unsafe extern "C-unwind" fn end(snapshot: *mut c_void) {
-    QUERIES.with_borrow_mut(|queries| queries.retain(|query| query.snapshot != snapshot.cast()));
+/// A query that has begun runs, perhaps in a later subtransaction, as a cursor does.
+pub fn run(query: *const pg_sys::QueryDesc) {
+    QUERIES.with_borrow_mut(|queries| {
+        if let Some(known) = queries.iter_mut().find(|known| known.descriptor == query) {
+            known.level = GetCurrentTransactionNestLevel();
+        }
+    });
+}
+
+/// The memory of a query goes.
+unsafe extern "C-unwind" fn end(number: *mut c_void) {
+    QUERIES.with_borrow_mut(|queries| queries.retain(|query| query.number != number.addr()));
 }
 
 fn query_of(snapshot: pg_sys::Snapshot) -> Option<i64> {

@@ -212,17 +212,7 @@ END
 $block$"
         )
     };
-    let token = || {
-        let soon = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .expect("it is after 1970")
-            .as_secs()
-            + 3;
-        world.token_with(&user, |claims, _| {
-            claims.insert("exp".to_owned(), soon.into());
-            claims.insert("iat".to_owned(), (soon - 60).into());
-        })
-    };
+    let token = || short_token(&world, &user);
     let mut app = world.app();
     let error = app.run_refused(&block(&token(), "PERFORM count(*) FROM big;"));
     assert_eq!(error.code().code(), "28000", "{error:?}");
@@ -231,4 +221,112 @@ $block$"
         &token(),
         "PERFORM pg_backend_pid(); ASSERT current_user = 'app', current_user;",
     ));
+}
+
+/// What failed may keep its memory, but its snapshot is freed, and the next one may lie in its place.
+#[test]
+fn a_query_that_failed_keeps_no_identity() {
+    let world = World::new();
+    world.superuser().run(SETUP);
+    world.superuser().run(
+        "CREATE FUNCTION fails(x int) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1 / x FROM big LIMIT 1';
+         CREATE FUNCTION fails_volatile(x int) RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 1 / x FROM big LIMIT 1'",
+    );
+    let caught = |failing: &str| format!("BEGIN {failing} EXCEPTION WHEN OTHERS THEN NULL; END;");
+    let fetch = caught("FETCH c INTO y;");
+    let nested = caught(&format!(
+        "{fetch} {} FETCH d INTO y;",
+        caught("y := fails(0);")
+    ));
+    let failing = [
+        ("OPEN c FOR SELECT 1 / (id - 1) FROM big;", fetch.clone()),
+        ("", caught("y := fails(0);")),
+        ("", caught("y := fails_volatile(0);")),
+        (
+            "OPEN c FOR SELECT 1 / (id - 1) FROM big; OPEN d FOR SELECT 1 / (id - 1) FROM big;",
+            nested.clone(),
+        ),
+        (
+            "OPEN c FOR SELECT 1 / (id - 1) FROM big; OPEN d FOR SELECT 1 / (id - 1) FROM big;",
+            format!("{fetch} {}", caught("FETCH d INTO y;")),
+        ),
+    ];
+    let read =
+        "name := (SELECT max(owner) FROM big WHERE owner = auth.user_id()); passed := passed + 1;";
+    let in_block = caught(read);
+    let deeper = caught(&in_block);
+    std::thread::scope(|scope| {
+        for (open, fail) in &failing {
+            let (world, in_block, deeper) = (&world, &in_block, &deeper);
+            scope.spawn(move || {
+                world.superuser().run(&format!(
+                    "DO $block$
+DECLARE
+    until timestamptz := to_timestamp(ceil(extract(epoch FROM clock_timestamp())) + 2);
+    c refcursor;
+    d refcursor;
+    y int;
+    name text;
+    passed int := 0;
+BEGIN
+    PERFORM auth.impersonate('alice', jsonb_build_object('exp', extract(epoch FROM until)::bigint), false);
+    {open}
+    {fail}
+    PERFORM pass(until);
+    FOR n IN 1..3 LOOP
+        {in_block}
+        {deeper}
+    END LOOP;
+    ASSERT passed = 0, passed || ' queries after the end';
+END
+$block$"
+                ));
+            });
+        }
+    });
+}
+
+/// What a foreign key asks is a part of the statement that writes.
+#[test]
+fn a_foreign_key_is_checked_after_the_end() {
+    let world = World::with_keys();
+    let mut superuser = world.superuser();
+    superuser.run(SETUP);
+    superuser.run(
+        "CREATE TABLE parent (id int PRIMARY KEY);
+         INSERT INTO parent VALUES (1);
+         CREATE TABLE child (parent_id int REFERENCES parent ON DELETE CASCADE);
+         GRANT ALL ON parent, child TO PUBLIC;
+         UPDATE neon_auth.providers SET role_claim = 'role', roles = '{authenticated}', leeway = '0'",
+    );
+    let user = world.sign_up("somebody");
+    for statement in [
+        "INSERT INTO child SELECT 1 WHERE pass(auth.expires_at())",
+        "DELETE FROM parent WHERE pass(auth.expires_at())",
+    ] {
+        let mut app = world.app();
+        app.sign_in_for_session(&short_token(&world, &user));
+        app.run(statement);
+        let error = app.refused("SELECT auth.user_id()", &[]);
+        assert_eq!(error.code().code(), "28000");
+    }
+    assert_eq!(
+        superuser
+            .value("SELECT count(*)::text FROM child", &[])
+            .as_deref(),
+        Some("0")
+    );
+}
+
+/// A token that is valid for two or three seconds.
+fn short_token(world: &World, user: &str) -> String {
+    let soon = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("it is after 1970")
+        .as_secs()
+        + 3;
+    world.token_with(user, |claims, _| {
+        claims.insert("exp".to_owned(), soon.into());
+        claims.insert("iat".to_owned(), (soon - 60).into());
+    })
 }
