@@ -84,8 +84,6 @@ CREATE FUNCTION neon_auth.close_permissions() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- One at a time, so that no change is made unseen by another's closure.
-    LOCK TABLE neon_auth.permission_definitions IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM neon_auth.permission_closure;
     WITH RECURSIVE known AS (
         SELECT d.scope, d.id FROM neon_auth.permission_definitions d
@@ -111,6 +109,11 @@ END
 $$;
 COMMENT ON FUNCTION neon_auth.close_permissions() IS 'Writes permission_closure anew';
 REVOKE ALL ON FUNCTION neon_auth.close_permissions() FROM PUBLIC;
+-- So that no change is made unseen by another's closure.
+CREATE TRIGGER one_writer BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.permission_definitions
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.one_writer();
+ALTER TABLE neon_auth.permission_definitions ENABLE ALWAYS TRIGGER one_writer;
+COMMENT ON TRIGGER one_writer ON neon_auth.permission_definitions IS 'Lets one transaction at a time write definitions';
 CREATE TRIGGER close_permissions AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.permission_definitions
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.close_permissions();
 ALTER TABLE neon_auth.permission_definitions ENABLE ALWAYS TRIGGER close_permissions;

@@ -188,8 +188,7 @@ BEGIN
             DETAIL = 'Without jwks_url and jwks, the keys are where <issuer>/.well-known/openid-configuration says; so the first issuer must be an https URL without a template, a query or a fragment.',
             HINT = CASE WHEN new.issuers[1] LIKE 'http://%' THEN plain_http ELSE 'Give jwks_url or jwks.' END;
     END IF;
-    -- One at a time, so that two transactions cannot add the same issuer unseen by each other.
-    LOCK TABLE neon_auth.providers IN SHARE ROW EXCLUSIVE MODE;
+    -- No other transaction is writing providers: one_writer.
     own_issuers := neon_auth.provider_issuers(new);
     SELECT p.name, i.issuer, a.audience, p.audiences = '{}' AS takes_all INTO other
       FROM neon_auth.providers p
@@ -269,6 +268,15 @@ END
 $$;
 COMMENT ON FUNCTION neon_auth.guard_trust() IS 'Refuses to write what is trusted to all but the owner';
 REVOKE ALL ON FUNCTION neon_auth.guard_trust() FROM PUBLIC;
+
+-- So that two transactions cannot add the same issuer unseen by each other.
+CREATE FUNCTION neon_auth.one_writer() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'one_writer_wrapper';
+COMMENT ON FUNCTION neon_auth.one_writer() IS 'Waits until no other transaction is writing the table';
+REVOKE ALL ON FUNCTION neon_auth.one_writer() FROM PUBLIC;
+CREATE TRIGGER one_writer BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.providers
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.one_writer();
+COMMENT ON TRIGGER one_writer ON neon_auth.providers IS 'Lets one transaction at a time write providers';
 CREATE TRIGGER guard_trust BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.providers
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.guard_trust();
 COMMENT ON TRIGGER guard_trust ON neon_auth.providers IS 'Refuses to write what is trusted to all but the owner';

@@ -15,6 +15,8 @@ pub enum Space {
     /// Held by the one that asks the REST API for the mirror, be it to compare all or to confirm
     /// what is queued; src/stack/run.rs tells the two apart for neon_auth.sync_progress.
     Sync = 0x4e43,
+    /// The right to write a table whose rows are checked against each other.
+    Writer = 0x4e44,
 }
 
 /// An exclusive lock of this database.

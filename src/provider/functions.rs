@@ -14,6 +14,7 @@ use super::rows::Row;
 use super::rules::{Rules, issuers_of};
 use super::{admit, discovery, trust};
 use crate::http::{self, PlainHttp};
+use crate::lock::{Lock, Space};
 use crate::raised::passes_errors;
 use crate::session::Value;
 use crate::{jsonb, spi, worker};
@@ -114,6 +115,18 @@ fn provider_defect(provider: AnyElement) -> Option<Vec<String>> {
 fn provider_issuers(provider: AnyElement) -> Vec<String> {
     // SAFETY: the SQL declaration says that the argument is a row of the table.
     issuers_of(&unsafe { Row::of_composite(provider.datum()) })
+}
+
+/// `neon_auth.one_writer()`: trigger before a statement that writes a table whose rows are checked
+/// against each other. It waits until no other transaction has written the table, before rows are
+/// locked: two statements that lock rows first wait for each other.
+#[pg_trigger(sql = false)]
+fn one_writer<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<PgHeapTuple<'a, AllocatedByPostgres>>, PgTriggerError> {
+    // The transaction's end releases it.
+    let _held = Lock::wait(Space::Writer, 0, trigger.relation()?.oid().to_u32());
+    Ok(None)
 }
 
 /// `neon_auth.trust_changed()`: trigger on the tables that `trust` reads.

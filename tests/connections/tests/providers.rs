@@ -199,3 +199,24 @@ fn a_session_of_a_subscriber_hears_of_a_provider_that_is_dropped() {
     subscriber.run("ALTER SUBSCRIPTION trust SET (slot_name = NONE)");
     subscriber.run("DROP SUBSCRIPTION trust");
 }
+
+/// Two who write at once wait for one another, and neither fails: a deadlock would end one of them.
+#[test]
+fn writers_of_tables_that_are_checked_as_a_whole_take_turns() {
+    let world = World::new();
+    for statement in [
+        "UPDATE neon_auth.providers SET leeway = '10 s'",
+        "UPDATE neon_auth.permission_definitions SET description = 'new'",
+    ] {
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let mut session = world.superuser();
+                scope.spawn(move || {
+                    for _ in 0..25 {
+                        session.run(statement);
+                    }
+                });
+            }
+        });
+    }
+}
