@@ -89,8 +89,10 @@ pub fn judge(
         let mut valued = required.iter().filter(|claim| claim.values.is_some());
         valued.any(|claim| names.contains(&claim.path.text()))
     };
+    let templates = templates.iter().map(ToString::to_string);
+    let all: Vec<String> = issuers.iter().cloned().chain(templates).collect();
     let is_github = |issuer: &String| issuer.starts_with(GITHUB_ACTIONS);
-    if issuers.iter().any(is_github) && !has_one_of(REPOSITORY) {
+    if all.iter().any(is_github) && !has_one_of(REPOSITORY) {
         defects.add(
             "required_claims",
             "Any workflow on GitHub gets tokens of this issuer, for whatever audience it asks for.",
@@ -101,12 +103,10 @@ pub fn judge(
         return;
     }
     let hint = r#"Name your own application: audiences => '{<client id>}', or where its tokens have no aud: required_claims => '{"client_id": ["<client id>"]}'."#;
-    let templates = templates.iter().map(ToString::to_string);
-    let mut all = issuers.iter().cloned().chain(templates);
-    if let Some(issuer) = all.find(|issuer| is_shared_issuer(issuer)) {
+    if let Some(issuer) = all.iter().find(|issuer| is_shared_issuer(issuer)) {
         defects.add(
             "audiences",
-            format!("The issuer {} signs tokens for other people's applications too, and nothing tells them from yours.", quoted(&issuer)),
+            format!("The issuer {} signs tokens for other people's applications too, and nothing tells them from yours.", quoted(issuer)),
             hint,
         );
     }

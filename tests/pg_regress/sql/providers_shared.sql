@@ -55,6 +55,7 @@ SELECT pg_temp.outcome('https://login.microsoftonline.com/t-1/v2.0', NULL, $$, r
        pg_temp.outcome('https://login.microsoftonline.com/{tid}/v2.0', NULL, $$, required_claims => '{"tid": ["t-1"], "azp": "a"}'$$) AS application;
 -- GitHub's workflows ask for whatever audience they like.
 SELECT pg_temp.outcome('https://token.actions.githubusercontent.com', NULL, $$, audiences => '{a}'$$) AS audience,
+       pg_temp.outcome('https://token.actions.githubusercontent.com/{x}', NULL, $$, audiences => '{a}', required_claims => '{"x": "a"}'$$) AS template,
        pg_temp.outcome('https://token.actions.githubusercontent.com', NULL, $$, audiences => '{a}', required_claims => '{"repository_owner_id": "1"}'$$) AS owner;
 
 -- Not only when it is written: a row that was loaded with triggers disabled serves nobody.
