@@ -199,7 +199,7 @@ REVOKE ALL ON FUNCTION neon_auth.refresh_jwks(text) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.inspect_jwt(token text)
 RETURNS TABLE (step text, ok boolean, detail text)
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 20
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 20
 AS 'MODULE_PATHNAME', 'neon_auth_inspect_jwt';
 COMMENT ON FUNCTION neon_auth.inspect_jwt(text) IS
     'Every check that a token has to pass, in order, with what was found and what was expected; raises no error for a bad token';

@@ -160,7 +160,12 @@ DECLARE
     judged record;
     defect text[] := neon_auth.provider_defect(new);
     own_issuers text[];
-    plain_http CONSTANT text := 'Keys that come over plain http could be anybody''s. Pin the keys with jwks, or, where you trust the network between, have a superuser name the host: ALTER SYSTEM SET neon_auth.insecure_hosts = ''host:port''; SELECT pg_reload_conf();';
+    url CONSTANT text := coalesce(new.jwks_url, neon_auth_internal.discovery_url(new.issuers[1]));
+    -- Whether nothing but the scheme of the URL is amiss.
+    is_plain CONSTANT boolean := url ^@ 'http://' AND neon_auth.is_key_url(overlay(url PLACING 'https' FROM 1 FOR 4));
+    plain_http CONSTANT text := format(
+        'Keys that come over plain http could be anybody''s. Pin the keys with jwks, or, where you trust the network between, have a superuser name the host: ALTER SYSTEM SET neon_auth.insecure_hosts = %L; SELECT pg_reload_conf(); SET is not enough, as workers fetch too.',
+        concat_ws(',', nullif(current_setting('neon_auth.insecure_hosts', true), ''), substring(url FROM '^http://([^/?#]+)')));
 BEGIN
     IF defect IS NOT NULL THEN
         RAISE EXCEPTION USING
@@ -176,8 +181,9 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the jwks_url must be https, or http on loopback',
-            DETAIL = 'A host without user and password must follow, then a port and a path if need be.',
-            HINT = CASE WHEN new.jwks_url LIKE 'http://%' THEN plain_http
+            DETAIL = CASE WHEN is_plain THEN 'It is http, and its host is neither loopback nor one of neon_auth.insecure_hosts.'
+                          ELSE 'A host without user and password must follow, then a port and a path if need be.' END,
+            HINT = CASE WHEN is_plain THEN plain_http
                         ELSE 'For example: https://auth.example.com/.well-known/jwks.json' END;
     END IF;
     IF new.jwks_url IS NULL AND new.jwks IS NULL AND new.kind = 'oidc'
@@ -186,7 +192,7 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the keys of this issuer cannot be discovered',
             DETAIL = 'Without jwks_url and jwks, the keys are where <issuer>/.well-known/openid-configuration says; so the first issuer must be an https URL without a template, a query or a fragment.',
-            HINT = CASE WHEN new.issuers[1] LIKE 'http://%' THEN plain_http ELSE 'Give jwks_url or jwks.' END;
+            HINT = CASE WHEN is_plain THEN plain_http ELSE 'Give jwks_url or jwks.' END;
     END IF;
     -- No other transaction is writing providers: one_writer.
     own_issuers := neon_auth.provider_issuers(new);
@@ -342,11 +348,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, jsonb, interval, interval, boolean, boolean, text, text[], text, jsonb, boolean) IS
-    'Trusts an issuer: its tokens are accepted by the rules given, see the columns of neon_auth.providers';
+    'Trusts an issuer. name and issuers are required; issuers, audiences, algorithms and roles are arrays. The columns of neon_auth.providers say what each means';
 REVOKE ALL ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, jsonb, interval, interval, boolean, boolean, text, text[], text, jsonb, boolean) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.drop_provider(name text) RETURNS void
-LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     DELETE FROM neon_auth.providers AS p WHERE p.name = drop_provider.name;
@@ -354,7 +360,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_object',
             MESSAGE = 'there is no such authentication provider',
-            DETAIL = format('The name given is %s.', to_json(name)),
+            DETAIL = format('The name given is %s.', coalesce(to_json(name)::text, 'NULL')),
             HINT = 'SELECT name FROM neon_auth.providers;';
     END IF;
 END

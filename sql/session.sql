@@ -60,27 +60,27 @@ COMMENT ON FUNCTION auth.claim(text[]) IS 'One claim, by its path of member name
 CREATE FUNCTION auth.role() RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
 AS 'MODULE_PATHNAME', 'role_wrapper';
-COMMENT ON FUNCTION auth.role() IS 'The claim role; Stack Auth says authenticated for anonymous users too, see auth.is_anonymous()';
+COMMENT ON FUNCTION auth.role() IS 'The claim role, or what the provider''s claim_map names; Stack Auth says authenticated for anonymous users too, see auth.is_anonymous()';
 
 CREATE FUNCTION auth.email() RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
 AS 'MODULE_PATHNAME', 'email_wrapper';
-COMMENT ON FUNCTION auth.email() IS 'The claim email';
+COMMENT ON FUNCTION auth.email() IS 'The claim email, or what the provider''s claim_map names';
 
 CREATE FUNCTION auth.email_verified() RETURNS boolean
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
 AS 'MODULE_PATHNAME', 'email_verified_wrapper';
-COMMENT ON FUNCTION auth.email_verified() IS 'The claim email_verified; the texts true and false count as booleans';
+COMMENT ON FUNCTION auth.email_verified() IS 'The claim email_verified, or what the provider''s claim_map names; the texts true and false count as booleans';
 
 CREATE FUNCTION auth.is_anonymous() RETURNS boolean
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
 AS 'MODULE_PATHNAME', 'is_anonymous_wrapper';
-COMMENT ON FUNCTION auth.is_anonymous() IS 'The claim is_anonymous; the text false counts as false, and any other value as true';
+COMMENT ON FUNCTION auth.is_anonymous() IS 'The claim is_anonymous, or what the provider''s claim_map names; the text false counts as false, and any other value as true';
 
 CREATE FUNCTION auth.team_id() RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
 AS 'MODULE_PATHNAME', 'team_id_wrapper';
-COMMENT ON FUNCTION auth.team_id() IS 'The claim selected_team_id: the team that the user has chosen, not a proof of membership';
+COMMENT ON FUNCTION auth.team_id() IS 'The claim selected_team_id, or what the provider''s claim_map names: the team that the user has chosen, not a proof of membership';
 
 CREATE FUNCTION auth.provider() RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
@@ -95,7 +95,7 @@ COMMENT ON FUNCTION auth.expires_at() IS 'When the token expires (the claim exp,
 CREATE FUNCTION auth.organization() RETURNS jsonb
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
 AS 'MODULE_PATHNAME', 'organization_wrapper';
-COMMENT ON FUNCTION auth.organization() IS 'The claim o: the organization, with id, slug and role; pg_session_jwt''s name';
+COMMENT ON FUNCTION auth.organization() IS 'The claim o, or what the provider''s claim_map names: the organization, with id, slug and role; pg_session_jwt''s name';
 
 CREATE FUNCTION auth.organization_id() RETURNS uuid
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query

@@ -81,11 +81,12 @@ COMMENT ON FUNCTION neon_auth.write_teams(jsonb, timestamptz) IS
 REVOKE ALL ON FUNCTION neon_auth.write_teams(jsonb, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.upsert_teams(raw_json jsonb) RETURNS bigint
-LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- #> '{}' is the same out of TOAST: else that would be done for each of its elements.
-    RETURN (SELECT w.changed FROM neon_auth.write_teams(raw_json #> '{}', NULL) AS w);
+    -- #> '{}' is the same out of TOAST: else that would be done for each of its elements. NULL is
+    -- refused as JSON's null is: it comes from a variable that is not set.
+    RETURN (SELECT w.changed FROM neon_auth.write_teams(coalesce(raw_json #> '{}', 'null'), NULL) AS w);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.upsert_teams(jsonb) IS

@@ -81,11 +81,12 @@ COMMENT ON FUNCTION neon_auth.write_users(jsonb, timestamptz) IS
 REVOKE ALL ON FUNCTION neon_auth.write_users(jsonb, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.upsert_users(raw_json jsonb) RETURNS bigint
-LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- #> '{}' is the same out of TOAST: else that would be done for each of its elements.
-    RETURN (SELECT w.changed FROM neon_auth.write_users(raw_json #> '{}', NULL) AS w);
+    -- #> '{}' is the same out of TOAST: else that would be done for each of its elements. NULL is
+    -- refused as JSON's null is: it comes from a variable that is not set.
+    RETURN (SELECT w.changed FROM neon_auth.write_users(coalesce(raw_json #> '{}', 'null'), NULL) AS w);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.upsert_users(jsonb) IS
@@ -93,14 +94,16 @@ COMMENT ON FUNCTION neon_auth.upsert_users(jsonb) IS
 REVOKE ALL ON FUNCTION neon_auth.upsert_users(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.upsert_user(raw_json jsonb) RETURNS boolean
-LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    defect CONSTANT text := neon_auth.user_defect(coalesce(raw_json, 'null'));
 BEGIN
-    IF neon_auth.user_defect(raw_json) IS NOT NULL THEN
+    IF defect IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the user is malformed',
-            DETAIL = neon_auth.user_defect(raw_json),
+            DETAIL = defect,
             HINT = 'Pass the user object as the auth service sends it: {"id": "...", "display_name": "...", ...}';
     END IF;
     RETURN neon_auth.upsert_users(jsonb_build_array(raw_json)) > 0;
@@ -123,9 +126,16 @@ COMMENT ON FUNCTION neon_auth.forget_user(text) IS 'Ends the memberships and per
 REVOKE ALL ON FUNCTION neon_auth.forget_user(text) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.delete_user(id text) RETURNS boolean
-LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF delete_user.id IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the user is malformed',
+            DETAIL = neon_auth.user_defect('{"id": null}'),
+            HINT = 'Pass the id of the user: SELECT neon_auth.delete_user(''...'');';
+    END IF;
     PERFORM neon_auth.lock_mirror('user', delete_user.id, true);
     UPDATE neon_auth.users_sync AS u
        SET deleted_at = moment, updated_at = moment
@@ -151,7 +161,7 @@ COMMENT ON FUNCTION neon_auth.erased(jsonb) IS 'What is left of a user object on
 REVOKE ALL ON FUNCTION neon_auth.erased(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.erase_user(id text) RETURNS boolean
-LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     object constant jsonb := jsonb_build_object('id', erase_user.id);

@@ -17,11 +17,18 @@ COMMENT ON COLUMN neon_auth.deliveries.received_at IS 'When the transaction bega
 COMMENT ON INDEX neon_auth.deliveries_received_at_idx IS 'To forget old ones, and to find the last';
 
 CREATE FUNCTION neon_auth.prune_deliveries(keep interval DEFAULT '90 days') RETURNS bigint
-LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     pruned bigint;
 BEGIN
+    IF keep IS NULL OR keep < interval '0' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the time for which deliveries are kept must not be negative or NULL',
+            DETAIL = format('It is %s.', coalesce(keep::text, 'NULL')),
+            HINT = 'For example: SELECT neon_auth.prune_deliveries(''90 days'');';
+    END IF;
     DELETE FROM neon_auth.deliveries WHERE received_at < now() - keep;
     GET DIAGNOSTICS pruned = ROW_COUNT;
     RETURN pruned;

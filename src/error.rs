@@ -28,7 +28,8 @@ pub enum Problem {
     UnknownKey {
         refusal: Refusal,
         provider: String,
-        about: String,
+        /// How old the set is; none for keys that are pinned.
+        about: Option<String>,
     },
     /// The library and the SQL objects of this database are not of one version.
     OtherVersion {
@@ -144,7 +145,7 @@ impl Problem {
     /// Message, DETAIL and HINT in one line, for a table.
     pub fn advice(&self) -> String {
         match ErrorReport::from(self).hint() {
-            Some(hint) => format!("{} {hint}", self.sentence()),
+            Some(hint) => format!("{}. {hint}", self.sentence().trim_end_matches('.')),
             None => self.sentence(),
         }
     }
@@ -189,8 +190,14 @@ impl From<&Problem> for ErrorReport {
             } => (
                 refused,
                 format!("JWT refused: {refusal}"),
-                format!("{}; {about}", refusal.detail()),
-                format!("If the issuer has the key by now: SELECT neon_auth.refresh_jwks({});", literal(provider)),
+                match about {
+                    Some(about) => format!("{}; {about}", refusal.detail()),
+                    None => refusal.detail(),
+                },
+                match about {
+                    Some(_) => format!("If the issuer has the key by now: SELECT neon_auth.refresh_jwks({});", literal(provider)),
+                    None => format!("The keys are pinned. If the issuer has the key: UPDATE neon_auth.providers SET jwks = '...' WHERE name = {};", literal(provider)),
+                },
             ),
             Problem::OtherVersion {
                 library,

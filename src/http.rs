@@ -20,7 +20,7 @@ use ureq::http::Uri;
 use ureq::tls::{PemItem, RootCerts, TlsConfig};
 use ureq::typestate::AgentScope;
 
-use crate::settings;
+use crate::{hosts, settings};
 
 /// How often a waiting main thread looks whether it should go on waiting.
 pub const TICK: Duration = Duration::from_millis(200);
@@ -119,27 +119,22 @@ pub fn milliseconds(setting: i32) -> Duration {
     Duration::from_millis(setting.unsigned_abs().into())
 }
 
-/// The hosts that may be asked by plain http, besides loopback.
+/// The hosts that may be asked by plain http, besides loopback; `None` where no setting names any.
 #[derive(Clone, Default)]
-pub struct PlainHttp(Vec<String>);
+pub struct PlainHttp(Option<Vec<String>>);
 
 impl PlainHttp {
     /// Those of `neon_auth.insecure_hosts`, read on the main thread.
     pub fn for_keys() -> Self {
         let setting = settings::INSECURE_HOSTS.get().unwrap_or_default();
         let hosts = setting.to_string_lossy().to_ascii_lowercase();
-        let hosts = hosts.split(',').map(str::trim);
-        Self(
-            hosts
-                .filter(|host| !host.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        )
+        Self(Some(hosts::listed(&hosts).map(str::to_owned).collect()))
     }
 
     /// Whether the setting names the URL's host, or its host and port.
     fn names(&self, authority: &str, host: &str) -> bool {
-        let named = |name: &str| self.0.iter().any(|own| name.eq_ignore_ascii_case(own));
+        let all = self.0.iter().flatten();
+        let named = |name: &str| all.clone().any(|own| name.eq_ignore_ascii_case(own));
         named(authority) || named(host)
     }
 }
@@ -159,7 +154,10 @@ pub fn check(uri: &Uri, name: &str, plain: &PlainHttp) -> Result<(), String> {
     match uri.scheme_str() {
         Some("https") => Ok(()),
         Some("http") if is_loopback(host) || plain.names(authority, host) => Ok(()),
-        _ => Err(format!("The {name} must be https, or http on loopback.")),
+        _ if plain.0.is_none() => Err(format!("The {name} must be https, or http on loopback.")),
+        _ => Err(format!(
+            "The {name} must be https, or http on loopback or on a host of neon_auth.insecure_hosts. Set that with ALTER SYSTEM or ALTER DATABASE: workers fetch too, and SET does not reach them."
+        )),
     }
 }
 

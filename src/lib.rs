@@ -8,6 +8,7 @@ use pgrx::prelude::*;
 
 mod console;
 mod error;
+mod hosts;
 mod http;
 mod jsonb;
 mod lock;

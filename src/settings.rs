@@ -5,6 +5,8 @@ use std::ffi::CString;
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum, pg_sys};
 
+use crate::hosts;
+
 /// What `neon_auth.log_authentication` writes to the server log.
 #[derive(PostgresGucEnum, Clone, Copy, PartialEq, Eq)]
 pub enum LogAuthentication {
@@ -169,14 +171,20 @@ pub fn define() {
         GucContext::Suset,
         GucFlags::SUPERUSER_ONLY,
     );
-    GucRegistry::define_string_guc(
-        c"neon_auth.insecure_hosts",
-        c"Hosts, as host or host:port with commas between them, whose keys are fetched by plain http.",
-        c"Whoever controls the network on the way can replace these keys, and with them every identity.",
-        &INSECURE_HOSTS,
-        GucContext::Suset,
-        GucFlags::default(),
-    );
+    // SAFETY: the hook is guarded.
+    unsafe {
+        GucRegistry::define_string_guc_with_hooks(
+            c"neon_auth.insecure_hosts",
+            c"Hosts, as host or host:port with commas between them, whose keys are fetched by plain http.",
+            c"Whoever controls the network on the way can replace these keys, and with them every identity.",
+            &INSECURE_HOSTS,
+            GucContext::Suset,
+            GucFlags::default(),
+            Some(hosts::check),
+            None,
+            None,
+        );
+    }
     GucRegistry::define_enum_guc(
         c"neon_auth.log_authentication",
         c"Which calls of auth.authenticate are written to the server log.",

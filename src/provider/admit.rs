@@ -92,13 +92,10 @@ fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
 
 /// Says when a key that is not in the set can be looked for again.
 fn unknown_key(refusal: Refusal, provider: &Provider, supply: &Supply, now: i64) -> Problem {
-    match supply.about_unknown_key(now) {
-        Some(about) => Problem::UnknownKey {
-            refusal,
-            provider: provider.name.clone(),
-            about,
-        },
-        None => Problem::Token(refusal),
+    Problem::UnknownKey {
+        refusal,
+        provider: provider.name.clone(),
+        about: supply.about_unknown_key(now),
     }
 }
 

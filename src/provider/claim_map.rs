@@ -45,8 +45,10 @@ impl ClaimMap {
                 map.flags.push((name, Flag::parse(value).map_err(at)?));
             } else if reader == ORGANIZATION {
                 map.organization = Some(Organization::parse(value).map_err(at)?);
-            } else if ["user_id", "uid"].contains(&reader.as_str()) {
+            } else if ["sub", "user_id", "uid"].contains(&reader.as_str()) {
                 return Err("The user is always the claim sub: another claim may be one that users write themselves.".to_owned());
+            } else if reader == "team_id" {
+                return Err("The key for auth.team_id() is selected_team_id.".to_owned());
             } else {
                 return Err(format!("There is no reader {} to map.", quoted(reader)));
             }

@@ -1,5 +1,11 @@
 //! Where the keys of a provider are to be had: at its own URL, or where its issuer says.
 
+/// How the URLs of documents end that say where the keys are.
+const DOCUMENTS: [&str; 2] = [
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server",
+];
+
 /// Where the search for a provider's keys begins.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -35,4 +41,12 @@ pub fn url(issuer: &str) -> Option<String> {
     }
     let base = issuer.strip_suffix('/').unwrap_or(issuer);
     Some(format!("{base}/.well-known/openid-configuration"))
+}
+
+/// Whether a URL is that of a discovery document (or of RFC 8414's) rather than of keys.
+pub fn is_document(url: &str) -> bool {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    DOCUMENTS
+        .iter()
+        .any(|document| path.trim_end_matches('/').ends_with(document))
 }

@@ -13,8 +13,18 @@ use crate::raised::passes_errors;
 /// would be for `auth.authenticate`; what it then lists is why that went as it did.
 #[pg_extern(sql = false)]
 fn inspect_jwt(
-    token: &str,
+    token: Option<&str>,
 ) -> TableIterator<'static, (name!(step, String), name!(ok, bool), name!(detail, String))> {
+    let Some(token) = token else {
+        return TableIterator::new(vec![
+            ("form".to_owned(), false, "the token is NULL".to_owned()),
+            (
+                "outcome".to_owned(),
+                false,
+                "The token is NULL: auth.authenticate(NULL) signs out.".to_owned(),
+            ),
+        ]);
+    };
     let attempt = admit(token);
     let now = now();
     let claimed = read(token).ok();
@@ -78,7 +88,10 @@ fn inspect_jwt(
         let provider = &admitted.provider.name;
         format!("Accepted by provider {provider:?}; would run as {role}.")
     });
-    rows.push(row("outcome", verdict));
+    rows.push(match verdict {
+        Ok(detail) => ("outcome".to_owned(), true, detail),
+        Err(problem) => ("outcome".to_owned(), false, problem.advice()),
+    });
     TableIterator::new(rows)
 }
 

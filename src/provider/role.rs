@@ -37,7 +37,10 @@ impl Choice {
             None => format!("the current role, {},", quoted(&current_role())),
         };
         let why = match self.why {
-            Why::NoClaim => format!("provider {} has no role_claim", quoted(&provider.name)),
+            Why::NoClaim => format!(
+                "provider {} has neither role_claim nor default_role",
+                quoted(&provider.name)
+            ),
             Why::Anonymous => "the token is of an anonymous user".to_owned(),
             Why::Claim => {
                 let claim = provider.role_claim.as_ref().map(ClaimPath::text);

@@ -12,7 +12,7 @@ use neon_auth_token::{
 
 use super::claim_map::ClaimMap;
 use super::defects::Defects;
-use super::discovery::Origin;
+use super::discovery::{self, Origin};
 use super::rows::Row;
 use super::well_known;
 use crate::error::quoted;
@@ -90,7 +90,7 @@ impl Rules {
             defects.add(
                 "required_claims",
                 why,
-                r#"For example: required_claims => '{"client_id": ["first", "second"], "token_use": "access", "jti": null}', or for names alone '["jti"]'."#,
+                r#"For example: required_claims => '{"client_id": ["first", "second"], "token_use": "access", "jti": null}', or for names alone '["jti"]'. A claim within another: "app_metadata.plan", without $. and [0]."#,
             );
             Vec::new()
         });
@@ -272,12 +272,23 @@ fn origin(row: &Row, is_stack: bool, defects: &mut Defects) -> Option<Origin> {
     let first = || row.texts("issuers")?.into_iter().next()?;
     let discovered = || Origin::discovered(&first().filter(|_| !is_stack)?);
     let origin = url.map(Origin::Url).or_else(discovered);
-    if origin.is_none() {
-        defects.add(
+    match &origin {
+        None if is_stack => defects.add(
+            "jwks_url",
+            "A provider of kind stack needs jwks_url or jwks, and has neither.",
+            HINT,
+        ),
+        None => defects.add(
             "jwks_url",
             "It has neither jwks_url nor jwks, and its first issuer is not one that can say where the keys are.",
             HINT,
-        );
+        ),
+        Some(Origin::Url(url)) if discovery::is_document(url) => defects.add(
+            "jwks_url",
+            "It is the URL of a discovery document, which contains no keys.",
+            "Leave jwks_url out, so that the issuer's document says where the keys are; or pass the jwks_uri that the document contains.",
+        ),
+        Some(_) => {}
     }
     origin
 }
@@ -338,7 +349,7 @@ fn roles(row: &Row, defects: &mut Defects) -> (Option<ClaimPath>, Vec<String>, O
             defects.add(
                 "role_claim",
                 format!("The path {} {why}.", quoted(path)),
-                r#"Names with dots between them; a name that contains dots in double quotes: role_claim => '"https://example.com/claims".role'."#,
+                r#"Names and positions with dots between them, without $. and [0]: role_claim => 'roles.0'; a name that contains dots in double quotes: role_claim => '"https://example.com/claims".role'."#,
             );
             None
         }
@@ -375,7 +386,7 @@ fn roles(row: &Row, defects: &mut Defects) -> (Option<ClaimPath>, Vec<String>, O
 fn claim_map(row: &Row, is_stack: bool, defects: &mut Defects) -> ClaimMap {
     let hint = || {
         format!(
-            r#"For example: claim_map => '{{"email": "emails.0", "organization": {{"id": "org_id"}}}}'. The readers are {}."#,
+            r#"For example: claim_map => '{{"email": "emails.0", "organization": {{"id": "org_id"}}}}', without $. and [0]. The readers are {}."#,
             ClaimMap::readers()
         )
     };

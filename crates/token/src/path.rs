@@ -74,6 +74,9 @@ impl FromStr for ClaimPath {
         if text.contains(char::is_control) {
             return Err(BadPath("contains a control character"));
         }
+        if text == "$" || text.starts_with("$.") || text.starts_with("$[") {
+            return Err(BadPath("begins with $, as paths of other kinds do"));
+        }
         let names = if text.starts_with("https://") || text.starts_with("http://") {
             vec![text.to_owned()]
         } else {
@@ -98,6 +101,9 @@ fn names(text: &str) -> Result<Vec<String>, BadPath> {
                 if name.contains('"') {
                     return Err(BadPath("has a double quote within a name"));
                 }
+                if has_position(name) {
+                    return Err(BadPath("has a position in brackets"));
+                }
                 if name.trim() != name {
                     return Err(BadPath("has a blank before or after a name"));
                 }
@@ -118,6 +124,17 @@ fn names(text: &str) -> Result<Vec<String>, BadPath> {
             }
         }
     }
+}
+
+/// Whether a name ends as in `emails[0]`. Here that is `emails.0`; in quotes it is a name.
+fn has_position(name: &str) -> bool {
+    let position = name.strip_suffix(']').and_then(|name| name.split_once('['));
+    position.is_some_and(|(_, position)| {
+        !position.is_empty()
+            && position
+                .chars()
+                .all(|c| c.is_ascii_digit() || "*[]".contains(c))
+    })
 }
 
 /// The name up to the closing quote, and what follows that.

@@ -110,6 +110,7 @@ pub(crate) enum Kind {
     InvalidKeyId,
     WrongType,
     MissingClaim,
+    MissingAudience,
     InvalidClaim,
     WrongClaim,
     UnknownIssuer,
@@ -166,7 +167,9 @@ impl Kind {
             Self::Malformed => (
                 "malformed",
                 "the token does not consist of three parts",
-                Some("A signed token is three base64url texts with dots between them."),
+                Some(
+                    "This may be an opaque access token, which cannot be verified: have the issuer send a JWT, three base64url texts with dots between them.",
+                ),
             ),
             Self::BadBase64 => (
                 "bad_base64",
@@ -215,7 +218,9 @@ impl Kind {
             Self::UnsupportedAlgorithm => (
                 "unsupported_algorithm",
                 "the token names no supported signature algorithm",
-                Some("Symmetric algorithms and \"none\" are never accepted."),
+                Some(
+                    "Have the issuer sign with RS256 or ES256: symmetric algorithms and \"none\" are never accepted.",
+                ),
             ),
             Self::AlgorithmNotAllowed => (
                 "algorithm_not_allowed",
@@ -243,7 +248,20 @@ impl Kind {
                     "Pass the issuer's access token, not an ID, logout or session token; if this type is the right one, name it as the provider's typ.",
                 ),
             ),
-            Self::MissingClaim => ("missing_claim", "the token lacks a required claim", None),
+            Self::MissingClaim => (
+                "missing_claim",
+                "the token lacks a required claim",
+                Some(
+                    "Have the issuer send the claim, or, where it is the provider that asks for it, change the provider's required_claims or max_lifetime.",
+                ),
+            ),
+            Self::MissingAudience => (
+                "missing_audience",
+                "the token lacks a required claim",
+                Some(
+                    "If the issuer sends no aud, name your client otherwise: UPDATE neon_auth.providers SET audiences = '{}', required_claims = '{\"client_id\": [\"<client id>\"]}' WHERE name = ...",
+                ),
+            ),
             Self::InvalidClaim => (
                 "invalid_claim",
                 "the token has a claim with an unacceptable value",
@@ -265,7 +283,13 @@ impl Kind {
                 Some("Issuers are compared exactly, trailing slash included."),
             ),
             Self::BadClock => ("bad_clock", "the clock of this server is not set", None),
-            Self::Expired => ("expired", "the token has expired", None),
+            Self::Expired => (
+                "expired",
+                "the token has expired",
+                Some(
+                    "Have the client refresh its token; if it has just done so, check the clock of this server.",
+                ),
+            ),
             Self::NotYetValid => (
                 "not_yet_valid",
                 "the token is not valid yet",
@@ -284,7 +308,9 @@ impl Kind {
             Self::LifetimeTooLong => (
                 "lifetime_too_long",
                 "the token is valid for longer than the provider allows",
-                None,
+                Some(
+                    "Have the issuer shorten the lifetime, or allow it: UPDATE neon_auth.providers SET max_lifetime = ...",
+                ),
             ),
             Self::NoKeys => (
                 "no_keys",
@@ -313,7 +339,13 @@ impl Kind {
                 "more than one key in the provider's key set matches the token",
                 None,
             ),
-            Self::BadSignature => ("bad_signature", "the token's signature is wrong", None),
+            Self::BadSignature => (
+                "bad_signature",
+                "the token's signature is wrong",
+                Some(
+                    "Pass the token exactly as issued, and see that the provider's keys are those of the issuer.",
+                ),
+            ),
             Self::NotByOnlyKey => (
                 "not_by_only_key",
                 "the token does not name its key, and the only key that fits did not sign it",
@@ -322,7 +354,9 @@ impl Kind {
             Self::WrongAudience => (
                 "wrong_audience",
                 "the token is meant for another audience",
-                None,
+                Some(
+                    "Pass the access token for this API, not the ID token. If this audience is yours, add it: UPDATE neon_auth.providers SET audiences = array_append(audiences, '<aud>') WHERE name = ...",
+                ),
             ),
             Self::WrongProject => (
                 "wrong_project",

@@ -171,11 +171,14 @@ fn refuses_061_another_issuer() {
 
 #[test]
 fn refuses_062_another_audience() {
-    assert_eq!(refusal_of_claims(&claims_without("aud")), "missing_claim");
+    assert_eq!(
+        refusal_of_claims(&claims_without("aud")),
+        "missing_audience"
+    );
     for nobody in [json!([]), json!(null)] {
         assert_eq!(
             refusal_of_claims(&claims_with("aud", nobody)),
-            "missing_claim"
+            "missing_audience"
         );
     }
     for aud in [

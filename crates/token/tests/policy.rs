@@ -36,6 +36,9 @@ fn a_path_leads_to_one_value_whatever_the_token() {
         "https://hasura.io/jwt/claims": {"x-hasura-default-role": "nested"},
         "a\"b": {"c.d": "quoted"},
         "cognito:groups": ["g"],
+        "$": {"a": "dollar"},
+        "emails[0]": "bracketed",
+        "groups[]": ["h"],
     }));
     for (path, expected) in [
         ("role", Some(json!("outer"))),
@@ -54,6 +57,10 @@ fn a_path_leads_to_one_value_whatever_the_token() {
         ),
         (r#""a""b"."c.d""#, Some(json!("quoted"))),
         ("cognito:groups.0", Some(json!("g"))),
+        // In quotes a name is a name.
+        (r#""$".a"#, Some(json!("dollar"))),
+        (r#""emails[0]""#, Some(json!("bracketed"))),
+        ("groups[].0", Some(json!("h"))),
     ] {
         let parsed: ClaimPath = path.parse().expect(path);
         assert_eq!(
@@ -65,7 +72,26 @@ fn a_path_leads_to_one_value_whatever_the_token() {
     }
     let long = "x".repeat(1001);
     for bad in [
-        "", ".", "a.", ".a", "a..b", "\"", "\"a", "\"\"", "a\"b", "\"a\"b", " a", "a. b", "a\nb",
+        "",
+        ".",
+        "a.",
+        ".a",
+        "a..b",
+        "\"",
+        "\"a",
+        "\"\"",
+        "a\"b",
+        "\"a\"b",
+        " a",
+        "a. b",
+        "a\nb",
+        "$",
+        "$.role",
+        "$[0]",
+        "emails[0]",
+        "a.emails[10].b",
+        "emails[*]",
+        "a[0][1]",
         &long,
     ] {
         assert!(bad.parse::<ClaimPath>().is_err(), "{bad:?}");

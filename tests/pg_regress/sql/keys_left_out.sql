@@ -71,11 +71,46 @@ SELECT hosts, url, set_config('neon_auth.insecure_hosts', hosts, false) = hosts 
        ('keycloak', 'http://evil.example/keycloak'),
        ('keycloak', 'ftp://keycloak/keys'),
        ('[2001:db8::1]:8080', 'http://[2001:db8::1]:8080/keys'),
-       ('*', 'http://keycloak:8080/keys'),
-       ('http://keycloak:8080', 'http://keycloak:8080/keys')) AS v(hosts, url);
+       ('[2001:db8::1]', 'http://[2001:db8::1]:8080/keys')) AS v(hosts, url);
+-- An entry that can be no host is refused, not passed over in silence.
+CREATE FUNCTION pg_temp.set_hosts(hosts text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    detail text;
+    hint text;
+BEGIN
+    PERFORM set_config('neon_auth.insecure_hosts', hosts, true);
+    RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    RETURN format('%s %s. %s %s', sqlstate, sqlerrm, detail, hint);
+END
+$$;
+SELECT hosts, pg_temp.set_hosts(hosts)
+  FROM (VALUES ('*'), ('http://keycloak:8080'), ('keycloak:8080/keys'), ('keycloak 8080'), ('a, keycloak;b'), ('user@keycloak'), ('keycloak:http'),
+               ('keycloak:0'), ('keycloak:65536'), (':8080'), ('keycloak:'), ('2001:db8::1'), ('[2001:db8::g]'), ('[2001:db8::1]8080'),
+               (''), (' a , b:1, ,'), ('key_cloak.svc.:65535'), ('10.0.0.1:80'), ('[::1]')) AS v(hosts);
+-- The HINT names the host, and keeps those that are there.
+SET neon_auth.insecure_hosts = 'other';
+SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks_url => 'http://keycloak:8080/keys');
+-- With anything else amiss, http is not what is said to be.
+SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks_url => 'http://user@keycloak:8080/keys');
 SET neon_auth.insecure_hosts = 'keycloak:8080';
 SELECT neon_auth.add_provider('idp', '{http://keycloak:8080/realms/app}');
 RESET neon_auth.insecure_hosts;
+-- A fetch of what only another session may fetch says which setting it misses.
+\set fetched `"$STACK" token --sub u1 --alg RS256 --claim 'iss="http://keycloak:8080/realms/app"'`
+CREATE FUNCTION pg_temp.detail_of(token text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    detail text;
+BEGIN
+    PERFORM neon_auth.verify_jwt(token);
+    RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN format('%s %s. %s', sqlstate, sqlerrm, regexp_replace(detail, '[0-9]+ s ago', '... s ago'));
+END
+$$;
+SELECT pg_temp.detail_of(:'fetched');
 SET ROLE authenticated;
 SET neon_auth.insecure_hosts = 'evil.example';
 \echo :SQLSTATE

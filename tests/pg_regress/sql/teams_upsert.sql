@@ -6,7 +6,11 @@ SELECT id, name, created_at AT TIME ZONE 'UTC' AS created_at, updated_at BETWEEN
 -- The answer counts what changed: one is new, one is different, one is the same, one comes twice.
 SELECT neon_auth.upsert_teams('[{"id": "t4"}, {"id": "t3", "display_name": "first"}, {"id": "t1", "display_name": "Crimson"}, {"id": "t2"}, {"id": "t3"}]');
 SELECT id, name FROM neon_auth.teams_sync ORDER BY id;
-SELECT neon_auth.upsert_teams('[]'), neon_auth.upsert_teams(NULL) IS NULL AS nothing;
+SELECT neon_auth.upsert_teams('[]');
+SAVEPOINT s;
+SELECT neon_auth.upsert_teams(NULL);
+\echo :SQLSTATE
+ROLLBACK TO s;
 
 -- What is the same is not written again.
 UPDATE neon_auth.teams_sync SET updated_at = '2020-01-01';

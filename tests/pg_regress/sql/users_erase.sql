@@ -47,8 +47,10 @@ UPDATE neon_auth.users_sync SET deleted_at = '2020-01-01', updated_at = '2020-01
 SELECT neon_auth.erase_user('u2'), neon_auth.erase_user('u3');
 SELECT id, raw_json, deleted_at = '2020-01-01' AS kept, updated_at >= now() AS updated_now FROM neon_auth.users_sync WHERE id > 'u1' ORDER BY id;
 SELECT neon_auth.apply_user('created', '{"id": "u3", "display_name": "Carol Example"}');
-SELECT neon_auth.erase_user(NULL) IS NULL AS nothing;
 SAVEPOINT s;
+SELECT neon_auth.erase_user(NULL);
+\echo :SQLSTATE
+ROLLBACK TO s;
 SELECT neon_auth.erase_user('');
 \echo :SQLSTATE
 ROLLBACK;

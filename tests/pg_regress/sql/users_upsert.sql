@@ -25,7 +25,10 @@ SELECT neon_auth.upsert_user('{"id": "u6", "signed_up_at_millis": 1e3}');
 SELECT id, name, email, date_trunc('milliseconds', created_at) AT TIME ZONE 'UTC' AS created_at FROM neon_auth.users_sync ORDER BY id COLLATE "C";
 
 -- NULL is no user, and changes nothing.
-SELECT neon_auth.upsert_user(NULL) IS NULL AS nothing;
+SAVEPOINT s;
+SELECT neon_auth.upsert_user(NULL);
+\echo :SQLSTATE
+ROLLBACK TO s;
 SELECT count(*) FROM neon_auth.users_sync;
 
 -- Ids are compared exactly.

@@ -13,7 +13,10 @@ SELECT id, name FROM neon_auth.users_sync WHERE id >= 'u5' ORDER BY id COLLATE "
 SELECT neon_auth.upsert_users('[{"id": "u5", "display_name": "other"}, {"id": "u5", "display_name": "last"}]');
 
 SELECT neon_auth.upsert_users('[]');
-SELECT neon_auth.upsert_users(NULL) IS NULL AS nothing;
+SAVEPOINT s;
+SELECT neon_auth.upsert_users(NULL);
+\echo :SQLSTATE
+ROLLBACK TO s;
 
 -- A thousand at once.
 SELECT neon_auth.upsert_users((SELECT jsonb_agg(jsonb_build_object('id', 'many-' || n)) FROM generate_series(1, 1000) AS n));

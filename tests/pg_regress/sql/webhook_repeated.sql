@@ -21,7 +21,15 @@ SELECT id COLLATE "C" AS id, event, outcome, received_at = now() AS received_now
 -- Old ones are forgotten on demand.
 UPDATE neon_auth.deliveries SET received_at = now() - interval '91 days' WHERE id = 'msg_1';
 UPDATE neon_auth.deliveries SET received_at = now() - interval '2 days' WHERE id = 'msg_2';
-SELECT neon_auth.prune_deliveries(), neon_auth.prune_deliveries() AS again, neon_auth.prune_deliveries(NULL) IS NULL AS nothing;
+SELECT neon_auth.prune_deliveries(), neon_auth.prune_deliveries() AS again;
+\set SHOW_CONTEXT never
+SAVEPOINT s;
+SELECT neon_auth.prune_deliveries(NULL);
+\echo :SQLSTATE
+ROLLBACK TO s;
+SELECT neon_auth.prune_deliveries('-1 day');
+\echo :SQLSTATE
+ROLLBACK TO s;
 SELECT neon_auth.prune_deliveries('36 hours');
 SELECT id COLLATE "C" AS id FROM neon_auth.deliveries ORDER BY 1;
 -- A message that is delivered after that is as harmless as any that is late.

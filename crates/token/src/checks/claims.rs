@@ -26,7 +26,7 @@ impl Facts<'_> {
             return Ok(());
         }
         let claims = &self.content.claims;
-        require(claims.audiences().next().is_some(), Kind::MissingClaim)?;
+        require(claims.audiences().next().is_some(), Kind::MissingAudience)?;
         require(
             claims
                 .audiences()
@@ -45,7 +45,11 @@ impl Facts<'_> {
                 shown::list(accepted.iter().map(String::as_str))
             )
         };
-        let found = shown::list(self.content.claims.audiences());
+        let claims = &self.content.claims;
+        let found = match claims.audiences().next() {
+            Some(_) => shown::list(claims.audiences()),
+            None => shown::value(claims.members.get("aud")),
+        };
         format!("aud is {found}; expected: {expected}")
     }
 
