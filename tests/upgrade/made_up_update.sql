@@ -2,7 +2,7 @@ CREATE FUNCTION auth.expires_at() RETURNS timestamptz
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
 AS 'MODULE_PATHNAME', 'expires_at_wrapper';
 --
-COMMENT ON FUNCTION auth.expires_at() IS 'When the token expires (the claim exp)';
+--current COMMENT ON FUNCTION auth.expires_at()
 --
 --current FUNCTION neon_auth.drop_provider
 --
