@@ -10,10 +10,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, KeyPair, ParsedPublicKey,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters,
-    RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, KeyPair,
+    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+    RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -78,11 +78,13 @@ fn policy() -> Policy {
 
 /// The key as aws-lc itself keeps it.
 fn bare_key(signer: &Signer) -> ParsedPublicKey {
+    let curve = match signer.algorithm {
+        Algorithm::ES256 => &ECDSA_P256_SHA256_FIXED,
+        Algorithm::ES384 => &ECDSA_P384_SHA384_FIXED,
+        _ => &ECDSA_P521_SHA512_FIXED,
+    };
     let key = match &signer.pair {
-        Pair::Ec(pair) if signer.algorithm == Algorithm::ES256 => {
-            ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key())
-        }
-        Pair::Ec(pair) => ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, pair.public_key()),
+        Pair::Ec(pair) => ParsedPublicKey::new(curve, pair.public_key()),
         Pair::Ed(pair) => ParsedPublicKey::new(&ED25519, pair.public_key()),
         Pair::Rsa(pair) => RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key())
             .to_parsed_public_key(rsa_parameters(signer.algorithm)),
