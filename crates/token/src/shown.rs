@@ -33,25 +33,22 @@ pub(crate) fn line(line: &str) -> String {
 
 /// A comma-separated list of quoted texts, cut when it has grown past the limit.
 pub(crate) fn list<'a>(items: impl IntoIterator<Item = &'a str>) -> String {
-    let mut shown = String::new();
-    for item in items {
-        if !shown.is_empty() {
-            shown.push_str(", ");
-        }
-        if shown.len() > LIMIT {
-            shown.push('…');
-            break;
-        }
-        shown.push_str(&text(item));
-    }
+    let shown = joined(items.into_iter().map(text));
     if shown.is_empty() {
-        shown.push_str("none");
+        return "none".to_owned();
     }
     shown
 }
 
 /// The same of values: strings, numbers and booleans as they are.
 pub(crate) fn values<'a>(items: impl IntoIterator<Item = &'a Value>) -> String {
+    joined(items.into_iter().map(|item| match item {
+        Value::Number(number) => number.as_str().chars().take(LIMIT).collect(),
+        other => value(Some(other)),
+    }))
+}
+
+fn joined(items: impl Iterator<Item = String>) -> String {
     let mut shown = String::new();
     for item in items {
         if !shown.is_empty() {
@@ -61,12 +58,7 @@ pub(crate) fn values<'a>(items: impl IntoIterator<Item = &'a Value>) -> String {
             shown.push('…');
             break;
         }
-        match item {
-            Value::Number(number) => {
-                shown.extend(number.as_str().chars().take(LIMIT));
-            }
-            other => shown.push_str(&value(Some(other))),
-        }
+        shown.push_str(&item);
     }
     shown
 }
