@@ -11,8 +11,19 @@ die() { printf '\033[1merror:\033[0m %s\n' "$*" >&2; exit 1; }
 
 PGRX_VERSION=$(sed -n 's/^pgrx = "=\(.*\)"$/\1/p' "$ROOT/Cargo.toml")
 [ -n "$PGRX_VERSION" ] || die "Cargo.toml must name one version of pgrx, as in pgrx = \"=0.18.1\": cargo-pgrx has to be the same"
-# The major that demo and test use unless told otherwise.
-PG_MAJOR=${PG_MAJOR:-15}
+
+# The majors that neon_auth supports, in ascending order: the features of Cargo.toml. The default
+# feature is the major that demo and test use unless PG_MAJOR names another.
+mapfile -t MAJORS < <(sed -n 's/^pg\([0-9]*\) = \[.*/\1/p' "$ROOT/Cargo.toml" | sort --numeric-sort)
+DEFAULT_MAJOR=$(sed -n 's/^default = \["pg\([0-9]*\)"\]$/\1/p' "$ROOT/Cargo.toml")
+[[ -n $DEFAULT_MAJOR && " ${MAJORS[*]} " == *" $DEFAULT_MAJOR "* ]] ||
+    die "Cargo.toml must name the majors of PostgreSQL as features, as in pg15 = [\"pgrx/pg15\"], and one of them as default"
+SUPPORTED="${MAJORS[0]} to ${MAJORS[-1]}"
+PG_MAJOR=${PG_MAJOR:-$DEFAULT_MAJOR}
+is_supported() { [[ " ${MAJORS[*]} " == *" $1 "* ]]; }
+
+# The version of neon_auth, which Cargo.toml alone decides.
+extension_version() { sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml"; }
 
 # The pg_config in use: PG_CONFIG if given, else that of the private installation.
 pg_config() {
@@ -30,10 +41,8 @@ pg_major() {
     config=$(pg_config) || exit 1
     version=$("$config" --version) || die "$config does not run"
     major=$(sed -E 's/^PostgreSQL ([0-9]+).*/\1/' <<<"$version")
-    case $major in
-        14 | 15 | 16 | 17 | 18) echo "$major" ;;
-        *) die "$config is of $version; neon_auth supports PostgreSQL 14 to 18" ;;
-    esac
+    is_supported "$major" || die "$config is of $version; neon_auth supports PostgreSQL $SUPPORTED"
+    echo "$major"
 }
 
 # Cargo.lock decides what is built, and no build changes it. For tools that pass no --locked on
