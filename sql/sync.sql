@@ -724,7 +724,7 @@ CREATE VIEW neon_auth.sync_progress AS
            r.started_at, l.pid
       FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
       LEFT JOIN pg_catalog.pg_locks l
-        -- The lock of src/stack/run.rs that a run holds, and nobody who confirms the queue alone.
+        -- The lock of src/service/stack/sync/run.rs that a run holds, and nobody who confirms the queue alone.
         ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 20035 AND l.objid = 1
        AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
      WHERE r.finished_at IS NULL;

@@ -6,22 +6,19 @@
 
 use pgrx::prelude::*;
 
-mod console;
+mod background;
 mod error;
 mod hosts;
 mod http;
-mod jsonb;
-mod lock;
+mod identity;
 mod mirror;
+mod pg;
 mod provider;
-mod raised;
+mod service;
 mod session;
 mod settings;
 mod shared;
-mod spi;
-mod stack;
 mod version;
-mod webhook;
 mod worker;
 
 pg_module_magic!(name, version);
@@ -48,12 +45,12 @@ extension_sql_file!("../sql/grants.sql", requires = ["internal"]);
 /// Runs once in every process that loads the library.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
-    raised::keep_backtraces_in_the_log();
+    pg::raised::keep_backtraces_in_the_log();
     version::define();
     settings::define();
     session::define();
     provider::define();
-    mirror::define();
+    pg::index::define();
     settings::reserve_prefix();
     // SAFETY: reads a variable of this process.
     if unsafe { pg_sys::process_shared_preload_libraries_in_progress } {

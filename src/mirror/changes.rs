@@ -11,7 +11,7 @@ use pgrx::{AnyElement, PgLogLevel, PgSqlErrorCode, name, pg_extern};
 
 use super::object::Kind;
 use crate::error::Problem;
-use crate::jsonb::Part;
+use crate::pg::jsonb::Part;
 
 /// `neon_auth.changed_objects(kind, given)`: where in an array of users or teams those are that
 /// differ from their row, and those that have none; NULL for nowhere. The objects themselves, as

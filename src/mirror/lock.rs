@@ -3,7 +3,8 @@
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use crate::{lock, version};
+use crate::pg::lock;
+use crate::version;
 
 /// How many locks there are of each kind. A transaction may apply any number of events, and the
 /// server's table of locks is finite; that two ids share a lock only makes one wait at times.

@@ -3,8 +3,8 @@
 use pgrx::AnyElement;
 use pgrx::prelude::*;
 
-use super::row::Table;
-use crate::jsonb::Part;
+use crate::pg::index::Table;
+use crate::pg::jsonb::Part;
 
 const LONGEST_ID: usize = 255;
 /// The last millisecond of the year 9999.

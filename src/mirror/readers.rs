@@ -6,8 +6,8 @@
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use super::known;
-use super::row::Table;
+use super::answers;
+use crate::pg::index::Table;
 use crate::session;
 
 /// `auth.is_team_member(team_id)`.
@@ -16,7 +16,7 @@ fn is_team_member(team: &str) -> Result<Option<bool>, ErrorReport> {
     let identity = session::current()?;
     Ok(identity.map(|identity| {
         let user = &identity.subject;
-        known::answer(&["member", user, team], || is_member(team, user))
+        answers::answer(&["member", user, team], || is_member(team, user))
     }))
 }
 
@@ -31,11 +31,11 @@ fn has_permission(
     };
     let user = &identity.subject;
     let has = match team {
-        Some(team) => known::answer(&["team", user, permission, team], || {
+        Some(team) => answers::answer(&["team", user, permission, team], || {
             is_member(team, user)
                 && holds(Table::TeamPermissions, &[user, team], "team", permission)
         }),
-        None => known::answer(&["project", user, permission], || {
+        None => answers::answer(&["project", user, permission], || {
             !is_deleted_user(user)
                 && holds(Table::ProjectPermissions, &[user], "project", permission)
         }),
@@ -48,7 +48,7 @@ fn is_member(team: &str, user: &str) -> bool {
 }
 
 fn is_deleted_user(user: &str) -> bool {
-    known::answer(&["deleted", user], || {
+    answers::answer(&["deleted", user], || {
         let deleted = Table::Users.find(&[user], |row| Some(!row.is_null(c"deleted_at")));
         deleted.unwrap_or(false)
     })
@@ -65,7 +65,7 @@ fn holds(table: Table, holder: &[&str], scope: &str, permission: &str) -> bool {
 /// Whether a permission is another one or contains it. What is not defined counts for itself alone:
 /// no event tells of definitions.
 fn grants(scope: &str, held: &str, permission: &str) -> bool {
-    known::answer(&["grants", scope, held, permission], || {
+    answers::answer(&["grants", scope, held, permission], || {
         let granted_by = Table::Closure.find(&[scope, permission], |row| row.texts(c"granted_by"));
         granted_by.map_or(held == permission, |granted_by| {
             granted_by.iter().any(|granting| granting == held)

@@ -8,9 +8,9 @@ use super::refresh::{self, Cause};
 use super::supply::Supply;
 use super::{Provider, now, role, seen, trust};
 use crate::error::Problem;
-use crate::session::Identity;
+use crate::identity::Identity;
+use crate::pg::spi;
 use crate::shared::{self, Counter};
-use crate::spi;
 
 /// A token that a provider vouches for.
 pub struct Admitted {

@@ -10,14 +10,15 @@ use pgrx::trigger_support::PgTriggerError;
 
 use super::defects::Defects;
 use super::refresh::{self, Cause};
-use super::rows::Row;
 use super::rules::{Rules, issuers_of};
 use super::{admit, discovery, trust};
+use crate::background::wake;
 use crate::http::{self, PlainHttp};
-use crate::lock::{Lock, Space};
-use crate::raised::passes_errors;
+use crate::pg::heap::Row;
+use crate::pg::lock::{Lock, Space};
+use crate::pg::raised::passes_errors;
+use crate::pg::{jsonb, spi};
 use crate::session::Value;
-use crate::{jsonb, spi, worker};
 
 /// `neon_auth.verify_jwt(token)`: the claims, or the error that `auth.authenticate` would raise.
 #[pg_extern(sql = false)]
@@ -140,7 +141,7 @@ fn trust_changed<'a>(
     // New keys are no reason: workers know when to look after those. By name, because an update of
     // the extension may write providers too, and looks nothing up.
     if table.name().as_bytes() == spi::PROVIDERS.to_bytes() {
-        worker::wake_anew_at_commit();
+        wake::anew_at_commit();
     }
     Ok(None)
 }

@@ -7,7 +7,7 @@ use pgrx::prelude::*;
 use super::admit::{admit, reject_deleted};
 use super::{Provider, longest, now, read, role, trust};
 use crate::error::Problem;
-use crate::raised::passes_errors;
+use crate::pg::raised::passes_errors;
 
 /// `neon_auth.inspect_jwt(token)`. It first tries the token, so that keys are fetched as they
 /// would be for `auth.authenticate`; what it then lists is why that went as it did.

@@ -1,6 +1,6 @@
 //! Whom the database trusts: providers, their keys, and the tokens that they vouch for.
 //!
-//! `trust` is what the tables say, read once per session by `rows` and again when they change;
+//! `trust` is what the tables say, read once per session and again when they change;
 //! `rules` says what a provider's columns mean and `defects` what is wrong with them; `supply`
 //! decides whether the keys at hand will do; `refresh` gets new ones, with one fetch for many
 //! waiting sessions; `fetch` is the HTTP request; `admit` puts them together, `role` follows
@@ -15,7 +15,6 @@ mod functions;
 mod inspect;
 mod refresh;
 mod role;
-mod rows;
 mod rules;
 mod seen;
 mod supply;

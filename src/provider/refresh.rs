@@ -19,9 +19,10 @@ use super::discovery::Origin;
 use super::fetch::{self, Answer, Request};
 use super::supply;
 use super::trust::{self, KeySource, Provider};
+use crate::background::process;
 use crate::error::quoted;
-use crate::lock::{self, Lock, Space};
-use crate::{spi, worker};
+use crate::pg::lock::{self, Lock, Space};
+use crate::pg::spi;
 
 /// What an attempt to refresh keys is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -257,7 +258,7 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
     }
 
     // A session's open transaction may hold what we need while it waits for us.
-    worker::settle_in(c"1s");
+    process::settle_in(c"1s");
     let database = pg_sys::Oid::from(database.value() as u32);
     BackgroundWorker::connect_worker_to_spi_by_oid(Some(database), None);
     let mut extra = BackgroundWorker::get_extra().splitn(3, ':');
@@ -280,7 +281,7 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
             origin,
             at_hand: begun.jwks_url.zip(begun.etag),
         };
-        let outcome = fetch::get(request, worker::database_is_free);
+        let outcome = fetch::get(request, process::database_is_free);
         let failure = in_transaction(|| match outcome {
             // Dropped meanwhile.
             _ if !spi::is_installed() => None,

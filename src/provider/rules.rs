@@ -13,9 +13,9 @@ use neon_auth_token::{
 use super::claim_map::ClaimMap;
 use super::defects::Defects;
 use super::discovery::{self, Origin};
-use super::rows::Row;
 use super::well_known;
 use crate::error::quoted;
+use crate::pg::heap::Row;
 
 /// Longest `iss` that is accepted in a token, in bytes.
 const MAX_ISSUER: usize = 2048;

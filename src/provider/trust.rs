@@ -15,11 +15,12 @@ use pgrx::prelude::*;
 use super::claim_map::ClaimMap;
 use super::defects::{Defect, Defects};
 use super::discovery::{self, Origin};
-use super::rows::{self, Row};
 use super::rules::{Rules, issuers_of};
 use crate::error::{Problem, quoted};
-use crate::jsonb::Jsonb;
-use crate::{spi, version};
+use crate::pg::heap::{self, Row};
+use crate::pg::jsonb::Jsonb;
+use crate::pg::spi;
+use crate::version;
 
 thread_local! {
     static TRUST: RefCell<Option<Rc<Trust>>> = const { RefCell::new(None) };
@@ -137,7 +138,7 @@ impl Trust {
         let mut providers = HashMap::new();
         let mut issuers: HashMap<String, Vec<String>> = HashMap::new();
         let mut discovered = HashMap::new();
-        rows::each(spi::JWKS_CACHE, |row| {
+        heap::each(spi::JWKS_CACHE, |row| {
             let names = row
                 .text_owned("provider")
                 .zip(row.text_owned("discovery_url"));
@@ -145,7 +146,7 @@ impl Trust {
                 discovered.insert(provider, (document, url));
             }
         });
-        rows::each(spi::PROVIDERS, |row| {
+        heap::each(spi::PROVIDERS, |row| {
             let Some(name) = row.text("name") else {
                 return;
             };
@@ -320,13 +321,13 @@ impl Trust {
 impl Provider {
     fn read(name: &str, sharing: Option<String>) -> Option<Self> {
         let mut cached = None;
-        rows::each(spi::JWKS_CACHE, |row| {
+        heap::each(spi::JWKS_CACHE, |row| {
             if row.text("provider") == Some(name) {
                 cached = Cached::read(row);
             }
         });
         let mut provider = None;
-        rows::each(spi::PROVIDERS, |row| {
+        heap::each(spi::PROVIDERS, |row| {
             if row.text("name") == Some(name) {
                 let mut defects = Defects::default();
                 if let Some(sharing) = &sharing {

@@ -9,12 +9,12 @@ use std::ffi::{c_char, c_int, c_void};
 
 use pgrx::prelude::*;
 
-use super::nodes::{
+use super::once::{are_same_for_all_rows, sub_select, support_address};
+use super::one_row::looks_at_one_row;
+use crate::pg::nodes::{
     elements, expression_tree_mutator, expression_tree_walker, query_tree_mutator,
     query_tree_walker,
 };
-use super::once::{are_same_for_all_rows, sub_select, support_address};
-use super::one_row::looks_at_one_row;
 
 static mut PREVIOUS: pg_sys::planner_hook_type = None;
 

@@ -7,13 +7,14 @@ use pgrx::AnyElement;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use super::identity::Identity;
+use super::current::{self, Admission, Scope};
 use super::log;
-use super::store::{self, Admission, Scope};
 use crate::error::Problem;
-use crate::raised::passes_errors;
+use crate::identity::Identity;
+use crate::pg::jsonb;
+use crate::pg::raised::passes_errors;
 use crate::shared::{self, Counter};
-use crate::{jsonb, provider, version};
+use crate::{provider, version};
 
 /// `auth.authenticate(token, is_local)`.
 #[pg_extern(sql = false)]
@@ -43,7 +44,7 @@ fn init() -> Result<(), ErrorReport> {
 /// `auth.logout()`.
 #[pg_extern(sql = false)]
 fn logout() -> Result<(), ErrorReport> {
-    Ok(store::forget()?)
+    Ok(current::forget()?)
 }
 
 /// `auth.impersonate(user_id, claims, is_local)`.
@@ -82,7 +83,7 @@ fn bad_impersonation(reason: &str) -> Problem {
 
 fn enter(token: Option<&str>, scope: Scope) -> Result<Option<String>, Problem> {
     let Some(token) = token else {
-        store::forget()?;
+        current::forget()?;
         return Ok(None);
     };
     let admission = Admission::begin();
@@ -99,7 +100,7 @@ fn enter(token: Option<&str>, scope: Scope) -> Result<Option<String>, Problem> {
 }
 
 fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
-    if scope == Scope::Transaction && !store::in_block() {
+    if scope == Scope::Transaction && !current::in_block() {
         ereport!(
             WARNING,
             PgSqlErrorCode::ERRCODE_NO_ACTIVE_SQL_TRANSACTION,
@@ -107,5 +108,5 @@ fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
             "A local identity lasts until the transaction ends, and there is no transaction block. Use BEGIN, or pass is_local => false."
         );
     }
-    store::assume(identity, scope)
+    current::assume(identity, scope)
 }

@@ -14,7 +14,7 @@ use pgrx::PgLogLevel;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use super::{statement, store};
+use super::{current, statement};
 
 static mut PREVIOUS_START: pg_sys::ExecutorStart_hook_type = None;
 static mut PREVIOUS_RUN: pg_sys::ExecutorRun_hook_type = None;
@@ -83,17 +83,17 @@ unsafe extern "C-unwind" fn before_query(query: *const pg_sys::QueryDesc) -> i64
     // What a foreign key asks is a part of the statement that fires it. It runs as the tables' owner,
     // and no policy binds it.
     // SAFETY: reads a variable of this process.
-    if !store::is_anybody() || unsafe { pg_sys::InNoForceRLSOperation() } {
+    if !current::is_anybody() || unsafe { pg_sys::InNoForceRLSOperation() } {
         return NEVER;
     }
     // SAFETY: a query has a plan, and perhaps a snapshot.
     let (plan, snapshot) = unsafe { (&*(*query).plannedstmt, (*query).snapshot) };
-    let began = if store::may_expire() {
+    let began = if current::may_expire() {
         statement::with_snapshot(snapshot)
     } else {
         NEVER
     };
-    if let Err(problem) = store::settle(|| began, Some(plan)) {
+    if let Err(problem) = current::settle(|| began, Some(plan)) {
         ErrorReport::from(problem).report(PgLogLevel::ERROR);
     }
     began
@@ -127,10 +127,10 @@ unsafe extern "C-unwind" fn before_utility(statement: *const pg_sys::PlannedStmt
     }
     // RESET ALL takes the identity, and leaves the role: PostgreSQL exempts that from it.
     // SAFETY: a statement that PostgreSQL passes.
-    let resets_all = store::is_anybody() && unsafe { resets_all((*statement).utilityStmt) };
-    let outcome = store::settle(statement::now, None).and_then(|()| {
+    let resets_all = current::is_anybody() && unsafe { resets_all((*statement).utilityStmt) };
+    let outcome = current::settle(statement::now, None).and_then(|()| {
         if resets_all {
-            store::forget()?;
+            current::forget()?;
         }
         Ok(())
     });

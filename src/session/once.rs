@@ -16,10 +16,10 @@ use std::ffi::c_void;
 use pgrx::Internal;
 use pgrx::prelude::*;
 
-use super::nodes::{
+use super::one_row::looks_at_one_row;
+use crate::pg::nodes::{
     check_functions_in_node, elements, expression_tree_walker, query_tree_walker, reads_a_table,
 };
-use super::one_row::looks_at_one_row;
 
 /// `neon_auth.once_per_query(internal)`: the planner support function of the readers.
 #[pg_extern(sql = false)]

@@ -8,7 +8,7 @@
 use pgrx::PgRelation;
 use pgrx::prelude::*;
 
-use super::nodes::elements;
+use crate::pg::nodes::elements;
 
 unsafe extern "C-unwind" {
     // An ERROR passes over a frame that owns nothing.

@@ -9,11 +9,11 @@ use pgrx::datum::{TimestampWithTimeZone, Uuid};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use super::identity::{Identity, hyphenated};
+use super::current;
 use super::statement::POSTGRES_EPOCH;
-use super::store;
 use super::value::Value;
-use crate::jsonb::Jsonb;
+use crate::identity::{Identity, hyphenated};
+use crate::pg::jsonb::Jsonb;
 
 /// Defines readers: the SQL name's Rust function, and what it takes from the identity.
 macro_rules! readers {
@@ -22,7 +22,7 @@ macro_rules! readers {
         #[pg_extern(sql = false)]
         fn $name() -> Result<Option<$type>, ErrorReport> {
             let from: fn(&Identity) -> Option<$type> = $from;
-            Ok(store::current()?.and_then(|identity| from(&identity)))
+            Ok(current::current()?.and_then(|identity| from(&identity)))
         }
     )*};
 }
@@ -65,7 +65,7 @@ fn claim(path: Vec<Option<String>>) -> Result<Option<Value>, ErrorReport> {
         return Ok(None);
     };
     Ok(
-        store::current()?.and_then(|identity| match identity.at(&path)? {
+        current::current()?.and_then(|identity| match identity.at(&path)? {
             Json::Null => None,
             Json::String(text) => Value::text(text),
             value => Value::text(&Jsonb::from_json(&value.to_string()).to_text()),

@@ -5,8 +5,8 @@ use std::ffi::{CStr, CString};
 
 use pgrx::{PgLogLevel, pg_sys};
 
+use super::current::{self as identity, Scope};
 use super::hooks;
-use super::store::{self, Scope};
 use crate::error::Problem;
 
 thread_local! {
@@ -30,7 +30,7 @@ pub fn replace(old: Option<&str>, new: Option<&str>, scope: Scope) -> Result<(),
         }
         (None, _) if old.is_some_and(is_current) => set(c"none", scope),
         // A role that the transaction has set for itself may hide one that an identity brought.
-        (None, Scope::Session) if BROUGHT.get() && store::in_block() => {
+        (None, Scope::Session) if BROUGHT.get() && identity::in_block() => {
             let own = current().filter(|role| role != "none");
             set(c"none", Scope::Session)?;
             own.map_or(Ok(()), |own| set(&held(&own), Scope::Transaction))

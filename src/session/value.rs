@@ -8,7 +8,7 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
 };
 use pgrx::{IntoDatum, pg_sys};
 
-use crate::jsonb::Jsonb;
+use crate::pg::jsonb::Jsonb;
 
 /// A value in the caller's memory context, of the type that the SQL declaration names.
 pub struct Value(pg_sys::Datum);

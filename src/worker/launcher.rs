@@ -12,6 +12,7 @@ use pgrx::memcxt::PgMemoryContexts;
 use pgrx::prelude::*;
 
 use super::{SECOND, retry_after};
+use crate::background::process;
 use crate::shared::NEVER;
 use crate::{provider, settings, shared};
 
@@ -41,7 +42,7 @@ pub fn register() {
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn neon_auth_launcher_main(_argument: pg_sys::Datum) {
-    super::settle_in(c"0");
+    process::settle_in(c"0");
     reload_on_sighup();
     // The shared catalogs, and no database: nobody has to wait for this process to leave.
     BackgroundWorker::connect_worker_to_spi(None, None);
@@ -130,7 +131,7 @@ impl Launcher {
             if self.visits.len() >= settings::MAX_WORKERS.get().unsigned_abs() as usize {
                 break;
             }
-            if !super::is_free(oid) {
+            if !process::is_free(oid) {
                 // It is being copied, dropped or moved.
                 next = next.min(now + SECOND);
             } else if !self.visit(oid, place) {
@@ -193,7 +194,7 @@ impl Launcher {
             }
             Ok(pid) => {
                 let is_there = visit.place.visitor.load(Ordering::Acquire) == pid;
-                if !is_there || super::is_free(visit.database) {
+                if !is_there || process::is_free(visit.database) {
                     visit.in_the_way_since = None;
                 } else if *visit.in_the_way_since.get_or_insert(now) + WATCH_INTERVAL <= now {
                     // SAFETY: a signal to the worker that runs; PostgreSQL's own handler takes it
@@ -323,7 +324,7 @@ fn reload_on_sighup() {
         fn SignalHandlerForConfigReload(signal: i32);
     }
     // SAFETY: the handler is PostgreSQL's own.
-    unsafe { super::handle(pg_sys::SIGHUP, SignalHandlerForConfigReload) };
+    unsafe { process::handle(pg_sys::SIGHUP, SignalHandlerForConfigReload) };
 }
 
 fn reload_if_asked() -> bool {

@@ -1,19 +1,10 @@
 //! Work behind the sessions' backs, for servers that preload the library.
 //!
 //! `launcher` is one process for the whole server. It holds no connection to any database, and
-//! sends short-lived visitors to those that have something to do: `visit`. `wake` is how sessions
-//! tell that there is something.
+//! sends short-lived visitors to those that have something to do: `visit`.
 
 mod launcher;
 mod visit;
-mod wake;
-
-use std::ffi::CStr;
-
-use pgrx::bgworkers::BackgroundWorker;
-use pgrx::pg_sys;
-
-pub use wake::anew_at_commit as wake_anew_at_commit;
 
 const SECOND: i64 = 1_000_000;
 /// The wait after a first failure; it doubles with each further one.
@@ -23,75 +14,6 @@ const LONGEST_RETRY: i64 = 3600 * SECOND;
 /// Registers the launcher, while the server loads the library.
 pub fn define() {
     launcher::register();
-}
-
-/// Makes a worker end at its next interrupt check, as backends do, and independent of what the
-/// server or the database sets for its sessions. To be called before connecting, with the longest
-/// time to wait for a lock.
-pub fn settle_in(lock_timeout: &CStr) {
-    unsafe extern "C-unwind" {
-        fn die(signal: i32);
-    }
-    let settings = [
-        (c"default_transaction_isolation", c"read committed"),
-        (c"default_transaction_read_only", c"off"),
-        (c"default_transaction_deferrable", c"off"),
-        (c"lock_timeout", lock_timeout),
-        // Whoever else is in a deadlock with a worker should win: the worker comes again.
-        (c"deadlock_timeout", c"100ms"),
-    ];
-    // SAFETY: the handler is PostgreSQL's own, and so are the settings.
-    unsafe {
-        handle(pg_sys::SIGTERM, die);
-        pg_sys::BackgroundWorkerUnblockSignals();
-        for (name, value) in settings {
-            pg_sys::SetConfigOption(
-                name.as_ptr(),
-                value.as_ptr(),
-                pg_sys::GucContext::PGC_SUSET,
-                pg_sys::GucSource::PGC_S_OVERRIDE,
-            );
-        }
-    }
-}
-
-/// Has a signal handled.
-///
-/// # Safety
-/// The handler must do what is safe in one.
-unsafe fn handle(signal: u32, handler: unsafe extern "C-unwind" fn(i32)) {
-    unsafe {
-        #[cfg(not(feature = "pg18"))]
-        pg_sys::pqsignal(signal as i32, Some(handler));
-        #[cfg(feature = "pg18")]
-        pg_sys::pqsignal_be(signal as i32, Some(handler));
-    }
-}
-
-/// Whether nobody waits for this worker's database to be left. Outside of transactions.
-pub fn database_is_free() -> bool {
-    // SAFETY: reads a variable of this process.
-    is_free(unsafe { pg_sys::MyDatabaseId })
-}
-
-/// Whether nobody waits for a database to be left: whoever copies, drops or moves it locks it
-/// first, in a mode that new connections would wait for, and then waits for all others to go.
-/// Outside of transactions.
-fn is_free(database: pg_sys::Oid) -> bool {
-    let mode = pg_sys::RowExclusiveLock as pg_sys::LOCKMODE;
-    let tag = pg_sys::LOCKTAG {
-        locktag_field1: 0,
-        locktag_field2: pg_sys::DatabaseRelationId.to_u32(),
-        locktag_field3: database.to_u32(),
-        locktag_field4: 0,
-        locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
-        locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
-    };
-    BackgroundWorker::transaction(|| {
-        // SAFETY: inside a transaction, which lets go of the lock as it ends.
-        let got = unsafe { pg_sys::LockAcquire(&raw const tag, mode, false, true) };
-        got != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
-    })
 }
 
 /// How long to wait after so many failures.

@@ -12,10 +12,13 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 
 use super::{FIRST_RETRY, SECOND, retry_after};
+use crate::background::process;
+use crate::background::steps::{Steps, Stop};
 use crate::error::{self, Problem};
+use crate::pg::spi;
+use crate::service::stack::sync;
 use crate::shared::{self, Counter, NEVER};
-use crate::stack::{self, Steps, Stop};
-use crate::{provider, settings, spi};
+use crate::{provider, settings};
 
 /// The longest time between two visits, whatever the plan: should the clock be set, or word be
 /// lost of what somebody has changed.
@@ -37,7 +40,7 @@ const GIVEN_WAY: i64 = -1;
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn neon_auth_visit_main(database: pg_sys::Datum) {
     // Whoever holds a row for longer keeps its news from coming, and not all others' for ever.
-    super::settle_in(c"5s");
+    process::settle_in(c"5s");
     let oid = pg_sys::Oid::from(database.value() as u32);
     let Some(here) = shared::database(oid) else {
         return;
@@ -131,7 +134,7 @@ impl Visit<'_> {
             succeeded(here);
         } else if here.retry_at.load(Ordering::Relaxed) <= now() {
             show(c"confirming what is queued");
-            match attempt(here, || stack::drain(Steps::Worker)) {
+            match attempt(here, || sync::drain(Steps::Worker)) {
                 Outcome::Done => succeeded(here),
                 Outcome::GivenWay => return GIVEN_WAY,
                 Outcome::Busy => next = now() + BUSY_INTERVAL,
@@ -195,7 +198,7 @@ impl Visit<'_> {
             return due_at;
         }
         show(c"comparing the mirror with the auth service");
-        let wait = match attempt(here, || stack::sync(Steps::Worker)) {
+        let wait = match attempt(here, || sync::sync(Steps::Worker)) {
             Outcome::Done => {
                 succeeded(here);
                 here.sync_failures.store(0, Ordering::Relaxed);
@@ -215,7 +218,7 @@ impl Visit<'_> {
 
 fn prune() -> Result<(), Stop> {
     BackgroundWorker::transaction(|| spi::write("SELECT neon_auth.prune()::text", &[]));
-    stack::erase_deleted(Steps::Worker)
+    sync::erase_deleted(Steps::Worker)
 }
 
 /// What became of an attempt.
@@ -253,10 +256,10 @@ fn broken_off(error: &CaughtError) -> Outcome {
     // The launcher cancels statements that keep others waiting.
     let is_cancelled =
         error::report_of(error).sql_error_code() == PgSqlErrorCode::ERRCODE_QUERY_CANCELED;
-    if is_cancelled && !super::database_is_free() {
+    if is_cancelled && !process::database_is_free() {
         return Outcome::GivenWay;
     }
-    Outcome::Failed(stack::note_error(Steps::Worker, error))
+    Outcome::Failed(sync::note_error(Steps::Worker, error))
 }
 
 /// The queue is no trouble, or no more.

@@ -3,10 +3,10 @@
 use pgrx::pg_sys::panic::ErrorReportable;
 use pgrx::prelude::*;
 
-use super::run;
-use super::steps::{Steps, Stop};
+use super::stack::sync;
+use crate::background::steps::{Steps, Stop};
 use crate::error::Problem;
-use crate::raised::passes_errors;
+use crate::pg::raised::passes_errors;
 
 passes_errors! {
     neon_auth_sync, pg_finfo_neon_auth_sync => sync;
@@ -31,7 +31,7 @@ unsafe extern "C-unwind" fn sync(call: pg_sys::FunctionCallInfo) -> pg_sys::Datu
             Err(Problem::SyncOnStandby)
         } else {
             pg_sys::SPI_connect_ext(pg_sys::SPI_OPT_NONATOMIC as i32);
-            let outcome = run::sync(Steps::Procedure);
+            let outcome = sync::sync(Steps::Procedure);
             pg_sys::SPI_finish();
             match outcome {
                 Ok(()) => Ok(()),

@@ -13,8 +13,8 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use crate::error::Problem;
-use crate::jsonb::Part;
-use crate::mirror::Table;
+use crate::pg::index::Table;
+use crate::pg::jsonb::Part;
 use crate::session::POSTGRES_EPOCH;
 use crate::shared::{self, Counter};
 

@@ -159,7 +159,7 @@ macro_rules! passes_errors {
             call: pgrx::pg_sys::FunctionCallInfo,
         ) -> pgrx::pg_sys::Datum {
             // SAFETY: as PostgreSQL calls it.
-            unsafe { $crate::raised::pass(call, $function) }
+            unsafe { $crate::pg::raised::pass(call, $function) }
         }
     )*};
 }

@@ -13,7 +13,7 @@ pub enum Space {
     Keys = 0x4e41,
     Mirror = 0x4e42,
     /// Held by the one that asks the REST API for the mirror, be it to compare all or to confirm
-    /// what is queued; src/stack/run.rs tells the two apart for neon_auth.sync_progress.
+    /// what is queued; src/service/stack/sync/run.rs tells the two apart for neon_auth.sync_progress.
     Sync = 0x4e43,
     /// The right to write a table whose rows are checked against each other.
     Writer = 0x4e44,

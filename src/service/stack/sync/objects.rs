@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use super::api::Api;
-use super::steps::{Steps, Stop};
-use crate::spi;
+use crate::background::steps::{Steps, Stop};
+use crate::pg::spi;
+use crate::service::stack::rest::api::Api;
 
 /// What is mirrored as an object, and how the REST API speaks of it.
 pub struct Resource {

@@ -4,8 +4,8 @@ use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder};
 
 use crate::error::Problem;
-use crate::jsonb::Part;
-use crate::mirror::{TEAM, USER, id};
+use crate::mirror::object::{TEAM, USER, id};
+use crate::pg::jsonb::Part;
 
 /// An event's envelope.
 pub struct Event {

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use pgrx::AnyElement;
 use pgrx::prelude::*;
 
-use super::object::{self, Kind};
-use crate::jsonb::Part;
+use crate::mirror::object::{self, Kind};
+use crate::pg::jsonb::Part;
 
 /// `neon_auth.standing(kind, given)`, in a word.
 ///

@@ -7,9 +7,9 @@ use std::ffi::CStr;
 
 use pgrx::{FromDatum, IntoDatum, direct_function_call, pg_sys};
 
-use crate::jsonb::Jsonb;
+use super::jsonb::Jsonb;
+use super::spi;
 use crate::session::POSTGRES_EPOCH;
-use crate::spi;
 
 /// Passes each row to `read`, by what is committed now, whatever snapshot the transaction holds:
 /// a policy decided on an old snapshot would outlive the transaction in this session's memory.

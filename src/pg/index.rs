@@ -10,8 +10,9 @@ use std::ffi::CStr;
 use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum};
 
-use crate::jsonb::Part;
-use crate::{spi, version};
+use super::jsonb::Part;
+use super::spi;
+use crate::version;
 
 /// A table with an index to look into, over columns of type text.
 #[derive(Clone, Copy)]

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use pgrx::bgworkers::BackgroundWorker;
 use pgrx::{PgTryBuilder, pg_sys};
 
+use super::process;
 use crate::error::Problem;
-use crate::{http, raised, worker};
+use crate::http;
+use crate::pg::raised;
 
 /// Why the work ends early.
 pub enum Stop {
@@ -52,7 +54,7 @@ impl Steps {
 
     /// To be called often while waiting.
     pub fn tick(self) -> Result<(), Stop> {
-        if self == Steps::Worker && !worker::database_is_free() {
+        if self == Steps::Worker && !process::database_is_free() {
             return Err(Stop::GiveWay);
         }
         Ok(())

@@ -13,10 +13,10 @@ use std::rc::Rc;
 use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PgSqlErrorCode};
 
-use super::identity::Identity;
-use super::nodes::reads_a_table;
 use super::{hooks, role, statement};
 use crate::error::Problem;
+use crate::identity::Identity;
+use crate::pg::nodes::reads_a_table;
 
 const NAME: &CStr = c"neon_auth.identity";
 

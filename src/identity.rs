@@ -8,7 +8,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::jsonb::Jsonb;
+use crate::pg::jsonb::Jsonb;
 use crate::provider::Provider;
 
 /// The claim that issuers put the organization into.

@@ -10,7 +10,7 @@ use ureq::{Agent, Body, Timeout};
 
 use super::answer::{self, Part, Refusal};
 use super::items::Reader;
-use super::steps::{Steps, Stop};
+use crate::background::steps::{Steps, Stop};
 use crate::error::Problem;
 use crate::http::{self, Aside, Outlet, PlainHttp, milliseconds};
 use crate::settings;

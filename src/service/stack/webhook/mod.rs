@@ -3,6 +3,7 @@
 
 mod event;
 mod signature;
+mod standing;
 
 use pgrx::callconv::{BoxRet, FcInfo};
 use pgrx::datum::Datum;
@@ -15,8 +16,9 @@ use pgrx::{AnyElement, IntoDatum, JsonB};
 use serde_json::json;
 
 use crate::error::Problem;
-use crate::jsonb::Part;
-use crate::mirror::{self, Table};
+use crate::mirror;
+use crate::pg::index::Table;
+use crate::pg::jsonb::Part;
 use event::{Change, Event};
 
 /// `neon_auth.open_delivery(body, headers)`: verifies a delivery, and locks it until the

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-use super::steps::Stop;
+use crate::background::steps::Stop;
 use crate::error::Problem;
 
 /// The most pages of a list. It bounds the memory for the cursors to a few megabytes, and a service

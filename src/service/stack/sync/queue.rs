@@ -2,14 +2,15 @@
 
 use serde::Deserialize;
 
-use super::answer::CHUNK;
-use super::api::{Api, Chunk};
-use super::items::{self, Reader};
 use super::objects::{self, Found, Resource, TEAM, USER};
 use super::pages::Pages;
-use super::steps::{Steps, Stop};
+use crate::background::steps::{Steps, Stop};
 use crate::error::Problem;
-use crate::{provider, spi};
+use crate::pg::spi;
+use crate::provider;
+use crate::service::stack::rest::answer::CHUNK;
+use crate::service::stack::rest::api::{Api, Chunk};
+use crate::service::stack::rest::items::{self, Reader};
 
 #[derive(Deserialize)]
 struct Entry {

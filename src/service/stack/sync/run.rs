@@ -8,16 +8,17 @@ use pgrx::PgTryBuilder;
 use pgrx::pg_sys::panic::CaughtError;
 use serde::Deserialize;
 
-use super::api::{Access, Api, Chunk};
 use super::erase::erase_deleted;
-use super::items::{self, Reader};
 use super::objects::{self, Found, Resource, TEAM, USER};
 use super::pages::Pages;
 use super::queue::{self, every_page};
-use super::steps::{Steps, Stop};
+use crate::background::steps::{Steps, Stop};
 use crate::error::{self, Problem};
-use crate::lock::{self, Lock};
-use crate::{http, provider, spi};
+use crate::pg::lock::{self, Lock};
+use crate::pg::spi;
+use crate::service::stack::rest::api::{Access, Api, Chunk};
+use crate::service::stack::rest::items::{self, Reader};
+use crate::{http, provider};
 
 /// The most users that the service puts on a page.
 const PAGE: &str = "1000";

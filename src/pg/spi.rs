@@ -8,7 +8,8 @@ use std::ffi::CString;
 
 use pgrx::{FromDatum, IntoDatum, PgRelation, pg_sys};
 
-use crate::{raised, version};
+use super::raised;
+use crate::version;
 
 /// Runs a query that yields at most one text value, and answers it.
 ///

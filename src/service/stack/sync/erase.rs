@@ -1,7 +1,8 @@
 //! Users who were deleted long ago, erased.
 
-use super::steps::{Steps, Stop};
-use crate::{settings, spi};
+use crate::background::steps::{Steps, Stop};
+use crate::pg::spi;
+use crate::settings;
 
 /// Erases who was deleted `neon_auth.erase_deleted_after` ago, in short transactions.
 pub fn erase_deleted(steps: Steps) -> Result<(), Stop> {

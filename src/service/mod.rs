@@ -1,0 +1,4 @@
+//! The auth services that fill the mirror.
+
+mod procedure;
+pub mod stack;
