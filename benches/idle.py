@@ -15,7 +15,7 @@ from server import Session, median, run_once, stat_of
 DATABASES = 20
 CONFIRMATIONS = 50
 SECONDS = float(os.environ.get("IDLE_SECONDS") or 60)
-USER = "neon_auth.queue_sync('user', '', '{}', 'A benchmark wants to know.')"
+USER = "neon_auth_internal.queue_sync('user', '', '{}', 'A benchmark wants to know.')"
 
 
 def in_database(name, sql):

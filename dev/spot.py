@@ -84,8 +84,13 @@ def allow_list(path):
 
 
 def revoked(script):
-    """The functions that PUBLIC may not execute."""
-    return set(re.findall(r"^REVOKE ALL ON (?:FUNCTION|PROCEDURE) ([\w.]+)\(.*\) FROM PUBLIC;", script, re.MULTILINE))
+    """The functions that PUBLIC may not execute: one by one, or with all others of their schema."""
+    single = set(re.findall(r"^REVOKE ALL ON (?:FUNCTION|PROCEDURE) ([\w.]+)\(.*\) FROM PUBLIC;", script, re.MULTILINE))
+    schemas = re.findall(r"^REVOKE ALL ON ALL FUNCTIONS IN SCHEMA (\w+) FROM PUBLIC;", script, re.MULTILINE)
+    created = re.findall(r"^CREATE FUNCTION ([\w.]+)\(", script, re.MULTILINE)
+    granted = re.findall(r"^GRANT EXECUTE ON FUNCTION ([^;]+) TO PUBLIC;", script, re.MULTILINE)
+    single |= {name for name in created if name.split(".")[0] in schemas}
+    return single - {name for names in granted for name in re.findall(r"([\w.]+)\(", names)}
 
 
 def main(path, allowed):

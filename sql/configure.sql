@@ -1,28 +1,27 @@
 -- Neon Auth in one call, and its secrets.
 
-CREATE TABLE neon_auth.secrets (
+CREATE TABLE neon_auth_internal.secrets (
     name text NOT NULL,
     value text NOT NULL CONSTRAINT secrets_value_check CHECK (value <> ''),
     service text,
     CONSTRAINT secrets_pkey PRIMARY KEY (name)
 );
 -- ANALYZE would copy values to where the right to read every table shows them.
-ALTER TABLE neon_auth.secrets ALTER COLUMN value SET STATISTICS 0;
+ALTER TABLE neon_auth_internal.secrets ALTER COLUMN value SET STATISTICS 0;
 -- Without a policy the owner alone, and so the functions below, reads them: pg_read_all_data gives
 -- the right to read every table, but does not bypass row-level security.
-ALTER TABLE neon_auth.secrets ENABLE ROW LEVEL SECURITY;
-COMMENT ON TABLE neon_auth.secrets IS 'Keys of the auth service. Granted to nobody and never dumped: set them again after a restore';
-COMMENT ON COLUMN neon_auth.secrets.name IS 'publishable_client_key, secret_server_key or webhook_secret';
-COMMENT ON COLUMN neon_auth.secrets.value IS 'The key itself; of webhook_secret there may be several, with blanks between them, while one replaces another';
-COMMENT ON COLUMN neon_auth.secrets.service IS
+ALTER TABLE neon_auth_internal.secrets ENABLE ROW LEVEL SECURITY;
+COMMENT ON TABLE neon_auth_internal.secrets IS 'Keys of the auth service. Granted to nobody and never dumped: set them again after a restore';
+COMMENT ON COLUMN neon_auth_internal.secrets.name IS 'publishable_client_key, secret_server_key or webhook_secret';
+COMMENT ON COLUMN neon_auth_internal.secrets.value IS 'The key itself; of webhook_secret there may be several, with blanks between them, while one replaces another';
+COMMENT ON COLUMN neon_auth_internal.secrets.service IS
     'The auth service and project that were configured when it was stored: secret_server_key is sent nowhere else';
 
-CREATE FUNCTION neon_auth.webhook_secret_defect(secrets text) RETURNS text
+CREATE FUNCTION neon_auth_internal.webhook_secret_defect(secrets text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'webhook_secret_defect_wrapper';
-COMMENT ON FUNCTION neon_auth.webhook_secret_defect(text) IS
+COMMENT ON FUNCTION neon_auth_internal.webhook_secret_defect(text) IS
     'Why deliveries cannot be verified with a webhook secret, as a sentence; NULL when they can';
-REVOKE ALL ON FUNCTION neon_auth.webhook_secret_defect(text) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.set_secret(name text, value text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -40,11 +39,11 @@ BEGIN
             HINT = 'SELECT neon_auth.set_secret(''secret_server_key'', $1);';
     END IF;
     IF set_secret.value IS NULL OR set_secret.value = '' THEN
-        DELETE FROM neon_auth.secrets AS s WHERE s.name = set_secret.name;
+        DELETE FROM neon_auth_internal.secrets AS s WHERE s.name = set_secret.name;
         RETURN;
     END IF;
     IF set_secret.name = 'webhook_secret' THEN
-        reason := neon_auth.webhook_secret_defect(set_secret.value);
+        reason := neon_auth_internal.webhook_secret_defect(set_secret.value);
         IF reason IS NOT NULL THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'invalid_parameter_value',
@@ -53,7 +52,7 @@ BEGIN
                 HINT = 'Set the signing secret of the endpoint as the auth service shows it: whsec_...';
         END IF;
     END IF;
-    INSERT INTO neon_auth.secrets AS s (name, value, service)
+    INSERT INTO neon_auth_internal.secrets AS s (name, value, service)
     VALUES (set_secret.name, set_secret.value,
             (SELECT neon_auth_internal.service(p.jwks_url, p.project_id)
                FROM neon_auth.providers p
@@ -143,8 +142,8 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     project text := (SELECT project_id FROM neon_auth.providers WHERE name = 'stack');
-    client_key text := (SELECT value FROM neon_auth.secrets WHERE name = 'publishable_client_key');
-    server_key text := (SELECT value FROM neon_auth.secrets WHERE name = 'secret_server_key');
+    client_key text := (SELECT value FROM neon_auth_internal.secrets WHERE name = 'publishable_client_key');
+    server_key text := (SELECT value FROM neon_auth_internal.secrets WHERE name = 'secret_server_key');
 BEGIN
     IF project IS NULL OR client_key IS NULL OR server_key IS NULL THEN
         RAISE EXCEPTION USING

@@ -1,12 +1,11 @@
 -- The Neon console, for projects whose auth it has set up.
 
-CREATE FUNCTION neon_auth.call_console(call text, neon_api_key text, project_id text) RETURNS text
+CREATE FUNCTION neon_auth_internal.call_console(call text, neon_api_key text, project_id text) RETURNS text
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'call_console_wrapper';
-COMMENT ON FUNCTION neon_auth.call_console(text, text, text) IS
+COMMENT ON FUNCTION neon_auth_internal.call_console(text, text, text) IS
     'Asks the Neon console about a project''s auth and answers its JSON; call: keys or transfer_ownership';
-REVOKE ALL ON FUNCTION neon_auth.call_console(text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.console_answer(call text, neon_api_key text, project_id text) RETURNS jsonb
+CREATE FUNCTION neon_auth_internal.console_answer(call text, neon_api_key text, project_id text) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -18,7 +17,7 @@ BEGIN
             MESSAGE = 'a Neon API key and the id of a Neon project are needed',
             HINT = 'Both are to be had in the Neon console. Pass the key as a parameter, so that it is not logged.';
     END IF;
-    answer := neon_auth.call_console(call, neon_api_key, project_id);
+    answer := neon_auth_internal.call_console(call, neon_api_key, project_id);
     BEGIN
         RETURN answer::jsonb;
     EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
@@ -30,14 +29,13 @@ BEGIN
     END;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.console_answer(text, text, text) IS 'The Neon console''s answer to a call';
-REVOKE ALL ON FUNCTION neon_auth.console_answer(text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.console_answer(text, text, text) IS 'The Neon console''s answer to a call';
 
 CREATE FUNCTION neon_auth.create_keys(neon_api_key text, project_id text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM neon_auth.configure(neon_auth.console_answer('keys', neon_api_key, project_id));
+    PERFORM neon_auth.configure(neon_auth_internal.console_answer('keys', neon_api_key, project_id));
     RETURN neon_auth.env();
 END
 $$;
@@ -49,7 +47,7 @@ CREATE FUNCTION neon_auth.transfer_ownership(neon_api_key text, project_id text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    url text := neon_auth.console_answer('transfer_ownership', neon_api_key, project_id) ->> 'url';
+    url text := neon_auth_internal.console_answer('transfer_ownership', neon_api_key, project_id) ->> 'url';
 BEGIN
     IF url IS NULL THEN
         RAISE EXCEPTION USING

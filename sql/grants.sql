@@ -4,9 +4,13 @@ GRANT USAGE ON SCHEMA auth, neon_auth TO PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA auth TO PUBLIC;
 REVOKE ALL ON FUNCTION auth.impersonate(text, jsonb, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION neon_auth.verify_jwt(text) TO PUBLIC;
--- Whoever is granted a view sees all of it. None of these can be called but through one.
+-- A view checks that its reader may execute the functions that it calls, but not that the reader may
+-- use their schema. So these can be executed by everybody, and only through a view.
 REVOKE ALL ON SCHEMA neon_auth_internal FROM PUBLIC;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA neon_auth_internal TO PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA neon_auth_internal FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION neon_auth_internal.rest_base(text), neon_auth_internal.service(text, text),
+    neon_auth_internal.judge_jwks(jsonb), neon_auth_internal.discovery_url(text), neon_auth_internal.time_of(bigint),
+    neon_auth_internal.worker_state(), neon_auth_internal.counters() TO PUBLIC;
 
 DO $$
 DECLARE

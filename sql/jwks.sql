@@ -31,24 +31,24 @@ COMMENT ON COLUMN neon_auth.jwks_cache.missed_at IS 'When the key server was las
 COMMENT ON COLUMN neon_auth.jwks_cache.last_error IS 'Why the last attempt failed; NULL if it did not';
 
 CREATE TRIGGER guard_trust BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.jwks_cache
-    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.guard_trust();
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.guard_trust();
 COMMENT ON TRIGGER guard_trust ON neon_auth.jwks_cache IS 'Refuses to write what is trusted to all but the owner';
 CREATE TRIGGER guard_trust_row BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.jwks_cache
-    FOR EACH ROW EXECUTE FUNCTION neon_auth.guard_trust();
+    FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.guard_trust();
 ALTER TABLE neon_auth.jwks_cache ENABLE ALWAYS TRIGGER guard_trust_row;
 COMMENT ON TRIGGER guard_trust_row ON neon_auth.jwks_cache IS 'Refuses the same to logical replication, which fires no other triggers';
 
 -- For rows, because logical replication fires no other triggers, TRUNCATE's apart.
 CREATE TRIGGER trust_changed AFTER INSERT OR UPDATE OR DELETE ON neon_auth.jwks_cache
-    FOR EACH ROW EXECUTE FUNCTION neon_auth.trust_changed();
+    FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.trust_changed();
 ALTER TABLE neon_auth.jwks_cache ENABLE ALWAYS TRIGGER trust_changed;
 COMMENT ON TRIGGER trust_changed ON neon_auth.jwks_cache IS 'Tells every session to read the keys again';
 CREATE TRIGGER trust_emptied AFTER TRUNCATE ON neon_auth.jwks_cache
-    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.trust_changed();
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.trust_changed();
 ALTER TABLE neon_auth.jwks_cache ENABLE ALWAYS TRIGGER trust_emptied;
 COMMENT ON TRIGGER trust_emptied ON neon_auth.jwks_cache IS 'Tells every session to read the keys again';
 
-CREATE FUNCTION neon_auth.follow_provider() RETURNS trigger
+CREATE FUNCTION neon_auth_internal.follow_provider() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -65,22 +65,21 @@ BEGIN
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.follow_provider() IS 'Renames or deletes the cached keys of a provider with the provider';
-REVOKE ALL ON FUNCTION neon_auth.follow_provider() FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.follow_provider() IS 'Renames or deletes the cached keys of a provider with the provider';
 CREATE TRIGGER follow_provider AFTER DELETE ON neon_auth.providers
-    FOR EACH ROW EXECUTE FUNCTION neon_auth.follow_provider();
+    FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.follow_provider();
 COMMENT ON TRIGGER follow_provider ON neon_auth.providers IS 'Deletes the cached keys of a provider with the provider';
 CREATE TRIGGER follow_provider_name AFTER UPDATE OF name ON neon_auth.providers
-    FOR EACH ROW WHEN (old.name <> new.name) EXECUTE FUNCTION neon_auth.follow_provider();
+    FOR EACH ROW WHEN (old.name <> new.name) EXECUTE FUNCTION neon_auth_internal.follow_provider();
 COMMENT ON TRIGGER follow_provider_name ON neon_auth.providers IS 'Renames the cached keys of a provider with the provider';
 CREATE TRIGGER follow_providers AFTER TRUNCATE ON neon_auth.providers
-    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.follow_provider();
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.follow_provider();
 COMMENT ON TRIGGER follow_providers ON neon_auth.providers IS 'Deletes all cached keys with the providers';
 
 -- A restore loads providers, and a worker or a session may fetch keys before it loads the cache. The
 -- row of the dump takes the place of the fetched one: a duplicate key would end the restore. A fetch
 -- itself inserts a row without keys.
-CREATE FUNCTION neon_auth.replace_fetched() RETURNS trigger
+CREATE FUNCTION neon_auth_internal.replace_fetched() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -90,15 +89,14 @@ BEGIN
     RETURN new;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.replace_fetched() IS 'Lets a restored row of jwks_cache replace a row that was fetched meanwhile';
-REVOKE ALL ON FUNCTION neon_auth.replace_fetched() FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.replace_fetched() IS 'Lets a restored row of jwks_cache replace a row that was fetched meanwhile';
 CREATE TRIGGER replace_fetched BEFORE INSERT ON neon_auth.jwks_cache
-    FOR EACH ROW WHEN (new.jwks IS NOT NULL) EXECUTE FUNCTION neon_auth.replace_fetched();
+    FOR EACH ROW WHEN (new.jwks IS NOT NULL) EXECUTE FUNCTION neon_auth_internal.replace_fetched();
 COMMENT ON TRIGGER replace_fetched ON neon_auth.jwks_cache IS 'Lets a restored row replace a row that was fetched meanwhile';
 
 -- An attempt is recorded before it is made, so that it counts whatever becomes of it. It is given up
 -- where another was recorded since the one that the caller has seen.
-CREATE FUNCTION neon_auth.begin_jwks(provider text, seen text, cause text) RETURNS text
+CREATE FUNCTION neon_auth_internal.begin_jwks(provider text, seen text, cause text) RETURNS text
 LANGUAGE plpgsql
 AS $$
 #variable_conflict use_column
@@ -132,13 +130,12 @@ BEGIN
     RETURN begun;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.begin_jwks(text, text, text) IS
+COMMENT ON FUNCTION neon_auth_internal.begin_jwks(text, text, text) IS
     'Records an attempt to fetch a JWKS, and answers where from; NULL where the cache has moved on or the provider is gone';
-REVOKE ALL ON FUNCTION neon_auth.begin_jwks(text, text, text) FROM PUBLIC;
 
 -- What was fetched has been read as text; what counts is what becomes of it as jsonb. A set that can
 -- be used is not given up for one that cannot.
-CREATE FUNCTION neon_auth.store_jwks(provider text, origin text, jwks_url text, jwks text, etag text, lifetime bigint) RETURNS text
+CREATE FUNCTION neon_auth_internal.store_jwks(provider text, origin text, jwks_url text, jwks text, etag text, lifetime bigint) RETURNS text
 LANGUAGE plpgsql
 AS $$
 #variable_conflict use_column
@@ -165,24 +162,22 @@ BEGIN
                last_error = NULL
          WHERE c.provider = store_jwks.provider AND coalesce(c.discovery_url, c.jwks_url) = origin;
     ELSE
-        PERFORM neon_auth.fail_jwks(store_jwks.provider, origin, defect);
+        PERFORM neon_auth_internal.fail_jwks(store_jwks.provider, origin, defect);
     END IF;
     RETURN defect;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.store_jwks(text, text, text, text, text, bigint) IS
+COMMENT ON FUNCTION neon_auth_internal.store_jwks(text, text, text, text, text, bigint) IS
     'Stores a JWKS that was fetched, for so many seconds, or, given none, that the one at hand still holds; answers why it cannot be used';
-REVOKE ALL ON FUNCTION neon_auth.store_jwks(text, text, text, text, text, bigint) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.fail_jwks(provider text, origin text, reason text) RETURNS void
+CREATE FUNCTION neon_auth_internal.fail_jwks(provider text, origin text, reason text) RETURNS void
 LANGUAGE sql
 AS $$
     UPDATE neon_auth.jwks_cache AS c
        SET last_error = reason
      WHERE c.provider = fail_jwks.provider AND coalesce(c.discovery_url, c.jwks_url) = origin;
 $$;
-COMMENT ON FUNCTION neon_auth.fail_jwks(text, text, text) IS 'Notes why a fetch failed';
-REVOKE ALL ON FUNCTION neon_auth.fail_jwks(text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.fail_jwks(text, text, text) IS 'Notes why a fetch failed';
 
 CREATE FUNCTION neon_auth.verify_jwt(token text) RETURNS jsonb
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE

@@ -4,7 +4,7 @@
 -- auth service told of it. A deleted user or team grants nothing, whatever rows are left.
 CREATE FUNCTION auth.team_ids() RETURNS text[]
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-SUPPORT neon_auth.once_per_query
+SUPPORT neon_auth_internal.once_per_query
 AS $$
 DECLARE
     me constant text := auth.user_id();
@@ -24,12 +24,12 @@ $$;
 COMMENT ON FUNCTION auth.team_ids() IS 'The teams that the signed-in user is in, for policies: team_id = ANY (auth.team_ids())';
 
 CREATE FUNCTION auth.is_team_member(team_id text) RETURNS boolean
-LANGUAGE c STABLE STRICT PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE STRICT PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'is_team_member_wrapper';
 COMMENT ON FUNCTION auth.is_team_member(text) IS 'Whether the signed-in user is in a team';
 
 CREATE FUNCTION auth.has_permission(permission_id text, team_id text DEFAULT NULL) RETURNS boolean
-LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'has_permission_wrapper';
 COMMENT ON FUNCTION auth.has_permission(text, text) IS
     'Whether the signed-in user, a member of the team, has a permission there or one that contains it; without a team: in the whole project';

@@ -8,11 +8,10 @@
 -- Events carry neither time nor version and arrive in any order. Whoever applies one holds the
 -- lock of its team and its user until the transaction ends, the team's first; a deletion then
 -- cannot miss a row that is being written beside it.
-CREATE FUNCTION neon_auth.lock_mirror(kind text, id text, exclusive boolean) RETURNS boolean
+CREATE FUNCTION neon_auth_internal.lock_mirror(kind text, id text, exclusive boolean) RETURNS boolean
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'lock_mirror_wrapper';
-COMMENT ON FUNCTION neon_auth.lock_mirror(text, text, boolean) IS
+COMMENT ON FUNCTION neon_auth_internal.lock_mirror(text, text, boolean) IS
     'Locks a user, a team or a delivery until the transaction ends, and answers true; no advisory lock of users gets in the way';
-REVOKE ALL ON FUNCTION neon_auth.lock_mirror(text, text, boolean) FROM PUBLIC;
 
 CREATE TABLE neon_auth.sync_queue (
     kind text NOT NULL
@@ -37,7 +36,7 @@ COMMENT ON COLUMN neon_auth.sync_queue.queued_at IS 'When it was queued, or queu
 COMMENT ON COLUMN neon_auth.sync_queue.refusal IS 'How the REST API refused to answer: the next full synchronisation has to do; NULL while it is to be asked';
 COMMENT ON INDEX neon_auth.sync_queue_user_id_idx IS 'To forget what concerns a user who is deleted';
 
-CREATE FUNCTION neon_auth.queue_sync(kind text, team_id text, user_id text, reason text) RETURNS void
+CREATE FUNCTION neon_auth_internal.queue_sync(kind text, team_id text, user_id text, reason text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -48,12 +47,11 @@ BEGIN
        SET reason = excluded.reason, queued_at = excluded.queued_at, refusal = NULL;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.queue_sync(text, text, text, text) IS 'Notes what the REST API has to confirm';
-REVOKE ALL ON FUNCTION neon_auth.queue_sync(text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.queue_sync(text, text, text, text) IS 'Notes what the REST API has to confirm';
 
 -- Memberships and permissions come and go, so their deletion is no end, as a user's is. What was
 -- removed is remembered: a creation that comes after may be an older one, late.
-CREATE TABLE neon_auth.removals (
+CREATE TABLE neon_auth_internal.removals (
     kind text NOT NULL
         CONSTRAINT removals_kind_check CHECK (kind IN ('team_member', 'team_permission', 'project_permission')),
     team_id text NOT NULL DEFAULT '',
@@ -64,36 +62,35 @@ CREATE TABLE neon_auth.removals (
     removed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT removals_pkey PRIMARY KEY (team_id, user_id, kind, permission_id)
 );
-CREATE INDEX removals_user_id_idx ON neon_auth.removals (user_id);
-SELECT pg_catalog.pg_extension_config_dump('neon_auth.removals', '');
-COMMENT ON TABLE neon_auth.removals IS
+CREATE INDEX removals_user_id_idx ON neon_auth_internal.removals (user_id);
+SELECT pg_catalog.pg_extension_config_dump('neon_auth_internal.removals', '');
+COMMENT ON TABLE neon_auth_internal.removals IS
     'Memberships and permissions that were removed, so that a late event does not bring them back';
-COMMENT ON COLUMN neon_auth.removals.kind IS 'team_member, team_permission or project_permission';
-COMMENT ON COLUMN neon_auth.removals.team_id IS 'The team; empty for project_permission';
-COMMENT ON COLUMN neon_auth.removals.user_id IS 'The user';
-COMMENT ON COLUMN neon_auth.removals.permission_id IS 'The permission; empty for team_member';
-COMMENT ON COLUMN neon_auth.removals.unmatched IS 'How many removals came whose creation did not: as many creations are taken for late ones';
-COMMENT ON COLUMN neon_auth.removals.removed_at IS 'When the last removal came; an answer that was asked for later counts more';
-COMMENT ON INDEX neon_auth.removals_user_id_idx IS 'To forget what concerns a user who is deleted';
+COMMENT ON COLUMN neon_auth_internal.removals.kind IS 'team_member, team_permission or project_permission';
+COMMENT ON COLUMN neon_auth_internal.removals.team_id IS 'The team; empty for project_permission';
+COMMENT ON COLUMN neon_auth_internal.removals.user_id IS 'The user';
+COMMENT ON COLUMN neon_auth_internal.removals.permission_id IS 'The permission; empty for team_member';
+COMMENT ON COLUMN neon_auth_internal.removals.unmatched IS 'How many removals came whose creation did not: as many creations are taken for late ones';
+COMMENT ON COLUMN neon_auth_internal.removals.removed_at IS 'When the last removal came; an answer that was asked for later counts more';
+COMMENT ON INDEX neon_auth_internal.removals_user_id_idx IS 'To forget what concerns a user who is deleted';
 
-CREATE FUNCTION neon_auth.note_removal(kind text, team_id text, user_id text, permission_id text, creation_was_told boolean)
+CREATE FUNCTION neon_auth_internal.note_removal(kind text, team_id text, user_id text, permission_id text, creation_was_told boolean)
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
-    INSERT INTO neon_auth.removals AS r (kind, team_id, user_id, permission_id, unmatched)
+    INSERT INTO neon_auth_internal.removals AS r (kind, team_id, user_id, permission_id, unmatched)
     VALUES (note_removal.kind, note_removal.team_id, note_removal.user_id, note_removal.permission_id,
             (NOT creation_was_told)::integer)
         ON CONFLICT (team_id, user_id, kind, permission_id) DO UPDATE
        SET unmatched = r.unmatched + excluded.unmatched, removed_at = excluded.removed_at;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.note_removal(text, text, text, text, boolean) IS
+COMMENT ON FUNCTION neon_auth_internal.note_removal(text, text, text, text, boolean) IS
     'Remembers a removal, and whether the event that told of the creation came before it';
-REVOKE ALL ON FUNCTION neon_auth.note_removal(text, text, text, text, boolean) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.match_removal(kind text, team_id text, user_id text, permission_id text) RETURNS boolean
+CREATE FUNCTION neon_auth_internal.match_removal(kind text, team_id text, user_id text, permission_id text) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -101,11 +98,11 @@ DECLARE
     left_over integer;
 BEGIN
     SELECT r.unmatched INTO left_over
-      FROM neon_auth.removals r
+      FROM neon_auth_internal.removals r
      WHERE (r.kind, r.team_id, r.user_id, r.permission_id)
          = (match_removal.kind, match_removal.team_id, match_removal.user_id, match_removal.permission_id);
     IF left_over > 0 THEN
-        UPDATE neon_auth.removals r
+        UPDATE neon_auth_internal.removals r
            SET unmatched = r.unmatched - 1
          WHERE (r.kind, r.team_id, r.user_id, r.permission_id)
              = (match_removal.kind, match_removal.team_id, match_removal.user_id, match_removal.permission_id);
@@ -113,16 +110,15 @@ BEGIN
     RETURN left_over > 0;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.match_removal(text, text, text, text) IS
+COMMENT ON FUNCTION neon_auth_internal.match_removal(text, text, text, text) IS
     'Whether a creation is taken for one that a removal has overtaken; NULL when nothing was removed';
-REVOKE ALL ON FUNCTION neon_auth.match_removal(text, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.ended(team_id text, user_id text) RETURNS text
+CREATE FUNCTION neon_auth_internal.ended(team_id text, user_id text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    team_locked constant boolean := neon_auth.lock_mirror('team', ended.team_id, false);
-    user_locked constant boolean := neon_auth.lock_mirror('user', ended.user_id, true);
+    team_locked constant boolean := neon_auth_internal.lock_mirror('team', ended.team_id, false);
+    user_locked constant boolean := neon_auth_internal.lock_mirror('user', ended.user_id, true);
 BEGIN
     RETURN CASE
         WHEN EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = ended.user_id AND u.deleted_at IS NOT NULL)
@@ -132,20 +128,17 @@ BEGIN
     END;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.ended(text, text) IS
+COMMENT ON FUNCTION neon_auth_internal.ended(text, text) IS
     'Locks a team (NULL: none) and a user; answers which of them is deleted, for then no event about both counts';
-REVOKE ALL ON FUNCTION neon_auth.ended(text, text) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.standing(kind text, given jsonb) RETURNS text
+CREATE FUNCTION neon_auth_internal.standing(kind text, given jsonb) RETURNS text
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'standing_wrapper';
-COMMENT ON FUNCTION neon_auth.standing(text, jsonb) IS
+COMMENT ON FUNCTION neon_auth_internal.standing(text, jsonb) IS
     'How an object (kind: user or team) stands to its row: unknown (there is none), deleted, equal, newer, older, or unclear';
-REVOKE ALL ON FUNCTION neon_auth.standing(text, jsonb) FROM PUBLIC;
 
 -- What became of an event, as handle_webhook answers it. IMMUTABLE, so that what is always the same
 -- is made once, when the plan is.
-CREATE FUNCTION neon_auth.outcome(outcome text, reason text DEFAULT NULL, queued boolean DEFAULT NULL) RETURNS jsonb
+CREATE FUNCTION neon_auth_internal.outcome(outcome text, reason text DEFAULT NULL, queued boolean DEFAULT NULL) RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'outcome_wrapper';
-COMMENT ON FUNCTION neon_auth.outcome(text, text, boolean) IS
+COMMENT ON FUNCTION neon_auth_internal.outcome(text, text, boolean) IS
     'What became of an event: applied, unchanged or ignored, why, and whether something was queued for confirmation';
-REVOKE ALL ON FUNCTION neon_auth.outcome(text, text, boolean) FROM PUBLIC;

@@ -68,23 +68,23 @@ COMMENT ON COLUMN neon_auth.permission_definitions.is_default IS 'True while the
 
 -- A policy may ask for each row, and climbing up the definitions takes longer than all the rest of
 -- an answer: it is done here, when they change.
-CREATE TABLE neon_auth.permission_closure (
+CREATE TABLE neon_auth_internal.permission_closure (
     scope text NOT NULL,
     id text NOT NULL,
     granted_by text[] NOT NULL,
     CONSTRAINT permission_closure_pkey PRIMARY KEY (scope, id)
 );
-COMMENT ON TABLE neon_auth.permission_closure IS
+COMMENT ON TABLE neon_auth_internal.permission_closure IS
     'Which permissions grant which, at any depth; follows from permission_definitions and is written by its trigger alone';
-COMMENT ON COLUMN neon_auth.permission_closure.scope IS 'team or project';
-COMMENT ON COLUMN neon_auth.permission_closure.id IS 'A permission that is defined or contained';
-COMMENT ON COLUMN neon_auth.permission_closure.granted_by IS 'Itself and all that contain it, directly or not; empty once withdrawn';
+COMMENT ON COLUMN neon_auth_internal.permission_closure.scope IS 'team or project';
+COMMENT ON COLUMN neon_auth_internal.permission_closure.id IS 'A permission that is defined or contained';
+COMMENT ON COLUMN neon_auth_internal.permission_closure.granted_by IS 'Itself and all that contain it, directly or not; empty once withdrawn';
 
-CREATE FUNCTION neon_auth.close_permissions() RETURNS trigger
+CREATE FUNCTION neon_auth_internal.close_permissions() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    DELETE FROM neon_auth.permission_closure;
+    DELETE FROM neon_auth_internal.permission_closure;
     WITH RECURSIVE known AS (
         SELECT d.scope, d.id FROM neon_auth.permission_definitions d
         UNION
@@ -101,21 +101,20 @@ BEGIN
             ON d.scope = g.scope AND d.contained_permission_ids @> ARRAY[g.granted_by]
          WHERE NOT d.withdrawn
     )
-    INSERT INTO neon_auth.permission_closure (scope, id, granted_by)
+    INSERT INTO neon_auth_internal.permission_closure (scope, id, granted_by)
     SELECT k.scope, k.id, ARRAY(SELECT g.granted_by FROM granting g WHERE g.scope = k.scope AND g.id = k.id ORDER BY 1)
       FROM known k;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.close_permissions() IS 'Writes permission_closure anew';
-REVOKE ALL ON FUNCTION neon_auth.close_permissions() FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.close_permissions() IS 'Writes permission_closure anew';
 -- So that no change is made unseen by another's closure.
 CREATE TRIGGER one_writer BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.permission_definitions
-    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.one_writer();
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.one_writer();
 ALTER TABLE neon_auth.permission_definitions ENABLE ALWAYS TRIGGER one_writer;
 COMMENT ON TRIGGER one_writer ON neon_auth.permission_definitions IS 'Lets one transaction at a time write definitions';
 CREATE TRIGGER close_permissions AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.permission_definitions
-    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.close_permissions();
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.close_permissions();
 ALTER TABLE neon_auth.permission_definitions ENABLE ALWAYS TRIGGER close_permissions;
 COMMENT ON TRIGGER close_permissions ON neon_auth.permission_definitions IS 'Keeps permission_closure as the definitions say';
 
@@ -133,7 +132,7 @@ SELECT pg_catalog.pg_extension_config_dump('neon_auth.permission_definitions', '
 
 -- CREATE EXTENSION makes the defaults, also when it is a restore that runs it. So a dump carries
 -- the rows that differ alone, and those take the place of a default.
-CREATE FUNCTION neon_auth.keep_permission_defaults() RETURNS trigger
+CREATE FUNCTION neon_auth_internal.keep_permission_defaults() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -154,20 +153,19 @@ BEGIN
     RETURN old;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.keep_permission_defaults() IS 'Keeps apart the default permissions and those that a dump has to carry';
-REVOKE ALL ON FUNCTION neon_auth.keep_permission_defaults() FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.keep_permission_defaults() IS 'Keeps apart the default permissions and those that a dump has to carry';
 CREATE TRIGGER keep_permission_defaults BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.permission_definitions
-    FOR EACH ROW EXECUTE FUNCTION neon_auth.keep_permission_defaults();
+    FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.keep_permission_defaults();
 ALTER TABLE neon_auth.permission_definitions ENABLE ALWAYS TRIGGER keep_permission_defaults;
 COMMENT ON TRIGGER keep_permission_defaults ON neon_auth.permission_definitions IS
     'Keeps apart the default permissions and those that a dump has to carry';
 
 -- team is NULL for a permission in the whole project.
-CREATE FUNCTION neon_auth.apply_permission(action text, team text, holder text, permission text, delivery text) RETURNS jsonb
+CREATE FUNCTION neon_auth_internal.apply_permission(action text, team text, holder text, permission text, delivery text) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    reason text := neon_auth.ended(team, holder);
+    reason text := neon_auth_internal.ended(team, holder);
     kind constant text := CASE WHEN team IS NULL THEN 'project_permission' ELSE 'team_permission' END;
     to_confirm constant text := CASE WHEN team IS NULL THEN 'project_permissions' ELSE 'team_member' END;
     place constant text := coalesce(team, '');
@@ -176,26 +174,26 @@ DECLARE
     was_told boolean;
 BEGIN
     IF reason IS NOT NULL THEN
-        RETURN neon_auth.outcome('ignored', reason);
+        RETURN neon_auth_internal.outcome('ignored', reason);
     END IF;
     IF team IS NOT NULL THEN
         membership_was_removed := EXISTS (
-            SELECT FROM neon_auth.removals r
+            SELECT FROM neon_auth_internal.removals r
              WHERE (r.kind, r.team_id, r.user_id) = ('team_member', team, holder));
         IF membership_was_removed
            AND NOT EXISTS (SELECT FROM neon_auth.team_members_sync m WHERE m.team_id = team AND m.user_id = holder) THEN
-            PERFORM neon_auth.queue_sync(to_confirm, place, holder, 'A permission came after its membership was removed.');
-            RETURN neon_auth.outcome('ignored', 'Its membership is removed, and with it all permissions.', queued => true);
+            PERFORM neon_auth_internal.queue_sync(to_confirm, place, holder, 'A permission came after its membership was removed.');
+            RETURN neon_auth_internal.outcome('ignored', 'Its membership is removed, and with it all permissions.', queued => true);
         END IF;
     END IF;
 
     IF action = 'created' THEN
-        is_late := neon_auth.match_removal(kind, place, holder, permission);
+        is_late := neon_auth_internal.match_removal(kind, place, holder, permission);
         IF is_late IS NOT NULL OR membership_was_removed THEN
-            PERFORM neon_auth.queue_sync(to_confirm, place, holder, 'A permission was created and removed; which came last cannot be told.');
+            PERFORM neon_auth_internal.queue_sync(to_confirm, place, holder, 'A permission was created and removed; which came last cannot be told.');
         END IF;
         IF is_late THEN
-            RETURN neon_auth.outcome('ignored', 'Its removal came first.', queued => true);
+            RETURN neon_auth_internal.outcome('ignored', 'Its removal came first.', queued => true);
         END IF;
         IF team IS NULL THEN
             INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, delivery)
@@ -208,7 +206,7 @@ BEGIN
                 ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
                SET implied = false, delivery = excluded.delivery, created_at = excluded.created_at WHERE p.implied;
         END IF;
-        RETURN neon_auth.outcome(CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END,
+        RETURN neon_auth_internal.outcome(CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END,
                                  queued => is_late IS NOT NULL OR membership_was_removed);
     END IF;
 
@@ -227,13 +225,12 @@ BEGIN
     ELSE
         DELETE FROM neon_auth.team_permissions_sync p WHERE p.team_id = team AND p.user_id = holder AND p.implied;
     END IF;
-    PERFORM neon_auth.note_removal(kind, place, holder, permission, coalesce(was_told, false));
-    PERFORM neon_auth.queue_sync(to_confirm, place, holder, 'A permission was removed; whether it was created again cannot be told.');
-    RETURN neon_auth.outcome(CASE WHEN was_told IS NULL THEN 'unchanged' ELSE 'applied' END,
+    PERFORM neon_auth_internal.note_removal(kind, place, holder, permission, coalesce(was_told, false));
+    PERFORM neon_auth_internal.queue_sync(to_confirm, place, holder, 'A permission was removed; whether it was created again cannot be told.');
+    RETURN neon_auth_internal.outcome(CASE WHEN was_told IS NULL THEN 'unchanged' ELSE 'applied' END,
                              CASE WHEN was_told IS NULL THEN 'There was no such permission; its creation may come late.' END,
                              queued => true);
 END
 $$;
-COMMENT ON FUNCTION neon_auth.apply_permission(text, text, text, text, text) IS
+COMMENT ON FUNCTION neon_auth_internal.apply_permission(text, text, text, text, text) IS
     'Applies a permission''s event, created or deleted, in a team or (NULL) in the whole project';
-REVOKE ALL ON FUNCTION neon_auth.apply_permission(text, text, text, text, text) FROM PUBLIC;

@@ -86,12 +86,11 @@ AS 'MODULE_PATHNAME', 'judge_jwks_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.judge_jwks(jsonb) IS
     'Why a JWKS cannot verify tokens, which of its keys are left out and why, whether these are secret, and what may be stored';
 
-CREATE FUNCTION neon_auth.is_key_url(url text) RETURNS boolean
+CREATE FUNCTION neon_auth_internal.is_key_url(url text) RETURNS boolean
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'is_key_url_wrapper';
-COMMENT ON FUNCTION neon_auth.is_key_url(text) IS
+COMMENT ON FUNCTION neon_auth_internal.is_key_url(text) IS
     'Whether keys may be fetched from a URL: https, or http on loopback and on neon_auth.insecure_hosts';
-REVOKE ALL ON FUNCTION neon_auth.is_key_url(text) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth_internal.discovery_url(issuer text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -99,23 +98,21 @@ AS 'MODULE_PATHNAME', 'discovery_url_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.discovery_url(text) IS
     'Where an issuer says that its keys are (OpenID Connect Discovery); NULL where it cannot';
 
-CREATE FUNCTION neon_auth.provider_defect(provider neon_auth.providers) RETURNS text[]
+CREATE FUNCTION neon_auth_internal.provider_defect(provider neon_auth.providers) RETURNS text[]
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'provider_defect_wrapper';
-COMMENT ON FUNCTION neon_auth.provider_defect(neon_auth.providers) IS
+COMMENT ON FUNCTION neon_auth_internal.provider_defect(neon_auth.providers) IS
     'Why sessions cannot use a provider: the column, the reason and what to do; NULL when they can';
-REVOKE ALL ON FUNCTION neon_auth.provider_defect(neon_auth.providers) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.provider_issuers(provider neon_auth.providers) RETURNS text[]
+CREATE FUNCTION neon_auth_internal.provider_issuers(provider neon_auth.providers) RETURNS text[]
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'provider_issuers_wrapper';
-COMMENT ON FUNCTION neon_auth.provider_issuers(neon_auth.providers) IS
+COMMENT ON FUNCTION neon_auth_internal.provider_issuers(neon_auth.providers) IS
     'The issuers of a provider, with a claim in braces replaced by each of its accepted values';
-REVOKE ALL ON FUNCTION neon_auth.provider_issuers(neon_auth.providers) FROM PUBLIC;
 
 -- The roles of a provider must be there, and be such that row-level security holds for them. Not
 -- when a row is loaded: a dump does not carry roles. Sessions refuse a role that bypasses it.
-CREATE FUNCTION neon_auth.check_provider_roles(roles text[]) RETURNS void
+CREATE FUNCTION neon_auth_internal.check_provider_roles(roles text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -145,24 +142,23 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.check_provider_roles(text[]) IS
+COMMENT ON FUNCTION neon_auth_internal.check_provider_roles(text[]) IS
     'Refuses roles that are not there, superusers, those with BYPASSRLS, and predefined ones';
-REVOKE ALL ON FUNCTION neon_auth.check_provider_roles(text[]) FROM PUBLIC;
 
 -- What a row's constraints cannot say, or not clearly. Sessions check again what matters when they
 -- read the table or fetch, so that a load with triggers disabled opens nothing.
-CREATE FUNCTION neon_auth.check_provider() RETURNS trigger
+CREATE FUNCTION neon_auth_internal.check_provider() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     own_name text := CASE TG_OP WHEN 'UPDATE' THEN old.name ELSE new.name END;
     other record;
     judged record;
-    defect text[] := neon_auth.provider_defect(new);
+    defect text[] := neon_auth_internal.provider_defect(new);
     own_issuers text[];
     url CONSTANT text := coalesce(new.jwks_url, neon_auth_internal.discovery_url(new.issuers[1]));
     -- Whether nothing but the scheme of the URL is amiss.
-    is_plain CONSTANT boolean := url ^@ 'http://' AND neon_auth.is_key_url(overlay(url PLACING 'https' FROM 1 FOR 4));
+    is_plain CONSTANT boolean := url ^@ 'http://' AND neon_auth_internal.is_key_url(overlay(url PLACING 'https' FROM 1 FOR 4));
     plain_http CONSTANT text := format(
         'Keys that come over plain http could be anybody''s. Pin the keys with jwks, or, where you trust the network between, have a superuser name the host: ALTER SYSTEM SET neon_auth.insecure_hosts = %L; SELECT pg_reload_conf(); SET is not enough, as workers fetch too.',
         concat_ws(',', nullif(current_setting('neon_auth.insecure_hosts', true), ''), substring(url FROM '^http://([^/?#]+)')));
@@ -175,9 +171,9 @@ BEGIN
             HINT = defect[3];
     END IF;
     IF TG_OP = 'UPDATE' AND (new.roles, new.default_role) IS DISTINCT FROM (old.roles, old.default_role) THEN
-        PERFORM neon_auth.check_provider_roles(array_remove(new.roles || new.default_role, NULL));
+        PERFORM neon_auth_internal.check_provider_roles(array_remove(new.roles || new.default_role, NULL));
     END IF;
-    IF NOT neon_auth.is_key_url(new.jwks_url) THEN
+    IF NOT neon_auth_internal.is_key_url(new.jwks_url) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the jwks_url must be https, or http on loopback',
@@ -187,7 +183,7 @@ BEGIN
                         ELSE 'For example: https://auth.example.com/.well-known/jwks.json' END;
     END IF;
     IF new.jwks_url IS NULL AND new.jwks IS NULL AND new.kind = 'oidc'
-       AND NOT coalesce(neon_auth.is_key_url(neon_auth_internal.discovery_url(new.issuers[1])), false) THEN
+       AND NOT coalesce(neon_auth_internal.is_key_url(neon_auth_internal.discovery_url(new.issuers[1])), false) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the keys of this issuer cannot be discovered',
@@ -195,11 +191,11 @@ BEGIN
             HINT = CASE WHEN is_plain THEN plain_http ELSE 'Give jwks_url or jwks.' END;
     END IF;
     -- No other transaction is writing providers: one_writer.
-    own_issuers := neon_auth.provider_issuers(new);
+    own_issuers := neon_auth_internal.provider_issuers(new);
     SELECT p.name, i.issuer, a.audience, p.audiences = '{}' AS takes_all INTO other
       FROM neon_auth.providers p
      CROSS JOIN LATERAL unnest(CASE WHEN array_to_string(p.issuers, ' ') LIKE '%{%'
-                                    THEN neon_auth.provider_issuers(p) ELSE p.issuers END) AS i(issuer)
+                                    THEN neon_auth_internal.provider_issuers(p) ELSE p.issuers END) AS i(issuer)
       LEFT JOIN LATERAL unnest(p.audiences) AS a(audience) ON a.audience = ANY (new.audiences)
      WHERE p.name <> own_name AND i.issuer = ANY (own_issuers)
        AND (p.audiences = '{}' OR new.audiences = '{}' OR a.audience IS NOT NULL)
@@ -250,15 +246,14 @@ BEGIN
     RETURN new;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.check_provider() IS 'Refuses a provider that would blur who signed a token';
-REVOKE ALL ON FUNCTION neon_auth.check_provider() FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.check_provider() IS 'Refuses a provider that would blur who signed a token';
 CREATE TRIGGER check_provider BEFORE INSERT OR UPDATE ON neon_auth.providers
-    FOR EACH ROW EXECUTE FUNCTION neon_auth.check_provider();
+    FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.check_provider();
 COMMENT ON TRIGGER check_provider ON neon_auth.providers IS 'Refuses a provider that would blur who signed a token';
 
 -- pg_write_all_data gives the right to write every table, and with it would go the right to be
 -- anybody. The owner's rights are needed, which the functions below have.
-CREATE FUNCTION neon_auth.guard_trust() RETURNS trigger
+CREATE FUNCTION neon_auth_internal.guard_trust() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -272,36 +267,33 @@ BEGIN
     RETURN coalesce(new, old);
 END
 $$;
-COMMENT ON FUNCTION neon_auth.guard_trust() IS 'Refuses to write what is trusted to all but the owner';
-REVOKE ALL ON FUNCTION neon_auth.guard_trust() FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.guard_trust() IS 'Refuses to write what is trusted to all but the owner';
 
 -- So that two transactions cannot add the same issuer unseen by each other.
-CREATE FUNCTION neon_auth.one_writer() RETURNS trigger
+CREATE FUNCTION neon_auth_internal.one_writer() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'one_writer_wrapper';
-COMMENT ON FUNCTION neon_auth.one_writer() IS 'Waits until no other transaction is writing the table';
-REVOKE ALL ON FUNCTION neon_auth.one_writer() FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.one_writer() IS 'Waits until no other transaction is writing the table';
 CREATE TRIGGER one_writer BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.providers
-    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.one_writer();
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.one_writer();
 COMMENT ON TRIGGER one_writer ON neon_auth.providers IS 'Lets one transaction at a time write providers';
 CREATE TRIGGER guard_trust BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.providers
-    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.guard_trust();
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.guard_trust();
 COMMENT ON TRIGGER guard_trust ON neon_auth.providers IS 'Refuses to write what is trusted to all but the owner';
 CREATE TRIGGER guard_trust_row BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.providers
-    FOR EACH ROW EXECUTE FUNCTION neon_auth.guard_trust();
+    FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.guard_trust();
 ALTER TABLE neon_auth.providers ENABLE ALWAYS TRIGGER guard_trust_row;
 COMMENT ON TRIGGER guard_trust_row ON neon_auth.providers IS 'Refuses the same to logical replication, which fires no other triggers';
 
-CREATE FUNCTION neon_auth.trust_changed() RETURNS trigger
+CREATE FUNCTION neon_auth_internal.trust_changed() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'trust_changed_wrapper';
-COMMENT ON FUNCTION neon_auth.trust_changed() IS 'Tells every session, when the transaction commits, to read the providers and keys again';
-REVOKE ALL ON FUNCTION neon_auth.trust_changed() FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.trust_changed() IS 'Tells every session, when the transaction commits, to read the providers and keys again';
 -- For rows, because logical replication fires no other triggers, TRUNCATE's apart.
 CREATE TRIGGER trust_changed AFTER INSERT OR UPDATE OR DELETE ON neon_auth.providers
-    FOR EACH ROW EXECUTE FUNCTION neon_auth.trust_changed();
+    FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.trust_changed();
 ALTER TABLE neon_auth.providers ENABLE ALWAYS TRIGGER trust_changed;
 COMMENT ON TRIGGER trust_changed ON neon_auth.providers IS 'Tells every session to read the providers again';
 CREATE TRIGGER trust_emptied AFTER TRUNCATE ON neon_auth.providers
-    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.trust_changed();
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.trust_changed();
 ALTER TABLE neon_auth.providers ENABLE ALWAYS TRIGGER trust_emptied;
 COMMENT ON TRIGGER trust_emptied ON neon_auth.providers IS 'Tells every session to read the providers again';
 
@@ -344,7 +336,7 @@ BEGIN
             DETAIL = format('The name given is %s.', to_json(name)),
             HINT = format('Change it: UPDATE neon_auth.providers SET ... WHERE name = %L; or choose another name.', name);
     END IF;
-    PERFORM neon_auth.check_provider_roles(array_remove(roles || default_role, NULL));
+    PERFORM neon_auth_internal.check_provider_roles(array_remove(roles || default_role, NULL));
 END
 $$;
 COMMENT ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, jsonb, interval, interval, boolean, boolean, text, text[], text, jsonb, boolean) IS

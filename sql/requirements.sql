@@ -66,7 +66,5 @@ COMMENT ON SCHEMA auth IS 'neon_auth: who is signed in, for policies and applica
 CREATE SCHEMA neon_auth;
 COMMENT ON SCHEMA neon_auth IS 'neon_auth: users, providers and administration';
 
--- A view asks whether its reader may execute what it calls, but not whether the reader may name it.
--- So what views call can be executed by everybody, and stands where nobody may use a name.
 CREATE SCHEMA neon_auth_internal;
-COMMENT ON SCHEMA neon_auth_internal IS 'neon_auth: what its views call; for nobody to use by name';
+COMMENT ON SCHEMA neon_auth_internal IS 'neon_auth: its own parts, which nobody but the extension uses';

@@ -26,79 +26,78 @@ LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', '
 COMMENT ON FUNCTION auth.jwt_session_init(text) IS 'auth.authenticate(jwt, is_local => false); pg_session_jwt''s name';
 
 -- Asked by the planner for each of the readers below.
-CREATE FUNCTION neon_auth.once_per_query(internal) RETURNS internal
+CREATE FUNCTION neon_auth_internal.once_per_query(internal) RETURNS internal
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'once_per_query_wrapper';
-COMMENT ON FUNCTION neon_auth.once_per_query(internal) IS
+COMMENT ON FUNCTION neon_auth_internal.once_per_query(internal) IS
     'Planner support: a reader is evaluated once per query, as if it were written (SELECT ...)';
-REVOKE ALL ON FUNCTION neon_auth.once_per_query(internal) FROM PUBLIC;
 
 CREATE FUNCTION auth.user_id() RETURNS text
-LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'user_id_wrapper';
 COMMENT ON FUNCTION auth.user_id() IS 'Id of the signed-in user (the claim sub); NULL with nobody signed in';
 
 CREATE FUNCTION auth.uid() RETURNS uuid
-LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'uid_wrapper';
 COMMENT ON FUNCTION auth.uid() IS 'auth.user_id() as a uuid; NULL where it is not a UUID in lower case with hyphens';
 
 CREATE FUNCTION auth.jwt() RETURNS jsonb
-LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'jwt_wrapper';
 COMMENT ON FUNCTION auth.jwt() IS 'All claims of the signed-in user''s token';
 
 CREATE FUNCTION auth.session() RETURNS jsonb
-LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'jwt_wrapper';
 COMMENT ON FUNCTION auth.session() IS 'The same as auth.jwt(); pg_session_jwt''s name';
 
 CREATE FUNCTION auth.claim(VARIADIC path text[]) RETURNS text
-LANGUAGE c STABLE STRICT PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE STRICT PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'claim_wrapper';
 COMMENT ON FUNCTION auth.claim(text[]) IS 'One claim, by its path of member names: auth.claim(''o'', ''slug''), as auth.jwt() #>> path; numbers are exact';
 
 CREATE FUNCTION auth.role() RETURNS text
-LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'role_wrapper';
 COMMENT ON FUNCTION auth.role() IS 'The claim role, or what the provider''s claim_map names; Stack Auth says authenticated for anonymous users too, see auth.is_anonymous()';
 
 CREATE FUNCTION auth.email() RETURNS text
-LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'email_wrapper';
 COMMENT ON FUNCTION auth.email() IS 'The claim email, or what the provider''s claim_map names';
 
 CREATE FUNCTION auth.email_verified() RETURNS boolean
-LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'email_verified_wrapper';
 COMMENT ON FUNCTION auth.email_verified() IS 'The claim email_verified, or what the provider''s claim_map names; the texts true and false count as booleans';
 
 CREATE FUNCTION auth.is_anonymous() RETURNS boolean
-LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'is_anonymous_wrapper';
 COMMENT ON FUNCTION auth.is_anonymous() IS 'The claim is_anonymous, or what the provider''s claim_map names; the text false counts as false, and any other value as true';
 
 CREATE FUNCTION auth.team_id() RETURNS text
-LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'team_id_wrapper';
 COMMENT ON FUNCTION auth.team_id() IS 'The claim selected_team_id, or what the provider''s claim_map names: the team that the user has chosen, not a proof of membership';
 
 CREATE FUNCTION auth.provider() RETURNS text
-LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'provider_wrapper';
 COMMENT ON FUNCTION auth.provider() IS 'Name of the provider that vouched for the user; NULL under auth.impersonate()';
 
 CREATE FUNCTION auth.expires_at() RETURNS timestamptz
-LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'expires_at_wrapper';
 COMMENT ON FUNCTION auth.expires_at() IS 'When the token expires (the claim exp, rounded down to a second)';
 
 CREATE FUNCTION auth.organization() RETURNS jsonb
-LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'organization_wrapper';
 COMMENT ON FUNCTION auth.organization() IS 'The claim o, or what the provider''s claim_map names: the organization, with id, slug and role; pg_session_jwt''s name';
 
 CREATE FUNCTION auth.organization_id() RETURNS uuid
-LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'organization_id_wrapper';
 COMMENT ON FUNCTION auth.organization_id() IS 'The id of auth.organization(); NULL where it is not a UUID in lower case with hyphens';
 

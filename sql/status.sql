@@ -40,7 +40,7 @@ CREATE VIEW neon_auth.status AS
                   CASE WHEN d.event IS NULL THEN ' No delivery is known.'
                        ELSE format(' The last delivery: %s, %s.', d.event, d.outcome ->> 'outcome') END),
            d.received_at
-      FROM (SELECT EXISTS (SELECT FROM neon_auth.secrets WHERE name = 'webhook_secret')) AS s(is_set)
+      FROM (SELECT EXISTS (SELECT FROM neon_auth_internal.secrets WHERE name = 'webhook_secret')) AS s(is_set)
       LEFT JOIN (SELECT event, outcome, received_at FROM neon_auth.deliveries
                   ORDER BY received_at DESC LIMIT 1) AS d ON true
     UNION ALL
@@ -74,8 +74,8 @@ CREATE VIEW neon_auth.status AS
            coalesce(CASE WHEN r.error IS NOT NULL THEN r.failed_at END, r.finished_at, r.started_at)
       FROM neon_auth_internal.worker_state() AS w
       LEFT JOIN neon_auth.providers p ON p.name = 'stack' AND p.kind = 'stack'
-      LEFT JOIN neon_auth.other_source o ON true
-      LEFT JOIN neon_auth.secrets s ON s.name = 'secret_server_key' AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)
+      LEFT JOIN neon_auth_internal.other_source o ON true
+      LEFT JOIN neon_auth_internal.secrets s ON s.name = 'secret_server_key' AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)
       LEFT JOIN (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r ON true
     UNION ALL
     SELECT 'workers',

@@ -43,8 +43,8 @@ COMMENT ON COLUMN neon_auth.team_members_sync.delivery IS 'The webhook that told
 COMMENT ON COLUMN neon_auth.team_members_sync.created_at IS 'When it became known here; an answer that was asked for later counts more';
 COMMENT ON INDEX neon_auth.team_members_sync_user_id_idx IS 'The teams of a user';
 
--- As neon_auth.write_users().
-CREATE FUNCTION neon_auth.write_teams(given jsonb, moment timestamptz, OUT attempted bigint, OUT changed bigint)
+-- As neon_auth_internal.write_users().
+CREATE FUNCTION neon_auth_internal.write_teams(given jsonb, moment timestamptz, OUT attempted bigint, OUT changed bigint)
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_indexscan = off
 AS $$
 DECLARE
@@ -52,7 +52,7 @@ DECLARE
     new integer[];
     inserted bigint := 0;
 BEGIN
-    SELECT c.known, c.new INTO known, new FROM neon_auth.changed_objects('team', given) AS c;
+    SELECT c.known, c.new INTO known, new FROM neon_auth_internal.changed_objects('team', given) AS c;
     attempted := coalesce(cardinality(known), 0) + coalesce(cardinality(new), 0);
     changed := 0;
     IF known IS NOT NULL THEN
@@ -61,7 +61,7 @@ BEGIN
           FROM (SELECT given -> unnest((SELECT known)) AS object) AS differing
          WHERE existing.id = differing.object ->> 'id'
            -- Of no index's form, lest another one than that of the ids be used.
-           AND (existing.deleted_at IS NOT NULL OR neon_auth.is_since(existing.updated_at, moment)) IS NOT TRUE;
+           AND (existing.deleted_at IS NOT NULL OR neon_auth_internal.is_since(existing.updated_at, moment)) IS NOT TRUE;
         GET DIAGNOSTICS changed = ROW_COUNT;
     END IF;
     IF new IS NOT NULL THEN
@@ -70,15 +70,14 @@ BEGIN
         SELECT given -> unnest(new), clock_timestamp()
             ON CONFLICT (id) DO UPDATE
            SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
-         WHERE (existing.deleted_at IS NOT NULL OR neon_auth.is_since(existing.updated_at, moment)) IS NOT TRUE;
+         WHERE (existing.deleted_at IS NOT NULL OR neon_auth_internal.is_since(existing.updated_at, moment)) IS NOT TRUE;
         GET DIAGNOSTICS inserted = ROW_COUNT;
     END IF;
     changed := changed + inserted;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.write_teams(jsonb, timestamptz) IS
+COMMENT ON FUNCTION neon_auth_internal.write_teams(jsonb, timestamptz) IS
     'Writes those of an array of teams that are new or differ, but over no row that has changed since a moment (NULL: over any); answers how many they are, and how many rows changed';
-REVOKE ALL ON FUNCTION neon_auth.write_teams(jsonb, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.upsert_teams(raw_json jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -86,29 +85,28 @@ AS $$
 BEGIN
     -- #> '{}' is the same out of TOAST: else that would be done for each of its elements. NULL is
     -- refused as JSON's null is: it comes from a variable that is not set.
-    RETURN (SELECT w.changed FROM neon_auth.write_teams(coalesce(raw_json #> '{}', 'null'), NULL) AS w);
+    RETURN (SELECT w.changed FROM neon_auth_internal.write_teams(coalesce(raw_json #> '{}', 'null'), NULL) AS w);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.upsert_teams(jsonb) IS
     'Writes an array of team objects into teams_sync, all or none; answers how many rows changed. A deleted team stays deleted';
 REVOKE ALL ON FUNCTION neon_auth.upsert_teams(jsonb) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.forget_team(id text) RETURNS void
+CREATE FUNCTION neon_auth_internal.forget_team(id text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
     DELETE FROM neon_auth.team_members_sync WHERE team_id = id;
     DELETE FROM neon_auth.team_permissions_sync WHERE team_id = id;
-    DELETE FROM neon_auth.removals WHERE team_id = id;
+    DELETE FROM neon_auth_internal.removals WHERE team_id = id;
     DELETE FROM neon_auth.sync_queue WHERE team_id = id;
 $$;
-COMMENT ON FUNCTION neon_auth.forget_team(text) IS 'Ends the memberships and permissions in a team that is deleted';
-REVOKE ALL ON FUNCTION neon_auth.forget_team(text) FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.forget_team(text) IS 'Ends the memberships and permissions in a team that is deleted';
 
-CREATE FUNCTION neon_auth.apply_team(action text, team jsonb) RETURNS jsonb
+CREATE FUNCTION neon_auth_internal.apply_team(action text, team jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    locked constant boolean := neon_auth.lock_mirror('team', team ->> 'id', true);
+    locked constant boolean := neon_auth_internal.lock_mirror('team', team ->> 'id', true);
     standing text;
 BEGIN
     IF action = 'deleted' THEN
@@ -119,73 +117,71 @@ BEGIN
            SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at
          WHERE t.deleted_at IS NULL;
         IF NOT FOUND THEN
-            RETURN neon_auth.outcome('unchanged', 'The team is deleted already.');
+            RETURN neon_auth_internal.outcome('unchanged', 'The team is deleted already.');
         END IF;
-        PERFORM neon_auth.forget_team(team ->> 'id');
-        RETURN neon_auth.outcome('applied');
+        PERFORM neon_auth_internal.forget_team(team ->> 'id');
+        RETURN neon_auth_internal.outcome('applied');
     END IF;
 
-    standing := neon_auth.standing('team', team);
+    standing := neon_auth_internal.standing('team', team);
     IF standing = 'unknown' THEN
         -- Whoever writes arrays takes no lock of ours, and may be first.
         INSERT INTO neon_auth.teams_sync (raw_json, updated_at) VALUES (team, clock_timestamp()) ON CONFLICT (id) DO NOTHING;
         IF FOUND THEN
             -- No event tells who created it and is its first member.
-            PERFORM neon_auth.queue_sync('team', team ->> 'id', '', 'No event tells of its first member.');
-            RETURN neon_auth.outcome('applied', queued => true);
+            PERFORM neon_auth_internal.queue_sync('team', team ->> 'id', '', 'No event tells of its first member.');
+            RETURN neon_auth_internal.outcome('applied', queued => true);
         END IF;
-        standing := neon_auth.standing('team', team);
+        standing := neon_auth_internal.standing('team', team);
     END IF;
     IF standing = 'deleted' THEN
-        RETURN neon_auth.outcome('ignored', 'The team is deleted.');
+        RETURN neon_auth_internal.outcome('ignored', 'The team is deleted.');
     ELSIF standing = 'equal' THEN
-        RETURN neon_auth.outcome('unchanged');
+        RETURN neon_auth_internal.outcome('unchanged');
     ELSIF action = 'created' THEN
-        RETURN neon_auth.outcome('ignored', 'What is known of the team is newer than its creation.');
+        RETURN neon_auth_internal.outcome('ignored', 'What is known of the team is newer than its creation.');
     END IF;
     UPDATE neon_auth.teams_sync t SET raw_json = team, updated_at = clock_timestamp() WHERE t.id = team ->> 'id';
-    PERFORM neon_auth.queue_sync('team', team ->> 'id', '', 'Which of its updates is the latest cannot be told.');
-    RETURN neon_auth.outcome('applied', queued => true);
+    PERFORM neon_auth_internal.queue_sync('team', team ->> 'id', '', 'Which of its updates is the latest cannot be told.');
+    RETURN neon_auth_internal.outcome('applied', queued => true);
 END
 $$;
-COMMENT ON FUNCTION neon_auth.apply_team(text, jsonb) IS 'Applies a team''s event: created, updated or deleted';
-REVOKE ALL ON FUNCTION neon_auth.apply_team(text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.apply_team(text, jsonb) IS 'Applies a team''s event: created, updated or deleted';
 
-CREATE FUNCTION neon_auth.apply_membership(action text, team text, member text, delivery text) RETURNS jsonb
+CREATE FUNCTION neon_auth_internal.apply_membership(action text, team text, member text, delivery text) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    reason text := neon_auth.ended(team, member);
+    reason text := neon_auth_internal.ended(team, member);
     is_late boolean;
     was_told boolean;
 BEGIN
     IF reason IS NOT NULL THEN
-        RETURN neon_auth.outcome('ignored', reason);
+        RETURN neon_auth_internal.outcome('ignored', reason);
     END IF;
     IF action = 'created' THEN
-        is_late := neon_auth.match_removal('team_member', team, member, '');
+        is_late := neon_auth_internal.match_removal('team_member', team, member, '');
         IF is_late IS NOT NULL THEN
-            PERFORM neon_auth.queue_sync('team_member', team, member, 'It was created and removed; which came last cannot be told.');
+            PERFORM neon_auth_internal.queue_sync('team_member', team, member, 'It was created and removed; which came last cannot be told.');
         END IF;
         IF is_late THEN
-            RETURN neon_auth.outcome('ignored', 'Its removal came first.', queued => true);
+            RETURN neon_auth_internal.outcome('ignored', 'Its removal came first.', queued => true);
         END IF;
         INSERT INTO neon_auth.team_members_sync (team_id, user_id, delivery) VALUES (team, member, apply_membership.delivery)
             ON CONFLICT (team_id, user_id) DO NOTHING;
-        RETURN neon_auth.outcome(CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END, queued => is_late IS NOT NULL);
+        RETURN neon_auth_internal.outcome(CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END, queued => is_late IS NOT NULL);
     END IF;
 
     DELETE FROM neon_auth.team_members_sync m
      WHERE m.team_id = team AND m.user_id = member
     RETURNING m.delivery IS NOT NULL INTO was_told;
     DELETE FROM neon_auth.team_permissions_sync p WHERE p.team_id = team AND p.user_id = member;
-    PERFORM neon_auth.note_removal('team_member', team, member, '', coalesce(was_told, false));
+    PERFORM neon_auth_internal.note_removal('team_member', team, member, '', coalesce(was_told, false));
     -- No event tells of a creator's own membership, so not even the first removal need be the last word.
-    PERFORM neon_auth.queue_sync('team_member', team, member, 'It was removed; whether it was created again cannot be told.');
-    RETURN neon_auth.outcome(CASE WHEN was_told IS NULL THEN 'unchanged' ELSE 'applied' END,
+    PERFORM neon_auth_internal.queue_sync('team_member', team, member, 'It was removed; whether it was created again cannot be told.');
+    RETURN neon_auth_internal.outcome(CASE WHEN was_told IS NULL THEN 'unchanged' ELSE 'applied' END,
                              CASE WHEN was_told IS NULL THEN 'There was no such membership; its creation may come late.' END,
                              queued => true);
 END
 $$;
-COMMENT ON FUNCTION neon_auth.apply_membership(text, text, text, text) IS 'Applies a membership''s event: created or deleted';
-REVOKE ALL ON FUNCTION neon_auth.apply_membership(text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.apply_membership(text, text, text, text) IS 'Applies a membership''s event: created or deleted';

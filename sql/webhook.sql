@@ -39,19 +39,17 @@ COMMENT ON FUNCTION neon_auth.prune_deliveries(interval) IS
 REVOKE ALL ON FUNCTION neon_auth.prune_deliveries(interval) FROM PUBLIC;
 
 -- The time is passed in, so that what it answers follows from its arguments alone.
-CREATE FUNCTION neon_auth.verify_webhook(body text, headers jsonb, secrets text, at_epoch bigint) RETURNS text
+CREATE FUNCTION neon_auth_internal.verify_webhook(body text, headers jsonb, secrets text, at_epoch bigint) RETURNS text
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'verify_webhook_wrapper';
-COMMENT ON FUNCTION neon_auth.verify_webhook(text, jsonb, text, bigint) IS
+COMMENT ON FUNCTION neon_auth_internal.verify_webhook(text, jsonb, text, bigint) IS
     'Verifies a delivery''s signature (Svix, or standard-webhooks) and answers the message''s id';
-REVOKE ALL ON FUNCTION neon_auth.verify_webhook(text, jsonb, text, bigint) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.open_delivery(
+CREATE FUNCTION neon_auth_internal.open_delivery(
     body text, headers jsonb,
     OUT id text, OUT event text, OUT repeated boolean, OUT subject text, OUT action text, OUT data jsonb)
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'open_delivery_wrapper';
-COMMENT ON FUNCTION neon_auth.open_delivery(text, jsonb) IS
+COMMENT ON FUNCTION neon_auth_internal.open_delivery(text, jsonb) IS
     'Verifies a delivery with the webhook_secret that is set, and locks it until the transaction ends, so that none is in hand twice. Answers the message''s id, its type, whether it was accepted before, and if not, what it does to what: subject is NULL for an event that no table mirrors; data is fit to be applied';
-REVOKE ALL ON FUNCTION neon_auth.open_delivery(text, jsonb) FROM PUBLIC;
 
 -- Statements instead of one expression: an expression is made ready as a whole in each transaction,
 -- with every function in it.
@@ -59,28 +57,28 @@ CREATE FUNCTION neon_auth.handle_webhook(body text, headers jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    given constant record := neon_auth.open_delivery(body, headers);
+    given constant record := neon_auth_internal.open_delivery(body, headers);
     answer jsonb;
 BEGIN
     IF given.repeated THEN
-        answer := neon_auth.outcome('duplicate');
+        answer := neon_auth_internal.outcome('duplicate');
     ELSE
         CASE given.subject
             WHEN 'user' THEN
-                answer := neon_auth.apply_user(given.action, given.data);
+                answer := neon_auth_internal.apply_user(given.action, given.data);
             WHEN 'team' THEN
-                answer := neon_auth.apply_team(given.action, given.data);
+                answer := neon_auth_internal.apply_team(given.action, given.data);
             WHEN 'team_membership' THEN
-                answer := neon_auth.apply_membership(
+                answer := neon_auth_internal.apply_membership(
                     given.action, given.data ->> 'team_id', given.data ->> 'user_id', given.id);
             WHEN 'team_permission' THEN
-                answer := neon_auth.apply_permission(
+                answer := neon_auth_internal.apply_permission(
                     given.action, given.data ->> 'team_id', given.data ->> 'user_id', given.data ->> 'id', given.id);
             WHEN 'project_permission' THEN
-                answer := neon_auth.apply_permission(
+                answer := neon_auth_internal.apply_permission(
                     given.action, NULL, given.data ->> 'user_id', given.data ->> 'id', given.id);
             ELSE
-                answer := neon_auth.outcome('ignored', 'No table mirrors this event.');
+                answer := neon_auth_internal.outcome('ignored', 'No table mirrors this event.');
         END CASE;
         INSERT INTO neon_auth.deliveries (id, event, outcome) VALUES (given.id, given.event, answer);
     END IF;
@@ -91,10 +89,9 @@ COMMENT ON FUNCTION neon_auth.handle_webhook(text, jsonb) IS
     'Verifies a webhook''s delivery, applies it once, and answers what was done. body: as it came, byte for byte; headers: an object. Grant it to whoever receives webhooks: the signature decides';
 REVOKE ALL ON FUNCTION neon_auth.handle_webhook(text, jsonb) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.parse_headers(headers text) RETURNS jsonb
+CREATE FUNCTION neon_auth_internal.parse_headers(headers text) RETURNS jsonb
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'parse_headers_wrapper';
-COMMENT ON FUNCTION neon_auth.parse_headers(text) IS 'What stands for a delivery''s headers, as jsonb';
-REVOKE ALL ON FUNCTION neon_auth.parse_headers(text) FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.parse_headers(text) IS 'What stands for a delivery''s headers, as jsonb';
 
 CREATE FUNCTION neon_auth.receive_webhook(text) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -109,7 +106,7 @@ BEGIN
             DETAIL = 'The setting request.headers, which PostgREST gives to each request, is empty.',
             HINT = 'SELECT neon_auth.handle_webhook(body, headers);';
     END IF;
-    RETURN neon_auth.handle_webhook($1, neon_auth.parse_headers(headers));
+    RETURN neon_auth.handle_webhook($1, neon_auth_internal.parse_headers(headers));
 END
 $$;
 COMMENT ON FUNCTION neon_auth.receive_webhook(text) IS

@@ -1,24 +1,23 @@
 -- Background work, in servers that have neon_auth in shared_preload_libraries.
 
-CREATE FUNCTION neon_auth.wake_worker() RETURNS trigger
+CREATE FUNCTION neon_auth_internal.wake_worker() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'wake_worker_wrapper';
-COMMENT ON FUNCTION neon_auth.wake_worker() IS 'Has a background worker come once the transaction is committed';
-REVOKE ALL ON FUNCTION neon_auth.wake_worker() FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.wake_worker() IS 'Has a background worker come once the transaction is committed';
 
 -- For rows, because most statements on the queue write none.
 CREATE TRIGGER wake_worker AFTER INSERT OR UPDATE OF queued_at ON neon_auth.sync_queue
-    FOR EACH ROW EXECUTE FUNCTION neon_auth.wake_worker();
+    FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.wake_worker();
 COMMENT ON TRIGGER wake_worker ON neon_auth.sync_queue IS 'Has a background worker confirm what is queued';
-CREATE TRIGGER wake_worker AFTER INSERT OR UPDATE ON neon_auth.secrets
-    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.wake_worker();
-COMMENT ON TRIGGER wake_worker ON neon_auth.secrets IS 'Has a background worker try the new key';
+CREATE TRIGGER wake_worker AFTER INSERT OR UPDATE ON neon_auth_internal.secrets
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.wake_worker();
+COMMENT ON TRIGGER wake_worker ON neon_auth_internal.secrets IS 'Has a background worker try the new key';
 
-CREATE FUNCTION neon_auth.worker_plan() RETURNS jsonb
+CREATE FUNCTION neon_auth_internal.worker_plan() RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
     SELECT jsonb_build_object(
                'has_queue', EXISTS (SELECT FROM neon_auth.sync_queue q WHERE q.refusal IS NULL),
-               'is_configured', coalesce((SELECT bool_and(value IS NOT NULL) FROM jsonb_each_text(neon_auth.sync_access() - 'other_source')), false),
+               'is_configured', coalesce((SELECT bool_and(value IS NOT NULL) FROM jsonb_each_text(neon_auth_internal.sync_access() - 'other_source')), false),
                'finished_at', (SELECT floor(extract(epoch FROM r.finished_at) * 1000000)::bigint
                                  FROM neon_auth.sync_runs r
                                 WHERE r.finished_at IS NOT NULL ORDER BY r.id DESC LIMIT 1),
@@ -26,34 +25,31 @@ AS $$
                                FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
                               WHERE r.finished_at IS NULL));
 $$;
-COMMENT ON FUNCTION neon_auth.worker_plan() IS 'What a background worker has to know to decide what is due';
-REVOKE ALL ON FUNCTION neon_auth.worker_plan() FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.worker_plan() IS 'What a background worker has to know to decide what is due';
 
 -- COMMIT PREPARED tells no worker: as long as a prepared transaction holds the lock of having written
 -- something that concerns them, they look again.
-CREATE FUNCTION neon_auth.awaits_prepared() RETURNS boolean
+CREATE FUNCTION neon_auth_internal.awaits_prepared() RETURNS boolean
 LANGUAGE sql VOLATILE
 AS $$
     SELECT EXISTS (SELECT
                      FROM pg_catalog.pg_locks l
                     WHERE l.pid IS NULL AND l.locktype = 'relation' AND l.mode = 'RowExclusiveLock'
                       AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
-                      AND l.relation IN ('neon_auth.sync_queue'::regclass, 'neon_auth.secrets'::regclass, 'neon_auth.providers'::regclass));
+                      AND l.relation IN ('neon_auth.sync_queue'::regclass, 'neon_auth_internal.secrets'::regclass, 'neon_auth.providers'::regclass));
 $$;
-COMMENT ON FUNCTION neon_auth.awaits_prepared() IS 'Whether a prepared transaction of this database has written what background workers look at';
-REVOKE ALL ON FUNCTION neon_auth.awaits_prepared() FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.awaits_prepared() IS 'Whether a prepared transaction of this database has written what background workers look at';
 
-CREATE FUNCTION neon_auth.prune() RETURNS void
+CREATE FUNCTION neon_auth_internal.prune() RETURNS void
 LANGUAGE sql
 AS $$
     SELECT neon_auth.prune_deliveries();
     -- Events come within 28 hours, or never.
-    DELETE FROM neon_auth.removals WHERE removed_at < now() - interval '90 days';
+    DELETE FROM neon_auth_internal.removals WHERE removed_at < now() - interval '90 days';
     DELETE FROM neon_auth.sync_runs
      WHERE started_at < now() - interval '90 days' AND id < (SELECT max(id) FROM neon_auth.sync_runs);
 $$;
-COMMENT ON FUNCTION neon_auth.prune() IS 'Forgets deliveries, removals and runs of long ago';
-REVOKE ALL ON FUNCTION neon_auth.prune() FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.prune() IS 'Forgets deliveries, removals and runs of long ago';
 
 CREATE FUNCTION neon_auth_internal.worker_state(OUT preloaded boolean, OUT visited_at bigint, OUT due_at bigint, OUT failures bigint) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1 AS 'MODULE_PATHNAME', 'worker_state_wrapper';

@@ -39,8 +39,7 @@ extension_sql_file!("../sql/sync.sql", requires = ["membership"]);
 extension_sql_file!("../sql/worker.sql", requires = ["sync"]);
 extension_sql_file!("../sql/console.sql", requires = ["worker"]);
 extension_sql_file!("../sql/status.sql", requires = ["console"]);
-extension_sql_file!("../sql/internal.sql", requires = ["status"]);
-extension_sql_file!("../sql/grants.sql", requires = ["internal"]);
+extension_sql_file!("../sql/grants.sql", requires = ["status"]);
 
 /// Runs once in every process that loads the library.
 #[pg_guard]

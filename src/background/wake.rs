@@ -52,7 +52,7 @@ fn forget() {
     ANEW.set(false);
 }
 
-/// `neon_auth.wake_worker()`: trigger on what workers care for. On the queue it is for rows, of
+/// `neon_auth_internal.wake_worker()`: trigger on what workers care for. On the queue it is for rows, of
 /// which most statements write none; elsewhere for statements.
 #[pg_trigger(sql = false)]
 fn wake_worker<'a>(

@@ -13,7 +13,7 @@ use super::object::Kind;
 use crate::error::Problem;
 use crate::pg::jsonb::Part;
 
-/// `neon_auth.changed_objects(kind, given)`: where in an array of users or teams those are that
+/// `neon_auth_internal.changed_objects(kind, given)`: where in an array of users or teams those are that
 /// differ from their row, and those that have none; NULL for nowhere. The objects themselves, as
 /// arrays, would be copied six times on their way.
 ///

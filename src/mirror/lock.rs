@@ -10,7 +10,7 @@ use crate::version;
 /// server's table of locks is finite; that two ids share a lock only makes one wait at times.
 const SLOTS: u32 = 1024;
 
-/// `neon_auth.lock_mirror(kind, id, exclusive)`: locks until the transaction ends. It answers true,
+/// `neon_auth_internal.lock_mirror(kind, id, exclusive)`: locks until the transaction ends. It answers true,
 /// since PL/pgSQL can take a value without the query that nothing would need.
 #[pg_extern(sql = false)]
 pub fn lock_mirror(kind: &str, id: &str, exclusive: bool) -> Result<bool, ErrorReport> {

@@ -44,7 +44,7 @@ impl Kind {
     }
 }
 
-/// `neon_auth.user_defect(raw_json)`: why a user object cannot become a row, as a sentence.
+/// `neon_auth_internal.user_defect(raw_json)`: why a user object cannot become a row, as a sentence.
 #[pg_extern(sql = false)]
 fn user_defect(user: AnyElement) -> Option<String> {
     // SAFETY: used before the argument is gone.

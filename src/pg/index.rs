@@ -129,7 +129,11 @@ impl Table {
         if known != pg_sys::InvalidOid {
             return known;
         }
-        let oid = spi::table(NAMES[self as usize][which]);
+        let name = NAMES[self as usize][which];
+        let oid = match self {
+            Self::Closure | Self::Secrets => spi::internal_table(name),
+            _ => spi::table(name),
+        };
         // Read again: a look-up may bring messages too.
         let mut oids = OIDS.get();
         oids[self as usize][which] = oid;

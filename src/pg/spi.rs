@@ -144,10 +144,19 @@ pub const JWKS_CACHE: &std::ffi::CStr = c"jwks_cache";
 /// The OID of one of the extension's tables. Raises 55000 where the extension is not of this
 /// library's version, and 3F000 or 42P01 where the table does not exist.
 pub fn table(name: &std::ffi::CStr) -> pg_sys::Oid {
+    table_of(c"neon_auth", name)
+}
+
+/// The same of a table that is for the extension only.
+pub fn internal_table(name: &std::ffi::CStr) -> pg_sys::Oid {
+    table_of(c"neon_auth_internal", name)
+}
+
+fn table_of(schema: &std::ffi::CStr, name: &std::ffi::CStr) -> pg_sys::Oid {
     version::demand();
     // SAFETY: catalog look-ups inside a transaction.
     let relation = unsafe {
-        let schema = pg_sys::get_namespace_oid(c"neon_auth".as_ptr(), false);
+        let schema = pg_sys::get_namespace_oid(schema.as_ptr(), false);
         pg_sys::get_relname_relid(name.as_ptr(), schema)
     };
     if relation == pg_sys::InvalidOid {

@@ -84,7 +84,7 @@ fn judge_jwks(
     TableIterator::once((defect, hint, reasons, exposes_secret, storable))
 }
 
-/// `neon_auth.is_key_url(url)`: whether keys may be fetched from there.
+/// `neon_auth_internal.is_key_url(url)`: whether keys may be fetched from there.
 #[pg_extern(sql = false)]
 fn is_key_url(url: &str) -> bool {
     http::may_fetch_keys(url, &PlainHttp::for_keys())
@@ -96,7 +96,7 @@ fn discovery_url(issuer: &str) -> Option<String> {
     discovery::url(issuer)
 }
 
-/// `neon_auth.provider_defect(provider)`: the column of a provider that is at fault, why, and what
+/// `neon_auth_internal.provider_defect(provider)`: the column of a provider that is at fault, why, and what
 /// to do; NULL when nothing is.
 #[pg_extern(sql = false)]
 fn provider_defect(provider: AnyElement) -> Option<Vec<String>> {
@@ -110,7 +110,7 @@ fn provider_defect(provider: AnyElement) -> Option<Vec<String>> {
     Some(vec![defect.column.to_owned(), defect.detail, defect.hint])
 }
 
-/// `neon_auth.provider_issuers(provider)`: the issuers of a provider, with each tenant that its
+/// `neon_auth_internal.provider_issuers(provider)`: the issuers of a provider, with each tenant that its
 /// templates stand for.
 #[pg_extern(sql = false)]
 fn provider_issuers(provider: AnyElement) -> Vec<String> {
@@ -118,7 +118,7 @@ fn provider_issuers(provider: AnyElement) -> Vec<String> {
     issuers_of(&unsafe { Row::of_composite(provider.datum()) })
 }
 
-/// `neon_auth.one_writer()`: trigger before a statement that writes a table whose rows are checked
+/// `neon_auth_internal.one_writer()`: trigger before a statement that writes a table whose rows are checked
 /// against each other. It waits until no other transaction has written the table, before rows are
 /// locked: two statements that lock rows first wait for each other.
 #[pg_trigger(sql = false)]
@@ -130,7 +130,7 @@ fn one_writer<'a>(
     Ok(None)
 }
 
-/// `neon_auth.trust_changed()`: trigger on the tables that `trust` reads.
+/// `neon_auth_internal.trust_changed()`: trigger on the tables that `trust` reads.
 #[pg_trigger(sql = false)]
 fn trust_changed<'a>(
     trigger: &'a PgTrigger<'a>,

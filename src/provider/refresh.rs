@@ -233,14 +233,14 @@ impl Queue {
 }
 
 /// Records the attempt, unless the cache has moved on or the provider is gone.
-const BEGIN: &str = "SELECT neon_auth.begin_jwks($1, $2, $3)";
+const BEGIN: &str = "SELECT neon_auth_internal.begin_jwks($1, $2, $3)";
 
 /// Stores an answer; an empty `$4` keeps the set at hand, which the server confirmed. Answers why
 /// it could not.
 const STORE: &str = "\
-SELECT neon_auth.store_jwks($1, $2, $3, nullif($4, ''), nullif($5, ''), $6::bigint)";
+SELECT neon_auth_internal.store_jwks($1, $2, $3, nullif($4, ''), nullif($5, ''), $6::bigint)";
 
-const FAIL: &str = "SELECT neon_auth.fail_jwks($1, $2, $3)::text";
+const FAIL: &str = "SELECT neon_auth_internal.fail_jwks($1, $2, $3)::text";
 
 /// The worker: one attempt for one provider of one database, then it is gone.
 ///

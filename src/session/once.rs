@@ -21,7 +21,7 @@ use crate::pg::nodes::{
     check_functions_in_node, elements, expression_tree_walker, query_tree_walker, reads_a_table,
 };
 
-/// `neon_auth.once_per_query(internal)`: the planner support function of the readers.
+/// `neon_auth_internal.once_per_query(internal)`: the planner support function of the readers.
 #[pg_extern(sql = false)]
 fn once_per_query(request: Internal) -> Internal {
     let request: Option<pg_sys::Datum> = request.unwrap();

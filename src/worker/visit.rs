@@ -72,7 +72,7 @@ pub unsafe extern "C-unwind" fn neon_auth_visit_main(database: pg_sys::Datum) {
     );
 }
 
-/// What `neon_auth.worker_plan()` answers; times in microseconds since 1970.
+/// What `neon_auth_internal.worker_plan()` answers; times in microseconds since 1970.
 #[derive(Deserialize)]
 struct Plan {
     has_queue: bool,
@@ -95,12 +95,13 @@ fn look_after(here: &shared::Database, is_anew: bool) -> i64 {
     let mut next = keys.min(now() + LONGEST_ABSENCE);
 
     // Before the plan, which sees what has been committed by then.
-    let awaits = "SELECT nullif(neon_auth.awaits_prepared(), false)::text";
+    let awaits = "SELECT nullif(neon_auth_internal.awaits_prepared(), false)::text";
     if BackgroundWorker::transaction(|| spi::read(awaits, &[])).is_some() {
         next = next.min(now() + PREPARED_INTERVAL);
     }
-    let plan =
-        BackgroundWorker::transaction(|| spi::read("SELECT neon_auth.worker_plan()::text", &[]));
+    let plan = BackgroundWorker::transaction(|| {
+        spi::read("SELECT neon_auth_internal.worker_plan()::text", &[])
+    });
     let plan: Plan = plan
         .and_then(|plan| serde_json::from_str(&plan).ok())
         .expect("worker_plan() answers its own form");
@@ -217,7 +218,7 @@ impl Visit<'_> {
 }
 
 fn prune() -> Result<(), Stop> {
-    BackgroundWorker::transaction(|| spi::write("SELECT neon_auth.prune()::text", &[]));
+    BackgroundWorker::transaction(|| spi::write("SELECT neon_auth_internal.prune()::text", &[]));
     sync::erase_deleted(Steps::Worker)
 }
 

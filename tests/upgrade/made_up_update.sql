@@ -1,5 +1,5 @@
 CREATE FUNCTION auth.expires_at() RETURNS timestamptz
-LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth.once_per_query
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'expires_at_wrapper';
 --
 --current COMMENT ON FUNCTION auth.expires_at()
@@ -10,11 +10,11 @@ ALTER TABLE neon_auth.deliveries ALTER COLUMN received_at SET DEFAULT now();
 --
 ALTER TABLE neon_auth.providers ADD CONSTRAINT providers_leeway_check CHECK (leeway BETWEEN interval '0' AND interval '5 minutes');
 --
-CREATE INDEX removals_user_id_idx ON neon_auth.removals (user_id);
-COMMENT ON INDEX neon_auth.removals_user_id_idx IS 'To forget what concerns a user who is deleted';
+CREATE INDEX removals_user_id_idx ON neon_auth_internal.removals (user_id);
+COMMENT ON INDEX neon_auth_internal.removals_user_id_idx IS 'To forget what concerns a user who is deleted';
 --
 CREATE TRIGGER guard_trust BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.jwks_cache
-    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.guard_trust();
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.guard_trust();
 COMMENT ON TRIGGER guard_trust ON neon_auth.jwks_cache IS 'Refuses to write what is trusted to all but the owner';
 --
 REVOKE ALL ON FUNCTION neon_auth.env() FROM PUBLIC;

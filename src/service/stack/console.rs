@@ -16,7 +16,7 @@ use crate::settings;
 /// Largest answer that is read, in bytes.
 const MAX_BODY: u64 = 64 * 1024;
 
-/// `neon_auth.call_console(call, neon_api_key, project_id)`: the console's answer, JSON text.
+/// `neon_auth_internal.call_console(call, neon_api_key, project_id)`: the console's answer, JSON text.
 #[pg_extern(sql = false)]
 fn call_console(call: &str, neon_api_key: &str, project_id: &str) -> Result<String, ErrorReport> {
     let base = settings::CONSOLE_URL.get().unwrap_or_default();

@@ -12,7 +12,7 @@ fn unconfigured() -> World {
     let world = World::new();
     world
         .superuser()
-        .run("DELETE FROM neon_auth.providers; DELETE FROM neon_auth.secrets");
+        .run("DELETE FROM neon_auth.providers; DELETE FROM neon_auth_internal.secrets");
     let url = format!("{}/api/v2", world.stack.base_url());
     world.database.set("neon_auth.console_url", &url);
     world
@@ -105,7 +105,7 @@ fn refusals_of_the_console_are_told_and_nothing_is_stored() {
     }
     let mut superuser = world.superuser();
     let stored = superuser.values(
-        "SELECT name FROM neon_auth.providers UNION ALL SELECT name FROM neon_auth.secrets",
+        "SELECT name FROM neon_auth.providers UNION ALL SELECT name FROM neon_auth_internal.secrets",
         &[],
     );
     assert!(stored.is_empty(), "{stored:?}");

@@ -207,11 +207,14 @@ fn no_error_has_a_backtrace_for_its_detail() {
     }
     holder.run("ROLLBACK");
 
-    let error = session.refused("SELECT neon_auth.parse_headers('{')", &[]);
+    let error = session.refused("SELECT neon_auth_internal.parse_headers('{')", &[]);
     assert_no_backtrace(&error);
     // Of ours, and a panic, which nothing but a mistake of ours can cause.
     assert_no_backtrace(&session.refused("SELECT auth.authenticate('x')", &[]));
-    let error = session.refused("SELECT neon_auth.changed_objects('nonsense', '[]')", &[]);
+    let error = session.refused(
+        "SELECT neon_auth_internal.changed_objects('nonsense', '[]')",
+        &[],
+    );
     assert_eq!(error.code(), &SqlState::INTERNAL_ERROR);
     assert_eq!(error.detail(), None);
     // The backtrace is where backtraces belong.

@@ -59,7 +59,7 @@ fn peak_of_a_team(world: &World, members: usize) -> u64 {
         world.stack.join_team(Membership { team_id, user_id });
     }
     let team_id = team_id.to_string();
-    let queue = format!("SELECT neon_auth.queue_sync('team', '{team_id}', '', 'Large.')");
+    let queue = format!("SELECT neon_auth_internal.queue_sync('team', '{team_id}', '', 'Large.')");
     world.superuser().run(&queue);
     let mut session = world.superuser();
     session.run_refused(SYNC);

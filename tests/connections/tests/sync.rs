@@ -195,7 +195,7 @@ fn it_is_refused_until_all_is_configured() {
     let mut session = world.superuser();
     for (without, missing) in [
         (
-            "DELETE FROM neon_auth.secrets WHERE name = 'secret_server_key'",
+            "DELETE FROM neon_auth_internal.secrets WHERE name = 'secret_server_key'",
             "secret_server_key",
         ),
         (
@@ -279,7 +279,7 @@ fn another_projects_users_do_not_take_the_place_of_those_that_are_there() {
     world.configure(&mut session);
     session.run_refused(SYNC);
     // A restored dump knows of no run.
-    session.run("TRUNCATE neon_auth.sync_runs, neon_auth.sync_scan");
+    session.run("TRUNCATE neon_auth.sync_runs, neon_auth_internal.sync_scan");
     let refusal = session.run_refused(SYNC);
     assert_eq!(refusal.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
     let hint = refusal.hint().expect("it says what to do").to_owned();

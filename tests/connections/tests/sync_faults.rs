@@ -362,7 +362,7 @@ fn no_failure_tells_the_secret() {
         )
         .expect("there is such a secret");
     session.run("SET log_min_messages = debug1; SET log_statement = 'all'");
-    session.run("SELECT neon_auth.queue_sync('user', '', 'no-uuid', '')");
+    session.run("SELECT neon_auth_internal.queue_sync('user', '', 'no-uuid', '')");
     if let Err(error) = session.batch_execute("CALL neon_auth.sync()") {
         seen += &format!("{error:?}");
     }

@@ -36,7 +36,7 @@ fn membership(team: &str, user: &str) -> Membership {
 
 fn queue(world: &World, kind: &str, team: &str, user: &str) {
     world.superuser().value(
-        "SELECT neon_auth.queue_sync($1, $2, $3, 'A test wants to know.')::text",
+        "SELECT neon_auth_internal.queue_sync($1, $2, $3, 'A test wants to know.')::text",
         &[&kind, &team, &user],
     );
 }

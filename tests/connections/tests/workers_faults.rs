@@ -114,7 +114,7 @@ fn the_mirror_converges_whenever_the_server_crashes() {
             session.query(handle, &[&delivery.body, &headers]).is_ok()
         });
         session.value(
-            "SELECT neon_auth.queue_sync('user', '', $1, 'A test wants to know.')::text",
+            "SELECT neon_auth_internal.queue_sync('user', '', $1, 'A test wants to know.')::text",
             &[&told],
         );
         acknowledged.push((message.id.clone(), told));
@@ -235,7 +235,7 @@ fn a_queue_that_cannot_be_confirmed_is_tried_ever_more_seldom() {
     let user = world.sign_up("late");
     let queue = |session: &mut Session| {
         session.value(
-            "SELECT neon_auth.queue_sync('user', '', $1, 'A test wants to know.')::text",
+            "SELECT neon_auth_internal.queue_sync('user', '', $1, 'A test wants to know.')::text",
             &[&user],
         );
     };
@@ -275,7 +275,7 @@ fn a_row_that_somebody_holds_does_not_hold_a_worker_for_ever() {
         .stack
         .update_user(id, serde_json::json!({ "display_name": "Changed" }));
     world.superuser().value(
-        "SELECT neon_auth.queue_sync('user', '', $1, 'A test wants to know.')::text",
+        "SELECT neon_auth_internal.queue_sync('user', '', $1, 'A test wants to know.')::text",
         &[&user],
     );
     eventually("it is given up, and shows", || !world.status("workers").0);

@@ -14,7 +14,7 @@ fn without_an_interval_the_queue_is_confirmed_and_nothing_else() {
     let world = World::with_users(cluster.server(), 3);
     let known = world.sign_up("known");
     world.superuser().value(
-        "SELECT neon_auth.queue_sync('user', '', $1, 'A test wants to know.')::text",
+        "SELECT neon_auth_internal.queue_sync('user', '', $1, 'A test wants to know.')::text",
         &[&known],
     );
     world.await_users(1);
@@ -59,7 +59,7 @@ fn who_confirms_the_queue_is_no_run() {
     world.sync_refused();
     world.stack.hold(Endpoint::User, 0);
     world.superuser().value(
-        "SELECT neon_auth.queue_sync('user', '', gen_random_uuid()::text, 'A test wants to know.')::text",
+        "SELECT neon_auth_internal.queue_sync('user', '', gen_random_uuid()::text, 'A test wants to know.')::text",
         &[],
     );
     world.stack.wait_until_held(Endpoint::User);
@@ -77,7 +77,7 @@ fn what_a_prepared_transaction_queues_is_confirmed() {
     let mut session = world.superuser();
     session.run(
         "BEGIN;
-         SELECT neon_auth.queue_sync('user', '', gen_random_uuid()::text, 'A test wants to know.');
+         SELECT neon_auth_internal.queue_sync('user', '', gen_random_uuid()::text, 'A test wants to know.');
          PREPARE TRANSACTION 'queued'",
     );
     let visits = world.counted("worker_visits");

@@ -36,7 +36,7 @@ SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks_url => 'h
 SELECT neon_auth.add_provider('other', '{https://other.example.com}', jwks_url => 'http://127x0.0.1/keys');
 INSERT INTO neon_auth.permission_definitions (id) VALUES ('a:b'), ('$own');
 SELECT neon_auth_internal.service(jwks_url, project_id) = s.service AS bound
-  FROM neon_auth.providers p, neon_auth.secrets s WHERE p.name = 'stack' AND s.name = 'secret_server_key';
+  FROM neon_auth.providers p, neon_auth_internal.secrets s WHERE p.name = 'stack' AND s.name = 'secret_server_key';
 SET SESSION AUTHORIZATION app;
 SELECT auth.user_id() IS NULL AS nobody;
 SELECT auth.impersonate('alice');

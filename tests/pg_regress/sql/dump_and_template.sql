@@ -39,7 +39,7 @@ CREATE DATABASE neon_auth_restored TEMPLATE template0;
 \! pg_dump --dbname neon_auth_source | psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --output /dev/null --dbname neon_auth_restored
 \c neon_auth_restored
 SELECT what, b.md5 = f.md5 AS same FROM public.before b FULL JOIN public.fingerprint() f USING (what) ORDER BY what;
-SELECT count(*) AS secrets FROM neon_auth.secrets;
+SELECT count(*) AS secrets FROM neon_auth_internal.secrets;
 SELECT neon_auth.env();
 \echo :SQLSTATE
 -- The extension was made anew, not copied object by object: its rules and grants are there.
@@ -65,7 +65,7 @@ SELECT * FROM todos;
 CREATE DATABASE neon_auth_branch TEMPLATE neon_auth_source;
 \c neon_auth_branch
 SELECT what, b.md5 = f.md5 AS same FROM public.before b FULL JOIN public.fingerprint() f USING (what) ORDER BY what;
-SELECT count(*) AS secrets FROM neon_auth.secrets;
+SELECT count(*) AS secrets FROM neon_auth_internal.secrets;
 \c - app
 SET ROLE authenticated;
 BEGIN;

@@ -1,10 +1,10 @@
 -- What permissions contain: the auth service's defaults, and an administrator's own.
 \set SHOW_CONTEXT never
 SELECT scope, id COLLATE "C" AS id, contained_permission_ids, withdrawn, is_default FROM neon_auth.permission_definitions ORDER BY 2;
-SELECT id COLLATE "C" AS id, granted_by FROM neon_auth.permission_closure ORDER BY 1;
+SELECT id COLLATE "C" AS id, granted_by FROM neon_auth_internal.permission_closure ORDER BY 1;
 BEGIN;
 CREATE TEMP VIEW closure AS
-    SELECT scope, id COLLATE "C" AS id, granted_by FROM neon_auth.permission_closure WHERE id !~ '^\$' ORDER BY 1, 2;
+    SELECT scope, id COLLATE "C" AS id, granted_by FROM neon_auth_internal.permission_closure WHERE id !~ '^\$' ORDER BY 1, 2;
 -- Contained in something contained, in two ways, in itself, in a circle, and defined nowhere
 INSERT INTO neon_auth.permission_definitions (id, contained_permission_ids) VALUES
     ('a', '{b,c}'), ('b', '{d}'), ('c', '{d}'), ('d', '{e}'), ('self', '{self}'), ('x', '{y}'), ('y', '{z}'), ('z', '{x}');
@@ -25,7 +25,7 @@ UPDATE neon_auth.permission_definitions SET contained_permission_ids = '{$read_m
 UPDATE neon_auth.permission_definitions SET withdrawn = true WHERE id = '$manage_api_keys';
 SELECT id COLLATE "C" AS id, contained_permission_ids, withdrawn, is_default FROM neon_auth.permission_definitions
  WHERE id IN ('team_member', '$manage_api_keys', 'team_admin') ORDER BY 1;
-SELECT id COLLATE "C" AS id, granted_by FROM neon_auth.permission_closure WHERE id IN ('$invite_members', '$manage_api_keys') ORDER BY 1;
+SELECT id COLLATE "C" AS id, granted_by FROM neon_auth_internal.permission_closure WHERE id IN ('$invite_members', '$manage_api_keys') ORDER BY 1;
 -- A restore inserts such rows where CREATE EXTENSION has made the defaults again.
 DELETE FROM neon_auth.permission_definitions WHERE id = 'team_member';
 INSERT INTO neon_auth.permission_definitions (scope, id, contained_permission_ids, is_default) VALUES ('team', 'team_admin', '{$read_members}', false);
@@ -55,5 +55,5 @@ ROLLBACK;
 BEGIN;
 SET LOCAL session_replication_role = replica;
 INSERT INTO neon_auth.permission_definitions (id, contained_permission_ids) VALUES ('team_admin', '{f}');
-SELECT granted_by FROM neon_auth.permission_closure WHERE id = 'f';
+SELECT granted_by FROM neon_auth_internal.permission_closure WHERE id = 'f';
 ROLLBACK;

@@ -41,8 +41,8 @@ SELECT auth.has_permission('$update_team', 't1') AS empty;
 SELECT auth.has_permission('$update_team', 't1') AS filled;
 -- Tables that are gone are named.
 \set VERBOSITY default
-ALTER EXTENSION neon_auth DROP TABLE neon_auth.permission_closure;
-DROP TABLE neon_auth.permission_closure;
+ALTER EXTENSION neon_auth DROP TABLE neon_auth_internal.permission_closure;
+DROP TABLE neon_auth_internal.permission_closure;
 SELECT auth.has_permission('$update_team', 't1');
 \echo :SQLSTATE
 \c neon_auth_regress

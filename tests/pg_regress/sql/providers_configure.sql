@@ -86,7 +86,7 @@ SELECT what, pg_temp.refusal(given) AS refusal
 SELECT pg_temp.refusal(pg_temp.keys('{"jwks_url": "http://auth.example.com/api/v1/projects/project-id-123/.well-known/jwks.json"}'));
 -- An error in the middle leaves no half: neither the provider nor a key has changed.
 SELECT project_id = 'project-id-123' AS changed FROM neon_auth.providers;
-SELECT count(*) FROM neon_auth.secrets WHERE value IN ('pck_example', 'ssk_example');
+SELECT count(*) FROM neon_auth_internal.secrets WHERE value IN ('pck_example', 'ssk_example');
 
 -- What to do about it is said too.
 SELECT neon_auth.configure('{"auth_provider": "stack"}');

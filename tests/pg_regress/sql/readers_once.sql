@@ -47,7 +47,7 @@ GRANT ALL ON ALL TABLES IN SCHEMA once TO authenticated;
 ANALYZE;
 
 -- How many rows a statement reads or writes, and how often it calls a reader meanwhile.
-CREATE TABLE once.readers AS SELECT oid FROM pg_proc WHERE prosupport = 'neon_auth.once_per_query'::regproc;
+CREATE TABLE once.readers AS SELECT oid FROM pg_proc WHERE prosupport = 'neon_auth_internal.once_per_query'::regproc;
 GRANT SELECT ON once.readers TO authenticated;
 CREATE FUNCTION once.calls() RETURNS bigint LANGUAGE sql AS
     'SELECT coalesce(sum(pg_stat_get_xact_function_calls(oid)), 0)::bigint FROM once.readers';

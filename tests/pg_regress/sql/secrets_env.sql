@@ -11,9 +11,9 @@ UPDATE neon_auth.providers SET project_id = 'project-id-123';
 SELECT neon_auth.env();
 -- Set again to change it; NULL and nothing forget it.
 SELECT neon_auth.set_secret('webhook_secret', 'whsec_YW5vdGhlciBleGFtcGxlIG9mIGE=');
-SELECT name, value FROM neon_auth.secrets ORDER BY name;
+SELECT name, value FROM neon_auth_internal.secrets ORDER BY name;
 SELECT neon_auth.set_secret('webhook_secret', NULL), neon_auth.set_secret('secret_server_key', '');
-SELECT name FROM neon_auth.secrets ORDER BY name;
+SELECT name FROM neon_auth_internal.secrets ORDER BY name;
 SAVEPOINT s;
 SELECT neon_auth.env();
 \echo :SQLSTATE
@@ -38,16 +38,16 @@ ROLLBACK TO s;
 ROLLBACK;
 
 -- Statistics are shown to those who may read every table.
-ANALYZE neon_auth.secrets;
+ANALYZE neon_auth_internal.secrets;
 SELECT a.attname FROM pg_statistic s JOIN pg_attribute a ON a.attrelid = s.starelid AND a.attnum = s.staattnum
- WHERE s.starelid = 'neon_auth.secrets'::regclass AND a.attname IN ('name', 'value') ORDER BY 1;
+ WHERE s.starelid = 'neon_auth_internal.secrets'::regclass AND a.attname IN ('name', 'value') ORDER BY 1;
 
 -- No dump carries them.
-SELECT 'neon_auth.secrets'::regclass = ANY (extconfig) AS dumped FROM pg_extension WHERE extname = 'neon_auth';
+SELECT 'neon_auth_internal.secrets'::regclass = ANY (extconfig) AS dumped FROM pg_extension WHERE extname = 'neon_auth';
 
 -- Nobody but the administrator sees or changes them.
 SET SESSION AUTHORIZATION app;
-SELECT * FROM neon_auth.secrets;
+SELECT * FROM neon_auth_internal.secrets;
 \echo :SQLSTATE
 SELECT neon_auth.env();
 \echo :SQLSTATE

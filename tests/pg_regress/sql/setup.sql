@@ -24,7 +24,7 @@ DECLARE
     inner_key bytea;
     outer_key bytea;
 BEGIN
-    secret := coalesce(secret, (SELECT value FROM neon_auth.secrets WHERE name = 'webhook_secret'));
+    secret := coalesce(secret, (SELECT value FROM neon_auth_internal.secrets WHERE name = 'webhook_secret'));
     key := decode(rpad(encode(decode(replace(secret, 'whsec_', ''), 'base64'), 'hex'), 128, '0'), 'hex');
     inner_key := key;
     outer_key := key;

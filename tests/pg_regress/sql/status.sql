@@ -77,7 +77,7 @@ SAVEPOINT granted;
 SELECT * FROM neon_auth.jwks_cache;
 \echo :SQLSTATE
 ROLLBACK TO granted;
-SELECT * FROM neon_auth.secrets;
+SELECT * FROM neon_auth_internal.secrets;
 \echo :SQLSTATE
 ROLLBACK TO granted;
 SELECT * FROM neon_auth.deliveries;

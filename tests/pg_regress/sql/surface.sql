@@ -166,13 +166,9 @@ SELECT auth.user_id();
 SELECT name, vartype, context, unit, boot_val, min_val, max_val
   FROM pg_settings WHERE name LIKE 'neon\_auth.%' ORDER BY name COLLATE "C";
 
--- What a user of \df+ neon_auth.* is offered: the functions that are not called internal
-SELECT p.oid::regprocedure::text COLLATE "C" AS offered
-  FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
- WHERE p.pronamespace = 'neon_auth'::regnamespace AND obj_description(p.oid, 'pg_proc') NOT LIKE 'Internal: %'
- ORDER BY 1;
--- and of \dtv+ neon_auth.*: the tables and views
-SELECT c.oid::regclass::text COLLATE "C" AS shown
-  FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
- WHERE obj_description(c.oid, 'pg_class') NOT LIKE 'Internal: %'
- ORDER BY 1;
+-- The menu of administrators: \df neon_auth.*
+SELECT p.oid::regprocedure::text COLLATE "C" AS function
+  FROM pg_proc p WHERE p.pronamespace = 'neon_auth'::regnamespace ORDER BY 1;
+-- and \dtv neon_auth.*
+SELECT c.oid::regclass::text COLLATE "C" AS relation
+  FROM pg_class c WHERE c.relnamespace = 'neon_auth'::regnamespace AND c.relkind IN ('r', 'v') ORDER BY 1;

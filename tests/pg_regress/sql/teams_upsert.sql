@@ -40,7 +40,7 @@ SELECT count(*) FROM neon_auth.teams_sync;
 SET SESSION AUTHORIZATION stranger;
 SELECT neon_auth.upsert_teams('[]');
 \echo :SQLSTATE
-SELECT neon_auth.changed_objects('team', '[]');
+SELECT neon_auth_internal.changed_objects('team', '[]');
 \echo :SQLSTATE
 RESET SESSION AUTHORIZATION;
 BEGIN;

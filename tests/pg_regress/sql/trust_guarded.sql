@@ -72,26 +72,26 @@ SELECT pg_temp.refusal($$ UPDATE neon_auth.providers SET leeway = '10 s' $$) AS 
 RESET SESSION AUTHORIZATION;
 
 -- Secrets: there are some, and the right to read all data shows none of them.
-SELECT count(*) > 0 AS some FROM neon_auth.secrets;
+SELECT count(*) > 0 AS some FROM neon_auth_internal.secrets;
 SET SESSION AUTHORIZATION reader;
-SELECT count(*) FROM neon_auth.secrets;
-COPY neon_auth.secrets TO stdout;
+SELECT count(*) FROM neon_auth_internal.secrets;
+COPY neon_auth_internal.secrets TO stdout;
 SET row_security = off;
-SELECT count(*) FROM neon_auth.secrets;
+SELECT count(*) FROM neon_auth_internal.secrets;
 \echo :SQLSTATE
 RESET row_security;
 SELECT pg_temp.refusal('SELECT neon_auth.env()');
 SET SESSION AUTHORIZATION writer;
-SELECT count(*) FROM neon_auth.secrets;
-SELECT pg_temp.refusal($$ INSERT INTO neon_auth.secrets VALUES ('webhook_secret', 'whsec_evil') $$) AS insert,
-       pg_temp.refusal($$ INSERT INTO neon_auth.secrets VALUES ('secret_server_key', 'x') ON CONFLICT (name) DO UPDATE SET value = excluded.value $$) AS upsert,
-       pg_temp.refusal($$ INSERT INTO neon_auth.secrets VALUES ('secret_server_key', 'x') ON CONFLICT DO NOTHING $$) AS "or nothing",
-       pg_temp.refusal($$ TRUNCATE neon_auth.secrets $$) AS truncate;
-UPDATE neon_auth.secrets SET value = 'evil';
-DELETE FROM neon_auth.secrets;
-WITH gone AS (DELETE FROM neon_auth.secrets RETURNING *) SELECT count(*) FROM gone;
+SELECT count(*) FROM neon_auth_internal.secrets;
+SELECT pg_temp.refusal($$ INSERT INTO neon_auth_internal.secrets VALUES ('webhook_secret', 'whsec_evil') $$) AS insert,
+       pg_temp.refusal($$ INSERT INTO neon_auth_internal.secrets VALUES ('secret_server_key', 'x') ON CONFLICT (name) DO UPDATE SET value = excluded.value $$) AS upsert,
+       pg_temp.refusal($$ INSERT INTO neon_auth_internal.secrets VALUES ('secret_server_key', 'x') ON CONFLICT DO NOTHING $$) AS "or nothing",
+       pg_temp.refusal($$ TRUNCATE neon_auth_internal.secrets $$) AS truncate;
+UPDATE neon_auth_internal.secrets SET value = 'evil';
+DELETE FROM neon_auth_internal.secrets;
+WITH gone AS (DELETE FROM neon_auth_internal.secrets RETURNING *) SELECT count(*) FROM gone;
 RESET SESSION AUTHORIZATION;
-SELECT count(*) AS evil FROM neon_auth.secrets WHERE value IN ('evil', 'x', 'whsec_evil');
+SELECT count(*) AS evil FROM neon_auth_internal.secrets WHERE value IN ('evil', 'x', 'whsec_evil');
 SELECT neon_auth.env() IS NOT NULL AS "all there";
 -- Tokens are verified as before.
 SELECT neon_auth.verify_jwt(:'alice') ->> 'sub' AS sub;

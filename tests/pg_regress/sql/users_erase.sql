@@ -7,9 +7,9 @@ SELECT neon_auth.upsert_users('[{"id": "u1", "display_name": "Alice Example", "p
 INSERT INTO neon_auth.team_members_sync (team_id, user_id) VALUES ('t1', 'u1'), ('t1', 'u2');
 INSERT INTO neon_auth.team_permissions_sync (team_id, user_id, permission_id) VALUES ('t1', 'u1', 'editor'), ('t1', 'u2', 'editor');
 INSERT INTO neon_auth.project_permissions_sync (user_id, permission_id) VALUES ('u1', 'beta'), ('u2', 'beta');
-SELECT neon_auth.queue_sync('user', '', id, 'A test.'), neon_auth.note_removal('team_member', 't2', id, '', false),
-       neon_auth.see(0, 'member', jsonb_build_array(jsonb_build_object('team_id', 't1', 'user_id', id))::text),
-       neon_auth.list_items(1, 'member', jsonb_build_array(jsonb_build_object('team_id', 't1', 'user_id', id))::text)
+SELECT neon_auth_internal.queue_sync('user', '', id, 'A test.'), neon_auth_internal.note_removal('team_member', 't2', id, '', false),
+       neon_auth_internal.see(0, 'member', jsonb_build_array(jsonb_build_object('team_id', 't1', 'user_id', id))::text),
+       neon_auth_internal.list_items(1, 'member', jsonb_build_array(jsonb_build_object('team_id', 't1', 'user_id', id))::text)
   FROM neon_auth.users_sync;
 CREATE TABLE notes (user_id text REFERENCES neon_auth.users_sync (id));
 INSERT INTO notes VALUES ('u1');
@@ -31,10 +31,10 @@ SELECT neon_auth.erase_user('u1');
 SELECT deleted_at = '2020-01-01' AS deleted_at_kept, updated_at = '2020-01-01' AS updated_at_kept FROM neon_auth.users_sync WHERE id = 'u1';
 -- Nothing that comes later brings it back, or anything of it.
 SELECT neon_auth.upsert_user('{"id": "u1", "display_name": "Alice Again"}');
-SELECT neon_auth.apply_user('updated', '{"id": "u1", "display_name": "Alice Again"}'),
-       neon_auth.apply_user('deleted', '{"id": "u1", "display_name": "Alice Again"}'),
-       neon_auth.apply_membership('created', 't1', 'u1', 'msg_1'),
-       neon_auth.apply_permission('created', NULL, 'u1', 'beta', 'msg_2') \gx
+SELECT neon_auth_internal.apply_user('updated', '{"id": "u1", "display_name": "Alice Again"}'),
+       neon_auth_internal.apply_user('deleted', '{"id": "u1", "display_name": "Alice Again"}'),
+       neon_auth_internal.apply_membership('created', 't1', 'u1', 'msg_1'),
+       neon_auth_internal.apply_permission('created', NULL, 'u1', 'beta', 'msg_2') \gx
 SELECT raw_json FROM neon_auth.users_sync WHERE id = 'u1';
 SELECT count(*) FROM neon_auth.team_members_sync WHERE user_id = 'u1';
 -- It is deleted, for all who ask.
@@ -46,7 +46,7 @@ SELECT neon_auth.delete_user('u2');
 UPDATE neon_auth.users_sync SET deleted_at = '2020-01-01', updated_at = '2020-01-01' WHERE id = 'u2';
 SELECT neon_auth.erase_user('u2'), neon_auth.erase_user('u3');
 SELECT id, raw_json, deleted_at = '2020-01-01' AS kept, updated_at >= now() AS updated_now FROM neon_auth.users_sync WHERE id > 'u1' ORDER BY id;
-SELECT neon_auth.apply_user('created', '{"id": "u3", "display_name": "Carol Example"}');
+SELECT neon_auth_internal.apply_user('created', '{"id": "u3", "display_name": "Carol Example"}');
 SAVEPOINT s;
 SELECT neon_auth.erase_user(NULL);
 \echo :SQLSTATE
@@ -63,7 +63,7 @@ UPDATE neon_auth.users_sync SET deleted_at = now() - interval '1 minute' WHERE i
 WITH RECURSIVE steps(n, place) AS (
     SELECT 0, '["-infinity", ""]'::jsonb
     UNION ALL
-    SELECT n + 1, neon_auth.erase_deleted(600, place) FROM steps WHERE place IS NOT NULL)
+    SELECT n + 1, neon_auth_internal.erase_deleted(600, place) FROM steps WHERE place IS NOT NULL)
 SELECT max(n) AS steps, count(place) AS places FROM steps;
 SELECT id, name, updated_at >= now() AS updated FROM neon_auth.users_sync WHERE name IS NOT NULL ORDER BY id;
 SELECT count(*) AS erased FROM neon_auth.users_sync WHERE raw_json = jsonb_build_object('id', id);

@@ -5,7 +5,7 @@
 \set secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
 \set body '{"test": 2432232314}'
 \set headers '{"svix-id": "msg_p5jXN8AQM9LWM0D4loKWxJek", "svix-timestamp": "1614265330", "svix-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="}'
-SELECT neon_auth.verify_webhook(:'body', :'headers', :'secret', 1614265330);
+SELECT neon_auth_internal.verify_webhook(:'body', :'headers', :'secret', 1614265330);
 -- The tests' own signatures are those of the vector.
 SELECT sign_webhook(:'body', 'msg_p5jXN8AQM9LWM0D4loKWxJek', 1614265330, :'secret') = :'headers'::jsonb AS same;
 
@@ -14,7 +14,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     detail text;
 BEGIN
-    RETURN 'accepted ' || neon_auth.verify_webhook(body, headers, secrets, at_epoch);
+    RETURN 'accepted ' || neon_auth_internal.verify_webhook(body, headers, secrets, at_epoch);
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
     RETURN format('%s: %s. %s', sqlstate, sqlerrm, detail);
@@ -25,8 +25,8 @@ SELECT age, pg_temp.verdict(:'body', :'headers', :'secret', 1614265330 + age)
   FROM unnest('{-301,-300,299,300,301,1000000000}'::bigint[]) AS age;
 SELECT pg_temp.verdict(:'body', :'headers', :'secret', -9223372036854775808) AS long_ago;
 -- Both clocks are told, and what to do.
-SELECT neon_auth.verify_webhook(:'body', :'headers', :'secret', 1614265330 + 3600);
-SELECT neon_auth.verify_webhook(:'body', :'headers', :'secret', 1614265330 - 3600);
+SELECT neon_auth_internal.verify_webhook(:'body', :'headers', :'secret', 1614265330 + 3600);
+SELECT neon_auth_internal.verify_webhook(:'body', :'headers', :'secret', 1614265330 - 3600);
 
 -- Headers: both families of names, in any case, others ignored; each needs all three.
 SELECT what, pg_temp.verdict(:'body', given, :'secret') AS verdict
@@ -119,7 +119,7 @@ SELECT neon_auth.handle_webhook('{}', '{}');
 \echo :SQLSTATE
 ROLLBACK TO s;
 -- set_secret() refuses such a one; it may have come there otherwise.
-INSERT INTO neon_auth.secrets (name, value) VALUES ('webhook_secret', 'whsec_secret! whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw');
+INSERT INTO neon_auth_internal.secrets (name, value) VALUES ('webhook_secret', 'whsec_secret! whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw');
 SAVEPOINT s;
 SELECT neon_auth.handle_webhook('{}', '{}');
 \echo :SQLSTATE

@@ -12,7 +12,7 @@ pub fn erase_deleted(steps: Steps) -> Result<(), Stop> {
     }
     let seconds = seconds.to_string();
     let mut place = r#"["-infinity", ""]"#.to_owned();
-    let erase = "SELECT neon_auth.erase_deleted($1::bigint, $2::jsonb)::text";
+    let erase = "SELECT neon_auth_internal.erase_deleted($1::bigint, $2::jsonb)::text";
     while let Some(next) = steps.transaction(|| spi::write(erase, &[&seconds, &place])) {
         place = next;
         steps.tick()?;

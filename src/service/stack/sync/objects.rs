@@ -48,7 +48,7 @@ pub fn confirm(
         id: String,
     }
     let Some(object) = api.object(resource.path, id, resource.gone)? else {
-        let deleted = "SELECT neon_auth.confirm_deleted($1::bigint, $2, $3)::text";
+        let deleted = "SELECT neon_auth_internal.confirm_deleted($1::bigint, $2, $3)::text";
         steps.transaction(|| spi::write(deleted, &[&run.to_string(), resource.name, id]));
         return Ok(Found::Gone);
     };
@@ -85,7 +85,7 @@ pub fn write(
     let page = format!("[{}]", objects.join(","));
     let defect = steps.transaction(|| {
         spi::write(
-            "SELECT neon_auth.sync_page($1::bigint, $2, $3, $4::bigint)",
+            "SELECT neon_auth_internal.sync_page($1::bigint, $2, $3, $4::bigint)",
             &[
                 &run.to_string(),
                 resource.name,
@@ -114,7 +114,7 @@ pub fn skip(steps: Steps, run: i64, number: usize, defect: &str) {
     let number = number.to_string();
     steps.transaction(|| {
         spi::write(
-            "SELECT neon_auth.count_sync($1::bigint, $2::bigint, 0, 0, $2::bigint, $3)::text",
+            "SELECT neon_auth_internal.count_sync($1::bigint, $2::bigint, 0, 0, $2::bigint, $3)::text",
             &[&run.to_string(), &number, defect],
         )
     });

@@ -81,7 +81,7 @@ struct Queue<'a> {
 impl Queue<'_> {
     /// The oldest entries, of those queued until `last`.
     fn entries(&self, last: &str) -> Option<Vec<Entry>> {
-        let query = "SELECT neon_auth.queued($1::timestamptz)::text";
+        let query = "SELECT neon_auth_internal.queued($1::timestamptz)::text";
         let entries = self.steps.transaction(|| spi::write(query, &[last]))?;
         Some(serde_json::from_str(&entries).expect("queued() answers its own form"))
     }
@@ -108,12 +108,14 @@ impl Queue<'_> {
                     "neon_auth: what was queued as {kind} is left to the next full synchronisation: {refusal}"
                 );
                 let arguments = [&entry[..], &[&refusal]].concat();
-                let refused = "SELECT neon_auth.refused($1, $2, $3, $4::timestamptz, $5)::text";
+                let refused =
+                    "SELECT neon_auth_internal.refused($1, $2, $3, $4::timestamptz, $5)::text";
                 self.steps.transaction(|| spi::write(refused, &arguments));
             }
             outcome => {
                 outcome?;
-                let confirmed = "SELECT neon_auth.confirmed($1, $2, $3, $4::timestamptz)::text";
+                let confirmed =
+                    "SELECT neon_auth_internal.confirmed($1, $2, $3, $4::timestamptz)::text";
                 self.steps.transaction(|| spi::write(confirmed, &entry));
             }
         }
@@ -147,7 +149,7 @@ impl Queue<'_> {
         let effective = self.all(&permissions("effective"), &filter, "true")?;
         self.steps.transaction(|| {
             let gone = spi::write(
-                "SELECT neon_auth.confirm_team($1, $2, $3, $4, $5, $6::bigint)::text",
+                "SELECT neon_auth_internal.confirm_team($1, $2, $3, $4, $5, $6::bigint)::text",
                 &[
                     &entry.team_id,
                     &entry.user_id,
@@ -174,7 +176,7 @@ impl Queue<'_> {
         let effective = self.all(&permissions("effective"), &filter, "true")?;
         self.steps.transaction(|| {
             let gone = spi::write(
-                "SELECT neon_auth.confirm_project_permissions($1, $2, $3, $4::bigint)::text",
+                "SELECT neon_auth_internal.confirm_project_permissions($1, $2, $3, $4::bigint)::text",
                 &[user, &direct, &effective, &asked_at.to_string()],
             );
             self.count(gone);
@@ -195,7 +197,7 @@ impl Queue<'_> {
             if last.items.len() + chunk.items.len() > CHUNK {
                 let items = std::mem::take(&mut last).json();
                 self.list(
-                    "SELECT neon_auth.list_items($1::bigint, $2, $3)::text",
+                    "SELECT neon_auth_internal.list_items($1::bigint, $2, $3)::text",
                     list,
                     &[&items],
                 );
@@ -206,7 +208,7 @@ impl Queue<'_> {
         match read {
             Err(Stop::Problem(problem)) if is_of_nobody(&problem) => {
                 self.list(
-                    "SELECT neon_auth.unlist_items($1::bigint, $2)::text",
+                    "SELECT neon_auth_internal.unlist_items($1::bigint, $2)::text",
                     list,
                     &[],
                 );
@@ -225,7 +227,7 @@ impl Queue<'_> {
 
     fn count(&self, gone: Option<String>) {
         spi::write(
-            "SELECT neon_auth.count_sync($1::bigint, 0, 0, $2::bigint, 0, NULL)::text",
+            "SELECT neon_auth_internal.count_sync($1::bigint, 0, 0, $2::bigint, 0, NULL)::text",
             &[&self.run.to_string(), &gone.unwrap_or_default()],
         );
     }

@@ -59,7 +59,7 @@ pub fn note_error(steps: Steps, error: &CaughtError) -> String {
     steps.transaction(|| {
         if spi::is_installed() {
             spi::write(
-                "SELECT neon_auth.fail_sync(r.id, $1)::text
+                "SELECT neon_auth_internal.fail_sync(r.id, $1)::text
                    FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
                   WHERE r.finished_at IS NULL",
                 &[&reason],
@@ -85,7 +85,7 @@ fn run_once(steps: Steps) -> Result<bool, Stop> {
     if let Err(Stop::Problem(problem)) = &outcome {
         let reason = problem.sentence();
         run.write(
-            "SELECT neon_auth.fail_sync($1::bigint, $2)::text",
+            "SELECT neon_auth_internal.fail_sync($1::bigint, $2)::text",
             &[&reason],
         );
     }
@@ -139,7 +139,8 @@ impl Drop for Turn {
 }
 
 fn open(steps: Steps) -> Result<Api, Problem> {
-    let access = steps.transaction(|| spi::read("SELECT neon_auth.sync_access()::text", &[]));
+    let access =
+        steps.transaction(|| spi::read("SELECT neon_auth_internal.sync_access()::text", &[]));
     let access: Access = match access {
         Some(access) => serde_json::from_str(&access).expect("sync_access() answers its own form"),
         None => {
@@ -162,8 +163,11 @@ struct Begun {
 
 fn begin(api: &Api, steps: Steps) -> Begun {
     let begun = steps.transaction(|| {
-        spi::write("SELECT neon_auth.begin_sync($1)::text", &[api.project()])
-            .expect("begin_sync() answers")
+        spi::write(
+            "SELECT neon_auth_internal.begin_sync($1)::text",
+            &[api.project()],
+        )
+        .expect("begin_sync() answers")
     });
     serde_json::from_str(&begun).expect("begin_sync() answers its own form")
 }
@@ -198,21 +202,21 @@ impl Run {
         for (number, (name, work)) in PHASES.iter().enumerate().skip(first) {
             if number > first {
                 self.write(
-                    "SELECT neon_auth.enter_phase($1::bigint, $2)::text",
+                    "SELECT neon_auth_internal.enter_phase($1::bigint, $2)::text",
                     &[name],
                 );
             }
             self.drain()?;
             work(self, cursor.take())?;
         }
-        let forget = "SELECT neon_auth.forget_deleted()::text";
+        let forget = "SELECT neon_auth_internal.forget_deleted()::text";
         self.steps.transaction(|| spi::write(forget, &[]));
         self.drain()?;
         self.write(
-            "SELECT neon_auth.enter_phase($1::bigint, $2)::text",
+            "SELECT neon_auth_internal.enter_phase($1::bigint, $2)::text",
             &["done"],
         );
-        self.write("SELECT neon_auth.end_scan($1::bigint)::text", &[]);
+        self.write("SELECT neon_auth_internal.end_scan($1::bigint)::text", &[]);
         Ok(())
     }
 
@@ -265,7 +269,7 @@ impl Run {
             };
             pages.enter(&next)?;
             self.write(
-                "SELECT neon_auth.set_cursor($1::bigint, $2)::text",
+                "SELECT neon_auth_internal.set_cursor($1::bigint, $2)::text",
                 &[&next],
             );
             previous = cursor.replace(next);
@@ -302,7 +306,7 @@ impl Run {
         let asked_at = provider::now_in_microseconds().to_string();
         self.see("member", "team-member-profiles", &[], items::membership)?;
         self.write(
-            "SELECT neon_auth.sync_members($1::bigint, $2::bigint)::text",
+            "SELECT neon_auth_internal.sync_members($1::bigint, $2::bigint)::text",
             &[&asked_at],
         );
         Ok(())
@@ -323,7 +327,7 @@ impl Run {
             project,
         )?;
         self.write(
-            "SELECT neon_auth.sync_permissions($1::bigint, $2::bigint)::text",
+            "SELECT neon_auth_internal.sync_permissions($1::bigint, $2::bigint)::text",
             &[&asked_at],
         );
         Ok(())
@@ -334,11 +338,11 @@ impl Run {
         let mut there = 0;
         let mut after = String::new();
         self.write(
-            "SELECT neon_auth.find_unseen($1::bigint, $2)::text",
+            "SELECT neon_auth_internal.find_unseen($1::bigint, $2)::text",
             &[resource.name],
         );
         loop {
-            let query = "SELECT neon_auth.unseen($1, $2)::text";
+            let query = "SELECT neon_auth_internal.unseen($1, $2)::text";
             let ids = self
                 .steps
                 .transaction(|| spi::read(query, &[resource.name, &after]));
@@ -379,7 +383,7 @@ impl Run {
         self.unsee(kind);
         every_page(&self.api, path, query, item, |chunk| {
             self.write(
-                "SELECT neon_auth.see($1::bigint, $2, $3)::text",
+                "SELECT neon_auth_internal.see($1::bigint, $2, $3)::text",
                 &[kind, &chunk.json()],
             );
             self.finish(&chunk);
@@ -389,7 +393,7 @@ impl Run {
 
     /// Forgets what an interrupted attempt saw: it may be gone since.
     fn unsee(&self, kind: &str) {
-        let unsee = "SELECT neon_auth.unsee($1)::text";
+        let unsee = "SELECT neon_auth_internal.unsee($1)::text";
         self.steps.transaction(|| spi::write(unsee, &[kind]));
     }
 

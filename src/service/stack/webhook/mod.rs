@@ -21,7 +21,7 @@ use crate::pg::index::Table;
 use crate::pg::jsonb::Part;
 use event::{Change, Event};
 
-/// `neon_auth.open_delivery(body, headers)`: verifies a delivery, and locks it until the
+/// `neon_auth_internal.open_delivery(body, headers)`: verifies a delivery, and locks it until the
 /// transaction ends, so that none is in hand twice.
 #[pg_extern(sql = false)]
 fn open_delivery(body: Option<&str>, headers: Option<AnyElement>) -> Result<Delivery, ErrorReport> {
@@ -39,13 +39,13 @@ fn open_delivery(body: Option<&str>, headers: Option<AnyElement>) -> Result<Deli
     })
 }
 
-/// `neon_auth.parse_headers(headers)`: what stands for a delivery's headers, as `jsonb`.
+/// `neon_auth_internal.parse_headers(headers)`: what stands for a delivery's headers, as `jsonb`.
 #[pg_extern(sql = false)]
 fn parse_headers(headers: &str) -> Result<Part, ErrorReport> {
     Ok(event::parse(headers, "setting request.headers")?)
 }
 
-/// `neon_auth.outcome(outcome, reason, queued)`: what became of an event.
+/// `neon_auth_internal.outcome(outcome, reason, queued)`: what became of an event.
 #[pg_extern(sql = false)]
 fn outcome(outcome: &str, reason: Option<&str>, queued: Option<bool>) -> JsonB {
     let mut answer = json!({ "outcome": outcome });

@@ -50,7 +50,7 @@ pub fn verify_now(body: Option<&str>, headers: Option<AnyElement>) -> Result<Str
     outcome
 }
 
-/// `neon_auth.verify_webhook(body, headers, secrets, at_epoch)`: the message's id, once one of
+/// `neon_auth_internal.verify_webhook(body, headers, secrets, at_epoch)`: the message's id, once one of
 /// its signatures fits one of the secrets.
 #[pg_extern(sql = false)]
 fn verify_webhook(
@@ -62,7 +62,7 @@ fn verify_webhook(
     Ok(verify(body, headers, secrets, at_epoch)?)
 }
 
-/// `neon_auth.webhook_secret_defect(secrets)`: why no delivery could be verified.
+/// `neon_auth_internal.webhook_secret_defect(secrets)`: why no delivery could be verified.
 #[pg_extern(sql = false)]
 fn webhook_secret_defect(secrets: &str) -> Option<String> {
     let report = ErrorReport::from(keys(secrets).err()?);

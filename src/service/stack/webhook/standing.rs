@@ -8,7 +8,7 @@ use pgrx::prelude::*;
 use crate::mirror::object::{self, Kind};
 use crate::pg::jsonb::Part;
 
-/// `neon_auth.standing(kind, given)`, in a word.
+/// `neon_auth_internal.standing(kind, given)`, in a word.
 ///
 /// Stack's objects have no version. The one number that moves with time is a user's
 /// last_active_at_millis.
