@@ -138,7 +138,7 @@ def webhooks(rounds, seconds):
 
     def measure(kind, name):
         event = {"new": "user.created", "changed": "user.updated"}[kind]
-        run_once(f"TRUNCATE bench.webhooks, {TABLE}, neon_auth.deliveries, neon_auth.sync_queue CASCADE")
+        run_once(f"TRUNCATE bench.webhooks, {TABLE}, neon_auth.webhook_deliveries, neon_auth.sync_queue CASCADE")
         # As many are known before, so that the statements are planned for a table that is not empty.
         known = 0 if kind == "changed" else count
         run_once(f"SELECT neon_auth.upsert_users(jsonb_agg(bench.user(-n - {known}, 0))) FROM generate_series(1, {count}) n")

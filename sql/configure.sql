@@ -137,7 +137,7 @@ COMMENT ON FUNCTION neon_auth.configure(jsonb) IS
     'Takes the answer of Neon''s keys API as it is: trusts the project''s tokens and stores its keys. Again to change them, issuers, audiences, algorithms and the source of the keys included; other columns of the provider stay';
 REVOKE ALL ON FUNCTION neon_auth.configure(jsonb) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.env() RETURNS text
+CREATE FUNCTION neon_auth.sdk_env() RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -157,5 +157,5 @@ BEGIN
                   project, client_key, server_key);
 END
 $$;
-COMMENT ON FUNCTION neon_auth.env() IS 'The environment variables that the Stack Auth SDKs want, secrets included';
-REVOKE ALL ON FUNCTION neon_auth.env() FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth.sdk_env() IS 'The environment variables that the Stack Auth SDKs want, secrets included';
+REVOKE ALL ON FUNCTION neon_auth.sdk_env() FROM PUBLIC;

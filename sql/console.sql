@@ -1,23 +1,23 @@
 -- The Neon console, for projects whose auth it has set up.
 
-CREATE FUNCTION neon_auth_internal.call_console(call text, neon_api_key text, project_id text) RETURNS text
+CREATE FUNCTION neon_auth_internal.call_console(call text, neon_api_key text, neon_project_id text) RETURNS text
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'call_console_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.call_console(text, text, text) IS
     'Asks the Neon console about a project''s auth and answers its JSON; call: keys or transfer_ownership';
 
-CREATE FUNCTION neon_auth_internal.console_answer(call text, neon_api_key text, project_id text) RETURNS jsonb
+CREATE FUNCTION neon_auth_internal.console_answer(call text, neon_api_key text, neon_project_id text) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     answer text;
 BEGIN
-    IF neon_api_key IS NULL OR neon_api_key = '' OR project_id IS NULL OR project_id = '' THEN
+    IF neon_api_key IS NULL OR neon_api_key = '' OR neon_project_id IS NULL OR neon_project_id = '' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'a Neon API key and the id of a Neon project are needed',
             HINT = 'Both are to be had in the Neon console. Pass the key as a parameter, so that it is not logged.';
     END IF;
-    answer := neon_auth_internal.call_console(call, neon_api_key, project_id);
+    answer := neon_auth_internal.call_console(call, neon_api_key, neon_project_id);
     BEGIN
         RETURN answer::jsonb;
     EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
@@ -25,39 +25,39 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'protocol_violation',
             MESSAGE = 'the Neon console''s answer is not JSON',
-            HINT = 'Look at the setting neon_auth.console_url.';
+            HINT = 'Look at the setting neon_auth.neon_api_url.';
     END;
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.console_answer(text, text, text) IS 'The Neon console''s answer to a call';
 
-CREATE FUNCTION neon_auth.create_keys(neon_api_key text, project_id text) RETURNS text
+CREATE FUNCTION neon_auth.create_keys(neon_api_key text, neon_project_id text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM neon_auth.configure(neon_auth_internal.console_answer('keys', neon_api_key, project_id));
-    RETURN neon_auth.env();
+    PERFORM neon_auth.configure(neon_auth_internal.console_answer('keys', neon_api_key, neon_project_id));
+    RETURN neon_auth.sdk_env();
 END
 $$;
 COMMENT ON FUNCTION neon_auth.create_keys(text, text) IS
     'Has the Neon console make keys for a Neon project''s auth, configures with them, and answers the SDKs'' environment variables. Pass the API key as a parameter, so that it is not logged';
 REVOKE ALL ON FUNCTION neon_auth.create_keys(text, text) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.transfer_ownership(neon_api_key text, project_id text) RETURNS text
+CREATE FUNCTION neon_auth.claim_url(neon_api_key text, neon_project_id text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    url text := neon_auth_internal.console_answer('transfer_ownership', neon_api_key, project_id) ->> 'url';
+    url text := neon_auth_internal.console_answer('transfer_ownership', neon_api_key, neon_project_id) ->> 'url';
 BEGIN
     IF url IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'protocol_violation',
             MESSAGE = 'the Neon console''s answer holds no URL',
-            HINT = 'Look at the setting neon_auth.console_url.';
+            HINT = 'Look at the setting neon_auth.neon_api_url.';
     END IF;
     RETURN url;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.transfer_ownership(text, text) IS
+COMMENT ON FUNCTION neon_auth.claim_url(text, text) IS
     'The URL to open in a browser in order to claim the Stack Auth project behind a Neon project. Whoever has it can claim the project';
-REVOKE ALL ON FUNCTION neon_auth.transfer_ownership(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION neon_auth.claim_url(text, text) FROM PUBLIC;

@@ -20,7 +20,7 @@ CREATE TABLE neon_auth.sync_queue (
     user_id text NOT NULL DEFAULT '',
     reason text NOT NULL,
     queued_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    refusal text,
+    last_error text,
     CONSTRAINT sync_queue_pkey PRIMARY KEY (team_id, user_id, kind)
 );
 CREATE INDEX sync_queue_user_id_idx ON neon_auth.sync_queue (user_id);
@@ -33,7 +33,7 @@ COMMENT ON COLUMN neon_auth.sync_queue.team_id IS 'The team, for team and team_m
 COMMENT ON COLUMN neon_auth.sync_queue.user_id IS 'The user, for all but team; else empty';
 COMMENT ON COLUMN neon_auth.sync_queue.reason IS 'Why the last event about it could not be trusted alone';
 COMMENT ON COLUMN neon_auth.sync_queue.queued_at IS 'When it was queued, or queued again: a confirmation counts if it was asked for later';
-COMMENT ON COLUMN neon_auth.sync_queue.refusal IS 'How the REST API refused to answer: the next full synchronisation has to do; NULL while it is to be asked';
+COMMENT ON COLUMN neon_auth.sync_queue.last_error IS 'How the REST API refused to answer: the next full synchronisation has to do; NULL while it is to be asked';
 COMMENT ON INDEX neon_auth.sync_queue_user_id_idx IS 'To forget what concerns a user who is deleted';
 
 CREATE FUNCTION neon_auth_internal.queue_sync(kind text, team_id text, user_id text, reason text) RETURNS void
@@ -44,7 +44,7 @@ BEGIN
     INSERT INTO neon_auth.sync_queue (kind, team_id, user_id, reason)
     VALUES (queue_sync.kind, queue_sync.team_id, queue_sync.user_id, queue_sync.reason)
         ON CONFLICT (team_id, user_id, kind) DO UPDATE
-       SET reason = excluded.reason, queued_at = excluded.queued_at, refusal = NULL;
+       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL;
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.queue_sync(text, text, text, text) IS 'Notes what the REST API has to confirm';

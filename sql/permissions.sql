@@ -7,8 +7,8 @@ CREATE TABLE neon_auth.team_permissions_sync (
         CONSTRAINT team_permissions_sync_user_id_check CHECK (octet_length(user_id) BETWEEN 1 AND 255),
     permission_id text NOT NULL
         CONSTRAINT team_permissions_sync_permission_id_check CHECK (octet_length(permission_id) BETWEEN 1 AND 255),
-    delivery text,
-    implied boolean NOT NULL DEFAULT false,
+    webhook_id text,
+    inherited boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT team_permissions_sync_pkey PRIMARY KEY (team_id, user_id, permission_id)
 );
@@ -19,9 +19,9 @@ COMMENT ON TABLE neon_auth.team_permissions_sync IS
 COMMENT ON COLUMN neon_auth.team_permissions_sync.team_id IS 'The team, an id of teams_sync';
 COMMENT ON COLUMN neon_auth.team_permissions_sync.user_id IS 'The user, an id of users_sync';
 COMMENT ON COLUMN neon_auth.team_permissions_sync.permission_id IS 'The permission, an id of permission_definitions of scope team';
-COMMENT ON COLUMN neon_auth.team_permissions_sync.delivery IS 'The webhook that told of it, an id of deliveries; NULL when it did not come by one';
-COMMENT ON COLUMN neon_auth.team_permissions_sync.implied IS 'True for a permission that another one contains, as the REST API told';
-COMMENT ON COLUMN neon_auth.team_permissions_sync.created_at IS 'When it became known here as given, or as implied; an answer that was asked for later counts more';
+COMMENT ON COLUMN neon_auth.team_permissions_sync.webhook_id IS 'The webhook that told of it, an id of webhook_deliveries; NULL when it did not come by one';
+COMMENT ON COLUMN neon_auth.team_permissions_sync.inherited IS 'True for a permission that another one contains, as the REST API told';
+COMMENT ON COLUMN neon_auth.team_permissions_sync.created_at IS 'When it became known here as given, or as inherited; an answer that was asked for later counts more';
 COMMENT ON INDEX neon_auth.team_permissions_sync_user_id_idx IS 'The permissions of a user';
 
 CREATE TABLE neon_auth.project_permissions_sync (
@@ -29,8 +29,8 @@ CREATE TABLE neon_auth.project_permissions_sync (
         CONSTRAINT project_permissions_sync_user_id_check CHECK (octet_length(user_id) BETWEEN 1 AND 255),
     permission_id text NOT NULL
         CONSTRAINT project_permissions_sync_permission_id_check CHECK (octet_length(permission_id) BETWEEN 1 AND 255),
-    delivery text,
-    implied boolean NOT NULL DEFAULT false,
+    webhook_id text,
+    inherited boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT project_permissions_sync_pkey PRIMARY KEY (user_id, permission_id)
 );
@@ -39,9 +39,9 @@ SELECT pg_catalog.pg_extension_config_dump('neon_auth.project_permissions_sync',
 COMMENT ON TABLE neon_auth.project_permissions_sync IS 'Which permissions users were given in the whole project; kept by neon_auth';
 COMMENT ON COLUMN neon_auth.project_permissions_sync.user_id IS 'The user, an id of users_sync';
 COMMENT ON COLUMN neon_auth.project_permissions_sync.permission_id IS 'The permission, an id of permission_definitions of scope project';
-COMMENT ON COLUMN neon_auth.project_permissions_sync.delivery IS 'The webhook that told of it, an id of deliveries; NULL when it did not come by one';
-COMMENT ON COLUMN neon_auth.project_permissions_sync.implied IS 'True for a permission that another one contains, as the REST API told';
-COMMENT ON COLUMN neon_auth.project_permissions_sync.created_at IS 'When it became known here as given, or as implied; an answer that was asked for later counts more';
+COMMENT ON COLUMN neon_auth.project_permissions_sync.webhook_id IS 'The webhook that told of it, an id of webhook_deliveries; NULL when it did not come by one';
+COMMENT ON COLUMN neon_auth.project_permissions_sync.inherited IS 'True for a permission that another one contains, as the REST API told';
+COMMENT ON COLUMN neon_auth.project_permissions_sync.created_at IS 'When it became known here as given, or as inherited; an answer that was asked for later counts more';
 COMMENT ON INDEX neon_auth.project_permissions_sync_permission_id_idx IS 'Who has a permission';
 
 CREATE TABLE neon_auth.permission_definitions (
@@ -52,7 +52,7 @@ CREATE TABLE neon_auth.permission_definitions (
     description text,
     contained_permission_ids text[] NOT NULL DEFAULT '{}'
         CONSTRAINT permission_definitions_contained_check CHECK (array_position(contained_permission_ids, NULL) IS NULL),
-    withdrawn boolean NOT NULL DEFAULT false,
+    retired boolean NOT NULL DEFAULT false,
     is_default boolean NOT NULL DEFAULT false,
     CONSTRAINT permission_definitions_pkey PRIMARY KEY (scope, id)
 );
@@ -63,7 +63,7 @@ COMMENT ON COLUMN neon_auth.permission_definitions.id IS 'Permission id; those o
 COMMENT ON COLUMN neon_auth.permission_definitions.description IS 'What it is for';
 COMMENT ON COLUMN neon_auth.permission_definitions.contained_permission_ids IS
     'The permissions of the same scope that whoever has this one has too, and so on; cycles do no harm';
-COMMENT ON COLUMN neon_auth.permission_definitions.withdrawn IS 'True when the auth service has it no more: then it grants nothing, whoever was given it';
+COMMENT ON COLUMN neon_auth.permission_definitions.retired IS 'True when the auth service has it no more: then it grants nothing, whoever was given it';
 COMMENT ON COLUMN neon_auth.permission_definitions.is_default IS 'True while the row is as CREATE EXTENSION made it; such rows are not dumped';
 
 -- A policy may ask for each row, and climbing up the definitions takes longer than all the rest of
@@ -78,7 +78,7 @@ COMMENT ON TABLE neon_auth_internal.permission_closure IS
     'Which permissions grant which, at any depth; follows from permission_definitions and is written by its trigger alone';
 COMMENT ON COLUMN neon_auth_internal.permission_closure.scope IS 'team or project';
 COMMENT ON COLUMN neon_auth_internal.permission_closure.id IS 'A permission that is defined or contained';
-COMMENT ON COLUMN neon_auth_internal.permission_closure.granted_by IS 'Itself and all that contain it, directly or not; empty once withdrawn';
+COMMENT ON COLUMN neon_auth_internal.permission_closure.granted_by IS 'Itself and all that contain it, directly or not; empty once retired';
 
 CREATE FUNCTION neon_auth_internal.close_permissions() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -93,13 +93,13 @@ BEGIN
         SELECT k.scope, k.id, k.id
           FROM known k
          WHERE NOT EXISTS (SELECT FROM neon_auth.permission_definitions d
-                            WHERE d.scope = k.scope AND d.id = k.id AND d.withdrawn)
+                            WHERE d.scope = k.scope AND d.id = k.id AND d.retired)
         UNION
         SELECT g.scope, g.id, d.id
           FROM granting g
           JOIN neon_auth.permission_definitions d
             ON d.scope = g.scope AND d.contained_permission_ids @> ARRAY[g.granted_by]
-         WHERE NOT d.withdrawn
+         WHERE NOT d.retired
     )
     INSERT INTO neon_auth_internal.permission_closure (scope, id, granted_by)
     SELECT k.scope, k.id, ARRAY(SELECT g.granted_by FROM granting g WHERE g.scope = k.scope AND g.id = k.id ORDER BY 1)
@@ -148,7 +148,7 @@ BEGIN
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'a default permission cannot be deleted',
             DETAIL = format('A restore would bring %s back.', old.id),
-            HINT = format('UPDATE neon_auth.permission_definitions SET withdrawn = true WHERE scope = %L AND id = %L;', old.scope, old.id);
+            HINT = format('UPDATE neon_auth.permission_definitions SET retired = true WHERE scope = %L AND id = %L;', old.scope, old.id);
     END IF;
     RETURN old;
 END
@@ -161,7 +161,7 @@ COMMENT ON TRIGGER keep_permission_defaults ON neon_auth.permission_definitions 
     'Keeps apart the default permissions and those that a dump has to carry';
 
 -- team is NULL for a permission in the whole project.
-CREATE FUNCTION neon_auth_internal.apply_permission(action text, team text, holder text, permission text, delivery text) RETURNS jsonb
+CREATE FUNCTION neon_auth_internal.apply_permission(action text, team text, holder text, permission text, webhook_id text) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -196,15 +196,15 @@ BEGIN
             RETURN neon_auth_internal.outcome('ignored', 'Its removal came first.', queued => true);
         END IF;
         IF team IS NULL THEN
-            INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, delivery)
-            VALUES (holder, permission, apply_permission.delivery)
+            INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, webhook_id)
+            VALUES (holder, permission, apply_permission.webhook_id)
                 ON CONFLICT (user_id, permission_id) DO UPDATE
-               SET implied = false, delivery = excluded.delivery, created_at = excluded.created_at WHERE p.implied;
+               SET inherited = false, webhook_id = excluded.webhook_id, created_at = excluded.created_at WHERE p.inherited;
         ELSE
-            INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, delivery)
-            VALUES (team, holder, permission, apply_permission.delivery)
+            INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, webhook_id)
+            VALUES (team, holder, permission, apply_permission.webhook_id)
                 ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
-               SET implied = false, delivery = excluded.delivery, created_at = excluded.created_at WHERE p.implied;
+               SET inherited = false, webhook_id = excluded.webhook_id, created_at = excluded.created_at WHERE p.inherited;
         END IF;
         RETURN neon_auth_internal.outcome(CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END,
                                  queued => is_late IS NOT NULL OR membership_was_removed);
@@ -213,17 +213,17 @@ BEGIN
     IF team IS NULL THEN
         DELETE FROM neon_auth.project_permissions_sync p
          WHERE p.user_id = holder AND p.permission_id = permission
-        RETURNING p.delivery IS NOT NULL INTO was_told;
+        RETURNING p.webhook_id IS NOT NULL INTO was_told;
     ELSE
         DELETE FROM neon_auth.team_permissions_sync p
          WHERE p.team_id = team AND p.user_id = holder AND p.permission_id = permission
-        RETURNING p.delivery IS NOT NULL INTO was_told;
+        RETURNING p.webhook_id IS NOT NULL INTO was_told;
     END IF;
     -- What followed from it is not known here. Rather too little until that is confirmed.
     IF team IS NULL THEN
-        DELETE FROM neon_auth.project_permissions_sync p WHERE p.user_id = holder AND p.implied;
+        DELETE FROM neon_auth.project_permissions_sync p WHERE p.user_id = holder AND p.inherited;
     ELSE
-        DELETE FROM neon_auth.team_permissions_sync p WHERE p.team_id = team AND p.user_id = holder AND p.implied;
+        DELETE FROM neon_auth.team_permissions_sync p WHERE p.team_id = team AND p.user_id = holder AND p.inherited;
     END IF;
     PERFORM neon_auth_internal.note_removal(kind, place, holder, permission, coalesce(was_told, false));
     PERFORM neon_auth_internal.queue_sync(to_confirm, place, holder, 'A permission was removed; whether it was created again cannot be told.');

@@ -29,9 +29,9 @@ CREATE TABLE neon_auth.providers (
     allow_anonymous boolean NOT NULL DEFAULT false,
     allow_restricted boolean NOT NULL DEFAULT false,
     role_claim text,
-    roles text[] NOT NULL DEFAULT '{}'
-        CONSTRAINT providers_roles_check CHECK (
-            array_position(roles, NULL) IS NULL AND NOT roles && '{none,"",public}'),
+    allowed_roles text[] NOT NULL DEFAULT '{}'
+        CONSTRAINT providers_allowed_roles_check CHECK (
+            array_position(allowed_roles, NULL) IS NULL AND NOT allowed_roles && '{none,"",public}'),
     default_role text
         CONSTRAINT providers_default_role_check CHECK (default_role NOT IN ('none', '', 'public')),
     claim_map jsonb NOT NULL DEFAULT '{}'
@@ -42,7 +42,7 @@ CREATE TABLE neon_auth.providers (
     CONSTRAINT providers_stack_check CHECK (
         (kind = 'stack') = (project_id IS NOT NULL) AND (kind <> 'stack' OR num_nonnulls(jwks_url, jwks) = 1)),
     CONSTRAINT providers_role_claim_check CHECK (
-        CASE WHEN roles = '{}' THEN role_claim IS NULL ELSE role_claim IS NOT NULL OR default_role IS NOT NULL END)
+        CASE WHEN allowed_roles = '{}' THEN role_claim IS NULL ELSE role_claim IS NOT NULL OR default_role IS NOT NULL END)
 );
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.providers', '');
 
@@ -63,7 +63,7 @@ COMMENT ON COLUMN neon_auth.providers.leeway IS 'Tolerance for clocks that diffe
 COMMENT ON COLUMN neon_auth.providers.allow_anonymous IS 'Whether tokens are accepted whose claim is_anonymous (or what claim_map names for it) is anything but false';
 COMMENT ON COLUMN neon_auth.providers.allow_restricted IS 'Whether tokens are accepted whose claim is_restricted is anything but false';
 COMMENT ON COLUMN neon_auth.providers.role_claim IS 'Path of the claim that names the Postgres role which auth.authenticate() sets: app_metadata.role; NULL: no claim names one';
-COMMENT ON COLUMN neon_auth.providers.roles IS 'The roles that role_claim may name, and anonymous for anonymous users; where the claim is an array, its first that is listed here';
+COMMENT ON COLUMN neon_auth.providers.allowed_roles IS 'The roles that role_claim may name, and anonymous for anonymous users; where the claim is an array, its first that is listed here';
 COMMENT ON COLUMN neon_auth.providers.default_role IS 'The role of tokens without a role_claim that names one; NULL: they are refused, or keep the session''s role if there is no role_claim';
 COMMENT ON COLUMN neon_auth.providers.claim_map IS 'Paths of the claims that readers of schema auth read, where they are not the usual ones: {"email": "emails.0"}';
 COMMENT ON COLUMN neon_auth.providers.reject_deleted_users IS 'Whether tokens of users that are deleted in users_sync are refused';
@@ -170,8 +170,8 @@ BEGIN
             DETAIL = defect[2],
             HINT = defect[3];
     END IF;
-    IF TG_OP = 'UPDATE' AND (new.roles, new.default_role) IS DISTINCT FROM (old.roles, old.default_role) THEN
-        PERFORM neon_auth_internal.check_provider_roles(array_remove(new.roles || new.default_role, NULL));
+    IF TG_OP = 'UPDATE' AND (new.allowed_roles, new.default_role) IS DISTINCT FROM (old.allowed_roles, old.default_role) THEN
+        PERFORM neon_auth_internal.check_provider_roles(array_remove(new.allowed_roles || new.default_role, NULL));
     END IF;
     IF NOT neon_auth_internal.is_key_url(new.jwks_url) THEN
         RAISE EXCEPTION USING
@@ -313,7 +313,7 @@ CREATE FUNCTION neon_auth.add_provider(
     allow_anonymous boolean DEFAULT false,
     allow_restricted boolean DEFAULT false,
     role_claim text DEFAULT NULL,
-    roles text[] DEFAULT '{}',
+    allowed_roles text[] DEFAULT '{}',
     default_role text DEFAULT NULL,
     claim_map jsonb DEFAULT '{}',
     reject_deleted_users boolean DEFAULT false
@@ -324,10 +324,10 @@ AS $$
 BEGIN
     INSERT INTO neon_auth.providers (
         name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims, max_lifetime,
-        leeway, allow_anonymous, allow_restricted, role_claim, roles, default_role, claim_map, reject_deleted_users)
+        leeway, allow_anonymous, allow_restricted, role_claim, allowed_roles, default_role, claim_map, reject_deleted_users)
     VALUES (
         name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims, max_lifetime,
-        leeway, allow_anonymous, allow_restricted, role_claim, roles, default_role, claim_map, reject_deleted_users)
+        leeway, allow_anonymous, allow_restricted, role_claim, allowed_roles, default_role, claim_map, reject_deleted_users)
         ON CONFLICT ON CONSTRAINT providers_pkey DO NOTHING;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
@@ -336,7 +336,7 @@ BEGIN
             DETAIL = format('The name given is %s.', to_json(name)),
             HINT = format('Change it: UPDATE neon_auth.providers SET ... WHERE name = %L; or choose another name.', name);
     END IF;
-    PERFORM neon_auth_internal.check_provider_roles(array_remove(roles || default_role, NULL));
+    PERFORM neon_auth_internal.check_provider_roles(array_remove(allowed_roles || default_role, NULL));
 END
 $$;
 COMMENT ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, jsonb, interval, interval, boolean, boolean, text, text[], text, jsonb, boolean) IS

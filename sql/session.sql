@@ -76,10 +76,10 @@ LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'is_anonymous_wrapper';
 COMMENT ON FUNCTION auth.is_anonymous() IS 'The claim is_anonymous, or what the provider''s claim_map names; the text false counts as false, and any other value as true';
 
-CREATE FUNCTION auth.team_id() RETURNS text
+CREATE FUNCTION auth.selected_team_id() RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
-AS 'MODULE_PATHNAME', 'team_id_wrapper';
-COMMENT ON FUNCTION auth.team_id() IS 'The claim selected_team_id, or what the provider''s claim_map names: the team that the user has chosen, not a proof of membership';
+AS 'MODULE_PATHNAME', 'selected_team_id_wrapper';
+COMMENT ON FUNCTION auth.selected_team_id() IS 'The claim selected_team_id, or what the provider''s claim_map names: the team that the user has chosen, not a proof of membership';
 
 CREATE FUNCTION auth.provider() RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query

@@ -2,7 +2,7 @@
 -- tables behind it.
 
 CREATE VIEW neon_auth.status AS
-    SELECT 'providers' AS concern,
+    SELECT 'providers' AS component,
            count(*) > 0 AS ok,
            CASE WHEN count(*) > 0 THEN string_agg(name, ', ' ORDER BY name)
                 ELSE 'No provider is configured, so every token is refused.' END AS detail,
@@ -41,15 +41,15 @@ CREATE VIEW neon_auth.status AS
                        ELSE format(' The last delivery: %s, %s.', d.event, d.outcome ->> 'outcome') END),
            d.received_at
       FROM (SELECT EXISTS (SELECT FROM neon_auth_internal.secrets WHERE name = 'webhook_secret')) AS s(is_set)
-      LEFT JOIN (SELECT event, outcome, received_at FROM neon_auth.deliveries
+      LEFT JOIN (SELECT event, outcome, received_at FROM neon_auth.webhook_deliveries
                   ORDER BY received_at DESC LIMIT 1) AS d ON true
     UNION ALL
     SELECT 'sync queue',
-           coalesce(min(q.queued_at) > now() - interval '1 day', true) AND count(q.refusal) = 0,
+           coalesce(min(q.queued_at) > now() - interval '1 day', true) AND count(q.last_error) = 0,
            CASE WHEN count(*) = 0 THEN 'Nothing waits for confirmation.'
                 ELSE format('Waiting for confirmation by the REST API: %s; the longest since %s.', count(*), min(q.queued_at))
-                     || CASE WHEN count(q.refusal) > 0
-                             THEN format(' Left to the next full synchronisation: %s, such as: %s', count(q.refusal), min(q.refusal))
+                     || CASE WHEN count(q.last_error) > 0
+                             THEN format(' Left to the next full synchronisation: %s, such as: %s', count(q.last_error), min(q.last_error))
                              ELSE '' END END,
            min(q.queued_at)
       FROM neon_auth.sync_queue q
@@ -70,7 +70,7 @@ CREATE VIEW neon_auth.status AS
                 WHEN r.error IS NOT NULL THEN r.error
                 WHEN r.finished_at IS NULL THEN format('Under way, or interrupted, at: %s.', r.phase)
                 ELSE format('Rows changed: %s; found deleted: %s; skipped: %s%s', r.changed, r.deleted, r.skipped,
-                            coalesce('. The last of those: ' || r.defect, '.')) END,
+                            coalesce('. The last of those: ' || r.last_skip_reason, '.')) END,
            coalesce(CASE WHEN r.error IS NOT NULL THEN r.failed_at END, r.finished_at, r.started_at)
       FROM neon_auth_internal.worker_state() AS w
       LEFT JOIN neon_auth.providers p ON p.name = 'stack' AND p.kind = 'stack'
@@ -98,8 +98,8 @@ CREATE VIEW neon_auth.status AS
                    s.failures, pg_catalog.pg_is_in_recovery() AS standby,
                    EXISTS (SELECT FROM neon_auth.providers) AS expected
               FROM neon_auth_internal.worker_state() AS s) AS w;
-COMMENT ON VIEW neon_auth.status IS 'How things stand: one row for each concern, with health and the reason';
-COMMENT ON COLUMN neon_auth.status.concern IS 'What the row is about';
+COMMENT ON VIEW neon_auth.status IS 'How things stand: one row for each component, with health and the reason';
+COMMENT ON COLUMN neon_auth.status.component IS 'What the row is about';
 COMMENT ON COLUMN neon_auth.status.ok IS 'Whether it is as it should be';
 COMMENT ON COLUMN neon_auth.status.detail IS 'How it is, and why';
 COMMENT ON COLUMN neon_auth.status.since IS 'Since when, where that is known';

@@ -7,7 +7,7 @@ CREATE TABLE neon_auth.sync_runs (
     finished_at timestamptz,
     phase text NOT NULL DEFAULT 'users'
         CONSTRAINT sync_runs_phase_check
-        CHECK (phase IN ('users', 'deleted users', 'teams', 'deleted teams', 'members', 'permissions', 'done')),
+        CHECK (phase IN ('users', 'deleted_users', 'teams', 'deleted_teams', 'members', 'permissions', 'done')),
     phase_started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     cursor text,
     total bigint,
@@ -15,7 +15,7 @@ CREATE TABLE neon_auth.sync_runs (
     changed bigint NOT NULL DEFAULT 0,
     deleted bigint NOT NULL DEFAULT 0,
     skipped bigint NOT NULL DEFAULT 0,
-    defect text,
+    last_skip_reason text,
     error text,
     failed_at timestamptz,
     CONSTRAINT sync_runs_pkey PRIMARY KEY (id)
@@ -34,7 +34,7 @@ COMMENT ON COLUMN neon_auth.sync_runs.done IS 'How many it has looked at';
 COMMENT ON COLUMN neon_auth.sync_runs.changed IS 'Rows that the run added or changed';
 COMMENT ON COLUMN neon_auth.sync_runs.deleted IS 'Users, teams, memberships and permissions that it found deleted';
 COMMENT ON COLUMN neon_auth.sync_runs.skipped IS 'Objects that cannot be rows, or that a trigger kept from becoming them';
-COMMENT ON COLUMN neon_auth.sync_runs.defect IS 'What is wrong with the last of those';
+COMMENT ON COLUMN neon_auth.sync_runs.last_skip_reason IS 'What is wrong with the last of those';
 COMMENT ON COLUMN neon_auth.sync_runs.error IS 'Why its last attempt ended early, if its process was there to note it; NULL if none did';
 COMMENT ON COLUMN neon_auth.sync_runs.failed_at IS 'When that was';
 
@@ -191,13 +191,13 @@ AS $$
 $$;
 COMMENT ON FUNCTION neon_auth_internal.fail_sync(bigint, text) IS 'Notes why a run ended early; the next one goes on with it';
 
-CREATE FUNCTION neon_auth_internal.count_sync(run bigint, done bigint, changed bigint, deleted bigint, skipped bigint, defect text) RETURNS void
+CREATE FUNCTION neon_auth_internal.count_sync(run bigint, done bigint, changed bigint, deleted bigint, skipped bigint, last_skip_reason text) RETURNS void
 LANGUAGE sql
 AS $$
     UPDATE neon_auth.sync_runs r
        SET done = r.done + count_sync.done, changed = r.changed + count_sync.changed,
            deleted = r.deleted + count_sync.deleted, skipped = r.skipped + count_sync.skipped,
-           defect = coalesce(count_sync.defect, r.defect)
+           last_skip_reason = coalesce(count_sync.last_skip_reason, r.last_skip_reason)
      WHERE r.id = run;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.count_sync(bigint, bigint, bigint, bigint, bigint, text) IS 'Adds to what a run has done';
@@ -253,7 +253,7 @@ AS $$
          WHERE d.has_changed
             -- The answer that is being written may be to a question of the queue: it is still open.
             ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
-           SET reason = excluded.reason, queued_at = excluded.queued_at, refusal = NULL
+           SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL
     )
     SELECT count(*) FROM differing d WHERE NOT d.has_changed;
 $$;
@@ -390,7 +390,7 @@ BEGIN
        AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s
                         WHERE s.kind = 'member' AND s.team_id = m.team_id AND s.user_id = m.user_id)
         ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
-       SET reason = excluded.reason, queued_at = excluded.queued_at, refusal = NULL WHERE sync_queue.refusal IS NOT NULL;
+       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL WHERE sync_queue.last_error IS NOT NULL;
     PERFORM neon_auth_internal.count_sync(run, 0, changed, 0, 0, NULL);
 END
 $$;
@@ -405,9 +405,9 @@ DECLARE
     in_project bigint;
 BEGIN
     -- No EXCEPT: it keeps all of its one side in memory, whatever work_mem says.
-    INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, implied)
-    SELECT g.team_id, g.user_id, g.permission_id, g.implied
-      FROM (SELECT s.team_id, s.user_id, s.permission_id, bool_and(s.kind = 'team_permission') AS implied
+    INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, inherited)
+    SELECT g.team_id, g.user_id, g.permission_id, g.inherited
+      FROM (SELECT s.team_id, s.user_id, s.permission_id, bool_and(s.kind = 'team_permission') AS inherited
               FROM neon_auth_internal.sync_scan s
              WHERE s.kind IN ('team_permission', 'direct_team')
                AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
@@ -417,12 +417,12 @@ BEGIN
              GROUP BY s.team_id, s.user_id, s.permission_id) AS g
      WHERE NOT EXISTS (SELECT FROM neon_auth.team_permissions_sync k
                         WHERE k.team_id = g.team_id AND k.user_id = g.user_id
-                          AND k.permission_id = g.permission_id AND k.implied = g.implied)
-        ON CONFLICT (team_id, user_id, permission_id) DO UPDATE SET implied = excluded.implied WHERE NOT neon_auth_internal.is_since(p.created_at, moment);
+                          AND k.permission_id = g.permission_id AND k.inherited = g.inherited)
+        ON CONFLICT (team_id, user_id, permission_id) DO UPDATE SET inherited = excluded.inherited WHERE NOT neon_auth_internal.is_since(p.created_at, moment);
     GET DIAGNOSTICS in_teams = ROW_COUNT;
-    INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, implied)
-    SELECT g.user_id, g.permission_id, g.implied
-      FROM (SELECT s.user_id, s.permission_id, bool_and(s.kind = 'project_permission') AS implied
+    INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, inherited)
+    SELECT g.user_id, g.permission_id, g.inherited
+      FROM (SELECT s.user_id, s.permission_id, bool_and(s.kind = 'project_permission') AS inherited
               FROM neon_auth_internal.sync_scan s
              WHERE s.kind IN ('project_permission', 'direct_project')
                AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
@@ -430,8 +430,8 @@ BEGIN
                                 WHERE r.kind = 'project_permission' AND r.user_id = s.user_id AND neon_auth_internal.is_since(r.removed_at, moment))
              GROUP BY s.user_id, s.permission_id) AS g
      WHERE NOT EXISTS (SELECT FROM neon_auth.project_permissions_sync k
-                        WHERE k.user_id = g.user_id AND k.permission_id = g.permission_id AND k.implied = g.implied)
-        ON CONFLICT (user_id, permission_id) DO UPDATE SET implied = excluded.implied WHERE NOT neon_auth_internal.is_since(p.created_at, moment);
+                        WHERE k.user_id = g.user_id AND k.permission_id = g.permission_id AND k.inherited = g.inherited)
+        ON CONFLICT (user_id, permission_id) DO UPDATE SET inherited = excluded.inherited WHERE NOT neon_auth_internal.is_since(p.created_at, moment);
     GET DIAGNOSTICS in_project = ROW_COUNT;
 
     INSERT INTO neon_auth.sync_queue (kind, team_id, user_id, reason)
@@ -442,7 +442,7 @@ BEGIN
                         WHERE s.kind IN ('team_permission', 'direct_team') AND s.team_id = p.team_id
                           AND s.user_id = p.user_id AND s.permission_id = p.permission_id)
         ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
-       SET reason = excluded.reason, queued_at = excluded.queued_at, refusal = NULL WHERE sync_queue.refusal IS NOT NULL;
+       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL WHERE sync_queue.last_error IS NOT NULL;
     INSERT INTO neon_auth.sync_queue (kind, user_id, reason)
     SELECT DISTINCT 'project_permissions', p.user_id, 'The list of all permissions lacks one.'
       FROM neon_auth.project_permissions_sync p
@@ -451,7 +451,7 @@ BEGIN
                         WHERE s.kind IN ('project_permission', 'direct_project')
                           AND s.user_id = p.user_id AND s.permission_id = p.permission_id)
         ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
-       SET reason = excluded.reason, queued_at = excluded.queued_at, refusal = NULL WHERE sync_queue.refusal IS NOT NULL;
+       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL WHERE sync_queue.last_error IS NOT NULL;
     PERFORM neon_auth_internal.count_sync(run, 0, in_teams + in_project, 0, 0, NULL);
 END
 $$;
@@ -490,7 +490,7 @@ AS $$
     TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed;
     -- What it was about has been compared since.
     DELETE FROM neon_auth.sync_queue q
-     WHERE q.refusal IS NOT NULL AND q.queued_at < (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run);
+     WHERE q.last_error IS NOT NULL AND q.queued_at < (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run);
 $$;
 COMMENT ON FUNCTION neon_auth_internal.end_scan(bigint) IS 'Forgets what a run has seen, and what was left to it';
 
@@ -499,9 +499,9 @@ COMMENT ON FUNCTION neon_auth_internal.end_scan(bigint) IS 'Forgets what a run h
 CREATE FUNCTION neon_auth_internal.queued(until timestamptz) RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
-    SELECT jsonb_agg(to_jsonb(q) - 'reason' - 'refusal' ORDER BY q.queued_at)
+    SELECT jsonb_agg(to_jsonb(q) - 'reason' - 'last_error' ORDER BY q.queued_at)
       FROM (SELECT * FROM neon_auth.sync_queue e
-             WHERE e.queued_at <= until AND e.refusal IS NULL ORDER BY e.queued_at LIMIT 100) AS q;
+             WHERE e.queued_at <= until AND e.last_error IS NULL ORDER BY e.queued_at LIMIT 100) AS q;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.queued(timestamptz) IS
     'What the REST API has to confirm first, of what was queued until then, as an array; NULL when there is nothing';
@@ -529,11 +529,11 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.confirmed(text, text, text, timestamptz) IS
     'Takes an entry out of the queue, unless it was queued again since';
 
-CREATE FUNCTION neon_auth_internal.refused(kind text, team_id text, user_id text, queued_at timestamptz, refusal text) RETURNS void
+CREATE FUNCTION neon_auth_internal.refused(kind text, team_id text, user_id text, queued_at timestamptz, last_error text) RETURNS void
 LANGUAGE sql
 AS $$
     UPDATE neon_auth.sync_queue q
-       SET refusal = refused.refusal
+       SET last_error = refused.last_error
      WHERE (q.kind, q.team_id, q.user_id, q.queued_at)
          = (refused.kind, refused.team_id, refused.user_id, refused.queued_at);
     SELECT neon_auth_internal.end_listing();
@@ -610,8 +610,8 @@ BEGIN
         ON CONFLICT (team_id, user_id) DO NOTHING;
 
     WITH given AS (
-        SELECT i.user_id, i.permission_id, bool_and(i.implied) AS implied
-          FROM (SELECT true AS implied, e.* FROM neon_auth_internal.listed(asked_at, 'effective', effective) AS e
+        SELECT i.user_id, i.permission_id, bool_and(i.inherited) AS inherited
+          FROM (SELECT true AS inherited, e.* FROM neon_auth_internal.listed(asked_at, 'effective', effective) AS e
                 UNION ALL
                 SELECT false, d.* FROM neon_auth_internal.listed(asked_at, 'direct', direct) AS d) AS i
          WHERE i.team_id = team AND (member = '' OR i.user_id = member)
@@ -619,14 +619,14 @@ BEGIN
                         WHERE l.team_id = team AND l.user_id = i.user_id)
          GROUP BY i.user_id, i.permission_id
     ), written AS (
-        INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, implied)
-        SELECT team, g.user_id, g.permission_id, g.implied
+        INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, inherited)
+        SELECT team, g.user_id, g.permission_id, g.inherited
           FROM given g
           JOIN neon_auth.team_members_sync m ON m.team_id = team AND m.user_id = g.user_id
          WHERE NOT EXISTS (SELECT FROM neon_auth_internal.removals r
                             WHERE r.team_id = team AND r.user_id = g.user_id AND neon_auth_internal.is_since(r.removed_at, moment))
             ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
-           SET implied = excluded.implied WHERE p.implied <> excluded.implied AND NOT neon_auth_internal.is_since(p.created_at, moment)
+           SET inherited = excluded.inherited WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
     )
     DELETE FROM neon_auth.team_permissions_sync p
      WHERE p.team_id = team AND (member = '' OR p.user_id = member) AND NOT neon_auth_internal.is_since(p.created_at, moment)
@@ -650,20 +650,20 @@ BEGIN
         RETURN 0;
     END IF;
     WITH given AS (
-        SELECT i.permission_id, bool_and(i.implied) AS implied
-          FROM (SELECT true AS implied, e.* FROM neon_auth_internal.listed(asked_at, 'effective', effective) AS e
+        SELECT i.permission_id, bool_and(i.inherited) AS inherited
+          FROM (SELECT true AS inherited, e.* FROM neon_auth_internal.listed(asked_at, 'effective', effective) AS e
                 UNION ALL
                 SELECT false, d.* FROM neon_auth_internal.listed(asked_at, 'direct', direct) AS d) AS i
          WHERE i.user_id = holder
          GROUP BY i.permission_id
     ), written AS (
-        INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, implied)
-        SELECT holder, g.permission_id, g.implied
+        INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, inherited)
+        SELECT holder, g.permission_id, g.inherited
           FROM given g
          WHERE NOT EXISTS (SELECT FROM neon_auth_internal.removals r
                             WHERE r.kind = 'project_permission' AND r.user_id = holder AND neon_auth_internal.is_since(r.removed_at, moment))
             ON CONFLICT (user_id, permission_id) DO UPDATE
-           SET implied = excluded.implied WHERE p.implied <> excluded.implied AND NOT neon_auth_internal.is_since(p.created_at, moment)
+           SET inherited = excluded.inherited WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
     )
     DELETE FROM neon_auth.project_permissions_sync p
      WHERE p.user_id = holder AND NOT neon_auth_internal.is_since(p.created_at, moment)
@@ -690,7 +690,7 @@ CREATE VIEW neon_auth.sync_progress AS
            CASE WHEN r.done > 0 AND r.total >= r.done
                 THEN clock_timestamp() + (clock_timestamp() - r.phase_started_at) * ((r.total - r.done) / r.done::double precision)
            END AS estimated_end,
-           r.changed, r.deleted, r.skipped, r.defect,
+           r.changed, r.deleted, r.skipped, r.last_skip_reason,
            r.started_at, l.pid
       FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
       LEFT JOIN pg_catalog.pg_locks l
@@ -708,6 +708,6 @@ COMMENT ON COLUMN neon_auth.sync_progress.estimated_end IS 'When the phase will 
 COMMENT ON COLUMN neon_auth.sync_progress.changed IS 'Rows added or changed so far';
 COMMENT ON COLUMN neon_auth.sync_progress.deleted IS 'Users, teams, memberships and permissions found deleted so far';
 COMMENT ON COLUMN neon_auth.sync_progress.skipped IS 'Objects that cannot be rows, or that a trigger kept from becoming them';
-COMMENT ON COLUMN neon_auth.sync_progress.defect IS 'What is wrong with the last of those';
+COMMENT ON COLUMN neon_auth.sync_progress.last_skip_reason IS 'What is wrong with the last of those';
 COMMENT ON COLUMN neon_auth.sync_progress.started_at IS 'When it began';
 COMMENT ON COLUMN neon_auth.sync_progress.pid IS 'The process that does it';

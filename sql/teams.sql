@@ -30,7 +30,7 @@ CREATE TABLE neon_auth.team_members_sync (
         CONSTRAINT team_members_sync_team_id_check CHECK (octet_length(team_id) BETWEEN 1 AND 255),
     user_id text NOT NULL
         CONSTRAINT team_members_sync_user_id_check CHECK (octet_length(user_id) BETWEEN 1 AND 255),
-    delivery text,
+    webhook_id text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT team_members_sync_pkey PRIMARY KEY (team_id, user_id)
 );
@@ -39,7 +39,7 @@ SELECT pg_catalog.pg_extension_config_dump('neon_auth.team_members_sync', '');
 COMMENT ON TABLE neon_auth.team_members_sync IS 'Who is in which team; kept by neon_auth. A membership that ends is a row that goes';
 COMMENT ON COLUMN neon_auth.team_members_sync.team_id IS 'The team, an id of teams_sync';
 COMMENT ON COLUMN neon_auth.team_members_sync.user_id IS 'The member, an id of users_sync';
-COMMENT ON COLUMN neon_auth.team_members_sync.delivery IS 'The webhook that told of it, an id of deliveries; NULL when it did not come by one';
+COMMENT ON COLUMN neon_auth.team_members_sync.webhook_id IS 'The webhook that told of it, an id of webhook_deliveries; NULL when it did not come by one';
 COMMENT ON COLUMN neon_auth.team_members_sync.created_at IS 'When it became known here; an answer that was asked for later counts more';
 COMMENT ON INDEX neon_auth.team_members_sync_user_id_idx IS 'The teams of a user';
 
@@ -148,7 +148,7 @@ END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.apply_team(text, jsonb) IS 'Applies a team''s event: created, updated or deleted';
 
-CREATE FUNCTION neon_auth_internal.apply_membership(action text, team text, member text, delivery text) RETURNS jsonb
+CREATE FUNCTION neon_auth_internal.apply_membership(action text, team text, member text, webhook_id text) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -167,14 +167,14 @@ BEGIN
         IF is_late THEN
             RETURN neon_auth_internal.outcome('ignored', 'Its removal came first.', queued => true);
         END IF;
-        INSERT INTO neon_auth.team_members_sync (team_id, user_id, delivery) VALUES (team, member, apply_membership.delivery)
+        INSERT INTO neon_auth.team_members_sync (team_id, user_id, webhook_id) VALUES (team, member, apply_membership.webhook_id)
             ON CONFLICT (team_id, user_id) DO NOTHING;
         RETURN neon_auth_internal.outcome(CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END, queued => is_late IS NOT NULL);
     END IF;
 
     DELETE FROM neon_auth.team_members_sync m
      WHERE m.team_id = team AND m.user_id = member
-    RETURNING m.delivery IS NOT NULL INTO was_told;
+    RETURNING m.webhook_id IS NOT NULL INTO was_told;
     DELETE FROM neon_auth.team_permissions_sync p WHERE p.team_id = team AND p.user_id = member;
     PERFORM neon_auth_internal.note_removal('team_member', team, member, '', coalesce(was_told, false));
     -- No event tells of a creator's own membership, so not even the first removal need be the last word.

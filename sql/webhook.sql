@@ -1,42 +1,42 @@
 -- Deliveries of the auth service's webhooks: verified, applied once, answered.
 
-CREATE TABLE neon_auth.deliveries (
+CREATE TABLE neon_auth.webhook_deliveries (
     id text NOT NULL,
     event text NOT NULL,
     outcome jsonb NOT NULL,
     received_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT deliveries_pkey PRIMARY KEY (id)
+    CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id)
 );
-CREATE INDEX deliveries_received_at_idx ON neon_auth.deliveries (received_at);
-SELECT pg_catalog.pg_extension_config_dump('neon_auth.deliveries', '');
-COMMENT ON TABLE neon_auth.deliveries IS 'The webhooks that were accepted, so that none counts twice; see neon_auth.prune_deliveries()';
-COMMENT ON COLUMN neon_auth.deliveries.id IS 'The message''s id (svix-id), the same for every attempt to deliver it';
-COMMENT ON COLUMN neon_auth.deliveries.event IS 'Its type, such as user.created';
-COMMENT ON COLUMN neon_auth.deliveries.outcome IS 'What became of it, as neon_auth.handle_webhook() answered';
-COMMENT ON COLUMN neon_auth.deliveries.received_at IS 'When the transaction began that accepted it';
-COMMENT ON INDEX neon_auth.deliveries_received_at_idx IS 'To forget old ones, and to find the last';
+CREATE INDEX webhook_deliveries_received_at_idx ON neon_auth.webhook_deliveries (received_at);
+SELECT pg_catalog.pg_extension_config_dump('neon_auth.webhook_deliveries', '');
+COMMENT ON TABLE neon_auth.webhook_deliveries IS 'The webhooks that were accepted, so that none counts twice; see neon_auth.prune_webhook_deliveries()';
+COMMENT ON COLUMN neon_auth.webhook_deliveries.id IS 'The message''s id (svix-id), the same for every attempt to deliver it';
+COMMENT ON COLUMN neon_auth.webhook_deliveries.event IS 'Its type, such as user.created';
+COMMENT ON COLUMN neon_auth.webhook_deliveries.outcome IS 'What became of it, as neon_auth.handle_webhook() answered';
+COMMENT ON COLUMN neon_auth.webhook_deliveries.received_at IS 'When the transaction began that accepted it';
+COMMENT ON INDEX neon_auth.webhook_deliveries_received_at_idx IS 'To forget old ones, and to find the last';
 
-CREATE FUNCTION neon_auth.prune_deliveries(keep interval DEFAULT '90 days') RETURNS bigint
+CREATE FUNCTION neon_auth.prune_webhook_deliveries(older_than interval DEFAULT '90 days') RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     pruned bigint;
 BEGIN
-    IF keep IS NULL OR keep < interval '0' THEN
+    IF older_than IS NULL OR older_than < interval '0' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'the time for which deliveries are kept must not be negative or NULL',
-            DETAIL = format('It is %s.', coalesce(keep::text, 'NULL')),
-            HINT = 'For example: SELECT neon_auth.prune_deliveries(''90 days'');';
+            MESSAGE = 'older_than must not be negative or NULL',
+            DETAIL = format('It is %s.', coalesce(older_than::text, 'NULL')),
+            HINT = 'For example: SELECT neon_auth.prune_webhook_deliveries(''90 days'');';
     END IF;
-    DELETE FROM neon_auth.deliveries WHERE received_at < now() - keep;
+    DELETE FROM neon_auth.webhook_deliveries WHERE received_at < now() - older_than;
     GET DIAGNOSTICS pruned = ROW_COUNT;
     RETURN pruned;
 END
 $$;
-COMMENT ON FUNCTION neon_auth.prune_deliveries(interval) IS
+COMMENT ON FUNCTION neon_auth.prune_webhook_deliveries(interval) IS
     'Forgets deliveries that are older, and answers how many. Keep more than 28 hours, for which the auth service retries';
-REVOKE ALL ON FUNCTION neon_auth.prune_deliveries(interval) FROM PUBLIC;
+REVOKE ALL ON FUNCTION neon_auth.prune_webhook_deliveries(interval) FROM PUBLIC;
 
 -- The time is passed in, so that what it answers follows from its arguments alone.
 CREATE FUNCTION neon_auth_internal.verify_webhook(body text, headers jsonb, secrets text, at_epoch bigint) RETURNS text
@@ -80,9 +80,9 @@ BEGIN
             ELSE
                 answer := neon_auth_internal.outcome('ignored', 'No table mirrors this event.');
         END CASE;
-        INSERT INTO neon_auth.deliveries (id, event, outcome) VALUES (given.id, given.event, answer);
+        INSERT INTO neon_auth.webhook_deliveries (id, event, outcome) VALUES (given.id, given.event, answer);
     END IF;
-    RETURN jsonb_build_object('delivery', given.id, 'event', given.event) || answer;
+    RETURN jsonb_build_object('message_id', given.id, 'event', given.event) || answer;
 END
 $$;
 COMMENT ON FUNCTION neon_auth.handle_webhook(text, jsonb) IS
@@ -93,7 +93,7 @@ CREATE FUNCTION neon_auth_internal.parse_headers(headers text) RETURNS jsonb
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'parse_headers_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.parse_headers(text) IS 'What stands for a delivery''s headers, as jsonb';
 
-CREATE FUNCTION neon_auth.receive_webhook(text) RETURNS jsonb
+CREATE FUNCTION neon_auth.postgrest_webhook(text) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -109,6 +109,6 @@ BEGIN
     RETURN neon_auth.handle_webhook($1, neon_auth_internal.parse_headers(headers));
 END
 $$;
-COMMENT ON FUNCTION neon_auth.receive_webhook(text) IS
+COMMENT ON FUNCTION neon_auth.postgrest_webhook(text) IS
     'neon_auth.handle_webhook(), with the headers that PostgREST puts into request.headers; takes the body as it came';
-REVOKE ALL ON FUNCTION neon_auth.receive_webhook(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION neon_auth.postgrest_webhook(text) FROM PUBLIC;

@@ -16,7 +16,7 @@ CREATE FUNCTION neon_auth_internal.worker_plan() RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
     SELECT jsonb_build_object(
-               'has_queue', EXISTS (SELECT FROM neon_auth.sync_queue q WHERE q.refusal IS NULL),
+               'has_queue', EXISTS (SELECT FROM neon_auth.sync_queue q WHERE q.last_error IS NULL),
                'is_configured', coalesce((SELECT bool_and(value IS NOT NULL) FROM jsonb_each_text(neon_auth_internal.sync_access() - 'other_source')), false),
                'finished_at', (SELECT floor(extract(epoch FROM r.finished_at) * 1000000)::bigint
                                  FROM neon_auth.sync_runs r
@@ -43,7 +43,7 @@ COMMENT ON FUNCTION neon_auth_internal.awaits_prepared() IS 'Whether a prepared 
 CREATE FUNCTION neon_auth_internal.prune() RETURNS void
 LANGUAGE sql
 AS $$
-    SELECT neon_auth.prune_deliveries();
+    SELECT neon_auth.prune_webhook_deliveries();
     -- Events come within 28 hours, or never.
     DELETE FROM neon_auth_internal.removals WHERE removed_at < now() - interval '90 days';
     DELETE FROM neon_auth.sync_runs
@@ -56,13 +56,13 @@ LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1 AS 'MODULE_PATHNAME', 'worker_sta
 COMMENT ON FUNCTION neon_auth_internal.worker_state() IS
     'Whether background workers serve this database, when one was here and when one comes again, in microseconds since 1970, and how many visits have failed since one did not';
 
-CREATE FUNCTION neon_auth_internal.counters(OUT counter text, OUT value bigint, OUT meaning text) RETURNS SETOF record
+CREATE FUNCTION neon_auth_internal.counters(OUT counter text, OUT value bigint, OUT description text) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'counters_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.counters() IS 'The rows of neon_auth.stats';
 
-CREATE VIEW neon_auth.stats AS SELECT counter, value, meaning FROM neon_auth_internal.counters();
+CREATE VIEW neon_auth.stats AS SELECT counter, value, description FROM neon_auth_internal.counters();
 COMMENT ON VIEW neon_auth.stats IS
     'What has been counted in this database since the server started; empty unless neon_auth is in shared_preload_libraries';
 COMMENT ON COLUMN neon_auth.stats.counter IS 'Name of the counter';
 COMMENT ON COLUMN neon_auth.stats.value IS 'How many so far';
-COMMENT ON COLUMN neon_auth.stats.meaning IS 'What is counted';
+COMMENT ON COLUMN neon_auth.stats.description IS 'What is counted';

@@ -276,14 +276,14 @@ impl From<&Problem> for ErrorReport {
                 refused,
                 "JWT refused: it names no role that its provider allows".to_owned(),
                 reason.clone(),
-                format!("Allowed roles: SELECT role_claim, roles, default_role FROM neon_auth.providers WHERE name = {};", literal(provider)),
+                format!("Allowed roles: SELECT role_claim, allowed_roles, default_role FROM neon_auth.providers WHERE name = {};", literal(provider)),
             ),
             Problem::AnonymousRoleRefused { provider } => (
                 refused,
                 "JWT refused: it names no role that its provider allows".to_owned(),
                 "The user is anonymous, so the role asked for is \"anonymous\".".to_owned(),
                 format!(
-                    "UPDATE neon_auth.providers SET roles = array_append(roles, 'anonymous') WHERE name = {};",
+                    "UPDATE neon_auth.providers SET allowed_roles = array_append(allowed_roles, 'anonymous') WHERE name = {};",
                     literal(provider)
                 ),
             ),
@@ -427,7 +427,7 @@ impl From<&Problem> for ErrorReport {
                 Code::ERRCODE_CONNECTION_FAILURE,
                 "the Neon console gives no answer".to_owned(),
                 reason.clone(),
-                "Look at the setting neon_auth.console_url, or try again later.".to_owned(),
+                "Look at the setting neon_auth.neon_api_url, or try again later.".to_owned(),
             ),
             Problem::ConsoleRefused { status, message } => (
                 Code::ERRCODE_SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION,

@@ -27,7 +27,7 @@ pub const TICK: Duration = Duration::from_millis(200);
 /// The longest that a thread is waited for that is not wanted any more.
 const FAREWELL: Duration = Duration::from_millis(20);
 /// What is said of `Timeout::Connect`, which is bounded alike for all that the library asks.
-pub const NOT_CONNECTED: &str = "There was no connection within neon_auth.jwks_connect_timeout.";
+pub const NOT_CONNECTED: &str = "There was no connection within neon_auth.connect_timeout.";
 
 /// What every request needs of the settings, read on the main thread.
 pub struct Settings {

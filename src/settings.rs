@@ -31,10 +31,10 @@ pub static CONNECT_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(2000);
 /// Milliseconds for the whole request to the key server.
 pub static JWKS_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5000);
 /// Where the Neon console's API is.
-pub static CONSOLE_URL: GucSetting<Option<CString>> =
+pub static NEON_API_URL: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"https://console.neon.tech/api/v2"));
 /// Milliseconds for which the REST API may be silent, and for a whole request to the console.
-pub static REST_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
+pub static API_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 /// Seconds between two full comparisons of the mirror with the auth service; 0 for none.
 pub static SYNC_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(3600);
 /// Seconds after which a deleted user is erased; 0 for never.
@@ -138,7 +138,7 @@ pub fn define() {
         );
     };
     milliseconds(
-        c"neon_auth.jwks_connect_timeout",
+        c"neon_auth.connect_timeout",
         c"Time allowed to connect to a key server, the REST API of the auth service or the Neon console.",
         &CONNECT_TIMEOUT,
         60_000,
@@ -150,16 +150,16 @@ pub fn define() {
         60_000,
     );
     milliseconds(
-        c"neon_auth.rest_timeout",
-        c"How long the REST API of the auth service may be silent in the course of a request, and a whole request to the Neon console may take.",
-        &REST_TIMEOUT,
+        c"neon_auth.api_timeout",
+        c"Longest wait for the next part of a response from the REST API of the auth service or the Neon console.",
+        &API_TIMEOUT,
         600_000,
     );
     GucRegistry::define_string_guc(
-        c"neon_auth.console_url",
-        c"Where the API of the Neon console is, for neon_auth.create_keys() and transfer_ownership().",
+        c"neon_auth.neon_api_url",
+        c"Where the API of the Neon console is, for neon_auth.create_keys() and claim_url().",
         c"An API key is sent there.",
-        &CONSOLE_URL,
+        &NEON_API_URL,
         GucContext::Suset,
         GucFlags::default(),
     );

@@ -300,13 +300,13 @@ fn counters() -> TableIterator<
     (
         name!(counter, &'static str),
         name!(value, i64),
-        name!(meaning, &'static str),
+        name!(description, &'static str),
     ),
 > {
     let rows = here().into_iter().flat_map(|here| {
-        Counter::ALL.iter().map(|(counter, name, meaning)| {
+        Counter::ALL.iter().map(|(counter, name, description)| {
             let value = here.counters[*counter as usize].load(Ordering::Relaxed);
-            (*name, value as i64, *meaning)
+            (*name, value as i64, *description)
         })
     });
     TableIterator::new(rows)

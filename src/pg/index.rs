@@ -45,7 +45,7 @@ const NAMES: [[&CStr; 2]; 9] = [
         c"project_permissions_sync_pkey",
     ],
     [c"permission_closure", c"permission_closure_pkey"],
-    [c"deliveries", c"deliveries_pkey"],
+    [c"webhook_deliveries", c"webhook_deliveries_pkey"],
     [c"secrets", c"secrets_pkey"],
 ];
 const UNKNOWN: [[pg_sys::Oid; 2]; NAMES.len()] = [[pg_sys::InvalidOid; 2]; NAMES.len()];

@@ -47,8 +47,6 @@ impl ClaimMap {
                 map.organization = Some(Organization::parse(value).map_err(at)?);
             } else if ["sub", "user_id", "uid"].contains(&reader.as_str()) {
                 return Err("The user is always the claim sub: another claim may be one that users write themselves.".to_owned());
-            } else if reader == "team_id" {
-                return Err("The key for auth.team_id() is selected_team_id.".to_owned());
             } else {
                 return Err(format!("There is no reader {} to map.", quoted(reader)));
             }

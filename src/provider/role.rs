@@ -72,7 +72,7 @@ pub fn of(provider: &Provider, verified: &Verified) -> Result<Choice, Problem> {
             why,
         })
     };
-    let allowed = |role: &str| provider.roles.iter().any(|allowed| allowed == role);
+    let allowed = |role: &str| provider.allowed_roles.iter().any(|allowed| allowed == role);
     if provider.policy.is_anonymous(verified.claims()) {
         let is_default = provider.default_role.as_deref() == Some(ANONYMOUS);
         if is_default || allowed(ANONYMOUS) {
@@ -109,7 +109,7 @@ pub fn of(provider: &Provider, verified: &Verified) -> Result<Choice, Problem> {
                 let member = members.get(*role);
                 member.is_some_and(|granted| granted.as_object().is_some())
             };
-            match provider.roles.iter().find(is_granted) {
+            match provider.allowed_roles.iter().find(is_granted) {
                 Some(role) => chosen(role, Why::Claim),
                 None => default(format!("The claim {shown} names none of the roles.")),
             }

@@ -28,7 +28,7 @@ const NO_ROLES: [&str; 3] = ["", "none", "public"];
 pub struct Rules {
     pub policy: Policy,
     pub role_claim: Option<ClaimPath>,
-    pub roles: Vec<String>,
+    pub allowed_roles: Vec<String>,
     pub default_role: Option<String>,
     pub claim_map: ClaimMap,
     pub reject_deleted_users: bool,
@@ -98,7 +98,7 @@ impl Rules {
         let (max_lifetime, leeway) = times(row, defects);
         let allow_anonymous = defects.value("allow_anonymous", row.boolean("allow_anonymous"));
         let allow_restricted = defects.value("allow_restricted", row.boolean("allow_restricted"));
-        let (role_claim, roles, default_role) = roles(row, defects);
+        let (role_claim, allowed_roles, default_role) = roles(row, defects);
         let claim_map = claim_map(row, stack.is_some(), defects);
         let reject_deleted_users =
             defects.value("reject_deleted_users", row.boolean("reject_deleted_users"));
@@ -122,7 +122,7 @@ impl Rules {
                 stack,
             },
             role_claim,
-            roles,
+            allowed_roles,
             default_role,
             claim_map,
             reject_deleted_users,
@@ -342,7 +342,7 @@ fn times(row: &Row, defects: &mut Defects) -> (Option<u64>, u64) {
 }
 
 fn roles(row: &Row, defects: &mut Defects) -> (Option<ClaimPath>, Vec<String>, Option<String>) {
-    const HINT: &str = "For example: role_claim => 'app_metadata.role', roles => '{authenticated,editor}', default_role => 'authenticated'.";
+    const HINT: &str = "For example: role_claim => 'app_metadata.role', allowed_roles => '{authenticated,editor}', default_role => 'authenticated'.";
     let role_claim = row.text("role_claim").and_then(|path| match path.parse() {
         Ok(path) => Some(path),
         Err(why) => {
@@ -354,33 +354,33 @@ fn roles(row: &Row, defects: &mut Defects) -> (Option<ClaimPath>, Vec<String>, O
             None
         }
     });
-    let roles = defects.texts("roles", row.texts("roles"));
+    let allowed_roles = defects.texts("allowed_roles", row.texts("allowed_roles"));
     let default_role = row.text_owned("default_role");
     let is_no_role = |role: &&String| NO_ROLES.contains(&role.as_str());
-    if let Some(role) = roles.iter().find(is_no_role) {
+    if let Some(role) = allowed_roles.iter().find(is_no_role) {
         let detail = format!("There can be no role {}.", quoted(role));
-        defects.add("roles", detail, HINT);
+        defects.add("allowed_roles", detail, HINT);
     }
     if let Some(role) = default_role.as_ref().filter(is_no_role) {
         let detail = format!("There can be no role {}.", quoted(role));
         defects.add("default_role", detail, HINT);
     }
     let has_claim = !row.is_null("role_claim");
-    if has_claim && roles.is_empty() {
+    if has_claim && allowed_roles.is_empty() {
         defects.add(
-            "roles",
-            "It has a role_claim, and no roles that the claim may name.",
+            "allowed_roles",
+            "It has a role_claim, and no allowed_roles that the claim may name.",
             HINT,
         );
     }
-    if !has_claim && !roles.is_empty() && default_role.is_none() {
+    if !has_claim && !allowed_roles.is_empty() && default_role.is_none() {
         defects.add(
             "role_claim",
-            "It has roles, and no role_claim that names one of them.",
+            "It has allowed_roles, and no role_claim that names one of them.",
             HINT,
         );
     }
-    (role_claim, roles, default_role)
+    (role_claim, allowed_roles, default_role)
 }
 
 fn claim_map(row: &Row, is_stack: bool, defects: &mut Defects) -> ClaimMap {

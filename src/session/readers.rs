@@ -42,8 +42,8 @@ readers! {
     email_verified: bool = |identity| identity.flag("email_verified");
     /// `auth.is_anonymous()`: the claim `is_anonymous`.
     is_anonymous: bool = |identity| identity.flag("is_anonymous");
-    /// `auth.team_id()`: the claim `selected_team_id`.
-    team_id: Value = |identity| Value::text(identity.string("selected_team_id", "selected_team_id")?);
+    /// `auth.selected_team_id()`: the claim `selected_team_id`.
+    selected_team_id: Value = |identity| Value::text(identity.string("selected_team_id", "selected_team_id")?);
     /// `auth.provider()`: the name of the provider that vouched.
     provider: Value = |identity| Value::text(identity.provider.as_deref()?);
     /// `auth.expires_at()`: the claim `exp`.

@@ -6,7 +6,7 @@ AS 'MODULE_PATHNAME', 'expires_at_wrapper';
 --
 --current FUNCTION neon_auth.drop_provider
 --
-ALTER TABLE neon_auth.deliveries ALTER COLUMN received_at SET DEFAULT now();
+ALTER TABLE neon_auth.webhook_deliveries ALTER COLUMN received_at SET DEFAULT now();
 --
 ALTER TABLE neon_auth.providers ADD CONSTRAINT providers_leeway_check CHECK (leeway BETWEEN interval '0' AND interval '5 minutes');
 --
@@ -17,7 +17,7 @@ CREATE TRIGGER guard_trust BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.guard_trust();
 COMMENT ON TRIGGER guard_trust ON neon_auth.jwks_cache IS 'Refuses to write what is trusted to all but the owner';
 --
-REVOKE ALL ON FUNCTION neon_auth.env() FROM PUBLIC;
+REVOKE ALL ON FUNCTION neon_auth.sdk_env() FROM PUBLIC;
 --
 ALTER FUNCTION neon_auth.delete_user(text) SET search_path = pg_catalog, pg_temp;
 --

@@ -321,7 +321,7 @@ impl Kind {
                 "left_out_key",
                 "the token's key is in the provider's key set but cannot be used",
                 Some(
-                    "The issuer must publish a key that can be used. All that are left out: SELECT concern, detail FROM neon_auth.status;",
+                    "The issuer must publish a key that can be used. All that are left out: SELECT component, detail FROM neon_auth.status;",
                 ),
             ),
             Self::UnknownKey => (

@@ -19,13 +19,13 @@ const MAX_BODY: u64 = 64 * 1024;
 /// `neon_auth_internal.call_console(call, neon_api_key, project_id)`: the console's answer, JSON text.
 #[pg_extern(sql = false)]
 fn call_console(call: &str, neon_api_key: &str, project_id: &str) -> Result<String, ErrorReport> {
-    let base = settings::CONSOLE_URL.get().unwrap_or_default();
+    let base = settings::NEON_API_URL.get().unwrap_or_default();
     let base = base.to_string_lossy();
     let request = Request {
         url: format!("{}/projects/auth/{call}", base.trim_end_matches('/')),
         key: neon_api_key.to_owned(),
         body: json!({ "project_id": project_id, "auth_provider": "stack" }).to_string(),
-        limit: milliseconds(settings::REST_TIMEOUT.get()),
+        limit: milliseconds(settings::API_TIMEOUT.get()),
         http: http::Settings::read(),
     };
     let unreachable = |reason| Problem::ConsoleUnreachable { reason };
@@ -63,7 +63,7 @@ struct Answer {
 impl Request {
     /// The request itself; runs off the main thread and so touches nothing of PostgreSQL.
     fn perform(&self, line: &Line) -> Result<Answer, String> {
-        let setting = "setting neon_auth.console_url";
+        let setting = "setting neon_auth.neon_api_url";
         let uri: Uri = self
             .url
             .parse()
@@ -103,7 +103,7 @@ fn failure(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Timeout(Timeout::Connect) => http::NOT_CONNECTED.to_owned(),
         ureq::Error::Timeout(_) => {
-            "The console did not answer within neon_auth.rest_timeout.".to_owned()
+            "The console did not answer within neon_auth.api_timeout.".to_owned()
         }
         // What a header may not hold would be quoted.
         ureq::Error::Http(_) => "The Neon API key cannot stand in a header.".to_owned(),

@@ -18,12 +18,12 @@ impl World {
         eventually("the users are mirrored", || self.mirrored() == users);
     }
 
-    /// Health and detail of a concern of `neon_auth.status`.
+    /// Health and detail of a component of `neon_auth.status`.
     #[track_caller]
-    pub fn status(&self, concern: &str) -> (bool, String) {
-        let query = "SELECT ok, detail FROM neon_auth.status WHERE concern = $1";
-        let row = self.superuser().query_one(query, &[&concern]);
-        let row = row.expect("status has the concern");
+    pub fn status(&self, component: &str) -> (bool, String) {
+        let query = "SELECT ok, detail FROM neon_auth.status WHERE component = $1";
+        let row = self.superuser().query_one(query, &[&component]);
+        let row = row.expect("status has the component");
         (row.get(0), row.get(1))
     }
 

@@ -24,16 +24,16 @@ UNION ALL
 SELECT json_build_array(concat_ws(' ', 'member', team_id, user_id), true)::text
   FROM neon_auth.team_members_sync
 UNION ALL
-SELECT json_build_array(concat_ws(' ', 'team permission', team_id, user_id, permission_id), implied)::text
+SELECT json_build_array(concat_ws(' ', 'team permission', team_id, user_id, permission_id), inherited)::text
   FROM neon_auth.team_permissions_sync
 UNION ALL
-SELECT json_build_array(concat_ws(' ', 'project permission', user_id, permission_id), implied)::text
+SELECT json_build_array(concat_ws(' ', 'project permission', user_id, permission_id), inherited)::text
   FROM neon_auth.project_permissions_sync
 UNION ALL
 SELECT json_build_array(concat_ws(' ', 'queued', kind, team_id, user_id), reason)::text
   FROM neon_auth.sync_queue";
 
-/// Objects by a name; permissions with whether they are implied.
+/// Objects by a name; permissions with whether they are inherited.
 type Facts = BTreeMap<String, Value>;
 
 impl World {
@@ -198,17 +198,17 @@ fn facts(everything: &Everything) -> Facts {
         );
     }
     // What is given directly comes last, for it is among what follows from all that is given.
-    for (permissions, implied) in [
+    for (permissions, inherited) in [
         (&everything.team_permissions, true),
         (&everything.direct_team_permissions, false),
     ] {
         for held in permissions {
             let (team, user) = (text(held, "team_id"), text(held, "user_id"));
             let name = format!("team permission {team} {user} {}", text(held, "id"));
-            facts.insert(name, implied.into());
+            facts.insert(name, inherited.into());
         }
     }
-    for (permissions, implied) in [
+    for (permissions, inherited) in [
         (&everything.project_permissions, true),
         (&everything.direct_project_permissions, false),
     ] {
@@ -218,7 +218,7 @@ fn facts(everything: &Everything) -> Facts {
                 text(held, "user_id"),
                 text(held, "id")
             );
-            facts.insert(name, implied.into());
+            facts.insert(name, inherited.into());
         }
     }
     facts

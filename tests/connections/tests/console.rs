@@ -5,7 +5,7 @@ use neon_auth_stack::{DEFAULT_NEON_PROJECT_ID, Endpoint, Fault};
 use postgres::error::{DbError, SqlState};
 
 const CREATE: &str = "SELECT neon_auth.create_keys($1, $2)";
-const TRANSFER: &str = "SELECT neon_auth.transfer_ownership($1, $2)";
+const TRANSFER: &str = "SELECT neon_auth.claim_url($1, $2)";
 
 /// A world whose console is the simulator's, and whose database has nothing configured yet.
 fn unconfigured() -> World {
@@ -14,7 +14,7 @@ fn unconfigured() -> World {
         .superuser()
         .run("DELETE FROM neon_auth.providers; DELETE FROM neon_auth_internal.secrets");
     let url = format!("{}/api/v2", world.stack.base_url());
-    world.database.set("neon_auth.console_url", &url);
+    world.database.set("neon_auth.neon_api_url", &url);
     world
 }
 
@@ -29,7 +29,7 @@ fn administrator(database: &Database) -> Session {
              END IF;
          END $$;
          SELECT pg_advisory_unlock(20261124);
-         GRANT EXECUTE ON FUNCTION neon_auth.create_keys, neon_auth.transfer_ownership TO console_admin",
+         GRANT EXECUTE ON FUNCTION neon_auth.create_keys, neon_auth.claim_url TO console_admin",
     );
     Session::open(&database.config("console_admin"))
 }
@@ -114,7 +114,7 @@ fn refusals_of_the_console_are_told_and_nothing_is_stored() {
 #[test]
 fn a_console_that_fails_is_told_without_its_answer() {
     let world = unconfigured();
-    world.database.set("neon_auth.rest_timeout", "500");
+    world.database.set("neon_auth.api_timeout", "500");
     let key = world.stack.credentials().neon_api_key;
     let secret = world.stack.credentials().secret_server_key;
     let mut administrator = administrator(&world.database);
@@ -186,15 +186,15 @@ fn others_are_kept_out_and_only_loopback_is_spoken_to_in_the_clear() {
         assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE);
     }
     // Before the library is loaded a setting of that name is a placeholder; it does not last.
-    app.run("SET neon_auth.console_url = 'https://elsewhere.example'");
+    app.run("SET neon_auth.neon_api_url = 'https://elsewhere.example'");
     assert_eq!(app.user(), None);
-    let url = app.value("SHOW neon_auth.console_url", &[]);
+    let url = app.value("SHOW neon_auth.neon_api_url", &[]);
     assert_eq!(url, Some(format!("{}/api/v2", world.stack.base_url())));
-    let error = app.run_refused("SET neon_auth.console_url = 'https://elsewhere.example'");
+    let error = app.run_refused("SET neon_auth.neon_api_url = 'https://elsewhere.example'");
     assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE);
     world
         .database
-        .set("neon_auth.console_url", "http://192.0.2.1/api/v2");
+        .set("neon_auth.neon_api_url", "http://192.0.2.1/api/v2");
     let mut administrator = administrator(&world.database);
     let error = refused(&mut administrator, CREATE, &key, DEFAULT_NEON_PROJECT_ID);
     assert_eq!(error.code(), &SqlState::CONNECTION_FAILURE);

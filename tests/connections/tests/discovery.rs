@@ -44,7 +44,7 @@ fn the_first_token_discovers_and_fetches() {
     let status = database
         .superuser()
         .value(
-            "SELECT detail FROM neon_auth.status WHERE concern = 'keys of idp'",
+            "SELECT detail FROM neon_auth.status WHERE component = 'keys of idp'",
             &[],
         )
         .unwrap_or_default();

@@ -63,11 +63,11 @@ fn calls(world: &World) -> Vec<(&'static str, &'static str, String)> {
             format!("SELECT neon_auth.handle_webhook($b${body}$b$, $h${headers}$h$)"),
         ),
         (
-            "receive_webhook",
+            "postgrest_webhook",
             "users_sync",
-            format!("BEGIN; SET LOCAL request.headers = $h${headers}$h$; SELECT neon_auth.receive_webhook($b${body}$b$)"),
+            format!("BEGIN; SET LOCAL request.headers = $h${headers}$h$; SELECT neon_auth.postgrest_webhook($b${body}$b$)"),
         ),
-        ("prune_deliveries", "deliveries", "SELECT neon_auth.prune_deliveries('0')".to_owned()),
+        ("prune_webhook_deliveries", "deliveries", "SELECT neon_auth.prune_webhook_deliveries('0')".to_owned()),
         ("configure", "providers", format!("SELECT neon_auth.configure($k${keys}$k$)")),
         (
             "add_provider",

@@ -192,7 +192,7 @@ fn the_role_goes_with_the_identity() {
     let world = World::with_keys();
     let mut superuser = world.superuser();
     superuser.run(SETUP);
-    superuser.run("UPDATE neon_auth.providers SET role_claim = 'role', roles = '{authenticated}', leeway = '0'");
+    superuser.run("UPDATE neon_auth.providers SET role_claim = 'role', allowed_roles = '{authenticated}', leeway = '0'");
     superuser.run("ALTER TABLE big ENABLE ROW LEVEL SECURITY; CREATE POLICY everything ON big TO authenticated USING (true); GRANT SELECT ON big TO PUBLIC");
     let user = world.sign_up("somebody");
     let block = |token: &str, statement: &str| {
@@ -297,7 +297,7 @@ fn a_foreign_key_is_checked_after_the_end() {
          INSERT INTO parent VALUES (1);
          CREATE TABLE child (parent_id int REFERENCES parent ON DELETE CASCADE);
          GRANT ALL ON parent, child TO PUBLIC;
-         UPDATE neon_auth.providers SET role_claim = 'role', roles = '{authenticated}', leeway = '0'",
+         UPDATE neon_auth.providers SET role_claim = 'role', allowed_roles = '{authenticated}', leeway = '0'",
     );
     let user = world.sign_up("somebody");
     for statement in [

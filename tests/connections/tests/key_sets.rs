@@ -94,7 +94,7 @@ fn a_rotation_arrives_among_keys_that_cannot_be_used() {
     assert!(!row.contains("c2VjcmV0"), "{row}");
     assert!(row.contains("its n has 1024 bits"), "{row}");
     let status = trusting
-        .value("SELECT ok || ' ' || detail FROM neon_auth.status WHERE concern = 'keys of idp'");
+        .value("SELECT ok || ' ' || detail FROM neon_auth.status WHERE component = 'keys of idp'");
     assert!(status.starts_with("false "), "{status}");
     assert!(status.contains("number of keys: 1."), "{status}");
     assert!(

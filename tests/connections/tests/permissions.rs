@@ -37,7 +37,7 @@ const REVOCATIONS: [&str; 6] = [
     "DELETE FROM neon_auth.project_permissions_sync",
     "INSERT INTO neon_auth.teams_sync (raw_json, deleted_at) VALUES ('{\"id\": \"t1\"}', now())",
     "UPDATE neon_auth.users_sync SET deleted_at = now()",
-    "INSERT INTO neon_auth.permission_definitions (id, withdrawn) VALUES ('editor', true)",
+    "INSERT INTO neon_auth.permission_definitions (id, retired) VALUES ('editor', true)",
 ];
 
 #[test]

@@ -80,10 +80,10 @@ fn the_first_sync_brings_everything() {
     assert_eq!(count("team_members_sync"), "2502");
     // The creator's six, the member's own two of three and two by default, and six for each team.
     assert_eq!(
-        count("team_permissions_sync WHERE implied AND permission_id ~ '^[a-z]'"),
+        count("team_permissions_sync WHERE inherited AND permission_id ~ '^[a-z]'"),
         "1"
     );
-    assert_eq!(count("project_permissions_sync WHERE implied"), "1");
+    assert_eq!(count("project_permissions_sync WHERE inherited"), "1");
     assert_eq!(count("sync_scan"), "0");
     // Three pages and one question for each list: nothing is asked about by itself.
     assert_eq!(world.asked("users"), 3);
@@ -100,7 +100,7 @@ fn the_first_sync_brings_everything() {
 
 /// Health and the first words of what `status` says about the synchronisation.
 fn status(world: &World) -> String {
-    let status = "SELECT concat_ws(' ', ok, split_part(detail, ':', 1)) FROM neon_auth.status WHERE concern = 'synchronisation'";
+    let status = "SELECT concat_ws(' ', ok, split_part(detail, ':', 1)) FROM neon_auth.status WHERE component = 'synchronisation'";
     world.superuser().value(status, &[]).expect("a row")
 }
 

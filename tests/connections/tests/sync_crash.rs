@@ -88,7 +88,7 @@ fn kill_often(seed: u64) {
         let mut session = world.superuser();
         let missing = session.value(
             "SELECT count(*)::text FROM jsonb_array_elements_text($1::text::jsonb) AS told(id)
-              WHERE NOT EXISTS (SELECT FROM neon_auth.deliveries d WHERE d.id = told.id)",
+              WHERE NOT EXISTS (SELECT FROM neon_auth.webhook_deliveries d WHERE d.id = told.id)",
             &[&json!(told).to_string()],
         );
         assert_eq!(missing.as_deref(), Some("0"), "after kill {round}");

@@ -26,8 +26,7 @@ fn users(session: &mut Session) -> String {
 
 /// Health and detail of the row of `status` about the synchronisation.
 fn health(world: &World) -> String {
-    let status =
-        "SELECT concat_ws(' ', ok, detail) FROM neon_auth.status WHERE concern = 'synchronisation'";
+    let status = "SELECT concat_ws(' ', ok, detail) FROM neon_auth.status WHERE component = 'synchronisation'";
     world.superuser().value(status, &[]).expect("a row")
 }
 
@@ -195,7 +194,7 @@ fn a_service_that_fails_halfway_leaves_what_it_has_answered() {
 fn a_service_that_is_silent_is_given_up() {
     let world = World::new();
     world.sign_up("user");
-    world.database.set("neon_auth.rest_timeout", "300ms");
+    world.database.set("neon_auth.api_timeout", "300ms");
     for fault in [
         Fault::Hang,
         Fault::Delay { millis: 60_000 },
@@ -215,7 +214,7 @@ fn a_service_that_is_silent_is_given_up() {
 fn no_thread_reads_what_nobody_waits_for() {
     let world = World::new();
     world.sign_up("user");
-    world.database.set("neon_auth.rest_timeout", "300ms");
+    world.database.set("neon_auth.api_timeout", "300ms");
     let trickle = Fault::Trickle {
         interval_millis: 200,
     };
@@ -232,7 +231,7 @@ fn no_thread_reads_what_nobody_waits_for() {
         threads(&mut session) == 1
     });
     world.stack.set_fault(Endpoint::Users, trickle);
-    session.run("SET neon_auth.rest_timeout = '10min'; SET statement_timeout = '500ms'");
+    session.run("SET neon_auth.api_timeout = '10min'; SET statement_timeout = '500ms'");
     let refusal = session.run_refused("CALL neon_auth.sync()");
     assert_eq!(refusal.code(), &SqlState::QUERY_CANCELED);
     assert_eq!(world.listed("users"), 3);
@@ -257,7 +256,7 @@ fn a_slow_list_is_read_to_its_end() {
         let user = json!({ "id": id });
         world.stack.put_raw_user(id.parse().expect("a UUID"), user);
     }
-    world.database.set("neon_auth.rest_timeout", "1s");
+    world.database.set("neon_auth.api_timeout", "1s");
     // More than a second in all.
     let trickle = Fault::Trickle { interval_millis: 1 };
     world.stack.set_fault(Endpoint::Users, trickle);

@@ -70,14 +70,13 @@ fn each_bad_user_is_skipped_with_the_reason() {
         world.sync();
         world.assert_mirrored();
         let run = world
-            .last_run("concat_ws(' ', phase, skipped, defect)")
+            .last_run("concat_ws(' ', phase, skipped, last_skip_reason)")
             .expect("a run");
         assert!(run.starts_with("done 1 "), "{shown}: {run}");
         assert!(run.contains(reason), "{shown}: {run}");
         assert!(run.len() < 500, "{run}");
     }
-    let status =
-        "SELECT concat_ws(' ', ok, detail) FROM neon_auth.status WHERE concern = 'synchronisation'";
+    let status = "SELECT concat_ws(' ', ok, detail) FROM neon_auth.status WHERE component = 'synchronisation'";
     let status = world.superuser().value(status, &[]).expect("a row");
     assert!(
         status.starts_with("t ") && status.contains("skipped: 1. The last of those: "),
@@ -155,8 +154,9 @@ fn bad_items_of_every_list_are_skipped() {
     stack.set_fault_times(Endpoint::Teams, list(&teams), 1);
     world.sync();
     world.assert_mirrored();
-    let run =
-        world.last_run("concat_ws(' ', phase, skipped, changed, deleted, length(defect) < 500)");
+    let run = world.last_run(
+        "concat_ws(' ', phase, skipped, changed, deleted, length(last_skip_reason) < 500)",
+    );
     assert_eq!(run.as_deref(), Some("done 23 0 0 t"));
 }
 
@@ -225,7 +225,7 @@ fn what_a_trigger_keeps_is_skipped() {
         Some("0"),
         "nothing is queued"
     );
-    let run = world.last_run("concat_ws(' ', phase, changed, skipped, defect)");
+    let run = world.last_run("concat_ws(' ', phase, changed, skipped, last_skip_reason)");
     assert_eq!(
         run.as_deref(),
         Some("done 1 3 A team: a trigger on neon_auth.teams_sync keeps the row as it is.")

@@ -161,7 +161,7 @@ fn a_404_that_is_not_the_services_own_deletes_nothing() {
         world.sync();
         assert!(world.deleted("users_sync").is_empty());
         assert!(world.deleted("teams_sync").is_empty());
-        let run = "concat_ws(' ', phase, deleted, skipped, defect)";
+        let run = "concat_ws(' ', phase, deleted, skipped, last_skip_reason)";
         let run = world.last_run(run).expect("there was a run");
         assert!(run.starts_with("done 0 2 the REST API"), "{run}");
         world.stack.clear_fault(Endpoint::User);

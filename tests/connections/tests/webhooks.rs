@@ -489,7 +489,7 @@ fn forget(session: &mut Session) {
     session.run(
         "TRUNCATE neon_auth.users_sync, neon_auth.teams_sync, neon_auth.team_members_sync,
                   neon_auth.team_permissions_sync, neon_auth.project_permissions_sync,
-                  neon_auth.deliveries, neon_auth_internal.removals, neon_auth.sync_queue",
+                  neon_auth.webhook_deliveries, neon_auth_internal.removals, neon_auth.sync_queue",
     );
 }
 

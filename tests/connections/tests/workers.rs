@@ -188,7 +188,7 @@ fn what_is_old_is_forgotten() {
     let mut session = world.superuser();
     session.run(
         "SELECT neon_auth.set_secret('secret_server_key', NULL);
-         INSERT INTO neon_auth.deliveries (id, event, outcome, received_at)
+         INSERT INTO neon_auth.webhook_deliveries (id, event, outcome, received_at)
          SELECT age, 'user.created', '{}', now() - make_interval(days => age::int)
            FROM unnest(ARRAY['91', '89']) AS age;
          INSERT INTO neon_auth_internal.removals (kind, user_id, unmatched, removed_at)
@@ -200,7 +200,7 @@ fn what_is_old_is_forgotten() {
     );
     cluster.administrator().run("SELECT pg_reload_conf()");
     eventually("what is older than 90 days is gone", || {
-        let left = "SELECT concat((SELECT count(*) FROM neon_auth.deliveries), ' ',
+        let left = "SELECT concat((SELECT count(*) FROM neon_auth.webhook_deliveries), ' ',
                                   (SELECT count(*) FROM neon_auth_internal.removals), ' ',
                                   (SELECT count(*) FROM neon_auth.sync_runs))";
         session.value(left, &[]) == Some("1 1 1".to_owned())

@@ -32,7 +32,8 @@ fn workers_start_when_a_standby_is_promoted() {
     let config = standby.server().config("postgres", world.database.name());
     let mut reader = Session::open(&config);
     assert!(standby.processes(LAUNCHER).is_empty());
-    let workers = "SELECT concat(ok, ' ', detail) FROM neon_auth.status WHERE concern = 'workers'";
+    let workers =
+        "SELECT concat(ok, ' ', detail) FROM neon_auth.status WHERE component = 'workers'";
     assert_eq!(
         reader.value(workers, &[]).as_deref(),
         Some("t None on a standby.")
@@ -167,7 +168,7 @@ fn the_mirror_converges_whenever_the_server_crashes() {
     });
     let mut session = world.superuser();
     for (delivery, _) in &acknowledged {
-        let there = "SELECT count(*)::text FROM neon_auth.deliveries WHERE id = $1";
+        let there = "SELECT count(*)::text FROM neon_auth.webhook_deliveries WHERE id = $1";
         assert_eq!(session.value(there, &[delivery]), Some("1".to_owned()));
     }
     eventually("all is well", || {

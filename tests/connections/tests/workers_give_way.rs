@@ -85,7 +85,7 @@ fn a_synchronisation_that_never_ends_is_in_nobodys_way() {
 
 #[test]
 fn a_request_that_gets_no_answer_is_given_up() {
-    let scene = Scene::with_users("neon_auth.rest_timeout = '10min'", 3);
+    let scene = Scene::with_users("neon_auth.api_timeout = '10min'", 3);
     let (world, mut outside) = (&scene.world, scene.cluster.administrator());
     world.await_users(3);
     world.sign_up("late");
@@ -203,7 +203,7 @@ fn the_extension_can_be_dropped_at_any_time() {
 
 #[test]
 fn a_fast_shutdown_waits_for_no_worker() {
-    let scene = Scene::with_users("neon_auth.rest_timeout = '10min'", 1);
+    let scene = Scene::with_users("neon_auth.api_timeout = '10min'", 1);
     scene.world.await_users(1);
     scene.world.stack.hold(Endpoint::Users, 0);
     scene.world.break_key_server(Fault::Hang);

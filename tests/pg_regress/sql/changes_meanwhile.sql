@@ -8,7 +8,7 @@ SELECT neon_auth.upsert_users('[{"id": "u1", "display_name": "first"}, {"id": "u
 SELECT neon_auth.upsert_teams('[{"id": "t1", "display_name": "first"}, {"id": "t2", "display_name": "first"}]');
 SELECT deliver('team_membership.created', '{"team_id": "t1", "user_id": "u3"}');
 SELECT deliver('project_permission.created', '{"user_id": "u3", "id": "gone"}');
-INSERT INTO neon_auth.team_permissions_sync (team_id, user_id, permission_id, implied) VALUES ('t1', 'u3', 'editor', true);
+INSERT INTO neon_auth.team_permissions_sync (team_id, user_id, permission_id, inherited) VALUES ('t1', 'u3', 'editor', true);
 DELETE FROM neon_auth.sync_queue;
 
 -- Somebody asks, and before the answer is here:
@@ -37,9 +37,9 @@ SELECT neon_auth_internal.confirm_team('t1', '', '[{"team_id": "t1", "user_id": 
 SELECT neon_auth_internal.confirm_project_permissions(holder, answer, answer, :asked) AS gone
   FROM (VALUES ('u1', '[]'), ('u3', '[{"user_id": "u3", "id": "gone"}]')) AS v(holder, answer);
 CREATE TEMP VIEW everything AS
-    SELECT 'member' AS what, team_id, user_id, NULL AS permission_id, NULL AS implied FROM neon_auth.team_members_sync
-    UNION ALL SELECT 'team permission', team_id, user_id, permission_id, implied FROM neon_auth.team_permissions_sync
-    UNION ALL SELECT 'project permission', NULL, user_id, permission_id, implied FROM neon_auth.project_permissions_sync
+    SELECT 'member' AS what, team_id, user_id, NULL AS permission_id, NULL AS inherited FROM neon_auth.team_members_sync
+    UNION ALL SELECT 'team permission', team_id, user_id, permission_id, inherited FROM neon_auth.team_permissions_sync
+    UNION ALL SELECT 'project permission', NULL, user_id, permission_id, inherited FROM neon_auth.project_permissions_sync
     ORDER BY 1, 2, 3, 4;
 SELECT * FROM everything;
 

@@ -4,7 +4,7 @@
 \set jwks `"$STACK" jwks --alg RS256`
 CREATE FUNCTION pg_temp.readers() RETURNS TABLE (reader text, value text) STABLE LANGUAGE sql AS $$
     VALUES ('user_id', auth.user_id()), ('role', auth.role()), ('email', auth.email()), ('email_verified', auth.email_verified()::text),
-           ('is_anonymous', auth.is_anonymous()::text), ('team_id', auth.team_id()), ('organization', auth.organization()::text),
+           ('is_anonymous', auth.is_anonymous()::text), ('selected_team_id', auth.selected_team_id()), ('organization', auth.organization()::text),
            ('organization_id', auth.organization_id()::text)
 $$;
 \set clerk `"$STACK" token --sub user_1 --alg RS256 --claim 'iss="https://clerk.example.com"' --claim 'o={"id":"org_1","rol":"admin","slg":"acme"}' --claim 'email="own@example.com"'`
@@ -34,7 +34,7 @@ SAVEPOINT s;
 SELECT auth.authenticate(:'clerk');
 SELECT auth.email(), auth.role();
 ROLLBACK TO s;
-SELECT auth.email(), auth.role(), auth.team_id();
+SELECT auth.email(), auth.role(), auth.selected_team_id();
 -- Another map counts for the next token, also for one that was seen before.
 UPDATE neon_auth.providers SET claim_map = '{"email": "https://shop.example.com/role"}' WHERE name = 'auth0';
 SELECT auth.email();

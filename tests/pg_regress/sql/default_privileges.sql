@@ -40,7 +40,7 @@ SELECT neon_auth_internal.service(jwks_url, project_id) = s.service AS bound
 SET SESSION AUTHORIZATION app;
 SELECT auth.user_id() IS NULL AS nobody;
 SELECT auth.impersonate('alice');
-SELECT neon_auth.env();
+SELECT neon_auth.sdk_env();
 INSERT INTO neon_auth.team_members_sync (team_id, user_id) VALUES ('board', 'app');
 CREATE FUNCTION auth.mine() RETURNS int LANGUAGE sql AS 'SELECT 1';
 RESET SESSION AUTHORIZATION;

@@ -12,7 +12,7 @@ SELECT neon_auth.configure(:'keys');
 INSERT INTO neon_auth.jwks_cache (provider, jwks_url, jwks, etag, fetched_at, fresh_until, attempted_at)
 SELECT name, jwks_url, :'jwks', '"1"', now(), now() + interval '1 h', now() FROM neon_auth.providers;
 SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks => :'jwks', reject_deleted_users => true,
-    required_claims => '{"n": 12345678901234567890123, "o.id": ["a", "b"]}', role_claim => 'app_metadata.role', roles => '{authenticated}',
+    required_claims => '{"n": 12345678901234567890123, "o.id": ["a", "b"]}', role_claim => 'app_metadata.role', allowed_roles => '{authenticated}',
     default_role => 'authenticated', claim_map => '{"organization": {"id": "org_id"}}');
 SELECT neon_auth.set_secret('webhook_secret', 'whsec_ZXhhbXBsZSBvZiBhIHNlY3JldCBrZXk=');
 SELECT neon_auth.upsert_users('[{"id": "alice", "display_name": "Alice Example", "signed_up_at_millis": 1700000000123}, {"id": "bob"}]');
@@ -40,7 +40,7 @@ CREATE DATABASE neon_auth_restored TEMPLATE template0;
 \c neon_auth_restored
 SELECT what, b.md5 = f.md5 AS same FROM public.before b FULL JOIN public.fingerprint() f USING (what) ORDER BY what;
 SELECT count(*) AS secrets FROM neon_auth_internal.secrets;
-SELECT neon_auth.env();
+SELECT neon_auth.sdk_env();
 \echo :SQLSTATE
 -- The extension was made anew, not copied object by object: its rules and grants are there.
 SELECT extconfig IS NOT NULL AS dumps_again FROM pg_extension WHERE extname = 'neon_auth';

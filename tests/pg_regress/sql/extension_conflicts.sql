@@ -121,7 +121,7 @@ SELECT neon_auth.add_provider('idp', '{NULL}', jwks_url => 'https://idp.example.
 \echo :SQLSTATE
 SELECT neon_auth.add_provider('idp', '{i}', jwks_url => 'https://idp.example.com/keys', algorithms => '{HS256}');
 \echo :SQLSTATE
-SELECT neon_auth.add_provider('idp', '{i}', jwks_url => 'https://idp.example.com/keys', role_claim => 'r', roles => '{none}');
+SELECT neon_auth.add_provider('idp', '{i}', jwks_url => 'https://idp.example.com/keys', role_claim => 'r', allowed_roles => '{none}');
 \echo :SQLSTATE
 SELECT neon_auth.upsert_user('{"id": 7}');
 \echo :SQLSTATE

@@ -30,7 +30,7 @@ SELECT auth.user_id();
 
 -- Where the provider maps a role, which goes with the token, or why none does.
 BEGIN;
-UPDATE neon_auth.providers SET role_claim = 'pg_role', roles = '{authenticated,anonymous}', allow_anonymous = true;
+UPDATE neon_auth.providers SET role_claim = 'pg_role', allowed_roles = '{authenticated,anonymous}', allow_anonymous = true;
 \set mapped `"$STACK" token --sub alice --claim 'pg_role="authenticated"'`
 \set denied `"$STACK" token --sub alice --claim 'pg_role="postgres"'`
 \set number `"$STACK" token --sub alice --claim 'pg_role=7'`
@@ -46,7 +46,7 @@ CREATE ROLE outsider NOLOGIN;
 BEGIN;
 GRANT EXECUTE ON FUNCTION neon_auth.inspect_jwt(text) TO app;
 CREATE ROLE nowhere;
-UPDATE neon_auth.providers SET role_claim = 'pg_role', roles = '{authenticated,outsider,nowhere}';
+UPDATE neon_auth.providers SET role_claim = 'pg_role', allowed_roles = '{authenticated,outsider,nowhere}';
 DROP ROLE nowhere;
 \set mapped `"$STACK" token --sub alice --claim 'pg_role="authenticated"'`
 \set outsider `"$STACK" token --sub alice --claim 'pg_role="outsider"'`

@@ -20,14 +20,14 @@ SELECT neon_auth.verify_jwt(:'token') ->> 'sub' AS sub;
 -- Whoever asks for a key that is left out is told why, and gets no other.
 SELECT neon_auth.verify_jwt(:'old_token');
 \echo :SQLSTATE
-SELECT ok, detail FROM neon_auth.status WHERE concern = 'keys of idp';
+SELECT ok, detail FROM neon_auth.status WHERE component = 'keys of idp';
 SELECT step, ok, detail FROM neon_auth.inspect_jwt(:'old_token') WHERE step IN ('keys', 'key', 'signature');
 
 -- A secret in a published set is said loudly, and not stored.
 UPDATE neon_auth.providers SET jwks = :'exposed' WHERE name = 'idp';
 SELECT neon_auth.verify_jwt(:'token') ->> 'sub' AS sub;
 SELECT jwks::text LIKE '%c2VjcmV0%' AS has_secret, jwks -> 'keys' -> 1 AS in_its_place FROM neon_auth.providers WHERE name = 'idp';
-SELECT ok, detail FROM neon_auth.status WHERE concern = 'keys of idp';
+SELECT ok, detail FROM neon_auth.status WHERE component = 'keys of idp';
 
 -- The same key again is the same key.
 UPDATE neon_auth.providers SET jwks = :'twice' WHERE name = 'idp';

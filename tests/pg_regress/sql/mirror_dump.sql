@@ -9,11 +9,11 @@ SELECT neon_auth_internal.apply_team('created', '{"id": "t1", "display_name": "R
        neon_auth_internal.apply_permission('created', 't1', 'u1', 'editor', 'msg_4') ->> 'outcome' AS permission,
        neon_auth_internal.apply_permission('created', NULL, 'u1', 'beta', 'msg_5') ->> 'outcome' AS project,
        neon_auth_internal.apply_membership('deleted', 't1', 'u2', 'msg_6') ->> 'outcome' AS removal;
-INSERT INTO neon_auth.deliveries (id, event, outcome) VALUES ('msg_1', 'team.created', '{"outcome": "applied"}');
--- One definition of one's own, one default that is changed and one that is withdrawn
+INSERT INTO neon_auth.webhook_deliveries (id, event, outcome) VALUES ('msg_1', 'team.created', '{"outcome": "applied"}');
+-- One definition of one's own, one default that is changed and one that is retired
 INSERT INTO neon_auth.permission_definitions (id, contained_permission_ids) VALUES ('editor', '{$read_members,team_member}');
 UPDATE neon_auth.permission_definitions SET contained_permission_ids = '{publish}' WHERE id = 'team_member';
-UPDATE neon_auth.permission_definitions SET withdrawn = true WHERE id = '$read_members';
+UPDATE neon_auth.permission_definitions SET retired = true WHERE id = '$read_members';
 CREATE FUNCTION public.fingerprint() RETURNS TABLE (what text, rows bigint, md5 text) LANGUAGE sql AS $$
     SELECT what, count(*), md5(string_agg(line, '|' ORDER BY line COLLATE "C"))
       FROM (SELECT 'users', u::text FROM neon_auth.users_sync u
@@ -23,7 +23,7 @@ CREATE FUNCTION public.fingerprint() RETURNS TABLE (what text, rows bigint, md5 
             UNION ALL SELECT 'project permissions', p::text FROM neon_auth.project_permissions_sync p
             UNION ALL SELECT 'definitions', d::text FROM neon_auth.permission_definitions d
             UNION ALL SELECT 'closure', c::text FROM neon_auth_internal.permission_closure c
-            UNION ALL SELECT 'deliveries', d::text FROM neon_auth.deliveries d
+            UNION ALL SELECT 'deliveries', d::text FROM neon_auth.webhook_deliveries d
             UNION ALL SELECT 'removals', r::text FROM neon_auth_internal.removals r
             UNION ALL SELECT 'queue', q::text FROM neon_auth.sync_queue q) AS everything(what, line)
      GROUP BY 1
@@ -35,7 +35,7 @@ CREATE DATABASE neon_auth_mirror_restored TEMPLATE template0;
 SELECT what, b.rows, b.md5 = f.md5 AS same FROM public.before b FULL JOIN public.fingerprint() f USING (what) ORDER BY what;
 BEGIN;
 SELECT auth.impersonate('u1');
-SELECT auth.team_ids(), auth.has_permission('publish', 't1') AS publish, auth.has_permission('$read_members', 't1') AS withdrawn, auth.has_permission('beta') AS beta;
+SELECT auth.team_ids(), auth.has_permission('publish', 't1') AS publish, auth.has_permission('$read_members', 't1') AS retired, auth.has_permission('beta') AS beta;
 -- What ended before the dump stays so.
 SELECT neon_auth_internal.apply_team('created', '{"id": "t2"}') ->> 'outcome' AS team,
        neon_auth_internal.apply_membership('created', 't1', 'u2', 'msg_8') ->> 'outcome' AS member;

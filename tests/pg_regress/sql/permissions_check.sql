@@ -25,12 +25,12 @@ SELECT coalesce(team, 'the project') AS team, array_agg(permission ORDER BY perm
 -- The argument's default is the project.
 SELECT auth.has_permission('beta') AS project, auth.has_permission('beta', NULL) AS "NULL", auth.has_permission(team_id => 't2', permission_id => 'reader') AS named;
 RESET ROLE;
--- What is withdrawn grants no more.
-UPDATE neon_auth.permission_definitions SET withdrawn = true WHERE id IN ('editor', 'beta', 'staff', 'team_member');
+-- What is retired grants no more.
+UPDATE neon_auth.permission_definitions SET retired = true WHERE id IN ('editor', 'beta', 'staff', 'team_member');
 SELECT auth.has_permission('editor', 't2') AS itself, auth.has_permission('reader', 't2') AS through_it,
        auth.has_permission('$read_members', 't2') AS system, auth.has_permission('$read_members', 't1') AS otherwise, auth.has_permission('beta') AS project;
-INSERT INTO neon_auth.permission_definitions (scope, id, withdrawn) VALUES ('team', 'undefined', true);
-SELECT auth.has_permission('undefined', 't2') AS defined_and_withdrawn;
+INSERT INTO neon_auth.permission_definitions (scope, id, retired) VALUES ('team', 'undefined', true);
+SELECT auth.has_permission('undefined', 't2') AS defined_and_retired;
 
 -- A membership that ends, a team or a user that is deleted, grants nothing.
 SAVEPOINT s;

@@ -1,6 +1,6 @@
 -- What permissions contain: the auth service's defaults, and an administrator's own.
 \set SHOW_CONTEXT never
-SELECT scope, id COLLATE "C" AS id, contained_permission_ids, withdrawn, is_default FROM neon_auth.permission_definitions ORDER BY 2;
+SELECT scope, id COLLATE "C" AS id, contained_permission_ids, retired, is_default FROM neon_auth.permission_definitions ORDER BY 2;
 SELECT id COLLATE "C" AS id, granted_by FROM neon_auth_internal.permission_closure ORDER BY 1;
 BEGIN;
 CREATE TEMP VIEW closure AS
@@ -12,18 +12,18 @@ SELECT * FROM closure WHERE id NOT LIKE 'team%';
 -- Scopes do not mix.
 INSERT INTO neon_auth.permission_definitions (scope, id, contained_permission_ids) VALUES ('project', 'a', '{e}');
 SELECT * FROM closure WHERE id IN ('a', 'e');
--- A change and a deletion count at once; what is withdrawn grants nothing, and passes nothing on.
+-- A change and a deletion count at once; what is retired grants nothing, and passes nothing on.
 UPDATE neon_auth.permission_definitions SET contained_permission_ids = '{}' WHERE id = 'b';
-UPDATE neon_auth.permission_definitions SET withdrawn = true WHERE scope = 'team' AND id = 'c';
+UPDATE neon_auth.permission_definitions SET retired = true WHERE scope = 'team' AND id = 'c';
 DELETE FROM neon_auth.permission_definitions WHERE id IN ('x', 'self') OR scope = 'project';
 SELECT * FROM closure WHERE id NOT LIKE 'team%';
 
--- A default can be changed and withdrawn; it is no default then, and a dump has it.
+-- A default can be changed and retired; it is no default then, and a dump has it.
 SELECT condition FROM pg_extension, unnest(extconfig, extcondition) AS dumped(config, condition)
  WHERE extname = 'neon_auth' AND config = 'neon_auth.permission_definitions'::regclass;
 UPDATE neon_auth.permission_definitions SET contained_permission_ids = '{$read_members}' WHERE id = 'team_member';
-UPDATE neon_auth.permission_definitions SET withdrawn = true WHERE id = '$manage_api_keys';
-SELECT id COLLATE "C" AS id, contained_permission_ids, withdrawn, is_default FROM neon_auth.permission_definitions
+UPDATE neon_auth.permission_definitions SET retired = true WHERE id = '$manage_api_keys';
+SELECT id COLLATE "C" AS id, contained_permission_ids, retired, is_default FROM neon_auth.permission_definitions
  WHERE id IN ('team_member', '$manage_api_keys', 'team_admin') ORDER BY 1;
 SELECT id COLLATE "C" AS id, granted_by FROM neon_auth_internal.permission_closure WHERE id IN ('$invite_members', '$manage_api_keys') ORDER BY 1;
 -- A restore inserts such rows where CREATE EXTENSION has made the defaults again.

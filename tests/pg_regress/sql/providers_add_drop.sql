@@ -12,7 +12,7 @@ ROLLBACK;
 SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', '{shop}', jwks => :'jwks');
 SELECT neon_auth.verify_jwt(:'token') ->> 'sub' AS sub;
 SELECT kind, audiences, jwks_url, algorithms, typ, required_claims, max_lifetime, leeway, allow_anonymous, allow_restricted,
-       role_claim, roles, default_role, claim_map, reject_deleted_users
+       role_claim, allowed_roles, default_role, claim_map, reject_deleted_users
   FROM neon_auth.providers WHERE name = 'idp';
 SELECT neon_auth.drop_provider('idp');
 SELECT neon_auth.verify_jwt(:'token');
@@ -28,7 +28,7 @@ BEGIN;
 SELECT neon_auth.add_provider(name => 'all', issuers => '{a,b}', audiences => '{c}', jwks_url => 'https://idp.example.com/keys',
     algorithms => '{RS256}', kind => 'stack', project_id => 'p', typ => 'at+jwt', required_claims => '["jti"]',
     max_lifetime => '1 h', leeway => '1 s', allow_anonymous => true, allow_restricted => true,
-    role_claim => 'r', roles => '{authenticated}', default_role => 'anonymous', claim_map => '{"email": "e"}', reject_deleted_users => true);
+    role_claim => 'r', allowed_roles => '{authenticated}', default_role => 'anonymous', claim_map => '{"email": "e"}', reject_deleted_users => true);
 \x on
 SELECT * FROM neon_auth.providers WHERE name = 'all';
 \x off
@@ -90,10 +90,10 @@ SELECT arguments, pg_temp.refusal(arguments) AS outcome
        -- claims and roles
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', required_claims => '[null]' $$,
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', role_claim => 'role' $$,
-       $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', roles => '{authenticated}' $$,
-       $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', role_claim => 'role', roles => '{authenticated,none}' $$,
-       $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', role_claim => 'role', roles => '{public}' $$,
-       $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', role_claim => 'role', roles => '{NULL}' $$
+       $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', allowed_roles => '{authenticated}' $$,
+       $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', role_claim => 'role', allowed_roles => '{authenticated,none}' $$,
+       $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', role_claim => 'role', allowed_roles => '{public}' $$,
+       $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', role_claim => 'role', allowed_roles => '{NULL}' $$
        ]) WITH ORDINALITY AS a(arguments, n)
  ORDER BY n;
 

@@ -33,15 +33,15 @@ INSERT INTO mistakes (parameter, value, also) VALUES
     ('required_claims', '{"": 1}', '{}'), ('required_claims', '{"a": []}', '{}'), ('required_claims', '{"a": {"b": 1}}', '{}'), ('required_claims', '{"a": [null]}', '{}'), ('required_claims', '{"a..b": 1}', '{}'),
     ('max_lifetime', '0', '{}'), ('max_lifetime', '-1 s', '{}'), ('max_lifetime', '0.4 s', '{}'),
     ('leeway', '-1 s', '{}'), ('leeway', '-0.1 s', '{}'), ('leeway', '5 min 0.1 s', '{}'), ('leeway', '1 day', '{}'),
-    ('role_claim', '', '{"roles": "{provider_plain}"}'), ('role_claim', 'a.', '{"roles": "{provider_plain}"}'), ('role_claim', '"a', '{"roles": "{provider_plain}"}'), ('role_claim', 'role', '{}'),
-    ('roles', '{provider_plain}', '{}'), ('roles', '{NULL}', '{"role_claim": "role"}'), ('roles', '{""}', '{"role_claim": "role"}'), ('roles', '{none}', '{"role_claim": "role"}'), ('roles', '{public}', '{"role_claim": "role"}'),
-    ('roles', '{provider_plain,nowhere}', '{"role_claim": "role"}'), ('roles', '{provider_plain,postgres}', '{"role_claim": "role"}'), ('roles', '{provider_super}', '{"role_claim": "role"}'),
-    ('roles', '{provider_bypass}', '{"role_claim": "role"}'), ('roles', '{pg_read_all_data}', '{"role_claim": "role"}'), ('roles', '{Provider_plain}', '{"role_claim": "role"}'),
+    ('role_claim', '', '{"allowed_roles": "{provider_plain}"}'), ('role_claim', 'a.', '{"allowed_roles": "{provider_plain}"}'), ('role_claim', '"a', '{"allowed_roles": "{provider_plain}"}'), ('role_claim', 'role', '{}'),
+    ('allowed_roles', '{provider_plain}', '{}'), ('allowed_roles', '{NULL}', '{"role_claim": "role"}'), ('allowed_roles', '{""}', '{"role_claim": "role"}'), ('allowed_roles', '{none}', '{"role_claim": "role"}'), ('allowed_roles', '{public}', '{"role_claim": "role"}'),
+    ('allowed_roles', '{provider_plain,nowhere}', '{"role_claim": "role"}'), ('allowed_roles', '{provider_plain,postgres}', '{"role_claim": "role"}'), ('allowed_roles', '{provider_super}', '{"role_claim": "role"}'),
+    ('allowed_roles', '{provider_bypass}', '{"role_claim": "role"}'), ('allowed_roles', '{pg_read_all_data}', '{"role_claim": "role"}'), ('allowed_roles', '{Provider_plain}', '{"role_claim": "role"}'),
     ('default_role', '', '{}'), ('default_role', 'none', '{}'), ('default_role', 'public', '{}'), ('default_role', 'nowhere', '{}'), ('default_role', 'postgres', '{}'), ('default_role', 'provider_bypass', '{}'),
     ('default_role', 'pg_monitor', '{}'),
     ('claim_map', 'null', '{}'), ('claim_map', '[]', '{}'), ('claim_map', '"email"', '{}'), ('claim_map', '{"mail": "email"}', '{}'), ('claim_map', '{"user_id": "email"}', '{}'), ('claim_map', '{"uid": "sub"}', '{}'), ('claim_map', '{"sub": "email"}', '{}'), ('claim_map', '{"team_id": "team"}', '{}'),
-    ('claim_map', '{"email": "$.email"}', '{}'), ('claim_map', '{"email": "emails[0]"}', '{}'), ('required_claims', '{"$.plan": "pro"}', '{}'), ('role_claim', '$.role', '{"roles": "{provider_plain}"}'),
-    ('role_claim', 'roles[0]', '{"roles": "{provider_plain}"}'),
+    ('claim_map', '{"email": "$.email"}', '{}'), ('claim_map', '{"email": "emails[0]"}', '{}'), ('required_claims', '{"$.plan": "pro"}', '{}'), ('role_claim', '$.role', '{"allowed_roles": "{provider_plain}"}'),
+    ('role_claim', 'roles[0]', '{"allowed_roles": "{provider_plain}"}'),
     ('claim_map', '{"email": ""}', '{}'), ('claim_map', '{"email": null}', '{}'), ('claim_map', '{"email": ["a"]}', '{}'), ('claim_map', '{"email": {"a": "b"}}', '{}'), ('claim_map', '{"is_anonymous": {}}', '{}'),
     ('claim_map', '{"is_anonymous": {"a": null}}', '{}'), ('claim_map', '{"organization": {}}', '{}'), ('claim_map', '{"organization": {"id": 1}}', '{}'),
     ('claim_map', '{"is_anonymous": "a"}', '{"kind": "stack", "project_id": "p"}');
@@ -82,8 +82,8 @@ SELECT parameter, left(value, 60) AS value, nullif(also, '{}') AS also, pg_temp.
 SELECT count(*) AS "bare errors" FROM mistakes WHERE pg_temp.outcome(parameter, value, also) LIKE 'BARE%';
 
 -- An UPDATE is held to the same rules.
-SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks_url => 'https://idp.example.com/keys', role_claim => 'role', roles => '{provider_plain}');
-UPDATE neon_auth.providers SET roles = '{provider_plain,postgres}' WHERE name = 'idp';
+SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks_url => 'https://idp.example.com/keys', role_claim => 'role', allowed_roles => '{provider_plain}');
+UPDATE neon_auth.providers SET allowed_roles = '{provider_plain,postgres}' WHERE name = 'idp';
 \echo :SQLSTATE
 UPDATE neon_auth.providers SET default_role = 'nowhere' WHERE name = 'idp';
 \echo :SQLSTATE

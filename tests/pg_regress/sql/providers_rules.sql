@@ -126,7 +126,7 @@ $$;
 SELECT change, pg_temp.outcome(change, :'token') AS outcome
   FROM unnest(ARRAY[
        $$algorithms = '{RS256,HS256}'$$, $$algorithms = '{RS256,NULL}'$$, $$audiences = '{NULL,shop}'$$,
-       $$issuers = '{NULL,https://idp.example.com}'$$, $$required_claims = '[null]'$$, $$roles = '{NULL}'$$,
+       $$issuers = '{NULL,https://idp.example.com}'$$, $$required_claims = '[null]'$$, $$allowed_roles = '{NULL}'$$,
        'leeway = NULL', $$leeway = '-1 second'$$, $$max_lifetime = '-1 day'$$, 'allow_anonymous = NULL',
        $$kind = 'stack'$$, $$jwks = NULL, issuers = '{idp?,https://idp.example.com}'$$, $$jwks_url = 'https://idp.example.com/keys'$$, $$jwks = '[]'$$]) WITH ORDINALITY AS c(change, n)
  ORDER BY n;

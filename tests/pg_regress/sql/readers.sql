@@ -6,7 +6,7 @@ BEGIN;
 SELECT auth.authenticate(:'token');
 \x on
 SELECT auth.user_id(), auth.uid(), auth.role(), auth.email(), auth.email_verified(), auth.is_anonymous(),
-       auth.team_id(), auth.provider(), auth.organization_id();
+       auth.selected_team_id(), auth.provider(), auth.organization_id();
 \x off
 -- Ten minutes from its issue, to the second.
 SELECT auth.expires_at() - to_timestamp((auth.jwt() ->> 'iat')::bigint) AS lifetime;
@@ -35,16 +35,16 @@ BEGIN;
 SELECT auth.impersonate('u1');
 \x on
 SELECT auth.user_id(), auth.uid(), auth.jwt(), auth.role(), auth.email(), auth.email_verified(), auth.is_anonymous(),
-       auth.team_id(), auth.provider(), auth.expires_at(), auth.organization(), auth.organization_id();
+       auth.selected_team_id(), auth.provider(), auth.expires_at(), auth.organization(), auth.organization_id();
 
 -- So is what has another type than it should: nothing is converted, nothing fails. But who may be
 -- anonymous is.
 SELECT auth.impersonate('u1', '{"role": 1, "email": ["a@example.com"], "email_verified": 1, "is_anonymous": 1,
                                 "selected_team_id": {}, "o": "44444444-4444-4444-8444-444444444444"}');
-SELECT auth.role(), auth.email(), auth.email_verified(), auth.is_anonymous(), auth.team_id(), auth.organization(), auth.organization_id();
+SELECT auth.role(), auth.email(), auth.email_verified(), auth.is_anonymous(), auth.selected_team_id(), auth.organization(), auth.organization_id();
 SELECT auth.impersonate('u1', '{"role": null, "email": null, "email_verified": null, "is_anonymous": null,
                                 "selected_team_id": null, "o": null}');
-SELECT auth.role(), auth.email(), auth.email_verified(), auth.is_anonymous(), auth.team_id(), auth.organization(), auth.organization_id();
+SELECT auth.role(), auth.email(), auth.email_verified(), auth.is_anonymous(), auth.selected_team_id(), auth.organization(), auth.organization_id();
 -- Some issuers write booleans as texts.
 SELECT auth.impersonate('u1', '{"email_verified": "true", "is_anonymous": "true"}');
 SELECT auth.email_verified(), auth.is_anonymous();

@@ -54,7 +54,7 @@ SELECT auth.impersonate('alice', '{"email": "alice", "role": "alice", "selected_
 SELECT what, ex.is_same(query, 'auth.user_id()', '''alice''::text') FROM ex.cases ORDER BY number;
 -- With every reader that returns text, and one with an argument
 SELECT reader, bool_and(ex.is_same(query, reader, '''alice''::text'))
-  FROM ex.cases, unnest('{auth.email(),auth.role(),auth.team_id(),auth.claim(''sub''),auth.claim(lower(''SUB'')),auth.jwt() ->> ''sub'',(SELECT auth.user_id())}'::text[]) AS reader
+  FROM ex.cases, unnest('{auth.email(),auth.role(),auth.selected_team_id(),auth.claim(''sub''),auth.claim(lower(''SUB'')),auth.jwt() ->> ''sub'',(SELECT auth.user_id())}'::text[]) AS reader
  GROUP BY reader ORDER BY reader COLLATE "C";
 -- In SQL functions that PostgreSQL inlines, and in the defaults of their arguments
 SELECT what, ex.is_same(replace(query, 'm.user_id = %1$s', 'ex.is_me(m.user_id)'), 'auth.user_id()', '''alice''::text') AS function,

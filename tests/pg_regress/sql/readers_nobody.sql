@@ -3,7 +3,7 @@
 \c - stranger
 \x on
 SELECT auth.user_id(), auth.uid(), auth.jwt(), auth.session(), auth.claim('sub'), auth.role(), auth.email(),
-       auth.email_verified(), auth.is_anonymous(), auth.team_id(), auth.provider(), auth.expires_at(),
+       auth.email_verified(), auth.is_anonymous(), auth.selected_team_id(), auth.provider(), auth.expires_at(),
        auth.organization(), auth.organization_id(), auth.profile();
 \x off
 -- So a comparison with it is no match, not an error and not everything.

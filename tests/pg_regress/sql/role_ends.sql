@@ -3,7 +3,7 @@
 \set alice `"$STACK" token --sub alice`
 \set bad `"$STACK" token --sub alice --aud elsewhere`
 \set VERBOSITY terse
-UPDATE neon_auth.providers SET role_claim = 'role', roles = '{authenticated}';
+UPDATE neon_auth.providers SET role_claim = 'role', allowed_roles = '{authenticated}';
 CREATE ROLE app_apart LOGIN NOINHERIT;
 GRANT authenticated TO app_apart;
 CREATE TABLE role_ends (owner text);
@@ -62,4 +62,4 @@ SELECT current_user, auth.user_id();
 \c - postgres
 DROP TABLE role_ends, role_ends_plain;
 DROP ROLE app_apart;
-UPDATE neon_auth.providers SET role_claim = NULL, roles = '{}';
+UPDATE neon_auth.providers SET role_claim = NULL, allowed_roles = '{}';

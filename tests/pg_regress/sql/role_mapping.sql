@@ -5,7 +5,7 @@ CREATE ROLE editor NOLOGIN;
 CREATE ROLE outsider NOLOGIN;
 CREATE ROLE chief SUPERUSER NOLOGIN;
 GRANT editor TO app;
-UPDATE neon_auth.providers SET role_claim = 'pg_role', roles = '{authenticated,anonymous,editor,outsider}', allow_anonymous = true;
+UPDATE neon_auth.providers SET role_claim = 'pg_role', allowed_roles = '{authenticated,anonymous,editor,outsider}', allow_anonymous = true;
 \set alice `"$STACK" token --sub alice --claim 'pg_role="authenticated"'`
 \set editor `"$STACK" token --sub editor --claim 'pg_role="editor"'`
 \c - app
@@ -163,7 +163,7 @@ SELECT auth.authenticate(:'token');
 SELECT current_user, auth.user_id(), auth.is_anonymous();
 ROLLBACK;
 \c - postgres
-UPDATE neon_auth.providers SET roles = '{authenticated,editor}';
+UPDATE neon_auth.providers SET allowed_roles = '{authenticated,editor}';
 \c - app
 SELECT auth.authenticate(:'token');
 \echo :SQLSTATE
@@ -172,7 +172,7 @@ SELECT current_user, auth.user_id();
 -- In the list, and there is no such role any more.
 \c - postgres
 CREATE ROLE nowhere;
-UPDATE neon_auth.providers SET roles = '{nowhere}';
+UPDATE neon_auth.providers SET allowed_roles = '{nowhere}';
 DROP ROLE nowhere;
 \set token `"$STACK" token --sub mallory --claim 'pg_role="nowhere"'`
 \c - app
@@ -181,7 +181,7 @@ SELECT auth.authenticate(:'token', false);
 SELECT current_user, auth.user_id();
 
 \c - postgres
-UPDATE neon_auth.providers SET role_claim = DEFAULT, roles = DEFAULT, allow_anonymous = DEFAULT;
+UPDATE neon_auth.providers SET role_claim = DEFAULT, allowed_roles = DEFAULT, allow_anonymous = DEFAULT;
 DROP ROLE editor, outsider, chief;
 -- Without a mapping nothing is switched, whatever a token says.
 \c - app
@@ -193,7 +193,7 @@ COMMIT;
 -- Within a SECURITY DEFINER function PostgreSQL lets no role be set, so neither is anybody signed in
 -- or out there whose role would have to follow.
 \c - postgres
-UPDATE neon_auth.providers SET role_claim = 'pg_role', roles = '{authenticated}';
+UPDATE neon_auth.providers SET role_claim = 'pg_role', allowed_roles = '{authenticated}';
 CREATE FUNCTION enter_and_leave(token text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     IF token IS NULL THEN PERFORM auth.logout(); ELSE PERFORM auth.authenticate(token, false); END IF;
@@ -207,4 +207,4 @@ SELECT enter_and_leave(NULL);
 SELECT auth.user_id(), current_user;
 \c - postgres
 DROP FUNCTION enter_and_leave;
-UPDATE neon_auth.providers SET role_claim = NULL, roles = '{}';
+UPDATE neon_auth.providers SET role_claim = NULL, allowed_roles = '{}';

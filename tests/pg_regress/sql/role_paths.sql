@@ -33,7 +33,7 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks => :'jwks', allow_anonymous => true,
-                              role_claim => 'role', roles => '{path_editor,path_viewer}');
+                              role_claim => 'role', allowed_roles => '{path_editor,path_viewer}');
 -- Each path, without a default and with one.
 CREATE FUNCTION public.set_path(path text, fallback text) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
     UPDATE neon_auth.providers SET role_claim = path, default_role = fallback WHERE name = 'idp';
@@ -63,19 +63,19 @@ SELECT path, fallback, t.name, t.outcome
  ORDER BY i, t.n;
 \c - postgres
 -- Anonymous users have the role anonymous where the provider lists it, and no other.
-UPDATE neon_auth.providers SET role_claim = 'role', roles = '{path_editor,anonymous}', default_role = NULL WHERE name = 'idp';
+UPDATE neon_auth.providers SET role_claim = 'role', allowed_roles = '{path_editor,anonymous}', default_role = NULL WHERE name = 'idp';
 BEGIN;
 SELECT try_path(:'guest');
 ROLLBACK;
 -- A default alone, without a claim.
-UPDATE neon_auth.providers SET role_claim = NULL, roles = '{}', default_role = 'path_member' WHERE name = 'idp';
+UPDATE neon_auth.providers SET role_claim = NULL, allowed_roles = '{}', default_role = 'path_member' WHERE name = 'idp';
 BEGIN;
 SELECT try_path(:'forbidden');
 ROLLBACK;
 BEGIN;
 SELECT try_path(:'guest');
 ROLLBACK;
-UPDATE neon_auth.providers SET roles = '{anonymous}' WHERE name = 'idp';
+UPDATE neon_auth.providers SET allowed_roles = '{anonymous}' WHERE name = 'idp';
 BEGIN;
 SELECT try_path(:'guest');
 ROLLBACK;

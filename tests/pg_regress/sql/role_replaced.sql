@@ -10,7 +10,7 @@ GRANT SELECT ON tickets TO PUBLIC;
 CREATE POLICY support_all ON tickets TO support USING (true);
 CREATE POLICY own ON tickets USING (owner = auth.user_id());
 INSERT INTO tickets VALUES ('alice'), ('bob'), ('sam');
-UPDATE neon_auth.providers SET role_claim = 'pg_role', roles = '{support}', leeway = '1 second';
+UPDATE neon_auth.providers SET role_claim = 'pg_role', allowed_roles = '{support}', leeway = '1 second';
 SELECT neon_auth.add_provider('customers', ARRAY['https://customers.example/api/v1/projects/' || project_id],
                               audiences => ARRAY[project_id], jwks => jwks, algorithms => '{ES256}')
   FROM neon_auth.providers WHERE name = 'stack';
@@ -116,6 +116,6 @@ SELECT auth.logout();
 
 \c - postgres
 SELECT neon_auth.drop_provider('customers');
-UPDATE neon_auth.providers SET role_claim = NULL, roles = '{}', leeway = DEFAULT;
+UPDATE neon_auth.providers SET role_claim = NULL, allowed_roles = '{}', leeway = DEFAULT;
 DROP TABLE tickets;
 DROP ROLE support, desk;

@@ -55,7 +55,7 @@ ROLLBACK TO s;
 SELECT neon_auth.upsert_users('{}');
 ROLLBACK TO s;
 SELECT neon_auth.set_secret('webhook_secret', 'whsec_ZXhhbXBsZSBvZiBhIHNlY3JldCBrZXk=');
-SELECT neon_auth.env() IS NOT NULL AS env;
+SELECT neon_auth.sdk_env() IS NOT NULL AS env;
 SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks_url => 'https://idp.example.com/keys');
 SELECT neon_auth.drop_provider('idp');
 SELECT neon_auth.configure('{"auth_provider": "stack", "auth_provider_project_id": "p1", "pub_client_key": "pck_example",

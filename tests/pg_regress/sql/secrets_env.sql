@@ -3,23 +3,23 @@
 BEGIN;
 -- What setup configured, with all values there and none of them printed.
 SELECT regexp_replace(line, '=.+', '=...') AS line
-  FROM regexp_split_to_table(neon_auth.env(), '\n') WITH ORDINALITY AS l(line, n) ORDER BY n;
+  FROM regexp_split_to_table(neon_auth.sdk_env(), '\n') WITH ORDINALITY AS l(line, n) ORDER BY n;
 SELECT neon_auth.set_secret('publishable_client_key', 'pck_example');
 SELECT neon_auth.set_secret('secret_server_key', 'ssk_example');
 SELECT neon_auth.set_secret('webhook_secret', 'whsec_ZXhhbXBsZSBvZiBhIHNlY3JldCBrZXk=');
 UPDATE neon_auth.providers SET project_id = 'project-id-123';
-SELECT neon_auth.env();
+SELECT neon_auth.sdk_env();
 -- Set again to change it; NULL and nothing forget it.
 SELECT neon_auth.set_secret('webhook_secret', 'whsec_YW5vdGhlciBleGFtcGxlIG9mIGE=');
 SELECT name, value FROM neon_auth_internal.secrets ORDER BY name;
 SELECT neon_auth.set_secret('webhook_secret', NULL), neon_auth.set_secret('secret_server_key', '');
 SELECT name FROM neon_auth_internal.secrets ORDER BY name;
 SAVEPOINT s;
-SELECT neon_auth.env();
+SELECT neon_auth.sdk_env();
 \echo :SQLSTATE
 ROLLBACK TO s;
 DELETE FROM neon_auth.providers;
-SELECT neon_auth.env();
+SELECT neon_auth.sdk_env();
 \echo :SQLSTATE
 ROLLBACK TO s;
 -- A webhook secret that could verify nothing, such as another secret
@@ -49,7 +49,7 @@ SELECT 'neon_auth_internal.secrets'::regclass = ANY (extconfig) AS dumped FROM p
 SET SESSION AUTHORIZATION app;
 SELECT * FROM neon_auth_internal.secrets;
 \echo :SQLSTATE
-SELECT neon_auth.env();
+SELECT neon_auth.sdk_env();
 \echo :SQLSTATE
 SELECT neon_auth.set_secret('secret_server_key', 'ssk_example');
 \echo :SQLSTATE

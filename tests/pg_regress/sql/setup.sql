@@ -40,6 +40,6 @@ END
 $$;
 CREATE FUNCTION deliver(event text, data jsonb, id text DEFAULT 'msg_' || gen_random_uuid()) RETURNS jsonb
 LANGUAGE sql AS $$
-    SELECT neon_auth.handle_webhook(body, sign_webhook(body, id)) - '{delivery,event}'::text[]
+    SELECT neon_auth.handle_webhook(body, sign_webhook(body, id)) - '{message_id,event}'::text[]
       FROM (SELECT jsonb_build_object('type', event, 'data', data)::text) AS d(body)
 $$;

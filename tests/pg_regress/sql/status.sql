@@ -5,10 +5,10 @@
 \set jwks `"$STACK" jwks`
 SET TIME ZONE 'UTC';
 -- The keys are pinned.
-SELECT * FROM neon_auth.status ORDER BY concern COLLATE "C";
+SELECT * FROM neon_auth.status ORDER BY component COLLATE "C";
 BEGIN;
 DELETE FROM neon_auth.providers;
-SELECT * FROM neon_auth.status ORDER BY concern COLLATE "C";
+SELECT * FROM neon_auth.status ORDER BY component COLLATE "C";
 SELECT neon_auth.add_provider('a', '{https://a.example.com}', jwks => :'jwks');
 SELECT neon_auth.add_provider(name, issuers => ARRAY['https://' || name || '.example.com'], jwks_url => 'https://' || name || '.example.com/keys')
   FROM unnest('{never,begun,failed,stale,good,moved,idle}'::text[]) AS name;
@@ -21,32 +21,32 @@ INSERT INTO neon_auth.jwks_cache (provider, jwks_url, jwks, fetched_at, fresh_un
     ('moved', 'https://moved.example.com/old', '{"keys": [{}]}', '2026-01-01 12:00', '2026-01-01 12:10', '2026-01-01 12:00', 'The key server answered 500.'),
     -- past their time, because nobody has signed in since: the next token fetches them
     ('idle', 'https://idle.example.com/keys', '{"keys": [{}, {}, {}]}', '2026-01-01 11:00', '2026-01-01 11:10', '2026-01-01 11:00', NULL);
-SELECT * FROM neon_auth.status ORDER BY concern COLLATE "C";
+SELECT * FROM neon_auth.status ORDER BY component COLLATE "C";
 -- Each concern has a yes or a no and a reason.
-SELECT count(*) FROM neon_auth.status WHERE ok IS NULL OR detail IS NULL OR concern IS NULL;
+SELECT count(*) FROM neon_auth.status WHERE ok IS NULL OR detail IS NULL OR component IS NULL;
 -- Webhooks: whether there is a secret, never which; the last delivery, and what REST has to confirm.
 SAVEPOINT s;
 CREATE VIEW pg_temp.webhooks AS
-SELECT concern, ok, regexp_replace(detail, 'since .*', 'since then.') AS detail, since = now() AS since_now
-  FROM neon_auth.status WHERE concern IN ('webhooks', 'sync queue') ORDER BY concern COLLATE "C";
+SELECT component, ok, regexp_replace(detail, 'since .*', 'since then.') AS detail, since = now() AS since_now
+  FROM neon_auth.status WHERE component IN ('webhooks', 'sync queue') ORDER BY component COLLATE "C";
 SELECT neon_auth.set_secret('webhook_secret', NULL);
 SELECT * FROM pg_temp.webhooks;
 SELECT neon_auth.set_secret('webhook_secret', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw');
 SELECT * FROM pg_temp.webhooks;
 SELECT count(*) FROM neon_auth.status WHERE to_jsonb(status)::text LIKE '%MfKQ9r8G%';
 SELECT deliver('user.created', '{"id": "u1"}', 'msg_1'), deliver('no.such', '{}', 'msg_2');
-UPDATE neon_auth.deliveries SET received_at = now() - interval '1 second' WHERE id = 'msg_1';
+UPDATE neon_auth.webhook_deliveries SET received_at = now() - interval '1 second' WHERE id = 'msg_1';
 SELECT * FROM pg_temp.webhooks;
 SELECT deliver('team.created', '{"id": "t1"}', 'msg_3'), deliver('team_membership.deleted', '{"team_id": "t1", "user_id": "u1"}', 'msg_4');
 UPDATE neon_auth.sync_queue SET queued_at = now() - interval '23 hours';
-UPDATE neon_auth.deliveries SET received_at = now() - interval '1 second' WHERE id <> 'msg_4';
+UPDATE neon_auth.webhook_deliveries SET received_at = now() - interval '1 second' WHERE id <> 'msg_4';
 SELECT * FROM pg_temp.webhooks;
 -- Nothing has come to confirm it for a day; and a secret that was there is gone.
 UPDATE neon_auth.sync_queue SET queued_at = now() - interval '25 hours' WHERE kind = 'team';
 SELECT neon_auth.set_secret('webhook_secret', NULL);
 SELECT * FROM pg_temp.webhooks;
 SELECT s.detail LIKE format('%%since %s.', q.queued_at) AND s.since = q.queued_at AS oldest
-  FROM neon_auth.status s, neon_auth.sync_queue q WHERE s.concern = 'sync queue' AND q.kind = 'team';
+  FROM neon_auth.status s, neon_auth.sync_queue q WHERE s.component = 'sync queue' AND q.kind = 'team';
 ROLLBACK TO s;
 -- Workers: one who should have come long ago is missed.
 CREATE OR REPLACE FUNCTION neon_auth_internal.worker_state(OUT preloaded boolean, OUT visited_at bigint, OUT due_at bigint, OUT failures bigint)
@@ -55,7 +55,7 @@ RETURNS SETOF record LANGUAGE sql AS $$
       FROM (SELECT current_setting('test.due')::interval AS due) AS s;
 $$;
 CREATE VIEW pg_temp.workers AS
-SELECT ok, regexp_replace(detail, ' [A-Z][a-z]+ [A-Z][a-z]+ [0-9].* UTC', ' then') AS detail FROM neon_auth.status WHERE concern = 'workers';
+SELECT ok, regexp_replace(detail, ' [A-Z][a-z]+ [A-Z][a-z]+ [0-9].* UTC', ' then') AS detail FROM neon_auth.status WHERE component = 'workers';
 SET LOCAL test.due = '1 hour';
 SELECT * FROM pg_temp.workers;
 SET LOCAL test.due = '-50 seconds';
@@ -66,13 +66,13 @@ ROLLBACK TO s;
 -- For administrators, who may be granted it alone.
 SAVEPOINT s;
 SET LOCAL ROLE stranger;
-SELECT * FROM neon_auth.status ORDER BY concern COLLATE "C";
+SELECT * FROM neon_auth.status ORDER BY component COLLATE "C";
 \echo :SQLSTATE
 ROLLBACK TO s;
 GRANT SELECT ON neon_auth.status TO stranger;
 SET LOCAL ROLE stranger;
-SELECT concern, ok FROM neon_auth.status WHERE NOT ok ORDER BY concern COLLATE "C";
-SELECT concern, ok, detail FROM neon_auth.status WHERE concern IN ('webhooks', 'sync queue') ORDER BY concern COLLATE "C";
+SELECT component, ok FROM neon_auth.status WHERE NOT ok ORDER BY component COLLATE "C";
+SELECT component, ok, detail FROM neon_auth.status WHERE component IN ('webhooks', 'sync queue') ORDER BY component COLLATE "C";
 SAVEPOINT granted;
 SELECT * FROM neon_auth.jwks_cache;
 \echo :SQLSTATE
@@ -80,6 +80,6 @@ ROLLBACK TO granted;
 SELECT * FROM neon_auth_internal.secrets;
 \echo :SQLSTATE
 ROLLBACK TO granted;
-SELECT * FROM neon_auth.deliveries;
+SELECT * FROM neon_auth.webhook_deliveries;
 \echo :SQLSTATE
 ROLLBACK;

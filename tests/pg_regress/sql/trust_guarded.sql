@@ -80,7 +80,7 @@ SET row_security = off;
 SELECT count(*) FROM neon_auth_internal.secrets;
 \echo :SQLSTATE
 RESET row_security;
-SELECT pg_temp.refusal('SELECT neon_auth.env()');
+SELECT pg_temp.refusal('SELECT neon_auth.sdk_env()');
 SET SESSION AUTHORIZATION writer;
 SELECT count(*) FROM neon_auth_internal.secrets;
 SELECT pg_temp.refusal($$ INSERT INTO neon_auth_internal.secrets VALUES ('webhook_secret', 'whsec_evil') $$) AS insert,
@@ -92,7 +92,7 @@ DELETE FROM neon_auth_internal.secrets;
 WITH gone AS (DELETE FROM neon_auth_internal.secrets RETURNING *) SELECT count(*) FROM gone;
 RESET SESSION AUTHORIZATION;
 SELECT count(*) AS evil FROM neon_auth_internal.secrets WHERE value IN ('evil', 'x', 'whsec_evil');
-SELECT neon_auth.env() IS NOT NULL AS "all there";
+SELECT neon_auth.sdk_env() IS NOT NULL AS "all there";
 -- Tokens are verified as before.
 SELECT neon_auth.verify_jwt(:'alice') ->> 'sub' AS sub;
 REVOKE ALL ON neon_auth.providers, neon_auth.jwks_cache FROM writer, registrar;

@@ -31,7 +31,7 @@ CREATE TEMP VIEW everything AS
     ORDER BY 1, 2, 3, 4;
 SELECT * FROM everything;
 -- Which delivery told of it, and when
-SELECT count(*) FROM neon_auth.team_members_sync m JOIN neon_auth.deliveries d ON d.id = m.delivery
+SELECT count(*) FROM neon_auth.team_members_sync m JOIN neon_auth.webhook_deliveries d ON d.id = m.webhook_id
  WHERE d.event = 'team_membership.created' AND m.created_at BETWEEN now() AND clock_timestamp();
 
 -- A permission that is taken away

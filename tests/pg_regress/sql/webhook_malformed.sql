@@ -4,7 +4,7 @@ CREATE FUNCTION pg_temp.refusal(body text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     detail text;
 BEGIN
-    RETURN neon_auth.handle_webhook(body, sign_webhook(body, 'msg_malformed')) - 'delivery';
+    RETURN neon_auth.handle_webhook(body, sign_webhook(body, 'msg_malformed')) - 'message_id';
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
     RETURN format('%s: %s. %s', sqlstate, sqlerrm, detail);
@@ -45,7 +45,7 @@ SELECT pg_temp.refusal('{"type": "user.created", "data": {"id": "u1", "display_n
 SELECT (SELECT count(*) FROM neon_auth.users_sync) AS users, (SELECT count(*) FROM neon_auth.teams_sync) AS teams,
        (SELECT count(*) FROM neon_auth.team_members_sync) AS members, (SELECT count(*) FROM neon_auth.team_permissions_sync) AS team_permissions,
        (SELECT count(*) FROM neon_auth.project_permissions_sync) AS project_permissions, (SELECT count(*) FROM neon_auth_internal.removals) AS removals,
-       (SELECT count(*) FROM neon_auth.sync_queue) AS queue, (SELECT array_agg(event) FROM neon_auth.deliveries) AS deliveries;
+       (SELECT count(*) FROM neon_auth.sync_queue) AS queue, (SELECT array_agg(event) FROM neon_auth.webhook_deliveries) AS deliveries;
 
 -- What to do is said too.
 SAVEPOINT s;
@@ -112,7 +112,7 @@ SELECT deliver('team_membership.deleted', '{"team_id": "t1", "user_id": "u1"}', 
 ROLLBACK TO s;
 SELECT team_id, user_id FROM neon_auth.team_members_sync;
 SELECT count(*) FROM neon_auth_internal.removals;
-SELECT count(*) FROM neon_auth.deliveries WHERE id = 'msg_fails';
+SELECT count(*) FROM neon_auth.webhook_deliveries WHERE id = 'msg_fails';
 DROP TRIGGER refuse ON neon_auth.team_permissions_sync;
 SELECT deliver('team_membership.deleted', '{"team_id": "t1", "user_id": "u1"}', 'msg_fails');
 SELECT count(*) FROM neon_auth.team_permissions_sync;

@@ -1,39 +1,39 @@
--- receive_webhook takes the headers from where PostgREST puts them; whoever may call it may not do more.
+-- postgrest_webhook takes the headers from where PostgREST puts them; whoever may call it may not do more.
 \set SHOW_CONTEXT never
 \set body '{"type": "user.created", "data": {"id": "u1"}}'
 BEGIN;
 SELECT set_config('request.headers', sign_webhook(:'body', 'msg_1')::text, true) IS NOT NULL AS set;
-SELECT neon_auth.receive_webhook(:'body');
+SELECT neon_auth.postgrest_webhook(:'body');
 SELECT id FROM neon_auth.users_sync;
-SELECT neon_auth.receive_webhook(:'body') AS again;
+SELECT neon_auth.postgrest_webhook(:'body') AS again;
 -- The body is taken as it is.
 SAVEPOINT s;
-SELECT neon_auth.receive_webhook(:'body' || ' ');
+SELECT neon_auth.postgrest_webhook(:'body' || ' ');
 \echo :SQLSTATE
 ROLLBACK TO s;
-SELECT neon_auth.receive_webhook(NULL);
+SELECT neon_auth.postgrest_webhook(NULL);
 \echo :SQLSTATE
 ROLLBACK TO s;
 SET LOCAL "request.headers" = '';
-SELECT neon_auth.receive_webhook(:'body');
+SELECT neon_auth.postgrest_webhook(:'body');
 \echo :SQLSTATE
 ROLLBACK TO s;
 SET LOCAL "request.headers" = 'no JSON';
-SELECT neon_auth.receive_webhook(:'body');
+SELECT neon_auth.postgrest_webhook(:'body');
 \echo :SQLSTATE
 ROLLBACK TO s;
 SET LOCAL "request.headers" = '[]';
-SELECT neon_auth.receive_webhook(:'body');
+SELECT neon_auth.postgrest_webhook(:'body');
 \echo :SQLSTATE
 ROLLBACK TO s;
 RESET "request.headers";
-SELECT neon_auth.receive_webhook(:'body');
+SELECT neon_auth.postgrest_webhook(:'body');
 \echo :SQLSTATE
 ROLLBACK;
 
 -- Nobody may call it but who is granted it.
 SET SESSION AUTHORIZATION app;
-SELECT neon_auth.receive_webhook(:'body');
+SELECT neon_auth.postgrest_webhook(:'body');
 \echo :SQLSTATE
 SELECT neon_auth.handle_webhook(:'body', '{}');
 \echo :SQLSTATE
@@ -42,9 +42,9 @@ RESET SESSION AUTHORIZATION;
 -- As README says: a function of the schema that PostgREST shows, for its role without a login.
 BEGIN;
 CREATE SCHEMA api;
-CREATE FUNCTION api.auth_webhook(json) RETURNS jsonb LANGUAGE sql AS 'SELECT neon_auth.receive_webhook($1::text)';
+CREATE FUNCTION api.auth_webhook(json) RETURNS jsonb LANGUAGE sql AS 'SELECT neon_auth.postgrest_webhook($1::text)';
 GRANT USAGE ON SCHEMA api TO anonymous;
-GRANT EXECUTE ON FUNCTION neon_auth.receive_webhook(text) TO anonymous;
+GRANT EXECUTE ON FUNCTION neon_auth.postgrest_webhook(text) TO anonymous;
 SELECT set_config('request.headers', sign_webhook(:'body', 'msg_1')::text, true) IS NOT NULL AS set;
 SET LOCAL ROLE anonymous;
 SELECT api.auth_webhook(:'body');

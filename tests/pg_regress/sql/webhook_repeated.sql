@@ -16,22 +16,22 @@ SELECT deliver('no.such', '{}', 'msg_5');
 SELECT deliver('no.such', '{}', 'msg_5') AS again;
 -- Ids are compared exactly.
 SELECT deliver('user.created', '{"id": "u2"}', 'MSG_1');
-SELECT id COLLATE "C" AS id, event, outcome, received_at = now() AS received_now FROM neon_auth.deliveries ORDER BY 1;
+SELECT id COLLATE "C" AS id, event, outcome, received_at = now() AS received_now FROM neon_auth.webhook_deliveries ORDER BY 1;
 
 -- Old ones are forgotten on demand.
-UPDATE neon_auth.deliveries SET received_at = now() - interval '91 days' WHERE id = 'msg_1';
-UPDATE neon_auth.deliveries SET received_at = now() - interval '2 days' WHERE id = 'msg_2';
-SELECT neon_auth.prune_deliveries(), neon_auth.prune_deliveries() AS again;
+UPDATE neon_auth.webhook_deliveries SET received_at = now() - interval '91 days' WHERE id = 'msg_1';
+UPDATE neon_auth.webhook_deliveries SET received_at = now() - interval '2 days' WHERE id = 'msg_2';
+SELECT neon_auth.prune_webhook_deliveries(), neon_auth.prune_webhook_deliveries() AS again;
 \set SHOW_CONTEXT never
 SAVEPOINT s;
-SELECT neon_auth.prune_deliveries(NULL);
+SELECT neon_auth.prune_webhook_deliveries(NULL);
 \echo :SQLSTATE
 ROLLBACK TO s;
-SELECT neon_auth.prune_deliveries('-1 day');
+SELECT neon_auth.prune_webhook_deliveries('-1 day');
 \echo :SQLSTATE
 ROLLBACK TO s;
-SELECT neon_auth.prune_deliveries('36 hours');
-SELECT id COLLATE "C" AS id FROM neon_auth.deliveries ORDER BY 1;
+SELECT neon_auth.prune_webhook_deliveries('36 hours');
+SELECT id COLLATE "C" AS id FROM neon_auth.webhook_deliveries ORDER BY 1;
 -- A message that is delivered after that is as harmless as any that is late.
 SELECT deliver('user.created', '{"id": "u1", "display_name": "first"}', 'msg_1') AS forgotten;
 SELECT name FROM neon_auth.users_sync WHERE id = 'u1';

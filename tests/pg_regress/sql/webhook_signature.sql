@@ -145,5 +145,5 @@ SELECT bool_or(said ~ 'g0hM9SsE|MfKQ9r8G') AS told, count(said) AS refusals
                     :'headers'::jsonb || jsonb_build_object('svix-timestamp', extract(epoch FROM now())::bigint::text)]) AS given,
        pg_temp.everything_said(:'body', given) AS said;
 -- No delivery was accepted, and none is remembered.
-SELECT count(*) FROM neon_auth.deliveries;
+SELECT count(*) FROM neon_auth.webhook_deliveries;
 ROLLBACK;

@@ -236,7 +236,7 @@ impl Api {
         let part = aside.next(|| {
             if began.elapsed() > silence {
                 return Err(Trouble::Passing {
-                    reason: "The service did not answer within neon_auth.rest_timeout.".to_owned(),
+                    reason: "The service did not answer within neon_auth.api_timeout.".to_owned(),
                     wait: None,
                 });
             }
@@ -247,7 +247,7 @@ impl Api {
 }
 
 fn silence() -> Duration {
-    milliseconds(settings::REST_TIMEOUT.get())
+    milliseconds(settings::API_TIMEOUT.get())
 }
 
 /// The request itself; runs off the main thread and so touches nothing of PostgreSQL.
@@ -268,7 +268,7 @@ fn perform(
         .map_err(|error| match error {
             ureq::Error::Timeout(Timeout::Connect) => http::NOT_CONNECTED.to_owned(),
             ureq::Error::Timeout(_) => {
-                "The service did not answer within neon_auth.rest_timeout.".to_owned()
+                "The service did not answer within neon_auth.api_timeout.".to_owned()
             }
             error => format!("The request failed: {error}."),
         })

@@ -185,9 +185,9 @@ type Phase = fn(&Run, Option<String>) -> Result<(), Stop>;
 
 const PHASES: [(&str, Phase); 6] = [
     ("users", Run::users),
-    ("deleted users", Run::deleted_users),
+    ("deleted_users", Run::deleted_users),
     ("teams", Run::teams),
-    ("deleted teams", Run::deleted_teams),
+    ("deleted_teams", Run::deleted_teams),
     ("members", Run::members),
     ("permissions", Run::permissions),
 ];
