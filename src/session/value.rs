@@ -32,7 +32,7 @@ unsafe impl BoxRet for Value {
     }
 }
 
-// SAFETY: no SQL is generated from it; sql/session.sql declares the readers.
+// SAFETY: no SQL is generated from it; sql/identity.sql declares the readers.
 unsafe impl SqlTranslatable for Value {
     const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(Value);
     const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;

@@ -114,7 +114,7 @@ unsafe impl BoxRet for Delivery {
     }
 }
 
-// SAFETY: no SQL is generated from it; sql/webhook.sql declares the function.
+// SAFETY: no SQL is generated from it; sql/stack/webhook.sql declares the function.
 unsafe impl SqlTranslatable for Delivery {
     const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(Delivery);
     const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
