@@ -100,14 +100,3 @@ CREATE FUNCTION auth.organization_id() RETURNS uuid
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'organization_id_wrapper';
 COMMENT ON FUNCTION auth.organization_id() IS 'The id of auth.organization(); NULL where it is not a UUID in lower case with hyphens';
-
-CREATE FUNCTION auth.profile() RETURNS neon_auth.users_sync
-LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT jsonb_populate_record(u, jsonb_build_object('raw_json',
-               u.raw_json - '{server_metadata,restricted_by_admin_reason,restricted_by_admin_private_details}'::text[]))
-      FROM neon_auth.users_sync u
-     WHERE u.id = auth.user_id() AND u.deleted_at IS NULL
-$$;
-COMMENT ON FUNCTION auth.profile() IS
-    'The signed-in user''s row of users_sync, without what the auth service keeps from users (server_metadata, notes of administrators); NULL when absent or deleted';

@@ -25,20 +25,36 @@ pg_module_magic!(name, version);
 
 extension_sql_file!("../sql/requirements.sql", bootstrap);
 extension_sql_file!("../sql/mirror/users.sql", requires = ["requirements"]);
-extension_sql_file!("../sql/providers.sql", requires = ["users"]);
-extension_sql_file!("../sql/keys.sql", requires = ["providers"]);
-extension_sql_file!("../sql/stack/configure.sql", requires = ["keys"]);
-extension_sql_file!("../sql/identity.sql", requires = ["configure"]);
+extension_sql_file!("../sql/mirror/teams.sql", requires = ["users"]);
+extension_sql_file!("../sql/providers.sql", requires = ["teams"]);
+extension_sql_file!("../sql/trust.sql", requires = ["providers"]);
+extension_sql_file!("../sql/keys.sql", requires = ["trust"]);
+extension_sql_file!("../sql/secrets.sql", requires = ["keys"]);
+extension_sql_file!("../sql/identity.sql", requires = ["secrets"]);
 extension_sql_file!("../sql/roles.sql", requires = ["identity"]);
-extension_sql_file!("../sql/stack/ordering.sql", requires = ["roles"]);
-extension_sql_file!("../sql/mirror/teams.sql", requires = ["ordering"]);
-extension_sql_file!("../sql/mirror/permissions.sql", requires = ["teams"]);
-extension_sql_file!("../sql/stack/webhook.sql", requires = ["permissions"]);
-extension_sql_file!("../sql/mirror/readers.sql", requires = ["webhook"]);
-extension_sql_file!("../sql/stack/sync.sql", requires = ["readers"]);
-extension_sql_file!("../sql/worker.sql", requires = ["sync"]);
-extension_sql_file!("../sql/stack/console.sql", requires = ["worker"]);
-extension_sql_file!("../sql/status.sql", requires = ["console"]);
+extension_sql_file!("../sql/mirror/objects.sql", requires = ["roles"]);
+extension_sql_file!("../sql/mirror/source.sql", requires = ["objects"]);
+extension_sql_file!(
+    "../sql/mirror/permissions.sql",
+    name = "mirror_permissions",
+    requires = ["source"]
+);
+extension_sql_file!("../sql/mirror/readers.sql", requires = ["mirror_permissions"]);
+extension_sql_file!("../sql/stack/configure.sql", requires = ["readers"]);
+extension_sql_file!(
+    "../sql/stack/permissions.sql",
+    name = "stack_permissions",
+    requires = ["configure"]
+);
+extension_sql_file!("../sql/stack/ordering.sql", requires = ["stack_permissions"]);
+extension_sql_file!("../sql/stack/events.sql", requires = ["ordering"]);
+extension_sql_file!("../sql/stack/webhook.sql", requires = ["events"]);
+extension_sql_file!("../sql/stack/runs.sql", requires = ["webhook"]);
+extension_sql_file!("../sql/stack/sync.sql", requires = ["runs"]);
+extension_sql_file!("../sql/stack/queue.sql", requires = ["sync"]);
+extension_sql_file!("../sql/stack/console.sql", requires = ["queue"]);
+extension_sql_file!("../sql/worker.sql", requires = ["console"]);
+extension_sql_file!("../sql/status.sql", requires = ["worker"]);
 extension_sql_file!("../sql/grants.sql", requires = ["status"]);
 
 /// Runs once in every process that loads the library.

@@ -33,3 +33,14 @@ LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE SUPPORT neon_auth_internal.
 AS 'MODULE_PATHNAME', 'has_permission_wrapper';
 COMMENT ON FUNCTION auth.has_permission(text, text) IS
     'Whether the signed-in user, a member of the team, has a permission there or one that contains it; without a team: in the whole project';
+
+CREATE FUNCTION auth.profile() RETURNS neon_auth.users_sync
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_populate_record(u, jsonb_build_object('raw_json',
+               u.raw_json - '{server_metadata,restricted_by_admin_reason,restricted_by_admin_private_details}'::text[]))
+      FROM neon_auth.users_sync u
+     WHERE u.id = auth.user_id() AND u.deleted_at IS NULL
+$$;
+COMMENT ON FUNCTION auth.profile() IS
+    'The signed-in user''s row of users_sync, without what the auth service keeps from users (server_metadata, notes of administrators); NULL when absent or deleted';

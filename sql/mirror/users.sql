@@ -25,58 +25,6 @@ COMMENT ON COLUMN neon_auth.users_sync.updated_at IS 'When this row last changed
 COMMENT ON COLUMN neon_auth.users_sync.deleted_at IS 'When the user was deleted; NULL while it exists';
 COMMENT ON INDEX neon_auth.users_sync_deleted_at_idx IS 'For queries over living or deleted users';
 
--- What all who write arrays of users or teams have in common; all that is left to them is to write.
-CREATE FUNCTION neon_auth_internal.changed_objects(kind text, given jsonb, OUT known integer[], OUT new integer[]) RETURNS SETOF record
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'changed_objects_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.changed_objects(text, jsonb) IS
-    'Of an array of users or teams (kind: user or team) the last object for each id, in the order of ids, by its number in the array: those that differ from their row, and those that have none; an error if one is malformed';
-
-CREATE FUNCTION neon_auth_internal.user_defect(raw_json jsonb) RETURNS text
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'user_defect_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.user_defect(jsonb) IS
-    'Why a user object cannot become a row of users_sync, as a sentence; NULL when it can';
-
--- What is known is updated, and only what is new is inserted: an INSERT … ON CONFLICT DO UPDATE locks
--- a row as if its key changed, because id is generated from raw_json, and so waits for, and deadlocks
--- with, every transaction of the application that has written a reference to it.
---
--- Known rows are found one by one over an index, in the order of the ids, whatever the planner believes
--- of a table that was empty a moment ago: two calls at once are not to deadlock.
-CREATE FUNCTION neon_auth_internal.write_users(given jsonb, moment timestamptz, OUT attempted bigint, OUT changed bigint)
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_indexscan = off
-AS $$
-DECLARE
-    known integer[];
-    new integer[];
-    inserted bigint := 0;
-BEGIN
-    SELECT c.known, c.new INTO known, new FROM neon_auth_internal.changed_objects('user', given) AS c;
-    attempted := coalesce(cardinality(known), 0) + coalesce(cardinality(new), 0);
-    changed := 0;
-    IF known IS NOT NULL THEN
-        UPDATE neon_auth.users_sync AS existing
-           SET raw_json = differing.object, updated_at = clock_timestamp()
-          FROM (SELECT given -> unnest((SELECT known)) AS object) AS differing
-         WHERE existing.id = differing.object ->> 'id'
-           -- Of no index's form, lest another one than that of the ids be used.
-           AND (existing.deleted_at IS NOT NULL OR neon_auth_internal.is_since(existing.updated_at, moment)) IS NOT TRUE;
-        GET DIAGNOSTICS changed = ROW_COUNT;
-    END IF;
-    IF new IS NOT NULL THEN
-        -- Somebody else may insert the same at this moment.
-        INSERT INTO neon_auth.users_sync AS existing (raw_json, updated_at)
-        SELECT given -> unnest(new), clock_timestamp()
-            ON CONFLICT (id) DO UPDATE
-           SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
-         WHERE (existing.deleted_at IS NOT NULL OR neon_auth_internal.is_since(existing.updated_at, moment)) IS NOT TRUE;
-        GET DIAGNOSTICS inserted = ROW_COUNT;
-    END IF;
-    changed := changed + inserted;
-END
-$$;
-COMMENT ON FUNCTION neon_auth_internal.write_users(jsonb, timestamptz) IS
-    'Writes those of an array of users that are new or differ, but over no row that has changed since a moment (NULL: over any); answers how many they are, and how many rows changed';
-
 CREATE FUNCTION neon_auth.upsert_users(raw_json jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -109,17 +57,6 @@ $$;
 COMMENT ON FUNCTION neon_auth.upsert_user(jsonb) IS
     'Writes a user object of the auth service into users_sync; answers whether the row changed. A deleted user stays deleted';
 REVOKE ALL ON FUNCTION neon_auth.upsert_user(jsonb) FROM PUBLIC;
-
-CREATE FUNCTION neon_auth_internal.forget_user(id text) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
-AS $$
-    DELETE FROM neon_auth.team_members_sync WHERE user_id = id;
-    DELETE FROM neon_auth.team_permissions_sync WHERE user_id = id;
-    DELETE FROM neon_auth.project_permissions_sync WHERE user_id = id;
-    DELETE FROM neon_auth_internal.removals WHERE user_id = id;
-    DELETE FROM neon_auth.sync_queue WHERE user_id = id;
-$$;
-COMMENT ON FUNCTION neon_auth_internal.forget_user(text) IS 'Ends the memberships and permissions of a user who is deleted';
 
 CREATE FUNCTION neon_auth.delete_user(id text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -213,53 +150,3 @@ AS $$
 $$;
 COMMENT ON FUNCTION neon_auth_internal.erase_deleted(bigint, jsonb) IS
     'Erases the next thousand users after a place who were deleted so many seconds ago; answers the next place, NULL when there are no more';
-
--- Under the search_path of handle_webhook, which calls it.
-CREATE FUNCTION neon_auth_internal.apply_user(action text, given jsonb) RETURNS jsonb
-LANGUAGE plpgsql
-AS $$
-DECLARE
-    locked constant boolean := neon_auth_internal.lock_mirror('user', given ->> 'id', true);
-    standing text;
-BEGIN
-    IF action = 'deleted' THEN
-        -- A row even for a user that nobody has told of yet: its creation may come later.
-        INSERT INTO neon_auth.users_sync AS u (raw_json, updated_at, deleted_at)
-        SELECT jsonb_build_object('id', given ->> 'id'), moment, moment FROM clock_timestamp() AS moment
-            ON CONFLICT (id) DO UPDATE
-           SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at
-         WHERE u.deleted_at IS NULL;
-        IF NOT FOUND THEN
-            RETURN neon_auth_internal.outcome('unchanged', 'The user is deleted already.');
-        END IF;
-        PERFORM neon_auth_internal.forget_user(given ->> 'id');
-        RETURN neon_auth_internal.outcome('applied');
-    END IF;
-
-    standing := neon_auth_internal.standing('user', given);
-    IF standing = 'unknown' THEN
-        -- Whoever writes arrays takes no lock of ours, and may be first.
-        INSERT INTO neon_auth.users_sync (raw_json, updated_at) VALUES (given, clock_timestamp()) ON CONFLICT (id) DO NOTHING;
-        IF FOUND THEN
-            RETURN neon_auth_internal.outcome('applied');
-        END IF;
-        standing := neon_auth_internal.standing('user', given);
-    END IF;
-    IF standing = 'deleted' THEN
-        RETURN neon_auth_internal.outcome('ignored', 'The user is deleted.');
-    ELSIF standing = 'equal' THEN
-        RETURN neon_auth_internal.outcome('unchanged');
-    ELSIF action = 'created' THEN
-        RETURN neon_auth_internal.outcome('ignored', 'What is known of the user is newer than its creation.');
-    END IF;
-    IF standing <> 'newer' THEN
-        PERFORM neon_auth_internal.queue_sync('user', '', given ->> 'id', 'Which of its updates is the latest cannot be told.');
-        IF standing = 'older' THEN
-            RETURN neon_auth_internal.outcome('ignored', 'What is known of the user looks newer.', queued => true);
-        END IF;
-    END IF;
-    UPDATE neon_auth.users_sync u SET raw_json = given, updated_at = clock_timestamp() WHERE u.id = given ->> 'id';
-    RETURN neon_auth_internal.outcome('applied', queued => standing = 'unclear');
-END
-$$;
-COMMENT ON FUNCTION neon_auth_internal.apply_user(text, jsonb) IS 'Applies a user''s event: created, updated or deleted';

@@ -131,14 +131,55 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.ended(text, text) IS
     'Locks a team (NULL: none) and a user; answers which of them is deleted, for then no event about both counts';
 
-CREATE FUNCTION neon_auth_internal.standing(kind text, given jsonb) RETURNS text
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'standing_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.standing(text, jsonb) IS
-    'How an object (kind: user or team) stands to its row: unknown (there is none), deleted, equal, newer, older, or unclear';
+CREATE FUNCTION neon_auth_internal.forget_user(id text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM neon_auth.team_members_sync WHERE user_id = id;
+    DELETE FROM neon_auth.team_permissions_sync WHERE user_id = id;
+    DELETE FROM neon_auth.project_permissions_sync WHERE user_id = id;
+    DELETE FROM neon_auth_internal.removals WHERE user_id = id;
+    DELETE FROM neon_auth.sync_queue WHERE user_id = id;
+$$;
+COMMENT ON FUNCTION neon_auth_internal.forget_user(text) IS 'Ends the memberships and permissions of a user who is deleted';
 
--- What became of an event, as handle_webhook answers it. IMMUTABLE, so that what is always the same
--- is made once, when the plan is.
-CREATE FUNCTION neon_auth_internal.outcome(outcome text, reason text DEFAULT NULL, queued boolean DEFAULT NULL) RETURNS jsonb
-LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'outcome_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.outcome(text, text, boolean) IS
-    'What became of an event: applied, unchanged or ignored, why, and whether something was queued for confirmation';
+CREATE FUNCTION neon_auth_internal.forget_team(id text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM neon_auth.team_members_sync WHERE team_id = id;
+    DELETE FROM neon_auth.team_permissions_sync WHERE team_id = id;
+    DELETE FROM neon_auth_internal.removals WHERE team_id = id;
+    DELETE FROM neon_auth.sync_queue WHERE team_id = id;
+$$;
+COMMENT ON FUNCTION neon_auth_internal.forget_team(text) IS 'Ends the memberships and permissions in a team that is deleted';
+
+-- A deletion that committed while lists were being written saw nothing of what they brought, nor
+-- they of it.
+CREATE FUNCTION neon_auth_internal.forget_deleted() RETURNS void
+LANGUAGE sql SET work_mem = '1MB' SET jit = off
+AS $$
+    SELECT neon_auth_internal.forget_user(u.id)
+      FROM neon_auth.users_sync u
+     WHERE u.deleted_at IS NOT NULL
+       AND (EXISTS (SELECT FROM neon_auth.team_members_sync m WHERE m.user_id = u.id)
+            OR EXISTS (SELECT FROM neon_auth.team_permissions_sync p WHERE p.user_id = u.id)
+            OR EXISTS (SELECT FROM neon_auth.project_permissions_sync p WHERE p.user_id = u.id));
+    SELECT neon_auth_internal.forget_team(t.id)
+      FROM neon_auth.teams_sync t
+     WHERE t.deleted_at IS NOT NULL
+       AND (EXISTS (SELECT FROM neon_auth.team_members_sync m WHERE m.team_id = t.id)
+            OR EXISTS (SELECT FROM neon_auth.team_permissions_sync p WHERE p.team_id = t.id));
+$$;
+COMMENT ON FUNCTION neon_auth_internal.forget_deleted() IS
+    'Ends the memberships and permissions that are left of users and teams who are deleted';
+
+CREATE FUNCTION neon_auth_internal.time_of(microseconds bigint) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 'epoch'::timestamptz + microseconds * interval '1 microsecond';
+COMMENT ON FUNCTION neon_auth_internal.time_of(bigint) IS 'A time from microseconds since 1970';
+
+-- A time to come is from before the clock was set back, or from another machine's. Would it count
+-- as later than any question, no answer would ever be taken.
+CREATE FUNCTION neon_auth_internal.is_since(happened timestamptz, moment timestamptz) RETURNS boolean
+LANGUAGE sql
+RETURN happened BETWEEN moment AND clock_timestamp();
+COMMENT ON FUNCTION neon_auth_internal.is_since(timestamptz, timestamptz) IS 'Whether something happened between a moment and now';

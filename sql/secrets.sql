@@ -1,0 +1,65 @@
+-- Keys of the auth service, which no role is granted and no dump contains.
+
+CREATE TABLE neon_auth_internal.secrets (
+    name text NOT NULL,
+    value text NOT NULL CONSTRAINT secrets_value_check CHECK (value <> ''),
+    service text,
+    CONSTRAINT secrets_pkey PRIMARY KEY (name)
+);
+-- ANALYZE would copy values to where the right to read every table shows them.
+ALTER TABLE neon_auth_internal.secrets ALTER COLUMN value SET STATISTICS 0;
+-- Without a policy the owner alone, and so the functions below, reads them: pg_read_all_data gives
+-- the right to read every table, but does not bypass row-level security.
+ALTER TABLE neon_auth_internal.secrets ENABLE ROW LEVEL SECURITY;
+COMMENT ON TABLE neon_auth_internal.secrets IS 'Keys of the auth service. Granted to nobody and never dumped: set them again after a restore';
+COMMENT ON COLUMN neon_auth_internal.secrets.name IS 'publishable_client_key, secret_server_key or webhook_secret';
+COMMENT ON COLUMN neon_auth_internal.secrets.value IS 'The key itself; of webhook_secret there may be several, with blanks between them, while one replaces another';
+COMMENT ON COLUMN neon_auth_internal.secrets.service IS
+    'The auth service and project that were configured when it was stored: secret_server_key is sent nowhere else';
+
+CREATE FUNCTION neon_auth_internal.webhook_secret_defect(secrets text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'webhook_secret_defect_wrapper';
+COMMENT ON FUNCTION neon_auth_internal.webhook_secret_defect(text) IS
+    'Why deliveries cannot be verified with a webhook secret, as a sentence; NULL when they can';
+
+CREATE FUNCTION neon_auth.set_secret(name text, value text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    reason text;
+BEGIN
+    IF set_secret.name IS NULL
+       OR set_secret.name NOT IN ('publishable_client_key', 'secret_server_key', 'webhook_secret') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'there is no such secret',
+            DETAIL = 'The secrets are publishable_client_key, secret_server_key and webhook_secret.',
+            HINT = 'SELECT neon_auth.set_secret(''secret_server_key'', $1);';
+    END IF;
+    IF set_secret.value IS NULL OR set_secret.value = '' THEN
+        DELETE FROM neon_auth_internal.secrets AS s WHERE s.name = set_secret.name;
+        RETURN;
+    END IF;
+    IF set_secret.name = 'webhook_secret' THEN
+        reason := neon_auth_internal.webhook_secret_defect(set_secret.value);
+        IF reason IS NOT NULL THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_parameter_value',
+                MESSAGE = 'the webhook secret cannot be used',
+                DETAIL = reason,
+                HINT = 'Set the signing secret of the endpoint as the auth service shows it: whsec_...';
+        END IF;
+    END IF;
+    INSERT INTO neon_auth_internal.secrets AS s (name, value, service)
+    VALUES (set_secret.name, set_secret.value,
+            (SELECT neon_auth_internal.service(p.jwks_url, p.project_id)
+               FROM neon_auth.providers p
+              WHERE p.name = 'stack' AND p.kind = 'stack'))
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value, service = excluded.service;
+END
+$$;
+COMMENT ON FUNCTION neon_auth.set_secret(text, text) IS
+    'Stores a key of the auth service; NULL or an empty value forgets it. Pass the value as a parameter, so that it is not in the statement''s text. secret_server_key is sent only to the auth service and project that are configured now';
+REVOKE ALL ON FUNCTION neon_auth.set_secret(text, text) FROM PUBLIC;

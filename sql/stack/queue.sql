@@ -1,0 +1,198 @@
+-- The queue of objects that the REST API has to confirm.
+
+-- Unlogged as well: the entry of the queue that it was about is asked for again.
+CREATE UNLOGGED TABLE neon_auth_internal.sync_listed (
+    asked_at bigint NOT NULL,
+    kind text NOT NULL,
+    team_id text,
+    user_id text NOT NULL,
+    permission_id text
+);
+COMMENT ON TABLE neon_auth_internal.sync_listed IS
+    'The long lists of the REST API about the entry of sync_queue that is being confirmed; empty otherwise';
+COMMENT ON COLUMN neon_auth_internal.sync_listed.asked_at IS 'When the entry was asked for, in microseconds since 1970: rows of another attempt do not count';
+COMMENT ON COLUMN neon_auth_internal.sync_listed.kind IS 'member, direct (permission) or effective (permission)';
+COMMENT ON COLUMN neon_auth_internal.sync_listed.team_id IS 'The team; NULL for a permission in the project';
+COMMENT ON COLUMN neon_auth_internal.sync_listed.user_id IS 'The user';
+COMMENT ON COLUMN neon_auth_internal.sync_listed.permission_id IS 'The permission; NULL for a membership';
+
+-- The queue: what events could not decide, oldest first. Entries are told from later ones by
+-- queued_at, which is compared for equality alone: no clock is good enough for more.
+CREATE FUNCTION neon_auth_internal.queued(until timestamptz) RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+    SELECT jsonb_agg(to_jsonb(q) - 'reason' - 'last_error' ORDER BY q.queued_at)
+      FROM (SELECT * FROM neon_auth.sync_queue e
+             WHERE e.queued_at <= until AND e.last_error IS NULL ORDER BY e.queued_at LIMIT 100) AS q;
+$$;
+COMMENT ON FUNCTION neon_auth_internal.queued(timestamptz) IS
+    'What the REST API has to confirm first, of what was queued until then, as an array; NULL when there is nothing';
+
+CREATE FUNCTION neon_auth_internal.end_listing() RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    -- Most lists are short, and a TRUNCATE makes new files.
+    IF EXISTS (SELECT FROM neon_auth_internal.sync_listed) THEN
+        TRUNCATE neon_auth_internal.sync_listed;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.end_listing() IS 'Forgets all stored items, once their entry is confirmed or refused';
+
+CREATE FUNCTION neon_auth_internal.confirmed(kind text, team_id text, user_id text, queued_at timestamptz) RETURNS void
+LANGUAGE sql
+AS $$
+    DELETE FROM neon_auth.sync_queue q
+     WHERE (q.kind, q.team_id, q.user_id, q.queued_at)
+         = (confirmed.kind, confirmed.team_id, confirmed.user_id, confirmed.queued_at);
+    SELECT neon_auth_internal.end_listing();
+$$;
+COMMENT ON FUNCTION neon_auth_internal.confirmed(text, text, text, timestamptz) IS
+    'Takes an entry out of the queue, unless it was queued again since';
+
+CREATE FUNCTION neon_auth_internal.refused(kind text, team_id text, user_id text, queued_at timestamptz, last_error text) RETURNS void
+LANGUAGE sql
+AS $$
+    UPDATE neon_auth.sync_queue q
+       SET last_error = refused.last_error
+     WHERE (q.kind, q.team_id, q.user_id, q.queued_at)
+         = (refused.kind, refused.team_id, refused.user_id, refused.queued_at);
+    SELECT neon_auth_internal.end_listing();
+$$;
+COMMENT ON FUNCTION neon_auth_internal.refused(text, text, text, timestamptz, text) IS
+    'Leaves an entry of the queue to the next full synchronisation, unless it was queued again since';
+
+-- Lists of the REST API about one entry of the queue. The last thousand items of a list are an argument
+-- of the function that compares it; those before them are here. So no list is in memory as a whole.
+CREATE FUNCTION neon_auth_internal.list_items(asked_at bigint, kind text, items text) RETURNS void
+LANGUAGE sql
+AS $$
+    INSERT INTO neon_auth_internal.sync_listed (asked_at, kind, team_id, user_id, permission_id)
+    SELECT list_items.asked_at, list_items.kind, i.team_id, i.user_id, i.id
+      FROM jsonb_to_recordset(items::jsonb) AS i(team_id text, user_id text, id text);
+$$;
+COMMENT ON FUNCTION neon_auth_internal.list_items(bigint, text, text) IS 'Stores items of a long list, given as a JSON array';
+
+CREATE FUNCTION neon_auth_internal.unlist_items(asked_at bigint, kind text) RETURNS void
+LANGUAGE sql
+AS $$
+    DELETE FROM neon_auth_internal.sync_listed l WHERE l.asked_at = unlist_items.asked_at AND l.kind = unlist_items.kind;
+$$;
+COMMENT ON FUNCTION neon_auth_internal.unlist_items(bigint, text) IS 'Forgets the stored items of a list';
+
+-- The planner puts the body in the place of the call, and so knows how many rows there are.
+CREATE FUNCTION neon_auth_internal.listed(asked_at bigint, kind text, items text)
+RETURNS TABLE (team_id text, user_id text, permission_id text)
+LANGUAGE sql STABLE
+AS $$
+    SELECT i.team_id, i.user_id, i.id FROM jsonb_to_recordset(items::jsonb) AS i(team_id text, user_id text, id text)
+    UNION ALL
+    SELECT l.team_id, l.user_id, l.permission_id
+      FROM neon_auth_internal.sync_listed l
+     WHERE l.asked_at = listed.asked_at AND l.kind = listed.kind;
+$$;
+COMMENT ON FUNCTION neon_auth_internal.listed(bigint, text, text) IS 'All items of a list: those stored, and those given as a JSON array';
+
+-- The REST API's answer about a team, or about one of its members (member is '' for all): the
+-- memberships, the permissions that were given (direct), and all that follow from them. What
+-- events told since it was asked stays. Answers how many rows are gone.
+CREATE FUNCTION neon_auth_internal.confirm_team(team text, member text, memberships text, direct text, effective text, asked_at bigint)
+RETURNS bigint
+LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
+AS $$
+DECLARE
+    moment constant timestamptz := neon_auth_internal.time_of(asked_at);
+    gone bigint;
+    gone_permissions bigint;
+BEGIN
+    PERFORM neon_auth_internal.lock_mirror('team', team, true);
+    IF EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = team AND t.deleted_at IS NOT NULL) THEN
+        PERFORM neon_auth_internal.forget_team(team);
+        RETURN 0;
+    END IF;
+    -- Nobody among them is deleted unseen while this is written. Counted, because PERFORM keeps all
+    -- rows of its query until the end.
+    PERFORM count(neon_auth_internal.lock_mirror('user', l.user_id, false))
+       FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
+      WHERE l.team_id = team AND (member = '' OR l.user_id = member);
+    DELETE FROM neon_auth.team_members_sync m
+     WHERE m.team_id = team AND (member = '' OR m.user_id = member) AND NOT neon_auth_internal.is_since(m.created_at, moment)
+       AND NOT EXISTS (SELECT FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
+                        WHERE l.team_id = team AND l.user_id = m.user_id);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    INSERT INTO neon_auth.team_members_sync (team_id, user_id)
+    SELECT DISTINCT team, l.user_id
+      FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
+     WHERE l.team_id = team AND (member = '' OR l.user_id = member)
+       AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = l.user_id AND u.deleted_at IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM neon_auth_internal.removals r
+                        WHERE r.kind = 'team_member' AND r.team_id = team AND r.user_id = l.user_id
+                          AND neon_auth_internal.is_since(r.removed_at, moment))
+        ON CONFLICT (team_id, user_id) DO NOTHING;
+
+    WITH given AS (
+        SELECT i.user_id, i.permission_id, bool_and(i.inherited) AS inherited
+          FROM (SELECT true AS inherited, e.* FROM neon_auth_internal.listed(asked_at, 'effective', effective) AS e
+                UNION ALL
+                SELECT false, d.* FROM neon_auth_internal.listed(asked_at, 'direct', direct) AS d) AS i
+         WHERE i.team_id = team AND (member = '' OR i.user_id = member)
+           AND EXISTS (SELECT FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
+                        WHERE l.team_id = team AND l.user_id = i.user_id)
+         GROUP BY i.user_id, i.permission_id
+    ), written AS (
+        INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, inherited)
+        SELECT team, g.user_id, g.permission_id, g.inherited
+          FROM given g
+          JOIN neon_auth.team_members_sync m ON m.team_id = team AND m.user_id = g.user_id
+         WHERE NOT EXISTS (SELECT FROM neon_auth_internal.removals r
+                            WHERE r.team_id = team AND r.user_id = g.user_id AND neon_auth_internal.is_since(r.removed_at, moment))
+            ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
+           SET inherited = excluded.inherited WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
+    )
+    DELETE FROM neon_auth.team_permissions_sync p
+     WHERE p.team_id = team AND (member = '' OR p.user_id = member) AND NOT neon_auth_internal.is_since(p.created_at, moment)
+       AND NOT EXISTS (SELECT FROM given g WHERE g.user_id = p.user_id AND g.permission_id = p.permission_id);
+    GET DIAGNOSTICS gone_permissions = ROW_COUNT;
+    RETURN gone + gone_permissions;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.confirm_team(text, text, text, text, text, bigint) IS
+    'Makes memberships and permissions in a team as the auth service says they are';
+
+CREATE FUNCTION neon_auth_internal.confirm_project_permissions(holder text, direct text, effective text, asked_at bigint)
+RETURNS bigint
+LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
+AS $$
+DECLARE
+    moment constant timestamptz := neon_auth_internal.time_of(asked_at);
+    gone bigint;
+BEGIN
+    IF neon_auth_internal.ended(NULL, holder) IS NOT NULL THEN
+        RETURN 0;
+    END IF;
+    WITH given AS (
+        SELECT i.permission_id, bool_and(i.inherited) AS inherited
+          FROM (SELECT true AS inherited, e.* FROM neon_auth_internal.listed(asked_at, 'effective', effective) AS e
+                UNION ALL
+                SELECT false, d.* FROM neon_auth_internal.listed(asked_at, 'direct', direct) AS d) AS i
+         WHERE i.user_id = holder
+         GROUP BY i.permission_id
+    ), written AS (
+        INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, inherited)
+        SELECT holder, g.permission_id, g.inherited
+          FROM given g
+         WHERE NOT EXISTS (SELECT FROM neon_auth_internal.removals r
+                            WHERE r.kind = 'project_permission' AND r.user_id = holder AND neon_auth_internal.is_since(r.removed_at, moment))
+            ON CONFLICT (user_id, permission_id) DO UPDATE
+           SET inherited = excluded.inherited WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
+    )
+    DELETE FROM neon_auth.project_permissions_sync p
+     WHERE p.user_id = holder AND NOT neon_auth_internal.is_since(p.created_at, moment)
+       AND NOT EXISTS (SELECT FROM given g WHERE g.permission_id = p.permission_id);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.confirm_project_permissions(text, text, text, bigint) IS
+    'Makes a user''s permissions in the project as the auth service says they are';

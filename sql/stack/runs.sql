@@ -1,0 +1,149 @@
+-- Runs of neon_auth.sync(): how far each came.
+
+CREATE TABLE neon_auth.sync_runs (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    project_id text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    phase text NOT NULL DEFAULT 'users'
+        CONSTRAINT sync_runs_phase_check
+        CHECK (phase IN ('users', 'deleted_users', 'teams', 'deleted_teams', 'members', 'permissions', 'done')),
+    phase_started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    cursor text,
+    total bigint,
+    done bigint NOT NULL DEFAULT 0,
+    changed bigint NOT NULL DEFAULT 0,
+    deleted bigint NOT NULL DEFAULT 0,
+    skipped bigint NOT NULL DEFAULT 0,
+    last_skip_reason text,
+    error text,
+    failed_at timestamptz,
+    CONSTRAINT sync_runs_pkey PRIMARY KEY (id)
+);
+COMMENT ON TABLE neon_auth.sync_runs IS
+    'Every time the mirror was compared with the auth service; the last row is the latest. Not dumped';
+COMMENT ON COLUMN neon_auth.sync_runs.id IS 'Number of the run';
+COMMENT ON COLUMN neon_auth.sync_runs.project_id IS 'The project that was read';
+COMMENT ON COLUMN neon_auth.sync_runs.started_at IS 'When it began';
+COMMENT ON COLUMN neon_auth.sync_runs.finished_at IS 'When the mirror was equal to the source; NULL until then';
+COMMENT ON COLUMN neon_auth.sync_runs.phase IS 'What it is at, or was at when it was interrupted';
+COMMENT ON COLUMN neon_auth.sync_runs.phase_started_at IS 'When that phase began';
+COMMENT ON COLUMN neon_auth.sync_runs.cursor IS 'Where the list of users goes on';
+COMMENT ON COLUMN neon_auth.sync_runs.total IS 'How many objects the phase has to look at; NULL while that is not known';
+COMMENT ON COLUMN neon_auth.sync_runs.done IS 'How many it has looked at';
+COMMENT ON COLUMN neon_auth.sync_runs.changed IS 'Rows that the run added or changed';
+COMMENT ON COLUMN neon_auth.sync_runs.deleted IS 'Users, teams, memberships and permissions that it found deleted';
+COMMENT ON COLUMN neon_auth.sync_runs.skipped IS 'Objects that cannot be rows, or that a trigger kept from becoming them';
+COMMENT ON COLUMN neon_auth.sync_runs.last_skip_reason IS 'What is wrong with the last of those';
+COMMENT ON COLUMN neon_auth.sync_runs.error IS 'Why its last attempt ended early, if its process was there to note it; NULL if none did';
+COMMENT ON COLUMN neon_auth.sync_runs.failed_at IS 'When that was';
+
+-- A run that was interrupted goes on where it was, unless what it has seen is lost or too old.
+CREATE FUNCTION neon_auth_internal.begin_sync(project text) RETURNS jsonb
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    run neon_auth.sync_runs;
+    is_first boolean;
+BEGIN
+    -- Of the project that it names, nobody is left.
+    DELETE FROM neon_auth.sync_source s WHERE s.project_id <> project;
+    SELECT * INTO run FROM neon_auth.sync_runs r ORDER BY r.id DESC LIMIT 1;
+    IF run.finished_at IS NULL AND run.project_id = project AND run.started_at > now() - interval '1 day'
+       AND EXISTS (SELECT FROM neon_auth_internal.sync_scan s WHERE s.kind = 'run' AND s.team_id = run.id::text) THEN
+        RETURN to_jsonb(run) || '{"goes_on": true}';
+    END IF;
+    is_first := NOT EXISTS (SELECT FROM neon_auth.sync_runs r WHERE r.finished_at IS NOT NULL);
+    TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed;
+    INSERT INTO neon_auth.sync_runs (project_id, total)
+    VALUES (project, CASE WHEN NOT is_first THEN (SELECT count(*) FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) END)
+    RETURNING * INTO run;
+    INSERT INTO neon_auth_internal.sync_scan (kind, team_id) VALUES ('run', run.id::text);
+    RETURN to_jsonb(run) || '{"goes_on": false}';
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.begin_sync(text) IS 'The run to go on with, new or interrupted';
+
+CREATE FUNCTION neon_auth_internal.enter_phase(run bigint, phase text) RETURNS void
+LANGUAGE sql
+AS $$
+    UPDATE neon_auth.sync_runs r
+       SET phase = enter_phase.phase, phase_started_at = clock_timestamp(), cursor = NULL, total = NULL, done = 0,
+           finished_at = CASE WHEN enter_phase.phase = 'done' THEN clock_timestamp() END,
+           error = CASE WHEN enter_phase.phase <> 'done' THEN r.error END,
+           failed_at = CASE WHEN enter_phase.phase <> 'done' THEN r.failed_at END
+     WHERE r.id = run;
+$$;
+COMMENT ON FUNCTION neon_auth_internal.enter_phase(bigint, text) IS 'Notes that a run goes on to another phase, or is done';
+
+CREATE FUNCTION neon_auth_internal.fail_sync(run bigint, reason text) RETURNS void
+LANGUAGE sql
+AS $$
+    UPDATE neon_auth.sync_runs r SET error = reason, failed_at = clock_timestamp() WHERE r.id = run;
+$$;
+COMMENT ON FUNCTION neon_auth_internal.fail_sync(bigint, text) IS 'Notes why a run ended early; the next one goes on with it';
+
+CREATE FUNCTION neon_auth_internal.count_sync(run bigint, done bigint, changed bigint, deleted bigint, skipped bigint, last_skip_reason text) RETURNS void
+LANGUAGE sql
+AS $$
+    UPDATE neon_auth.sync_runs r
+       SET done = r.done + count_sync.done, changed = r.changed + count_sync.changed,
+           deleted = r.deleted + count_sync.deleted, skipped = r.skipped + count_sync.skipped,
+           last_skip_reason = coalesce(count_sync.last_skip_reason, r.last_skip_reason)
+     WHERE r.id = run;
+$$;
+COMMENT ON FUNCTION neon_auth_internal.count_sync(bigint, bigint, bigint, bigint, bigint, text) IS 'Adds to what a run has done';
+
+CREATE FUNCTION neon_auth_internal.set_cursor(run bigint, cursor text) RETURNS void
+LANGUAGE sql
+AS $$
+    UPDATE neon_auth.sync_runs r SET cursor = nullif(set_cursor.cursor, '') WHERE r.id = run;
+$$;
+COMMENT ON FUNCTION neon_auth_internal.set_cursor(bigint, text) IS 'Notes where the list of users goes on';
+
+CREATE FUNCTION neon_auth_internal.end_scan(run bigint) RETURNS void
+LANGUAGE sql
+AS $$
+    TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed;
+    -- What it was about has been compared since.
+    DELETE FROM neon_auth.sync_queue q
+     WHERE q.last_error IS NOT NULL AND q.queued_at < (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run);
+$$;
+COMMENT ON FUNCTION neon_auth_internal.end_scan(bigint) IS 'Forgets what a run has seen, and what was left to it';
+
+CREATE PROCEDURE neon_auth.sync()
+LANGUAGE c AS 'MODULE_PATHNAME', 'neon_auth_sync';
+COMMENT ON PROCEDURE neon_auth.sync() IS
+    'Makes the mirror equal to the auth service, over its REST API, in many short transactions; goes on where it was interrupted. CALL it outside of a transaction block';
+REVOKE ALL ON PROCEDURE neon_auth.sync() FROM PUBLIC;
+
+CREATE VIEW neon_auth.sync_progress AS
+    SELECT r.phase,
+           l.pid IS NOT NULL AS running,
+           r.done,
+           r.total,
+           round(r.done / greatest(extract(epoch FROM clock_timestamp() - r.phase_started_at), 0.001), 1) AS rate,
+           CASE WHEN r.done > 0 AND r.total >= r.done
+                THEN clock_timestamp() + (clock_timestamp() - r.phase_started_at) * ((r.total - r.done) / r.done::double precision)
+           END AS estimated_end,
+           r.changed, r.deleted, r.skipped, r.last_skip_reason,
+           r.started_at, l.pid
+      FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
+      LEFT JOIN pg_catalog.pg_locks l
+        -- The lock of src/service/stack/sync/run.rs that a run holds, and nobody who confirms the queue alone.
+        ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 20035 AND l.objid = 1
+       AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+     WHERE r.finished_at IS NULL;
+COMMENT ON VIEW neon_auth.sync_progress IS 'How far the synchronisation is that runs, or was interrupted; no row when there is none';
+COMMENT ON COLUMN neon_auth.sync_progress.phase IS 'What it is at';
+COMMENT ON COLUMN neon_auth.sync_progress.running IS 'False when it was interrupted: the next one goes on with it';
+COMMENT ON COLUMN neon_auth.sync_progress.done IS 'Objects of the phase that are done';
+COMMENT ON COLUMN neon_auth.sync_progress.total IS 'All of them; NULL when that is not known, as the first time';
+COMMENT ON COLUMN neon_auth.sync_progress.rate IS 'Objects a second in this phase';
+COMMENT ON COLUMN neon_auth.sync_progress.estimated_end IS 'When the phase will be done at that rate';
+COMMENT ON COLUMN neon_auth.sync_progress.changed IS 'Rows added or changed so far';
+COMMENT ON COLUMN neon_auth.sync_progress.deleted IS 'Users, teams, memberships and permissions found deleted so far';
+COMMENT ON COLUMN neon_auth.sync_progress.skipped IS 'Objects that cannot be rows, or that a trigger kept from becoming them';
+COMMENT ON COLUMN neon_auth.sync_progress.last_skip_reason IS 'What is wrong with the last of those';
+COMMENT ON COLUMN neon_auth.sync_progress.started_at IS 'When it began';
+COMMENT ON COLUMN neon_auth.sync_progress.pid IS 'The process that does it';
