@@ -1,9 +1,8 @@
-# Every target is documented in README.md; the work is done by the scripts in dev/. Without
-# PG_CONFIG, install takes the pg_config on PATH and all others a private PostgreSQL.
+# README.md, "Development", documents each target. The scripts in dev/ do the work. Without PG_CONFIG,
+# `install` takes the pg_config on PATH, and each other target takes a private PostgreSQL.
 
-.PHONY: install demo test test-all test-drivers test-image bench soak fuzz fuzz-queries lint spot package
+.PHONY: install demo test test-all test-drivers test-image bench soak fuzz fuzz-queries lint spot plpgsql package
 
-# Builds an optimised neon_auth and installs it into the PostgreSQL of PG_CONFIG.
 install:
 	PG_CONFIG="$${PG_CONFIG:-pg_config}" dev/setup
 	PG_CONFIG="$${PG_CONFIG:-pg_config}" dev/install --release
@@ -12,16 +11,14 @@ demo:
 	dev/demo
 
 test:
-	dev/test
+	dev/test $(PART) $(if $(TEST),-- $(TEST))
 
 test-all:
 	dev/test-all
 
-# The snippets of docs/drivers.md with the drivers themselves, from npm, PyPI and crates.io.
 test-drivers:
 	dev/test-drivers
 
-# The Dockerfile's instructions, without Docker.
 test-image:
 	dev/test-image
 
@@ -38,13 +35,14 @@ fuzz-queries:
 	dev/fuzz-queries
 
 lint:
-	dev/lint
+	dev/lint $(STEP)
 
-# The installation script that is installed, with pgspot.
 spot:
-	dev/spot
+	dev/lint pgspot
 
-# PG_MAJORS="14 17", or all; without it the one that test uses.
+plpgsql:
+	dev/lint plpgsql
+
 package:
 	dev/package $(PG_MAJORS)
 	dev/test-package $(PG_MAJORS)
