@@ -1,4 +1,4 @@
-# Sourced by the other scripts: where things are, and how they speak.
+# The other scripts source this file: paths, messages, versions, and the PostgreSQL in use.
 # shellcheck shell=bash
 
 set -euo pipefail
@@ -10,7 +10,7 @@ say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 die() { printf '\033[1merror:\033[0m %s\n' "$*" >&2; exit 1; }
 
 PGRX_VERSION=$(sed -n 's/^pgrx = "=\(.*\)"$/\1/p' "$ROOT/Cargo.toml")
-[ -n "$PGRX_VERSION" ] || die "Cargo.toml must name one version of pgrx, as in pgrx = \"=0.18.1\": cargo-pgrx has to be the same"
+[ -n "$PGRX_VERSION" ] || die "Cargo.toml must name one version of pgrx, as in pgrx = \"=0.18.1\": cargo-pgrx must have the same version"
 
 # The majors that neon_auth supports, in ascending order: the features of Cargo.toml. The default
 # feature is the major that demo and test use unless PG_MAJOR names another.
@@ -25,34 +25,34 @@ is_supported() { [[ " ${MAJORS[*]} " == *" $1 "* ]]; }
 # The version of neon_auth, which Cargo.toml alone decides.
 extension_version() { sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml"; }
 
-# The pg_config in use: PG_CONFIG if given, else that of the private installation.
+# The pg_config in use: PG_CONFIG if it is set, otherwise that of the private installation.
 pg_config() {
     if [ -z "${PG_CONFIG:-}" ]; then
         echo "$CACHE/postgresql-$PG_MAJOR/bin/pg_config"
     else
-        type -P "$PG_CONFIG" || die "there is no $PG_CONFIG; name another with PG_CONFIG="
+        type -P "$PG_CONFIG" || die "$PG_CONFIG does not exist; set PG_CONFIG to the path of a pg_config"
     fi
 }
 pg_bindir() { "$(pg_config)" --bindir; }
 
-# The major of that pg_config; dies on one that neon_auth does not support.
+# The major of that pg_config. Ends the script if neon_auth does not support it.
 pg_major() {
     local config version major
     config=$(pg_config) || exit 1
-    version=$("$config" --version) || die "$config does not run"
+    version=$("$config" --version) || die "$config cannot be run"
     major=$(sed -E 's/^PostgreSQL ([0-9]+).*/\1/' <<<"$version")
     is_supported "$major" || die "$config is of $version; neon_auth supports PostgreSQL $SUPPORTED"
     echo "$major"
 }
 
-# Cargo.lock decides what is built, and no build changes it. For tools that pass no --locked on
-# when they ask Cargo about the packages: an error if Cargo would write another lock file.
+# Cargo.lock decides what is built, and no build may change it. Some tools do not pass --locked to Cargo;
+# before they run, this fails if Cargo would write another lock file.
 check_lock() { # [DIRECTORY of the manifest]
     cargo metadata --locked --quiet --format-version 1 --manifest-path "${1:-$ROOT}/Cargo.toml" >/dev/null
 }
 
-# What pgrx builds against, for cargo and cargo-pgrx. It wants a home with a configuration; the
-# user's own stays as it is, and each pg_config has one that stays, so that nothing is built twice.
+# Tells cargo and cargo-pgrx which PostgreSQL to build for. pgrx needs a directory with a configuration:
+# each pg_config has one in the cache, so nothing is built twice, and the user's own is not changed.
 use_pgrx() {
     local config major
     config=$(pg_config)
@@ -66,10 +66,10 @@ use_pgrx() {
         printf '[configs]\npg%s = "%s"\n' "$major" "$config" >"$PGRX_HOME/config.toml"
     fi
     PATH=$CACHE/cargo-pgrx-$PGRX_VERSION/bin:$PATH
-    # cargo-pgrx would have the linker keep what nothing calls, for the sake of the schema that it
-    # writes; it writes the same without, and the library is smaller.
+    # By default cargo-pgrx makes the linker keep unused functions, to write the schema. It writes the
+    # same schema without them, and the library is smaller.
     export CARGO_PGRX_DISABLE_GC_SECTIONS_WORKAROUND=1
-    # cargo-pgrx has no option for it, but passes these on.
-    check_lock || die "Cargo.lock does not fit Cargo.toml"
+    # cargo-pgrx has no option --locked, but passes these flags on.
+    check_lock || die "Cargo.lock is not up to date with Cargo.toml; run cargo metadata and commit the change"
     export PGRX_BUILD_FLAGS=--locked
 }

@@ -1,7 +1,8 @@
-"""Two users sign up at a simulated Stack Auth, appear in neon_auth.users_sync, sign in with the
-tokens that the service gave, and each sees rows of their own alone; a third signs up while you
-watch. Runs inside dev/cluster; STACK names the simulator's executable. What happens in the database
-is demo.sql, shown as it runs.
+"""Two users sign up at a simulated Stack Auth, appear in neon_auth.users_sync, and sign in with the
+tokens of the service. Each of them sees only their own rows. A third user signs up while you watch.
+
+Runs inside dev/cluster; STACK names the simulator's executable. demo.sql contains the statements that
+run in the database, and psql prints them.
 """
 
 import http.server
@@ -33,13 +34,13 @@ def stack(*arguments):
 
 
 def psql(*arguments, **variables):
-    """Runs psql; what it cannot do ends the demo."""
+    """Runs psql; an error ends the demo."""
     settings = [f"--set={name}={value}" for name, value in variables.items()]
     subprocess.run([*PSQL, *settings, *arguments], check=True)
 
 
 class BackEnd(http.server.BaseHTTPRequestHandler):
-    """A back end that passes webhooks on, in one line of SQL; the database verifies them."""
+    """A back end that passes webhooks to the database with one SQL statement; the database verifies them."""
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"])).decode()
@@ -64,7 +65,7 @@ def run(base_url, back_end):
     def token(user_id):
         return request(f"{base_url}/dev/tokens", {"user_id": user_id})["access_token"]
 
-    narrate(f"Two users sign up at {base_url}, and get their access tokens")
+    narrate(f"Two users sign up at {base_url} and get their access tokens")
     alice, bob = sign_up("Alice Example"), sign_up("Bob Example")
 
     narrate("The rest is SQL")
@@ -79,7 +80,7 @@ def run(base_url, back_end):
         bob_token=token(bob),
     )
 
-    narrate("Carol signs up, and the service sends a webhook to a back end that passes it on")
+    narrate("Carol signs up; the service sends a webhook to a back end, which passes it to the database")
     port = back_end.server_address[1]
     request(f"{base_url}/dev/webhook-endpoint", {"url": f"http://127.0.0.1:{port}/"})
     carol = sign_up("Carol Example")
@@ -90,7 +91,7 @@ def run(base_url, back_end):
             break
         time.sleep(0.1)
     psql("--echo-all", "--command", look)
-    assert found, "Carol has not appeared"
+    assert found, "Carol did not appear in users_sync"
 
 
 def main():
