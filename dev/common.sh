@@ -70,6 +70,6 @@ use_pgrx() {
     # same schema without them, and the library is smaller.
     export CARGO_PGRX_DISABLE_GC_SECTIONS_WORKAROUND=1
     # cargo-pgrx has no option --locked, but passes these flags on.
-    check_lock || die "Cargo.lock is not up to date with Cargo.toml; run cargo metadata and commit the change"
+    check_lock || die "Cargo.lock is not up to date with Cargo.toml; run cargo update --workspace and commit the change"
     export PGRX_BUILD_FLAGS=--locked
 }

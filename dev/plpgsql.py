@@ -8,8 +8,8 @@ import json
 import subprocess
 import sys
 
-# What the library and the extension's own functions set for a call. So a name that is not qualified is an
-# error, also in a function that has no search_path of its own.
+# The search_path that the library and the extension's own functions set for a call. So an unqualified name is
+# an error, also in a function that does not pin a search_path.
 PREPARE = """
 CREATE EXTENSION plpgsql_check;
 CREATE EXTENSION neon_auth;
@@ -43,7 +43,7 @@ SELECT json_build_object(
         c.level, c.message, c.place)), '[]') FROM checked c));
 """
 
-# Each is worth a finding.
+# Each must give a finding.
 PLANTED = {
     "planted.no_column": "CREATE FUNCTION planted.no_column() RETURNS text LANGUAGE plpgsql AS "
     "'BEGIN RETURN (SELECT u.nonsense FROM neon_auth.users_sync u); END';",
@@ -87,8 +87,8 @@ def main(path):
     findings = result["findings"]
     bad = [f"{level} in {name}: {message} ({place})" for name, level, message, place in findings if (name, message) not in allowed]
     unused = set(allowed) - {(name, message) for name, _, message, _ in findings}
-    bad += [f"allowed, but not found: {allowed[entry]}" for entry in sorted(unused)]
-    bad += [f"not found, though it was planted: {name}" for name in PLANTED if name not in found_planted]
+    bad += [f"allowed, but not found; remove the line: {allowed[entry]}" for entry in sorted(unused)]
+    bad += [f"plpgsql_check did not find the planted fault in {name}" for name in PLANTED if name not in found_planted]
     if not result["functions"]:
         bad.append("the extension has no PL/pgSQL function")
     print(*bad, sep="\n", end="\n" if bad else "")

@@ -1,7 +1,7 @@
 """Runs pgspot over every statement of a script; see dev/spot.
 
-pgspot itself ends at the first function whose body is RETURN or BEGIN ATOMIC. Such a body is parsed
-once, when the function is made, under the search_path of the script; so it is checked as a statement
+pgspot itself stops at the first function whose body is RETURN or BEGIN ATOMIC. PostgreSQL parses such a body
+once, when it creates the function, with the search_path of the script. So this checks the body as a statement
 of the script.
 """
 
@@ -16,7 +16,7 @@ from pgspot.formatters import format_function
 from pgspot.state import Counter, State
 from pgspot.visitors import SQLVisitor, visit_sql
 
-# What may be found in a function that pins no search_path of its own.
+# The findings that are allowed in a function that does not pin a search_path.
 UNPINNED = {"PS001", "PS005", "PS009", "PS016", "PS017"}
 
 
@@ -29,7 +29,7 @@ class EveryStatement(SQLVisitor):
         options = {option.defname: option.arg for option in node.options or ()}
         if "security" in options and options["security"].boolval:
             self.state.error("PS003", format_function(node))
-        return None  # its children are visited, under the script's search_path
+        return None  # visits its children, with the script's search_path
 
 
 def findings(script):
@@ -50,13 +50,13 @@ def findings(script):
         try:
             with contextlib.redirect_stdout(output):
                 visitor(statement)
-        except Exception as error:  # a statement that is not checked is a finding
+        except Exception as error:  # a statement that pgspot cannot check is a finding
             yield name, "PS999", f"PS999: pgspot fails: {error!r} in {name} at line {counter.line_number()}"
         for line in output.getvalue().splitlines():
             yield name, line.split(":")[0], line
 
 
-# Each is worth a finding; without one the check is broken. The names are none that is allowed.
+# Each must give a finding, or the check is broken. No name is in the allow-list.
 PLANTED = [
     "CREATE FUNCTION neon_auth.planted() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';",
     "CREATE FUNCTION neon_auth.planted() RETURNS int LANGUAGE sql SECURITY DEFINER RETURN 1;",
