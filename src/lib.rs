@@ -39,14 +39,20 @@ extension_sql_file!(
     name = "mirror_permissions",
     requires = ["source"]
 );
-extension_sql_file!("../sql/mirror/readers.sql", requires = ["mirror_permissions"]);
+extension_sql_file!(
+    "../sql/mirror/readers.sql",
+    requires = ["mirror_permissions"]
+);
 extension_sql_file!("../sql/stack/configure.sql", requires = ["readers"]);
 extension_sql_file!(
     "../sql/stack/permissions.sql",
     name = "stack_permissions",
     requires = ["configure"]
 );
-extension_sql_file!("../sql/stack/ordering.sql", requires = ["stack_permissions"]);
+extension_sql_file!(
+    "../sql/stack/ordering.sql",
+    requires = ["stack_permissions"]
+);
 extension_sql_file!("../sql/stack/events.sql", requires = ["ordering"]);
 extension_sql_file!("../sql/stack/webhook.sql", requires = ["events"]);
 extension_sql_file!("../sql/stack/runs.sql", requires = ["webhook"]);
