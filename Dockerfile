@@ -1,4 +1,4 @@
-# The official PostgreSQL image with neon_auth in it:
+# The official PostgreSQL image with neon_auth:
 #   docker build --build-arg PG_MAJOR=17 --tag postgres-neon-auth:17 .
 # Then, in each database: CREATE EXTENSION neon_auth;
 ARG PG_MAJOR=17
@@ -12,15 +12,15 @@ ENV CARGO_HOME=/usr/local/cargo RUSTUP_HOME=/usr/local/rustup PATH=/usr/local/ca
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates make postgresql-server-dev-${PG_MAJOR} \
     && rm -rf /var/lib/apt/lists/*
-# What the bindings to PostgreSQL are formatted with; the image's toolchain has the least.
+# pgrx formats its bindings to PostgreSQL with rustfmt, which the image's toolchain lacks.
 RUN rustup component add rustfmt
 COPY . /neon_auth
-# dev/setup gets the compilers, and cargo-pgrx in the version that Cargo.toml names.
+# dev/setup installs the compilers, and cargo-pgrx in the version that Cargo.toml names.
 RUN make --directory=/neon_auth install PG_CONFIG=/usr/lib/postgresql/${PG_MAJOR}/bin/pg_config \
     && strip --strip-unneeded /usr/lib/postgresql/${PG_MAJOR}/lib/neon_auth.so
 
 FROM postgres:${PG_MAJOR}-bookworm
-# Whose certificates key servers are trusted by.
+# The certificate authorities with which key servers are verified.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/*
