@@ -53,41 +53,41 @@ fn calls(world: &World) -> Vec<(&'static str, &'static str, String)> {
     let headers = json!(delivery.headers).to_string();
     let (body, id) = (&delivery.body, user["id"].as_str().expect("an id"));
     vec![
-        ("upsert_user", "users_sync", format!("SELECT neon_auth.upsert_user('{{\"id\": \"{id}\"}}')")),
-        ("upsert_users", "users_sync", format!("SELECT neon_auth.upsert_users('[{{\"id\": \"{id}\"}}]')")),
-        ("delete_user", "users_sync", "SELECT neon_auth.delete_user('there')".to_owned()),
-        ("upsert_teams", "teams_sync", "SELECT neon_auth.upsert_teams('[{\"id\": \"t\"}]')".to_owned()),
+        ("upsert_user", "neon_auth.users_sync", format!("SELECT neon_auth.upsert_user('{{\"id\": \"{id}\"}}')")),
+        ("upsert_users", "neon_auth.users_sync", format!("SELECT neon_auth.upsert_users('[{{\"id\": \"{id}\"}}]')")),
+        ("delete_user", "neon_auth.users_sync", "SELECT neon_auth.delete_user('there')".to_owned()),
+        ("upsert_teams", "neon_auth.teams_sync", "SELECT neon_auth.upsert_teams('[{\"id\": \"t\"}]')".to_owned()),
         (
             "handle_webhook",
-            "users_sync",
+            "neon_auth.users_sync",
             format!("SELECT neon_auth.handle_webhook($b${body}$b$, $h${headers}$h$)"),
         ),
         (
             "postgrest_webhook",
-            "users_sync",
+            "neon_auth.users_sync",
             format!("BEGIN; SET LOCAL request.headers = $h${headers}$h$; SELECT neon_auth.postgrest_webhook($b${body}$b$)"),
         ),
-        ("prune_webhook_deliveries", "deliveries", "SELECT neon_auth.prune_webhook_deliveries('0')".to_owned()),
-        ("configure", "providers", format!("SELECT neon_auth.configure($k${keys}$k$)")),
+        ("prune_webhook_deliveries", "neon_auth.webhook_deliveries", "SELECT neon_auth.prune_webhook_deliveries('0')".to_owned()),
+        ("configure", "neon_auth.providers", format!("SELECT neon_auth.configure($k${keys}$k$)")),
         (
             "add_provider",
-            "providers",
+            "neon_auth.providers",
             "SELECT neon_auth.add_provider('other', '{https://other.example}', '{app}', 'https://other.example/keys')".to_owned(),
         ),
-        ("drop_provider", "providers", "SELECT neon_auth.drop_provider('stack')".to_owned()),
-        ("set_secret", "secrets", "SELECT neon_auth.set_secret('webhook_secret', 'whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA')".to_owned()),
-        ("sync", "users_sync", SYNC.to_owned()),
+        ("drop_provider", "neon_auth.providers", "SELECT neon_auth.drop_provider('stack')".to_owned()),
+        ("set_secret", "neon_auth_internal.secrets", "SELECT neon_auth.set_secret('webhook_secret', 'whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA')".to_owned()),
+        ("sync", "neon_auth.users_sync", SYNC.to_owned()),
     ]
 }
 
 /// Those that write no table, or have a worker of their own do it, or need the Neon console.
 const OTHERS: [&str; 8] = [
+    "claim_url",
     "create_keys",
-    "env",
     "inspect_jwt",
     "refresh_jwks",
+    "sdk_env",
     "setup_roles",
-    "transfer_ownership",
     "verify_jwt",
     "erase_user",
 ];
@@ -104,8 +104,8 @@ fn a_triggers_error_arrives_as_it_was_raised() {
     assert_eq!(world.deliver_last(), "applied");
     let calls = calls(&world);
     for kind in [
-        "TRIGGER object BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.{} FOR EACH ROW",
-        "CONSTRAINT TRIGGER object AFTER INSERT OR UPDATE OR DELETE ON neon_auth.{} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW",
+        "TRIGGER object BEFORE INSERT OR UPDATE OR DELETE ON {} FOR EACH ROW",
+        "CONSTRAINT TRIGGER object AFTER INSERT OR UPDATE OR DELETE ON {} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW",
     ] {
         for (function, table, call) in &calls {
             let trigger = kind.replace("{}", table);
@@ -118,9 +118,7 @@ fn a_triggers_error_arrives_as_it_was_raised() {
                 session.run_refused(call)
             };
             assert_is_the_triggers(function, &error);
-            session.run(&format!(
-                "ROLLBACK; DROP TRIGGER object ON neon_auth.{table}"
-            ));
+            session.run(&format!("ROLLBACK; DROP TRIGGER object ON {table}"));
         }
     }
     let tried: BTreeSet<&str> = calls.iter().map(|(function, ..)| *function).collect();

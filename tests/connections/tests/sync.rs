@@ -68,23 +68,26 @@ fn the_first_sync_brings_everything() {
     world.assert_mirrored();
     let mut session = world.superuser();
     let mut count = |what: &str| {
-        let count = format!("SELECT count(*)::text FROM neon_auth.{what}");
+        let count = format!("SELECT count(*)::text FROM {what}");
         session.value(&count, &[]).expect("a number")
     };
-    assert_eq!(count("users_sync"), "2503");
+    assert_eq!(count("neon_auth.users_sync"), "2503");
     assert_eq!(
-        count("users_sync WHERE raw_json ->> 'is_anonymous' = 'true'"),
+        count("neon_auth.users_sync WHERE raw_json ->> 'is_anonymous' = 'true'"),
         "1"
     );
-    assert_eq!(count("teams_sync"), "2502");
-    assert_eq!(count("team_members_sync"), "2502");
+    assert_eq!(count("neon_auth.teams_sync"), "2502");
+    assert_eq!(count("neon_auth.team_members_sync"), "2502");
     // The creator's six, the member's own two of three and two by default, and six for each team.
     assert_eq!(
-        count("team_permissions_sync WHERE inherited AND permission_id ~ '^[a-z]'"),
+        count("neon_auth.team_permissions_sync WHERE inherited AND permission_id ~ '^[a-z]'"),
         "1"
     );
-    assert_eq!(count("project_permissions_sync WHERE inherited"), "1");
-    assert_eq!(count("sync_scan"), "0");
+    assert_eq!(
+        count("neon_auth.project_permissions_sync WHERE inherited"),
+        "1"
+    );
+    assert_eq!(count("neon_auth_internal.sync_scan"), "0");
     // Three pages and one question for each list: nothing is asked about by itself.
     assert_eq!(world.asked("users"), 3);
     assert_eq!(world.asked("teams"), 1);
@@ -131,8 +134,13 @@ fn whoever_is_granted_the_procedure_alone_can_call_it() {
     );
     app.run(SYNC);
     world.assert_mirrored();
-    for table in ["users_sync", "sync_runs", "sync_scan", "secrets"] {
-        let refusal = app.run_refused(&format!("SELECT FROM neon_auth.{table}"));
+    for table in [
+        "neon_auth.users_sync",
+        "neon_auth.sync_runs",
+        "neon_auth_internal.sync_scan",
+        "neon_auth_internal.secrets",
+    ] {
+        let refusal = app.run_refused(&format!("SELECT FROM {table}"));
         assert_eq!(refusal.code(), &SqlState::INSUFFICIENT_PRIVILEGE, "{table}");
     }
 }

@@ -165,13 +165,10 @@ fn a_team_of_thousands_is_confirmed() {
     world.stack.clear_fault(Endpoint::TeamPermissions);
     let mut session = world.superuser();
     let rows = |session: &mut Session, table: &str| {
-        session.value(
-            &format!("SELECT count(*)::text FROM neon_auth.{table}"),
-            &[],
-        )
+        session.value(&format!("SELECT count(*)::text FROM {table}"), &[])
     };
     assert_eq!(
-        rows(&mut session, "team_members_sync").as_deref(),
+        rows(&mut session, "neon_auth.team_members_sync").as_deref(),
         Some("3000")
     );
     // Some leave meanwhile who were listed then.
@@ -182,10 +179,13 @@ fn a_team_of_thousands_is_confirmed() {
     drain(&world);
     world.assert_mirrored();
     assert_eq!(
-        rows(&mut session, "team_members_sync").as_deref(),
+        rows(&mut session, "neon_auth.team_members_sync").as_deref(),
         Some("1700")
     );
-    assert_eq!(rows(&mut session, "sync_listed").as_deref(), Some("0"));
+    assert_eq!(
+        rows(&mut session, "neon_auth_internal.sync_listed").as_deref(),
+        Some("0")
+    );
 }
 
 /// Confirms what is queued, and nothing more: the service refuses to list users.

@@ -89,16 +89,16 @@ fn everything_that_changed_is_changed_here() {
 fn versions(session: &mut Session) -> Vec<Option<String>> {
     let mut versions = Vec::new();
     for table in [
-        "users_sync",
-        "teams_sync",
-        "team_members_sync",
-        "team_permissions_sync",
-        "project_permissions_sync",
-        "removals",
-        "deliveries",
+        "neon_auth.users_sync",
+        "neon_auth.teams_sync",
+        "neon_auth.team_members_sync",
+        "neon_auth.team_permissions_sync",
+        "neon_auth.project_permissions_sync",
+        "neon_auth_internal.removals",
+        "neon_auth.webhook_deliveries",
     ] {
         let query = format!(
-            "SELECT concat_ws(' ', tableoid::regclass, ctid, xmin, xmax) FROM neon_auth.{table} ORDER BY ctid"
+            "SELECT concat_ws(' ', tableoid::regclass, ctid, xmin, xmax) FROM {table} ORDER BY ctid"
         );
         versions.extend(session.values(&query, &[]));
     }

@@ -48,7 +48,7 @@ fn now() -> i64 {
 }
 
 fn count(session: &mut Session, table: &str) -> String {
-    let query = format!("SELECT count(*)::text FROM neon_auth.{table}");
+    let query = format!("SELECT count(*)::text FROM {table}");
     session.value(&query, &[]).expect("a count is a number")
 }
 
@@ -68,7 +68,10 @@ fn a_delivery_that_comes_many_times_at_once_counts_once() {
         assert_eq!(outcomes[0], "applied");
         assert!(outcomes[1..].iter().all(|outcome| outcome == "duplicate"));
     }
-    assert_eq!(count(&mut world.superuser(), "deliveries"), "10");
+    assert_eq!(
+        count(&mut world.superuser(), "neon_auth.webhook_deliveries"),
+        "10"
+    );
 }
 
 #[test]
@@ -91,7 +94,7 @@ fn a_delivery_whose_first_attempt_fails_is_applied_by_the_second() {
         second.join().expect("the thread ends")
     });
     assert_eq!(outcome.as_deref(), Ok("applied"));
-    assert_eq!(count(&mut first, "users_sync"), "1");
+    assert_eq!(count(&mut first, "neon_auth.users_sync"), "1");
 }
 
 #[test]
@@ -157,10 +160,10 @@ fn nothing_slips_past_a_deletion_beside_it() {
     }
     let mut session = world.superuser();
     for table in [
-        "team_members_sync",
-        "team_permissions_sync",
-        "removals",
-        "sync_queue",
+        "neon_auth.team_members_sync",
+        "neon_auth.team_permissions_sync",
+        "neon_auth_internal.removals",
+        "neon_auth.sync_queue",
     ] {
         assert_eq!(count(&mut session, table), "0", "{table}");
     }
