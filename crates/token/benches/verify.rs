@@ -1,7 +1,8 @@
-//! What verification costs beyond the signature: `cargo bench -p neon_auth_token`.
+//! What verification costs beyond the signature: `cargo bench --locked -p neon_auth_token`.
 //!
-//! Every round times the bare signature check of aws-lc and the whole of [`Token::parse`]
-//! and [`verify`] next to each other, so that a change of the processor's speed meets both.
+//! Every round times the bare signature check of aws-lc, that of `jsonwebtoken`'s own verifier and
+//! the whole of [`Token::parse`] and [`verify`] next to each other, so that a change of the
+//! processor's speed meets all of them.
 
 #[path = "../tests/common/signer.rs"]
 mod signer;
@@ -17,6 +18,10 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
+use jsonwebtoken::crypto::JwtVerifier;
+use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
+use jsonwebtoken::jwk::Jwk;
 use neon_auth_token::{Algorithm, Flag, KeySet, LONGEST, Policy, StackRules, Token, verify};
 use serde_json::{Value, json};
 use signer::{Pair, Signer};
@@ -103,6 +108,14 @@ fn rsa_parameters(algorithm: Algorithm) -> &'static RsaParameters {
     }
 }
 
+/// The verifier that `jsonwebtoken` makes of a JWK, where it knows the algorithm.
+fn stock_verifier(signer: &Signer) -> Option<Box<dyn JwtVerifier>> {
+    let algorithm = signer.algorithm.name().parse().ok()?;
+    let jwk: Jwk = serde_json::from_value(signer.jwk()).expect("a JWK");
+    let key = DecodingKey::from_jwk(&jwk).expect("a key");
+    Some((DEFAULT_PROVIDER.verifier_factory)(&algorithm, &key).expect("a verifier"))
+}
+
 fn key_set(jwks: &[Value]) -> KeySet {
     let json = json!({ "keys": jwks }).to_string();
     KeySet::parse(json.as_bytes()).expect("a key set")
@@ -130,24 +143,36 @@ fn compare(signer: &Signer) {
     let (signed, signature) = token.rsplit_once('.').expect("a token");
     let signature = URL_SAFE_NO_PAD.decode(signature).expect("a signature");
     let bare = bare_key(signer);
+    let stock = stock_verifier(signer);
     let (keys, policy) = (key_set(&[signer.jwk()]), policy());
-    let (mut bare_times, mut parse_times, mut whole_times) = (vec![], vec![], vec![]);
+    let (mut bare_times, mut stock_times) = (vec![], vec![]);
+    let (mut parse_times, mut whole_times) = (vec![], vec![]);
     for _ in 0..ROUNDS {
         bare_times.push(time(|| {
             bare.verify_sig(black_box(signed.as_bytes()), &signature)
                 .expect("a good signature");
         }));
+        if let Some(stock) = &stock {
+            stock_times.push(time(|| {
+                stock
+                    .verify(black_box(signed.as_bytes()), &signature)
+                    .expect("a good signature");
+            }));
+        }
         whole_times.push(time(|| verify_whole(&token, &keys, &policy)));
         parse_times.push(time(|| {
             black_box(Token::parse(black_box(&token), LONGEST).expect("a token"));
         }));
     }
     let (bare, whole) = (median(bare_times), median(whole_times));
+    let stock = stock.map(|_| format!("{:.3}", median(stock_times) / bare));
     println!(
-        "{:<6} signature {bare:7.1}   parse + verify {whole:7.1}   ratio {:.3}   (parse alone {:.1})",
+        "{:<6} signature {bare:7.1}   parse + verify {whole:7.1}   ratio {:.3}   (parse alone {:.1}; \
+         jsonwebtoken's verifier, ratio: {})",
         signer.algorithm.name(),
         whole / bare,
         median(parse_times),
+        stock.as_deref().unwrap_or("none"),
     );
 }
 
@@ -171,10 +196,31 @@ fn by_size_of_set(signer: &Signer) {
     );
 }
 
+/// What it costs to read a set, which a session does once per version of the set.
+fn reading_a_set() {
+    for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
+        let signer = Signer::new(algorithm, "k0a1b2c3d4e5");
+        let jwks: Vec<Value> = (0..10)
+            .map(|index| signer.jwk_with("kid", json!(format!("key-{index}"))))
+            .collect();
+        let set = json!({ "keys": jwks }).to_string();
+        let times = (0..ROUNDS / 10).map(|_| {
+            time(|| {
+                black_box(KeySet::parse(black_box(set.as_bytes())).expect("a key set"));
+            })
+        });
+        println!(
+            "{algorithm}, a set of 10 keys read: {:.1}",
+            median(times.collect())
+        );
+    }
+}
+
 fn main() {
     println!("medians of {ROUNDS} rounds, in microseconds");
     for algorithm in Algorithm::ALL {
         compare(&Signer::new(algorithm, "k0a1b2c3d4e5"));
     }
     by_size_of_set(&Signer::new(Algorithm::ES256, "k0a1b2c3d4e5"));
+    reading_a_set();
 }

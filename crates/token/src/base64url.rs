@@ -17,3 +17,8 @@ pub(crate) fn decode(text: &str) -> Result<Vec<u8>, String> {
         DecodeError::InvalidPadding => "padding".to_owned(),
     })
 }
+
+/// Encodes `bytes`.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}

@@ -73,7 +73,7 @@ impl KeySet {
 
     /// The same key under the same name counts once, for all that its JWKs let it serve.
     fn add(&mut self, key: Key) {
-        let is_same = |own: &&mut Key| own.id == key.id && own.material == key.material;
+        let is_same = |own: &&mut Key| own.id == key.id && own.thumbprint == key.thumbprint;
         match self.keys.iter_mut().find(is_same) {
             Some(own) => {
                 for served in key.serves {
@@ -129,11 +129,11 @@ impl KeySet {
             .keys
             .iter()
             .filter(|key| id.is_none() || key.id.as_deref() == id)
-            .filter_map(|key| Some((&key.material, key.serving(algorithm)?)));
+            .filter_map(|key| Some((&key.thumbprint, key.serving(algorithm)?)));
         match (fitting.next(), id) {
-            (Some((material, key)), _) => {
+            (Some((thumbprint, key)), _) => {
                 // One key may be listed under two names.
-                if fitting.all(|(other, _)| other == material) {
+                if fitting.all(|(other, _)| other == thumbprint) {
                     return Ok(key);
                 }
                 Err(match id {

@@ -4,12 +4,30 @@
 //! [`KeySet::parse`] reads a JWK Set (RFC 7517) and prepares every key for use.
 //! [`verify()`] judges a token by a key set and a [`Policy`] and returns
 //! [`Verified`], which cannot be had any other way. [`inspect()`] runs the same
-//! checks without stopping and tells what each of them found.
+//! checks without stopping and reports what each of them found.
 //!
 //! There is no clock, no network and no global state here: the time is an
 //! argument, in seconds since 1970 (RFC 7519 section 2, "NumericDate"). No input
-//! makes a function of this crate panic. No error text holds a token, a signature
+//! makes a function of this crate panic. No error text contains a token, a signature
 //! or key material.
+//!
+//! # What `jsonwebtoken` does, and what it does not
+//!
+//! A strict layer reads first; `jsonwebtoken` gets what has passed it; parsed keys of aws-lc are
+//! behind its verifier interface.
+//!
+//! | subject | `jsonwebtoken` | here, and why |
+//! |---|---|---|
+//! | one JWK | `Jwk`, `CommonParameters`, `AlgorithmParameters`, `EllipticCurve`, `PublicKeyUse`, `KeyOperations` are its types once it is strict JSON | in front: repeated members, private members, types of members (`{"kty": {"EC": null}}` is an EC key to it), spellings (padding, leading zeros); behind: sizes of RSA keys, small-order points, and the reason why a key is left out, since it calls all such keys `Other` |
+//! | `alg` of a JWK | – | `KeyAlgorithm` turns ES512, `Ed25519` and unknown names into one value, and the refusal must name them |
+//! | a JWK Set | – | [`KeySet`]: reading a `JwkSet` fails as a whole for one key that is malformed, and `find` returns the first of two keys of one name |
+//! | public key | `DecodingKey::from_jwk`, also for P-521 | |
+//! | equal keys | `Jwk::thumbprint` (RFC 7638) | |
+//! | a signature | `signature::Verifier`, its verifiers' interface, is the only way in which a key is asked | the implementation: its own verifiers parse the key at every use (a verification of RS256 takes 20 % longer, of ES256 4 %), are not `Send`, and there is none for ES512 |
+//! | algorithm names | – | [`Algorithm`] has ES512 and `Ed25519` and lacks HMAC, so that no shared secret can be represented |
+//! | header of a token | writes it, in tests | `Header` takes `crit`, `b64` and repeated members, refuses ES512 and `Ed25519`, and fails for odd types of members that are ignored here |
+//! | claims, `Validation` | – | numbers are exact here; `decode()` reads header and claims twice, ignores `nbf` unless told, and accepts an array as `iss`, an empty `sub`, a future `iat` |
+//! | signing (tests, simulator) | `EncodingKey`, `encode`, `crypto::sign`, `Jwk::from_encoding_key` | aws-lc generates keys and signs with ES512 |
 
 #![forbid(unsafe_code)]
 
@@ -29,6 +47,7 @@ mod jwk;
 mod key_set;
 mod left_out;
 mod number;
+mod parameters;
 mod parts;
 mod path;
 mod policy;

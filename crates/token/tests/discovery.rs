@@ -56,7 +56,7 @@ fn says_what_else_it_is() {
         (b"\x1f\x8b\x08", "gzip"),
         (b"[]", "an array instead of an object"),
         (b"{\"issuer\": ", "EOF"),
-        (twice.as_bytes(), "repeats"),
+        (twice.as_bytes(), "is repeated"),
     ] {
         let refusal = refusal(document);
         assert!(refusal.contains(what), "{refusal:?} lacks {what:?}");

@@ -44,12 +44,12 @@ fn of_length(length: usize) -> String {
 }
 
 #[test]
-fn refuses_001_empty() {
+fn refuses_an_empty_token() {
     assert_eq!(refusal(""), "empty");
 }
 
 #[test]
-fn refuses_002_wrong_number_of_parts() {
+fn refuses_another_number_of_parts() {
     let [header, payload, signature] = parts();
     assert_eq!(refusal(&header), "malformed");
     assert_eq!(refusal(&format!("{header}.{payload}")), "malformed");
@@ -65,20 +65,20 @@ fn refuses_002_wrong_number_of_parts() {
 }
 
 #[test]
-fn refuses_003_a_million_dots() {
+fn refuses_a_million_dots() {
     assert_eq!(refusal(&".".repeat(1_000_000)), "too_large");
     assert_eq!(refusal(&".".repeat(16 * 1024)), "malformed");
 }
 
 #[test]
-fn refuses_004_one_byte_too_many() {
+fn refuses_a_token_of_one_byte_too_many() {
     assert!(judge(&of_length(16 * 1024)).is_ok());
     assert!(judge(&of_length(16 * 1024 - 1)).is_ok());
     assert_eq!(refusal(&of_length(16 * 1024 + 1)), "too_large");
 }
 
 #[test]
-fn refuses_005_padding() {
+fn refuses_padded_base64url() {
     for index in 0..3 {
         for padding in ["=", "==", "%3D"] {
             assert_eq!(
@@ -90,7 +90,7 @@ fn refuses_005_padding() {
 }
 
 #[test]
-fn refuses_006_the_standard_alphabet() {
+fn refuses_the_standard_alphabet() {
     for index in 0..3 {
         for character in ["+", "/"] {
             assert_eq!(
@@ -102,7 +102,7 @@ fn refuses_006_the_standard_alphabet() {
 }
 
 #[test]
-fn refuses_007_whitespace_anywhere() {
+fn refuses_white_space_anywhere() {
     for space in [" ", "\n", "\r\n", "\t", "\u{a0}", "\u{200b}"] {
         for index in 0..3 {
             let codes = [
@@ -118,7 +118,7 @@ fn refuses_007_whitespace_anywhere() {
 }
 
 #[test]
-fn refuses_008_trailing_bits_that_are_not_zero() {
+fn refuses_trailing_bits_that_are_not_zero() {
     // 64 bytes make 86 characters, the last of which has four bits to spare.
     let spoilt = changed(2, |signature| {
         let (rest, last) = signature.split_at(85);
@@ -138,7 +138,7 @@ fn refuses_008_trailing_bits_that_are_not_zero() {
 }
 
 #[test]
-fn refuses_009_an_impossible_length() {
+fn refuses_an_impossible_length() {
     for index in 0..3 {
         let spoilt = changed(index, |part| {
             let whole = &part[..part.len() / 4 * 4];
@@ -149,7 +149,7 @@ fn refuses_009_an_impossible_length() {
 }
 
 #[test]
-fn refuses_010_nul_bom_and_invalid_utf8() {
+fn refuses_nul_bom_and_invalid_utf8() {
     for index in 0..3 {
         assert_eq!(
             refusal(&changed(index, |part| format!("{part}\0"))),
@@ -181,7 +181,7 @@ fn refuses_010_nul_bom_and_invalid_utf8() {
 }
 
 #[test]
-fn refuses_011_json_serialization() {
+fn refuses_the_json_serialization() {
     let [protected, payload, signature] = parts();
     let flattened =
         json!({"protected": protected, "payload": payload, "signature": signature}).to_string();
@@ -194,7 +194,7 @@ fn refuses_011_json_serialization() {
 }
 
 #[test]
-fn refuses_012_bearer_prefix() {
+fn refuses_a_bearer_prefix() {
     for prefix in ["Bearer ", "bearer ", "BEARER  "] {
         assert_eq!(refusal(&format!("{prefix}{}", good())), "bearer_prefix");
     }
@@ -203,7 +203,7 @@ fn refuses_012_bearer_prefix() {
 }
 
 #[test]
-fn refuses_013_trailing_json() {
+fn refuses_trailing_json() {
     for tail in ["{}", " {}", ",", "x", "]", "//", "\u{0}"] {
         assert_eq!(
             refusal_of_payload(format!("{}{tail}", claims())),
@@ -220,7 +220,7 @@ fn refuses_013_trailing_json() {
 }
 
 #[test]
-fn refuses_014_deep_nesting() {
+fn refuses_deep_nesting() {
     let payload = |levels: usize| {
         let (open, close) = ("[".repeat(levels), "]".repeat(levels));
         let rest = claims().to_string();
@@ -247,7 +247,7 @@ fn refuses_014_deep_nesting() {
 }
 
 #[test]
-fn refuses_015_a_payload_that_is_no_object() {
+fn refuses_a_payload_that_is_no_object() {
     for payload in ["[]", "\"text\"", "null", "true", "1", "1.5"] {
         assert_eq!(refusal_of_payload(payload), "not_an_object");
     }
@@ -261,7 +261,7 @@ fn refuses_015_a_payload_that_is_no_object() {
 }
 
 #[test]
-fn refuses_016_a_header_that_is_no_object() {
+fn refuses_a_header_that_is_no_object() {
     for header in ["[]", "[{\"alg\":\"ES256\"}]", "\"ES256\"", "null", "7"] {
         assert_eq!(refusal_of_header(header), "not_an_object");
     }

@@ -1,5 +1,4 @@
-//! What is accepted, and a test for each thing that must be refused. The numbers in the
-//! names are those of the project's list of attacks.
+//! What is accepted, and a test for each thing that must be refused, which its name says.
 
 mod claims;
 mod common;

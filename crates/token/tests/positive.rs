@@ -56,24 +56,39 @@ fn accepts_one_rsa_key_for_its_whole_family() {
     }
 }
 
+/// Libraries write `typ`, which tests leave out otherwise.
 #[test]
 fn accepts_tokens_that_another_library_makes() {
-    use jsonwebtoken::{EncodingKey, Header, encode};
-    let pair = aws_lc_rs::signature::EcdsaKeyPair::generate(
-        &aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING,
-    )
-    .expect("a key");
-    let mut header = Header::new(jsonwebtoken::Algorithm::ES256);
-    header.kid = Some("key-1".to_owned());
-    let private = pair.to_pkcs8v1().expect("a private key");
-    let key = EncodingKey::from_ec_der(private.as_ref());
-    let token = encode(&header, &claims(), &key).expect("a token");
-    let signer = Signer {
-        algorithm: Algorithm::ES256,
-        kid: "key-1".to_owned(),
-        pair: Pair::Ec(pair),
-    };
-    assert!(judge_by(&token, &key_set(&[signer.jwk()]), &policy(), NOW).is_ok());
+    let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256);
+    header.kid = Some(ES256.kid.clone());
+    let token = jsonwebtoken::encode(&header, &claims(), &ES256.private()).expect("a token");
+    assert!(judge(&token).is_ok());
+}
+
+/// `jsonwebtoken` reads the same keys and verifies the same tokens, where it knows the algorithm.
+#[test]
+fn agrees_with_jsonwebtoken() {
+    let mut unknown = vec![];
+    for algorithm in Algorithm::ALL {
+        let Ok(named) = algorithm.name().parse() else {
+            unknown.push(algorithm);
+            continue;
+        };
+        let (signer, other) = (Signer::new(algorithm, "k"), Signer::new(algorithm, "k"));
+        let token = signer.token(&claims());
+        let mut validation = jsonwebtoken::Validation::new(named);
+        validation.validate_exp = false;
+        validation.set_audience(&["app"]);
+        for (jwk, accepted) in [(signer.jwk(), true), (other.jwk(), false)] {
+            let typed = serde_json::from_value(jwk.clone()).expect("a JWK");
+            let key = jsonwebtoken::DecodingKey::from_jwk(&typed).expect("a key");
+            let theirs = jsonwebtoken::decode::<Value>(&token, &key, &validation);
+            assert_eq!(theirs.is_ok(), accepted, "{algorithm}");
+            let ours = judge_by(&token, &key_set(&[jwk]), &policy(), NOW);
+            assert_eq!(ours.is_ok(), accepted, "{algorithm}");
+        }
+    }
+    assert_eq!(unknown, [Algorithm::ES512]);
 }
 
 #[test]

@@ -23,14 +23,14 @@ fn signers() -> [&'static Signer; 4] {
 }
 
 #[test]
-fn refuses_036_empty_signature() {
+fn refuses_empty_signature() {
     for signer in signers() {
         assert_eq!(spoilt(signer, |_| vec![]), "bad_signature");
     }
 }
 
 #[test]
-fn refuses_037_all_zero_signature() {
+fn refuses_all_zero_signature() {
     for signer in signers() {
         let zeros = |message: &[u8]| vec![0; signer.sign(message).len()];
         assert_eq!(spoilt(signer, zeros), "bad_signature");
@@ -44,7 +44,7 @@ const P256_ORDER: [u8; 32] = [
 ];
 
 #[test]
-fn refuses_038_r_and_s_at_the_edges() {
+fn refuses_r_and_s_at_the_edges() {
     let last = |change: i8| {
         let mut bytes = P256_ORDER;
         bytes[31] = bytes[31].wrapping_add_signed(change);
@@ -68,7 +68,7 @@ fn refuses_038_r_and_s_at_the_edges() {
 }
 
 #[test]
-fn refuses_039_der_encoded_ecdsa() {
+fn refuses_der_encoded_ecdsa() {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a key");
     let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
     let jwk = json!({"kty": "EC", "crv": "P-256", "kid": "key-1", "x": encode(x), "y": encode(y)});
@@ -87,7 +87,7 @@ fn refuses_039_der_encoded_ecdsa() {
 }
 
 #[test]
-fn refuses_040_one_byte_more_or_less() {
+fn refuses_one_byte_more_or_less() {
     for signer in signers() {
         let sign = |message: &[u8]| signer.sign(message);
         let codes = [
@@ -105,7 +105,7 @@ fn refuses_040_one_byte_more_or_less() {
 }
 
 #[test]
-fn refuses_041_rsa_signature_out_of_range() {
+fn refuses_rsa_signature_out_of_range() {
     let rsa = RawRsa::of(&RS256);
     let sum = |message: &[u8]| BigUint::from_bytes_be(&RS256.sign(message)) + &rsa.n;
     // s + n is congruent to s; it may or may not need one byte more.
@@ -149,7 +149,7 @@ fn encoded(kind: u8, filler: u8, content: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn refuses_042_pkcs1_padding_garbage() {
+fn refuses_pkcs1_padding_garbage() {
     let rsa = RawRsa::of(&RS256);
     let honest = RS256.token_signed_by(
         RS256.header().to_string(),
@@ -198,7 +198,7 @@ fn refuses_042_pkcs1_padding_garbage() {
 }
 
 #[test]
-fn refuses_043_another_pss_salt_length() {
+fn refuses_another_pss_salt_length() {
     static NO_SALT: RsaSignatureEncoding =
         RSA_PSS_SHA256.with_pss_salt_length(RsaPssSaltLength::Custom(0));
     static SHORT: RsaSignatureEncoding =
@@ -212,7 +212,7 @@ fn refuses_043_another_pss_salt_length() {
         RS256.token_signed_by(
             json!({"alg": "PS256", "kid": RS256.kid}).to_string(),
             claims().to_string(),
-            |message| RS256.sign_rsa(encoding, message),
+            |message| sign_encoded(&RS256, encoding, message),
         )
     };
     assert!(judge_by(&token(&RSA_PSS_SHA256), &keys, &policy(), NOW).is_ok());
@@ -225,7 +225,7 @@ fn refuses_043_another_pss_salt_length() {
 }
 
 #[test]
-fn refuses_044_ed25519_out_of_range() {
+fn refuses_ed25519_out_of_range() {
     // The order of the base point, little-endian (RFC 8032 section 5.1).
     let order = (BigUint::from(1_u8) << 252)
         + BigUint::parse_bytes(b"27742317777372353535851937790883648493", 10).expect("a number");
@@ -261,7 +261,7 @@ fn refuses_044_ed25519_out_of_range() {
 }
 
 #[test]
-fn refuses_045_the_signature_of_another_token() {
+fn refuses_the_signature_of_another_token() {
     for signer in signers() {
         let other = signer.token(&claims_with("sub", json!("user-2")));
         let (_, signature) = other.rsplit_once('.').expect("parts");

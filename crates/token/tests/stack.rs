@@ -96,7 +96,7 @@ fn accepts_each_kind_of_user_where_allowed() {
 }
 
 #[test]
-fn refuses_065_any_other_role() {
+fn refuses_any_other_role() {
     for role in [
         json!("postgres"),
         json!("none"),

@@ -1,7 +1,9 @@
 //! Signing keys: two per audience, derived from the server's secret.
 
-use p256::ecdsa::signature::Signer;
-use p256::ecdsa::{Signature, SigningKey};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
+use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::{Value, json};
 
 use crate::derive::{base64url, digest, text};
@@ -83,8 +85,17 @@ pub struct Key {
 
 #[derive(Clone)]
 enum Material {
-    Stack(Box<SigningKey>),
+    Stack(Box<StackKey>),
     Test(TestKey),
+}
+
+/// A key of Stack Auth's own algorithm, ES256.
+#[derive(Clone)]
+struct StackKey {
+    /// The private scalar.
+    scalar: [u8; 32],
+    private: EncodingKey,
+    public: Jwk,
 }
 
 impl Key {
@@ -99,7 +110,7 @@ impl Key {
         let parts = [secret, &audience, generation.label()];
         Self {
             kid: text(&[&["kid"], &parts[..]].concat(), 12),
-            material: Material::Stack(Box::new(scalar(&parts))),
+            material: Material::Stack(Box::new(StackKey::derive(&parts))),
         }
     }
 
@@ -123,13 +134,11 @@ impl Key {
         }
     }
 
-    /// Signs `message`; ES256 signatures are deterministic (RFC 6979).
-    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+    /// The signature of `message`, in base64url.
+    pub fn sign(&self, message: &[u8]) -> String {
         match &self.material {
-            Material::Stack(key) => {
-                let signature: Signature = key.sign(message);
-                signature.to_bytes().to_vec()
-            }
+            Material::Stack(key) => crypto::sign(message, &key.private, Algorithm::ES256)
+                .expect("a key that gave its public key signs"),
             Material::Test(key) => key.sign(message),
         }
     }
@@ -138,14 +147,9 @@ impl Key {
     pub fn jwk(&self) -> Value {
         match &self.material {
             Material::Stack(key) => {
-                let point = key.verifying_key().to_sec1_point(false);
-                let coordinate = |bytes: Option<&p256::FieldBytes>| {
-                    base64url(without_leading_zeros(bytes.map_or(&[], |bytes| bytes)))
-                };
-                json!({
-                    "kty": "EC", "alg": "ES256", "crv": "P-256", "kid": self.kid,
-                    "x": coordinate(point.x()), "y": coordinate(point.y()),
-                })
+                let mut jwk = key.public.clone();
+                jwk.common.key_id = Some(self.kid.clone());
+                serde_json::to_value(jwk).expect("a JWK is JSON")
             }
             Material::Test(key) => key.jwk(),
         }
@@ -155,27 +159,57 @@ impl Key {
     pub fn private_jwk(&self) -> Value {
         let mut jwk = self.jwk();
         if let Material::Stack(key) = &self.material {
-            jwk["d"] = base64url(&key.to_bytes()).into();
+            jwk["d"] = base64url(&key.scalar).into();
         }
         jwk
     }
 }
 
-/// Stack Auth drops leading zero bytes of a coordinate.
-fn without_leading_zeros(bytes: &[u8]) -> &[u8] {
-    let start = bytes.iter().take_while(|byte| **byte == 0).count();
-    &bytes[start..]
+impl StackKey {
+    /// The first digest that is a valid private scalar; all but one in 2^32 are.
+    fn derive(parts: &[&str]) -> Self {
+        (0u32..)
+            .find_map(|attempt| {
+                let attempt = attempt.to_string();
+                Self::of(digest(&[&["key"], parts, &[&attempt]].concat()))
+            })
+            .expect("one of the first digests is below the group order")
+    }
+
+    fn of(scalar: [u8; 32]) -> Option<Self> {
+        let private = EncodingKey::from_ec_der(&[PRIVATE_KEY_INFO.as_slice(), &scalar].concat());
+        let mut public = Jwk::from_encoding_key(&private, Algorithm::ES256).ok()?;
+        if let AlgorithmParameters::EllipticCurve(point) = &mut public.algorithm {
+            for coordinate in [&mut point.x, &mut point.y] {
+                *coordinate = without_leading_zeros(coordinate);
+            }
+        }
+        Some(Self {
+            scalar,
+            private,
+            public,
+        })
+    }
 }
 
-/// The first digest that is a valid private scalar; all but one in 2^32 are.
-fn scalar(parts: &[&str]) -> SigningKey {
-    (0u32..)
-        .find_map(|attempt| {
-            let attempt = attempt.to_string();
-            let bytes = digest(&[&["key"], parts, &[&attempt]].concat());
-            SigningKey::from_slice(&bytes).ok()
-        })
-        .expect("one of the first digests is below the group order")
+/// What precedes the scalar of a P-256 key in PKCS #8 (RFC 5208, RFC 5915): a `PrivateKeyInfo` with
+/// an `ECPrivateKey` without the public key, which aws-lc computes.
+const PRIVATE_KEY_INFO: [u8; 35] = [
+    0x30, 0x41, 0x02, 0x01, 0x00, // SEQUENCE, version 0
+    0x30, 0x13, // SEQUENCE
+    0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, // id-ecPublicKey
+    0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, // prime256v1
+    0x04, 0x27, 0x30, 0x25, 0x02, 0x01, 0x01, // OCTET STRING, SEQUENCE, version 1
+    0x04, 0x20, // OCTET STRING of 32 bytes
+];
+
+/// Stack Auth drops leading zero bytes of a coordinate.
+fn without_leading_zeros(coordinate: &str) -> String {
+    let bytes = URL_SAFE_NO_PAD
+        .decode(coordinate)
+        .expect("a coordinate is base64url");
+    let start = bytes.iter().take_while(|byte| **byte == 0).count();
+    base64url(&bytes[start..])
 }
 
 /// All keys of one server secret, and which of them have been withdrawn.

@@ -1,7 +1,7 @@
 //! Published test keys, for other issuers than Stack Auth.
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::Value;
@@ -55,12 +55,9 @@ impl TestKey {
         }
     }
 
-    pub(crate) fn sign(self, message: &[u8]) -> Vec<u8> {
-        let signature = crypto::sign(message, &self.private(), self.algorithm())
-            .expect("the embedded key signs with its algorithm");
-        URL_SAFE_NO_PAD
-            .decode(signature)
-            .expect("a signature is base64url")
+    pub(crate) fn sign(self, message: &[u8]) -> String {
+        crypto::sign(message, &self.private(), self.algorithm())
+            .expect("the embedded key signs with its algorithm")
     }
 
     pub(crate) fn jwk(self) -> Value {

@@ -109,6 +109,6 @@ pub fn encode_text(header: &Map<String, Value>, claims: &str, key: &Key) -> Stri
         base64url(header.as_bytes()),
         base64url(claims.as_bytes())
     );
-    let signature = base64url(&key.sign(message.as_bytes()));
+    let signature = key.sign(message.as_bytes());
     format!("{message}.{signature}")
 }

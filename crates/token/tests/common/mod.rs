@@ -15,8 +15,8 @@ use neon_auth_token::{
 use serde_json::{Map, Value, json};
 
 pub use random::Random;
-pub use raw_rsa::RawRsa;
-pub use signer::{Pair, Signer};
+pub use raw_rsa::{RawRsa, sign_encoded};
+pub use signer::Signer;
 
 /// The time at which tests take place.
 pub const NOW: i64 = 1_700_000_000;

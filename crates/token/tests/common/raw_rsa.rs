@@ -1,10 +1,10 @@
-//! RSA without a padding scheme, to sign what no library would.
+//! RSA without a padding scheme, or with an odd one, to sign what no library would.
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::RsaEncoding;
 use num_bigint::BigUint;
 
-use super::Signer;
-use super::signer::Pair;
+use super::signer::{Pair, Signer, element, rsa_private_key};
 
 /// The numbers of an RSA key.
 pub struct RawRsa {
@@ -15,16 +15,11 @@ pub struct RawRsa {
 impl RawRsa {
     pub fn of(signer: &Signer) -> Self {
         let Pair::Rsa(pair) = &signer.pair else {
-            panic!("{} is no RSA key", signer.kid);
+            panic!("{} is not an RSA key", signer.kid);
         };
-        let der: Pkcs8V1Der<'_> = pair.as_der().expect("a private key");
-        // PrivateKeyInfo { version, algorithm, OCTET STRING { RSAPrivateKey } } (RFC 5208)
-        let info = element(der.as_ref()).0;
-        let (_version, rest) = element(info);
-        let (_algorithm, rest) = element(rest);
-        let key = element(element(rest).0).0;
+        let key = rsa_private_key(pair);
         // RSAPrivateKey { version, n, e, d, … } (RFC 8017 appendix A.1.2)
-        let (_version, rest) = element(key);
+        let (_version, rest) = element(element(&key).0);
         let (n, rest) = element(rest);
         let (_e, rest) = element(rest);
         let (d, _) = element(rest);
@@ -50,17 +45,17 @@ impl RawRsa {
     }
 }
 
-/// The content of the first DER element, and what follows it.
-fn element(der: &[u8]) -> (&[u8], &[u8]) {
-    let (length, start) = match der[1] {
-        short @ ..0x80 => (usize::from(short), 2),
-        long => {
-            let bytes = usize::from(long & 0x7f);
-            let length = der[2..2 + bytes]
-                .iter()
-                .fold(0, |length, byte| length << 8 | usize::from(*byte));
-            (length, 2 + bytes)
-        }
+/// Signs with RSA in any encoding.
+pub fn sign_encoded(
+    signer: &Signer,
+    encoding: &'static dyn RsaEncoding,
+    message: &[u8],
+) -> Vec<u8> {
+    let Pair::Rsa(pair) = &signer.pair else {
+        panic!("{} is not an RSA key", signer.kid);
     };
-    der[start..].split_at(length)
+    let mut signature = vec![0; pair.public_modulus_len()];
+    pair.sign(encoding, &SystemRandom::new(), message, &mut signature)
+        .expect("a signature");
+    signature
 }

@@ -1,13 +1,18 @@
-//! Keys that sign anything.
+//! Keys that sign anything. What `jsonwebtoken` can sign and publish, it does; aws-lc makes the
+//! keys, and signs with ES512.
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
     ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
-    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
-    RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+    RsaKeyPair,
 };
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{EncodingKey, Header, crypto};
 use neon_auth_token::Algorithm;
 use serde_json::{Value, json};
 
@@ -45,37 +50,32 @@ impl Signer {
         }
     }
 
-    /// The public key, with `kid` and `alg`.
-    pub fn jwk(&self) -> Value {
-        let mut jwk = match &self.pair {
-            Pair::Ec(_) => {
-                let point = self.public_point();
-                let (x, y) = point[1..].split_at(point.len() / 2);
-                let crv = match x.len() {
-                    32 => "P-256",
-                    48 => "P-384",
-                    _ => "P-521",
-                };
-                json!({"kty": "EC", "crv": crv, "x": encode(x), "y": encode(y)})
+    /// The private key as `jsonwebtoken` signs with it.
+    pub fn private(&self) -> EncodingKey {
+        match &self.pair {
+            Pair::Ec(pair) => {
+                EncodingKey::from_ec_der(pair.to_pkcs8v1().expect("a private key").as_ref())
             }
             Pair::Ed(pair) => {
-                json!({"kty": "OKP", "crv": "Ed25519", "x": encode(pair.public_key())})
+                EncodingKey::from_ed_der(pair.to_pkcs8v1().expect("a private key").as_ref())
             }
-            Pair::Rsa(pair) => {
-                let n = pair
-                    .public_key()
-                    .modulus()
-                    .big_endian_without_leading_zero();
-                let e = pair
-                    .public_key()
-                    .exponent()
-                    .big_endian_without_leading_zero();
-                json!({"kty": "RSA", "n": encode(n), "e": encode(e)})
-            }
+            Pair::Rsa(pair) => EncodingKey::from_rsa_der(&rsa_private_key(pair)),
+        }
+    }
+
+    /// The public key, with `kid` and `alg`.
+    pub fn jwk(&self) -> Value {
+        let Some(algorithm) = named(self.algorithm) else {
+            let point = self.public_point();
+            let (x, y) = point[1..].split_at(point.len() / 2);
+            let (x, y, alg) = (encode(x), encode(y), self.algorithm.name());
+            return json!({
+                "kty": "EC", "crv": "P-521", "kid": self.kid, "alg": alg, "x": x, "y": y,
+            });
         };
-        jwk["kid"] = json!(self.kid);
-        jwk["alg"] = json!(self.algorithm.name());
-        jwk
+        let mut jwk = Jwk::from_encoding_key(&self.private(), algorithm).expect("a JWK");
+        jwk.common.key_id = Some(self.kid.clone());
+        serde_json::to_value(jwk).expect("JSON")
     }
 
     /// The public key with one member replaced, or removed if `value` is null.
@@ -108,30 +108,30 @@ impl Signer {
 
     /// Signs by another algorithm of the same family.
     pub fn sign_as(&self, algorithm: Algorithm, message: &[u8]) -> Vec<u8> {
-        match &self.pair {
-            Pair::Ec(pair) => {
+        match (named(algorithm), &self.pair) {
+            (Some(algorithm), _) => {
+                let signature = crypto::sign(message, &self.private(), algorithm);
+                URL_SAFE_NO_PAD
+                    .decode(signature.expect("a signature"))
+                    .expect("base64url")
+            }
+            (None, Pair::Ec(pair)) => {
                 let signature = pair.sign(&SystemRandom::new(), message);
                 signature.expect("a signature").as_ref().to_vec()
             }
-            Pair::Ed(pair) => pair.sign(message).as_ref().to_vec(),
-            Pair::Rsa(_) => self.sign_rsa(rsa_encoding(algorithm), message),
+            (None, _) => panic!("{} is not a key for {algorithm}", self.kid),
         }
-    }
-
-    /// Signs with RSA in any encoding.
-    pub fn sign_rsa(&self, encoding: &'static dyn RsaEncoding, message: &[u8]) -> Vec<u8> {
-        let Pair::Rsa(pair) = &self.pair else {
-            panic!("{} is no RSA key", self.kid);
-        };
-        let mut signature = vec![0; pair.public_modulus_len()];
-        pair.sign(encoding, &SystemRandom::new(), message, &mut signature)
-            .expect("a signature");
-        signature
     }
 
     /// A properly signed token.
     pub fn token(&self, claims: &Value) -> String {
-        self.raw_token(self.header().to_string(), claims.to_string())
+        let Some(algorithm) = named(self.algorithm) else {
+            return self.raw_token(self.header().to_string(), claims.to_string());
+        };
+        let mut header = Header::new(algorithm);
+        header.typ = None;
+        header.kid = Some(self.kid.clone());
+        jsonwebtoken::encode(&header, claims, &self.private()).expect("a token")
     }
 
     /// A token with any bytes for header and payload, properly signed.
@@ -152,14 +152,31 @@ impl Signer {
     }
 }
 
-fn rsa_encoding(algorithm: Algorithm) -> &'static dyn RsaEncoding {
-    match algorithm {
-        Algorithm::RS256 => &RSA_PKCS1_SHA256,
-        Algorithm::RS384 => &RSA_PKCS1_SHA384,
-        Algorithm::RS512 => &RSA_PKCS1_SHA512,
-        Algorithm::PS256 => &RSA_PSS_SHA256,
-        Algorithm::PS384 => &RSA_PSS_SHA384,
-        Algorithm::PS512 => &RSA_PSS_SHA512,
-        other => panic!("{other} is not RSA"),
-    }
+/// The algorithm as `jsonwebtoken` names it, if it knows it.
+fn named(algorithm: Algorithm) -> Option<jsonwebtoken::Algorithm> {
+    algorithm.name().parse().ok()
+}
+
+/// The `RSAPrivateKey` (RFC 8017 appendix A.1.2) of a pair, in DER.
+pub fn rsa_private_key(pair: &RsaKeyPair) -> Vec<u8> {
+    let der: Pkcs8V1Der<'_> = pair.as_der().expect("a private key");
+    // PrivateKeyInfo { version, algorithm, OCTET STRING { RSAPrivateKey } } (RFC 5208)
+    let (_version, rest) = element(element(der.as_ref()).0);
+    let (_algorithm, rest) = element(rest);
+    element(rest).0.to_vec()
+}
+
+/// The content of the first DER element, and what follows it.
+pub fn element(der: &[u8]) -> (&[u8], &[u8]) {
+    let (length, start) = match der[1] {
+        short @ ..0x80 => (usize::from(short), 2),
+        long => {
+            let bytes = usize::from(long & 0x7f);
+            let length = der[2..2 + bytes]
+                .iter()
+                .fold(0, |length, byte| length << 8 | usize::from(*byte));
+            (length, 2 + bytes)
+        }
+    };
+    der[start..].split_at(length)
 }
