@@ -26,7 +26,7 @@ pub(crate) fn keys(json: &[u8]) -> Result<Vec<&RawValue>, BadKeySet> {
         return Err(another_document(text));
     };
     if keys.next().is_some() {
-        let detail = "the member \"keys\" repeats";
+        let detail = "the member \"keys\" is repeated";
         return Err(BadKeySet::new(Kind::DuplicateMember, detail));
     }
     let keys: Vec<&RawValue> = serde_json::from_str(value.get())
@@ -47,7 +47,7 @@ pub(crate) fn text(json: &[u8]) -> Result<&str, BadKeySet> {
     str::from_utf8(json).map_err(|error| {
         let detail = match json {
             [0x1f, 0x8b, ..] => "it is compressed with gzip".to_owned(),
-            _ => format!("no UTF-8 from byte {}", error.valid_up_to()),
+            _ => format!("not UTF-8 from byte {}", error.valid_up_to()),
         };
         BadKeySet::new(Kind::BadJson, detail)
     })

@@ -43,7 +43,7 @@ impl Fault {
         match self {
             Self::Syntax(what) => what.clone(),
             Self::NotAnObject(what) => format!("{what} instead of an object"),
-            Self::Duplicate(name) => format!("the member {} repeats", shown::text(name)),
+            Self::Duplicate(name) => format!("the member {} is repeated", shown::text(name)),
             Self::TooDeep => format!("more than {MAX_DEPTH} levels"),
             Self::Nul => "U+0000 in a string".to_owned(),
             Self::LongNumber => {
@@ -57,7 +57,7 @@ impl Fault {
 pub(crate) fn utf8(bytes: Vec<u8>) -> Result<String, Fault> {
     String::from_utf8(bytes).map_err(|error| {
         Fault::Syntax(format!(
-            "no UTF-8 from byte {}",
+            "not UTF-8 from byte {}",
             error.utf8_error().valid_up_to()
         ))
     })

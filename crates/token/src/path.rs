@@ -111,7 +111,7 @@ fn names(text: &str) -> Result<Vec<String>, BadPath> {
             }
         };
         if name.is_empty() {
-            return Err(BadPath("has a name without characters"));
+            return Err(BadPath("has an empty name"));
         }
         names.push(name);
         match after.strip_prefix('.') {

@@ -51,7 +51,7 @@ impl Refusal {
     pub fn unknown_issuer(issuer: &str) -> Self {
         Self::new(
             Kind::UnknownIssuer,
-            format!("no provider has the issuer {}", shown::text(issuer)),
+            format!("iss is {}", shown::text(issuer)),
         )
     }
 
@@ -157,7 +157,7 @@ impl Kind {
             Self::BearerPrefix => (
                 "bearer_prefix",
                 "the token carries an authorization scheme",
-                Some("Pass the token alone, without \"Bearer \"."),
+                Some("Pass only the token, without \"Bearer \"."),
             ),
             Self::Encrypted => (
                 "encrypted",
@@ -168,7 +168,7 @@ impl Kind {
                 "malformed",
                 "the token does not consist of three parts",
                 Some(
-                    "This may be an opaque access token, which cannot be verified: have the issuer send a JWT, three base64url texts with dots between them.",
+                    "This may be an opaque access token, which cannot be verified: have the issuer send a JWT (three base64url parts with dots between them).",
                 ),
             ),
             Self::BadBase64 => (
@@ -200,14 +200,14 @@ impl Kind {
             ),
             Self::CriticalHeader => (
                 "critical_header",
-                "the token demands an extension that is not supported",
+                "the token requires an extension that is not supported",
                 None,
             ),
             Self::ForbiddenHeader => (
                 "forbidden_header",
                 "the token has a header member that is not accepted",
                 Some(
-                    "Keys come from the provider, never from a token, and content is read as it was signed.",
+                    "Keys are taken only from the provider, and the payload is read exactly as it was signed.",
                 ),
             ),
             Self::InvalidHeader => (
@@ -217,7 +217,7 @@ impl Kind {
             ),
             Self::UnsupportedAlgorithm => (
                 "unsupported_algorithm",
-                "the token names no supported signature algorithm",
+                "the token's signature algorithm is not supported",
                 Some(
                     "Have the issuer sign with RS256 or ES256: symmetric algorithms and \"none\" are never accepted.",
                 ),
@@ -236,35 +236,31 @@ impl Kind {
                     "Have the issuer name the key in the header's kid, or pin the one key as the provider's jwks.",
                 ),
             ),
-            Self::InvalidKeyId => (
-                "invalid_key_id",
-                "the token names its key in an unacceptable way",
-                None,
-            ),
+            Self::InvalidKeyId => ("invalid_key_id", "the token's key id is invalid", None),
             Self::WrongType => (
                 "wrong_type",
-                "the token is not of the type that the provider issues",
+                "the provider does not accept the token's type",
                 Some(
-                    "Pass the issuer's access token, not an ID, logout or session token; if this type is the right one, name it as the provider's typ.",
+                    "Pass the issuer's access token, not an ID, logout or session token; if this type is right, set it as the provider's typ.",
                 ),
             ),
             Self::MissingClaim => (
                 "missing_claim",
                 "the token lacks a required claim",
                 Some(
-                    "Have the issuer send the claim, or, where it is the provider that asks for it, change the provider's required_claims or max_lifetime.",
+                    "Have the issuer send the claim. If the provider requires it, you can change required_claims or max_lifetime of the provider instead.",
                 ),
             ),
             Self::MissingAudience => (
                 "missing_audience",
                 "the token lacks a required claim",
                 Some(
-                    "If the issuer sends no aud, name your client otherwise: UPDATE neon_auth.providers SET audiences = '{}', required_claims = '{\"client_id\": [\"<client id>\"]}' WHERE name = ...",
+                    "If the issuer sends no aud, require another claim that names your client: UPDATE neon_auth.providers SET audiences = '{}', required_claims = '{\"client_id\": [\"<client id>\"]}' WHERE name = ...",
                 ),
             ),
             Self::InvalidClaim => (
                 "invalid_claim",
-                "the token has a claim with an unacceptable value",
+                "the token has a claim with an invalid value",
                 None,
             ),
             Self::WrongClaim => (
@@ -274,12 +270,12 @@ impl Kind {
             ),
             Self::UnknownIssuer => (
                 "unknown_issuer",
-                "no provider has the token's issuer",
+                "no provider trusts the token's issuer",
                 Some("Issuers are compared exactly, trailing slash included."),
             ),
             Self::WrongIssuer => (
                 "wrong_issuer",
-                "the token was issued by someone else",
+                "the token was issued by another issuer",
                 Some("Issuers are compared exactly, trailing slash included."),
             ),
             Self::BadClock => ("bad_clock", "the clock of this server is not set", None),
@@ -331,7 +327,7 @@ impl Kind {
             ),
             Self::UnusableKey => (
                 "unusable_key",
-                "the token's key does not serve the token's algorithm",
+                "the token's key is not for the token's algorithm",
                 None,
             ),
             Self::AmbiguousKey => (
@@ -365,7 +361,7 @@ impl Kind {
             ),
             Self::InconsistentUser => (
                 "inconsistent_user",
-                "the token contradicts itself about the kind of its user",
+                "the token's claims disagree about the kind of the user",
                 None,
             ),
             Self::WrongRole => ("wrong_role", "the token has an unexpected role", None),

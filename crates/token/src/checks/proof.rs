@@ -76,7 +76,7 @@ impl<'p> Proof<'p> {
         let bytes = self.token.signature.len();
         match self.key {
             Ok(_) => format!("{bytes} bytes checked with {}", self.token.algorithm()),
-            Err(_) => format!("{bytes} bytes, and no key to check them with"),
+            Err(_) => format!("{bytes} bytes, and no key to verify them with"),
         }
     }
 }

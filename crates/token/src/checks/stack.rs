@@ -119,7 +119,7 @@ impl<'s> StackUser<'s> {
 
     fn describe_user(&self) -> String {
         format!(
-            "iss is {}, aud is {}, is_anonymous is {}, is_restricted is {}; expected to agree",
+            "iss is {}, aud is {}, is_anonymous is {}, is_restricted is {}; expected: all agree",
             shown::text(&self.claims.issuer),
             shown::value(self.claim("aud")),
             shown::value(self.claim("is_anonymous")),
