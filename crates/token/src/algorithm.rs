@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 /// A JWS signature algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864).
 ///
-/// `none` and the HMAC family are absent on purpose: keys come from published sets,
-/// and a published secret proves nothing.
+/// `none` and the HMAC family are absent on purpose: keys come from published sets, and a
+/// signature by a published secret proves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -46,7 +46,7 @@ impl Algorithm {
         Self::EdDSA,
     ];
 
-    /// The algorithms that one RSA key can serve when its JWK names none.
+    /// The algorithms that an RSA key serves if its JWK has no `alg`.
     pub(crate) const RSA: [Self; 6] = [
         Self::RS256,
         Self::RS384,

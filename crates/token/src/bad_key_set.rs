@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why a document is no acceptable key set; it must not replace a good one.
+/// Why a document is not an acceptable key set. It must not replace a good one.
 ///
 /// The [`Display`](fmt::Display) form is one stable sentence fragment without values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl fmt::Display for BadKeySet {
 
 impl std::error::Error for BadKeySet {}
 
-/// The reasons, one per thing that a caller might want to tell apart.
+/// The reasons, one for each case that a caller may need to distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     TooLarge,

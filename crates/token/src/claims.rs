@@ -14,7 +14,7 @@ const MAX_SUBJECT: usize = 255;
 const MAX_DATE: i64 = 253_402_300_799;
 
 /// Reads an object of claims as [`Token::parse`](crate::Token::parse) reads that of a token;
-/// `None` for what is no such object.
+/// `None` if the text is not such an object.
 pub fn claims_object(text: &str) -> Option<Map<String, Value>> {
     json::object(text).ok()
 }
@@ -154,7 +154,8 @@ fn unit(number: i64) -> Option<&'static str> {
     }
 }
 
-/// An `aud` that is null or an empty array names nobody, as one that is absent; Ory Hydra sends it.
+/// An `aud` that is null or an empty array (Ory Hydra sends it) names no audience, like an absent
+/// one.
 fn check_audience(members: &Map<String, Value>) -> Result<(), Refusal> {
     let found = match members.get("aud") {
         None | Some(Value::Null | Value::String(_)) => return Ok(()),

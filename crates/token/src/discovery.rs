@@ -1,14 +1,15 @@
-//! An issuer's own word where its keys are (OpenID Connect Discovery 1.0 sections 3 and 4).
+//! The URL of an issuer's keys, as the issuer publishes it (OpenID Connect Discovery 1.0
+//! sections 3 and 4).
 
 use crate::bad_key_set::BadKeySet;
 use crate::value::Value;
 use crate::{document, json, shown};
 
-/// The `jwks_uri` of an issuer's discovery document. The document must be of that very issuer:
-/// otherwise whoever can write one for another name would choose this one's keys.
+/// The `jwks_uri` of an issuer's discovery document. The document must name that very
+/// issuer: otherwise the author of another issuer's document could choose this issuer's keys.
 ///
 /// # Errors
-/// Why the document is of no use, as a sentence.
+/// Why the document cannot be used, as a sentence.
 pub fn jwks_uri(document: &[u8], issuer: &str) -> Result<String, String> {
     let bad = |bad: BadKeySet| format!("It is not a discovery document: {}.", bad.detail());
     let text = document::text(document).map_err(bad)?;

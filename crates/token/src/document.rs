@@ -1,6 +1,6 @@
 //! The document that should be a JWK Set (RFC 7517 section 5), read down to its keys.
 //!
-//! Each key is read for itself, so that one that is not strict JSON spoils no other.
+//! Each key is read on its own, so that a key that is not strict JSON affects no other key.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -1,17 +1,17 @@
-//! Claims that say yes or no.
+//! Claims that are true or false.
 
 use crate::path::ClaimPath;
 use crate::required::{RequiredClaim, is_one_of};
 use crate::shown;
 use crate::value::{Map, Value};
 
-/// Where a token says yes or no about its user.
+/// Where a token contains a flag about its user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Flag {
     /// A claim that is a boolean, or the text "true" or "false".
     Claim(ClaimPath),
-    /// A claim that stands for yes when it has one of some values, such as Firebase's
-    /// `sign_in_provider`, and for no otherwise.
+    /// A claim that is true if it has one of some values, such as Firebase's
+    /// `sign_in_provider`, and false otherwise.
     Equals(ClaimPath, Vec<Value>),
 }
 
@@ -21,7 +21,7 @@ impl Flag {
         Self::Claim(ClaimPath::name(name))
     }
 
-    /// Reads a path, or an object with a path and the value or values that mean yes.
+    /// Reads a path, or an object with a path and the value or values that mean true.
     ///
     /// # Errors
     /// Why it cannot be read, as a sentence.
@@ -49,15 +49,14 @@ impl Flag {
         }
     }
 
-    /// Where it stands.
+    /// The path to it.
     pub fn path(&self) -> &ClaimPath {
         match self {
             Self::Claim(path) | Self::Equals(path, _) => path,
         }
     }
 
-    /// What the claims say: `None` where they say nothing, and `otherwise` where what they say is
-    /// neither yes nor no.
+    /// The flag's value: `None` if it is absent, `otherwise` if it is neither true nor false.
     pub fn read(&self, claims: &Map<String, Value>, otherwise: Option<bool>) -> Option<bool> {
         let found = self.path().find(claims)?;
         match (self, found) {

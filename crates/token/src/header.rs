@@ -7,12 +7,12 @@ use crate::{Algorithm, json, parts, shown};
 /// Most bytes in a key's name.
 const MAX_KEY_ID: usize = 256;
 
-/// Members that would change what is verified, and a key that asks to be trusted. No issuer of
-/// access tokens sends them, so whoever does is at something else.
+/// Members that would change what is verified, and a key that the token itself brings. Issuers of
+/// access tokens do not send them, so a token with one is an attempt at something else.
 ///
 /// `jku`, `x5u`, `x5c` and the thumbprints `x5t` and `x5t#S256` also speak of a key, and UAA sends
-/// them in every token. They are hints that RFC 7515 lets a verifier ignore, and ignored they
-/// are: neither read nor fetched. The key is always the provider's.
+/// them in every token. They are hints that RFC 7515 lets a verifier ignore, so they are ignored:
+/// neither read nor fetched. The key is always the provider's.
 const FORBIDDEN: [&str; 3] = ["b64", "zip", "jwk"];
 
 /// The header's members that matter here.

@@ -1,4 +1,4 @@
-//! Every check in order, for whoever wonders why a token is refused.
+//! Every check in order, to find out why a token is refused.
 
 use crate::checks::{self, Outcome};
 use crate::claims::Claims;
@@ -21,7 +21,7 @@ pub struct Step {
 /// failure for as long as there is something left to look at.
 ///
 /// `find` maps the token's unverified issuer to the provider's policy and keys, which may be
-/// missing: what needs no key is judged even so. The token would be accepted at `now` if, and
+/// missing: checks that need no key are made anyway. The token would be accepted at `now` if, and
 /// only if, all steps are `ok`.
 pub fn inspect<'p>(
     token: &str,

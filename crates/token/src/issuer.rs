@@ -56,7 +56,7 @@ impl FromStr for IssuerTemplate {
     /// Reads a template.
     ///
     /// # Errors
-    /// Why it is none, as the end of a sentence.
+    /// Why it is not a template, as the end of a sentence.
     fn from_str(text: &str) -> Result<Self, &'static str> {
         let (before, rest) = text
             .split_once('{')
@@ -92,7 +92,7 @@ impl FromStr for IssuerTemplate {
     }
 }
 
-/// A segment of a path that needs no escapes and leads nowhere else.
+/// Whether a value can be a segment of a path: without escapes, and not `.` or `..`.
 fn is_segment(value: &str) -> bool {
     (1..=MAX_VALUE).contains(&value.len())
         && value

@@ -1,4 +1,4 @@
-//! Strict JSON: what two readers could understand differently is refused.
+//! Strict JSON: text that two parsers could understand differently is refused.
 //!
 //! Beyond the grammar of RFC 8259 this demands one object at the top, distinct member
 //! names at every level (compared after unescaping), at most [`MAX_DEPTH`] nested
@@ -31,9 +31,9 @@ pub(crate) enum Fault {
     Duplicate(String),
     /// Containers are nested too deeply.
     TooDeep,
-    /// A string or a member name holds U+0000.
+    /// A string or a member name contains U+0000.
     Nul,
-    /// A number has more digits than anything is meant to have.
+    /// A number has more digits than any real value.
     LongNumber,
 }
 

@@ -16,7 +16,7 @@ use crate::{Algorithm, parameters, shown};
 
 /// The members of private and symmetric keys (RFC 7518 section 6, RFC 8037, AKP).
 const SECRETS: [&str; 9] = ["k", "d", "p", "q", "dp", "dq", "qi", "oth", "priv"];
-/// The members of a usable key that are looked at.
+/// The members of a usable key that are read.
 const MEMBERS: [&str; 10] = [
     "kty", "kid", "use", "key_ops", "alg", "crv", "n", "e", "x", "y",
 ];
@@ -31,7 +31,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Reads one JWK. A member that is null counts as absent.
+    /// Reads one JWK. A member that is null is treated as absent.
     pub(crate) fn parse(members: &Map<String, Value>) -> Result<Self, Reason> {
         refuse_secrets(members)?;
         let id = string(members, "kid")?;
@@ -70,7 +70,7 @@ pub(crate) fn key_id(jwk: &Map<String, Value>) -> Option<String> {
     Some(id.to_owned())
 }
 
-/// The members of a usable key that are looked at, and no other.
+/// Only the members of a usable key that are read.
 pub(crate) fn essence(jwk: &Map<String, Value>) -> Map<String, Value> {
     let members = MEMBERS.iter().filter_map(|name| {
         let value = jwk.get(*name).filter(|value| !value.is_null())?;
@@ -110,7 +110,7 @@ pub(crate) fn string<'j>(
     }
 }
 
-/// A published secret proves nothing, whatever else the JWK says.
+/// A signature by a published secret proves nothing, whatever else the JWK contains.
 fn refuse_secrets(jwk: &Map<String, Value>) -> Result<(), Reason> {
     let found = SECRETS.iter().find(|name| member(jwk, name).is_some());
     match found {

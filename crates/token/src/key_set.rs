@@ -29,12 +29,12 @@ pub struct KeySet {
 impl KeySet {
     /// Reads a JWK Set: at most 256 KiB and 100 keys.
     ///
-    /// A key that cannot be used is left out, see [`left_out`](Self::left_out), and spoils no
-    /// other: RFC 7517 section 5. What changes no value is accepted: a member that is null,
-    /// padding, leading zero bytes of an integer, and the same key listed again.
+    /// A key that cannot be used is left out, see [`left_out`](Self::left_out), and affects no
+    /// other key (RFC 7517 section 5). Spellings that do not change a value are accepted: a member
+    /// that is null, padding, leading zero bytes of an integer, and the same key listed again.
     ///
     /// # Errors
-    /// Refuses the document if it is not a JWK Set, or if no usable key remains.
+    /// Refuses the document if it is not a JWK Set, or if it has no usable key.
     pub fn parse(json: &[u8]) -> Result<Self, BadKeySet> {
         let published = document::keys(json)?;
         let mut set = Self {
@@ -54,11 +54,11 @@ impl KeySet {
         Ok(set)
     }
 
-    /// The document as it may be kept: [`parse`](Self::parse) makes the same of it, but it has no
-    /// secret, and nothing of a usable key that is not looked at.
+    /// The document as it may be stored: [`parse`](Self::parse) returns the same set for it, but it
+    /// contains no secret, and of a usable key only the members that are read.
     ///
     /// # Errors
-    /// Refuses what is not a JWK Set.
+    /// Refuses a document that is not a JWK Set.
     pub fn storable(json: &[u8]) -> Result<String, BadKeySet> {
         let published = document::keys(json)?;
         let stored = published.iter().enumerate().map(|(index, text)| {
@@ -71,7 +71,7 @@ impl KeySet {
         Ok(Value::Object(Map::from([("keys".to_owned(), keys)])).to_string())
     }
 
-    /// The same key under the same name counts once, for all that its JWKs let it serve.
+    /// Adds a key; the same key under the same name becomes one, with the algorithms of both.
     fn add(&mut self, key: Key) {
         let is_same = |own: &&mut Key| own.id == key.id && own.thumbprint == key.thumbprint;
         match self.keys.iter_mut().find(is_same) {
@@ -243,7 +243,7 @@ fn left_out_before(jwk: &Map<String, Value>) -> Option<Reason> {
     ))
 }
 
-/// Shows the names of the usable keys and no key material.
+/// Shows the names of the usable keys, never key material.
 impl fmt::Debug for KeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeySet ")?;

@@ -73,7 +73,7 @@ impl Reason {
     }
 }
 
-/// The reasons, one per thing that a caller might want to tell apart.
+/// The reasons, one for each case that a caller may need to distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Malformed,

@@ -3,7 +3,7 @@
 //! [`Token::parse`] reads a compact JWS (RFC 7515, RFC 7519) strictly and once.
 //! [`KeySet::parse`] reads a JWK Set (RFC 7517) and prepares every key for use.
 //! [`verify()`] judges a token by a key set and a [`Policy`] and returns
-//! [`Verified`], which cannot be had any other way. [`inspect()`] runs the same
+//! [`Verified`], which nothing else can make. [`inspect()`] runs the same
 //! checks without stopping and reports what each of them found.
 //!
 //! There is no clock, no network and no global state here: the time is an

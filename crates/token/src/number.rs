@@ -1,4 +1,4 @@
-//! JSON numbers as they were written: no double stands between the token and whoever compares.
+//! JSON numbers as they were written, never rounded to a double.
 
 use std::fmt;
 

@@ -59,7 +59,7 @@ pub(crate) fn check(
     }
 }
 
-/// Why checked parameters are of no use to aws-lc.
+/// Why aws-lc does not accept checked parameters.
 pub(crate) fn why_no_key(parameters: &AlgorithmParameters) -> Reason {
     match parameters {
         AlgorithmParameters::RSA(_) => {
@@ -101,7 +101,7 @@ fn is_curve_of(kty: &str, curve: &str) -> bool {
     }
 }
 
-/// The algorithm that is named, if it is one of those that fit `key`; all of them if none is.
+/// The algorithm that `alg` names, if it fits the key; all that fit if there is no `alg`.
 fn serves(
     fitting: &[Algorithm],
     named: Option<Algorithm>,

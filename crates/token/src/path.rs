@@ -35,7 +35,7 @@ impl ClaimPath {
         &self.text
     }
 
-    /// What stands there; a JSON null counts as nothing.
+    /// The value at the path; `None` if it is absent or null.
     pub fn find<'c>(&self, claims: &'c Map<String, Value>) -> Option<&'c Value> {
         claim_at(claims, &self.names).filter(|found| !found.is_null())
     }

@@ -27,12 +27,13 @@ pub struct Policy {
     /// Claims that must be present and not null, besides `iss`, `sub` and `exp`, and what they
     /// may be.
     pub required_claims: Vec<RequiredClaim>,
-    /// Where a token says that its user is anonymous; what is neither yes nor no counts as yes.
+    /// Where a token says that its user is anonymous. A value that is neither true nor false means
+    /// true.
     pub anonymous: Flag,
     /// Whether anonymous users may sign in.
     pub allow_anonymous: bool,
     /// Whether restricted users (an unverified e-mail address, say) may. Anonymous
-    /// users are restricted as well, and `allow_anonymous` alone decides about them.
+    /// users are restricted as well, but only `allow_anonymous` applies to them.
     pub allow_restricted: bool,
     /// The further rules of a Stack Auth project.
     pub stack: Option<StackRules>,
@@ -42,7 +43,7 @@ impl Policy {
     /// Whether claims are those of an anonymous user.
     pub fn is_anonymous(&self, claims: &Map<String, Value>) -> bool {
         self.anonymous.read(claims, Some(true)) == Some(true)
-            // What the issuer itself calls it counts whatever else is looked at.
+            // The issuer's own claim is honoured whatever the provider's flag is.
             || self.stack.is_some() && is_claimed(claims, Self::IS_ANONYMOUS)
     }
 

@@ -13,18 +13,19 @@ use crate::Algorithm;
 
 /// A parsed public key that verifies signatures of one algorithm.
 ///
-/// It is a [`Verifier`], the interface by which `jsonwebtoken` asks its own keys, and is asked by
-/// it alone. Theirs parse the key at every use, and know no ES512: see the crate's page.
+/// It implements [`Verifier`], the interface of `jsonwebtoken`'s own verifiers, and is only used
+/// through it. Those verifiers parse the key at every use and lack ES512: see the crate's page.
 pub(crate) struct PublicKey {
     algorithm: Algorithm,
     key: ParsedPublicKey,
 }
 
 impl PublicKey {
-    /// `key` made ready for `algorithm`, or nothing if they do not fit, or if the key is not one.
+    /// `key` parsed for `algorithm`; `None` if the algorithm does not fit the key, or if the key is
+    /// invalid.
     ///
-    /// The point of an Ed25519 key may be none: aws-lc finds that out at verification, which then
-    /// always fails.
+    /// aws-lc does not check here whether 32 bytes are a point of Ed25519; if they are not, every
+    /// verification fails.
     pub(crate) fn new(algorithm: Algorithm, key: &DecodingKey) -> Option<Self> {
         let parsed = match (key.family(), key.kind()) {
             (AlgorithmFamily::Rsa, DecodingKeyKind::RsaModulusExponent { n, e }) => {

@@ -8,8 +8,8 @@ use crate::shown;
 /// Why a token was refused.
 ///
 /// The [`Display`](fmt::Display) form is one stable sentence fragment without values;
-/// [`detail`](Self::detail) adds what was found and what was expected. Neither ever
-/// holds a part of the token, its signature or a key.
+/// [`detail`](Self::detail) adds what was found and what was expected. Neither
+/// contains a part of the token, its signature or a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     kind: Kind,
@@ -26,7 +26,7 @@ impl Refusal {
         }
     }
 
-    /// The same with advice that is more to the point than the kind's.
+    /// The same with a more specific hint than the kind's.
     pub(crate) fn with_hint(self, hint: &'static str) -> Self {
         Self {
             hint: Some(hint),
@@ -47,7 +47,7 @@ impl Refusal {
         Self::new(kind, format!("{part}: {}", fault.detail()))
     }
 
-    /// The refusal of a token whose issuer no provider answers for.
+    /// The refusal of a token whose issuer no provider trusts.
     pub fn unknown_issuer(issuer: &str) -> Self {
         Self::new(
             Kind::UnknownIssuer,
@@ -66,7 +66,7 @@ impl Refusal {
         self.detail.clone()
     }
 
-    /// What to do about it, where there is something to say.
+    /// What to do about it, if there is a known cure.
     pub fn hint(&self) -> Option<&'static str> {
         self.hint
     }
@@ -86,7 +86,7 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// The reasons, one per thing that a caller might want to tell apart.
+/// The reasons, one for each case that a caller may need to distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Empty,

@@ -1,33 +1,33 @@
-//! Claims that a provider demands, and the values that it accepts for them.
+//! Claims that a provider requires, and the values that it accepts.
 
 use crate::path::ClaimPath;
 use crate::shown;
 use crate::value::{Map, Value};
 
-/// A claim that must be there, and what it may be.
+/// A claim that must be present, and its accepted values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequiredClaim {
-    /// Where it stands.
+    /// The path to it.
     pub path: ClaimPath,
     /// Accepted values, of which any will do: strings, numbers and booleans. `None`: it must be
     /// there, whatever its value.
     pub values: Option<Vec<Value>>,
 }
 
-/// What a required claim is like in a token.
+/// The state of a required claim in a token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Met {
     Yes,
-    /// It is not there, or null.
+    /// It is absent or null.
     Absent,
-    /// It is there, and none of its values is accepted.
+    /// It is present, but its value is not accepted.
     Wrong,
 }
 
 impl RequiredClaim {
     /// Reads `["jti"]`, whose claims must be there, or
     /// `{"token_use": "access", "client_id": ["a", "b"], "jti": null}`: one value, any of several,
-    /// and none in particular.
+    /// and any value.
     ///
     /// # Errors
     /// Why it cannot be read, as a sentence.

@@ -1,4 +1,4 @@
-//! How values that a stranger chose appear in a report: bounded and escaped.
+//! How untrusted values appear in a report: bounded and escaped.
 
 use crate::value::Value;
 
@@ -63,7 +63,7 @@ fn joined(items: impl Iterator<Item = String>) -> String {
     shown
 }
 
-/// A value by its type alone, for values of which even the shape is unexpected.
+/// Only the type of a value, for values of an unexpected type.
 pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

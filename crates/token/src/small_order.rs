@@ -1,4 +1,4 @@
-//! Ed25519 points that are no public keys.
+//! Ed25519 points that are not acceptable as public keys.
 //!
 //! With a key of small order one signature fits many messages, and aws-lc, as RFC 8032
 //! permits, does not look. Such points have few encodings, so they are listed.

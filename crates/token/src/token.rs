@@ -29,11 +29,11 @@ pub(crate) struct Content {
 }
 
 impl<'a> Token<'a> {
-    /// Reads a compact JWS (RFC 7515 section 7.1) of at most `longest` bytes that holds a claims set.
+    /// Reads a compact JWS (RFC 7515 section 7.1) of at most `longest` bytes that contains claims.
     ///
     /// # Errors
-    /// Refuses what is not three parts of strict base64url, not strict JSON, lacks or
-    /// mistypes a registered member, or asks for anything that is not supported.
+    /// Refuses a text that is not three parts of strict base64url, is not strict JSON, lacks a
+    /// registered member or has one of the wrong type, or requires an unsupported feature.
     pub fn parse(text: &'a str, longest: usize) -> Result<Self, Refusal> {
         let parts = Parts::split(text, longest)?;
         let header = Header::parse(parts.header)?;
@@ -69,7 +69,7 @@ impl<'a> Token<'a> {
         self.content.header.algorithm
     }
 
-    /// The unverified `sub`, for logs alone (RFC 7519 section 4.1.2).
+    /// The unverified `sub`, only for logs (RFC 7519 section 4.1.2).
     pub fn subject(&self) -> &str {
         &self.content.claims.subject
     }

@@ -26,7 +26,7 @@ pub fn verify(
     })
 }
 
-/// The content of a token that [`verify`] accepted. There is no other way to make one.
+/// The content of a token that [`verify`] accepted. Nothing else makes one.
 ///
 /// It stays true that the token was signed; whether it is still valid, ask
 /// [`judge_time`](Self::judge_time).
@@ -91,13 +91,13 @@ impl Verified {
     /// rules that [`verify`] uses: for a verdict that was kept.
     ///
     /// # Errors
-    /// The first rule about time that no longer holds.
+    /// The first rule about time that the token now breaks.
     pub fn judge_time(&self, policy: &Policy, now: i64) -> Result<(), Refusal> {
         checks::time(&self.content, policy, now)
     }
 }
 
-/// Shows no claims: they are somebody's data.
+/// Does not show the claims, which are personal data.
 impl fmt::Debug for Verified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verified")

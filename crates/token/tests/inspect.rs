@@ -1,4 +1,4 @@
-//! What `inspect` tells; that it agrees with `verify` is asserted in every other test.
+//! What `inspect` reports. Every other test asserts that it agrees with `verify`.
 
 use neon_auth_token::{LONGEST, Policy, Refusal, Step, inspect};
 use serde_json::json;

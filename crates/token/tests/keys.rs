@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::common::*;
 
-/// An odd number of `bits` bits that is no product of two primes that anybody knows.
+/// An odd number of `bits` bits whose factors nobody knows.
 fn modulus(bits: usize) -> String {
     let mut bytes = vec![0xff; bits.div_ceil(8)];
     bytes[0] = 0xff >> (bytes.len() * 8 - bits);
@@ -75,7 +75,7 @@ fn refuses_bad_points() {
     assert_eq!(left_out(ec(y, x)), "bad_ec_key");
     let longer = encode([[1].as_slice(), &ES256.public_point()[1..33]].concat());
     assert_eq!(left_out(ec(&longer, y)), "bad_ec_key");
-    // A P-256 point is none of P-384.
+    // A point of P-256 is not on P-384.
     assert_eq!(
         left_out(ES256.jwk_with("crv", json!("P-384"))),
         "algorithm_mismatch"
@@ -249,7 +249,7 @@ fn refuses_two_keys_of_one_name() {
         refusal_by(&RS256.token(&claims()), &keys, &policy()),
         "ambiguous_key"
     );
-    // One that cannot be used is no rival.
+    // A key that cannot be used does not make the choice ambiguous.
     let weak = json!({"kty": "RSA", "kid": "key-1", "n": modulus(1024), "e": "AQAB"});
     let keys = key_set(&[weak, ES256.jwk()]);
     assert!(judge_by(&token, &keys, &policy(), NOW).is_ok());
@@ -357,7 +357,7 @@ fn refuses_a_missing_key_id_where_several_keys_fit() {
         let keys = key_set(&[forbidden, ES384.jwk()]);
         assert_eq!(refusal_by(&token, &keys, &policy()), "unknown_key");
     }
-    // A name means the key of that name, and not one that has none.
+    // A token with kid never gets a key without kid.
     let keys = key_set(&[unnamed(&ES256)]);
     assert_eq!(
         refusal_by(&ES256.token(&claims()), &keys, &policy()),
@@ -401,7 +401,7 @@ fn refuses_the_same_name_at_another_issuer() {
         refusal_by(&forged, &their_keys, &their_policy),
         "wrong_issuer"
     );
-    // In their own name it is theirs alone.
+    // In their own name, only their keys and policy accept it.
     let honest = theirs.token(&claims_with("iss", json!(their_issuer)));
     assert!(judge_by(&honest, &their_keys, &their_policy, NOW).is_ok());
     assert_eq!(refusal(&honest), "wrong_issuer");
@@ -588,14 +588,14 @@ fn refuses_keys_of_the_wrong_shape() {
     for x in ["AA===", "A=A", "A A", "A", "AB", "\u{e9}"] {
         assert_eq!(left_out(ES256.jwk_with("x", json!(x))), "malformed");
     }
-    // A certificate is no key: nothing says that it may verify tokens.
+    // A certificate is not a key: nothing says that it may verify tokens.
     let certificate = json!({"kty": "RSA", "kid": "c", "use": "sig", "x5c": ["MIIB"]});
     assert_eq!(left_out(certificate), "malformed");
     assert_eq!(left_out(json!({})), "malformed");
     assert_eq!(left_out(ES256.jwk_with("x", json!("a\0b"))), "malformed");
 }
 
-/// What strict JSON does not allow spoils the key that has it, and no other.
+/// A fault in the JSON of one key affects only that key.
 #[test]
 fn leaves_out_a_key_that_is_not_strict_json() {
     let twice = ES256.jwk().to_string().replacen('{', "{\"kid\":\"a\",", 1);

@@ -1,4 +1,4 @@
-//! Whatever is changed in a valid token, it is no valid token any more.
+//! A valid token is invalid after any change.
 
 use neon_auth_token::{Algorithm, KeySet, LONGEST, Token, inspect, verify};
 

@@ -95,7 +95,7 @@ impl Facts<'_> {
     }
 }
 
-/// What an access token is called where the provider names no type (RFC 7519 section 5.1,
+/// The types of access tokens, for a provider without `typ` (RFC 7519 section 5.1,
 /// RFC 9068 section 2.1).
 const USUAL_TYPES: [&str; 2] = ["JWT", "at+jwt"];
 
@@ -104,7 +104,7 @@ pub(super) fn require(condition: bool, otherwise: Kind) -> Result<(), Kind> {
     if condition { Ok(()) } else { Err(otherwise) }
 }
 
-/// RFC 7515 section 4.1.9: case does not count, and a name without a slash stands for
+/// RFC 7515 section 4.1.9: names are compared without case, and a name without a slash means
 /// one with `application/` before it.
 fn is_same_media_type(left: &str, right: &str) -> bool {
     short_media_type(left).eq_ignore_ascii_case(short_media_type(right))

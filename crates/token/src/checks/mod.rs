@@ -1,7 +1,7 @@
 //! The rules, each written once, in the order in which they apply.
 //!
 //! A rule is a name, a function that decides and a function that describes; the
-//! descriptions are made only when somebody will read them. `verify` stops at the first
+//! descriptions are made only for a report. `verify` stops at the first
 //! rule that a token breaks, `inspect` goes on, and both walk the same tables.
 
 mod claims;
@@ -69,7 +69,7 @@ pub(crate) fn all(
     each(&Facts::USER, &facts, &mut see)
 }
 
-/// Applies the rules about time alone.
+/// Applies only the rules about time.
 pub(crate) fn time(content: &Content, policy: &Policy, now: i64) -> Result<(), Refusal> {
     let facts = Facts {
         content,

@@ -64,7 +64,7 @@ impl<'p> Proof<'p> {
     fn signature(&self) -> Result<(), Kind> {
         let signed = self.token.signed.as_bytes();
         let verdict = self.key?.verify(signed, &self.token.signature);
-        // A token that names no key may be signed by one that is not in the set yet.
+        // A token without kid may be signed by a key that is not in the set yet.
         let otherwise = match self.token.key_id() {
             Some(_) => Kind::BadSignature,
             None => Kind::NotByOnlyKey,

@@ -8,7 +8,7 @@ use crate::refusal::Kind;
 use crate::value::Value;
 use crate::{StackRules, shown};
 
-/// The kinds of user that Stack Auth tells apart.
+/// The kinds of users of Stack Auth.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum UserKind {
     Normal,

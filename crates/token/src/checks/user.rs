@@ -23,7 +23,7 @@ impl Facts<'_> {
         self.policy.is_anonymous(&self.content.claims.members)
     }
 
-    /// Anonymous users are restricted too, and judged as anonymous alone.
+    /// Anonymous users are restricted too, but only `allow_anonymous` applies to them.
     fn is_restricted(&self) -> bool {
         !self.is_anonymous() && self.policy.is_restricted(&self.content.claims.members)
     }

@@ -90,11 +90,11 @@ pub fn key_set(jwks: &[Value]) -> KeySet {
     }
 }
 
-/// The key beside which bad ones are put.
+/// The good key in the sets of [`left_out`].
 static GOOD: LazyLock<Signer> = LazyLock::new(|| Signer::new(Algorithm::EdDSA, "the good one"));
 
 /// The code with which a key is left out of a set, wherever it stands. Its neighbour's tokens
-/// verify, its own are refused with the reason, and alone it makes no set.
+/// verify, its own are refused with the reason, and a set of only this key is refused.
 #[track_caller]
 pub fn left_out(jwk: Value) -> &'static str {
     let mut code = "";
@@ -148,7 +148,7 @@ pub fn bad_set_text(json: &str) -> &'static str {
     error.code()
 }
 
-/// Judges a token in every way there is; they must agree, and tell no secrets.
+/// Judges a token with `verify` and with `inspect`, which must agree and show no secret.
 pub fn judge_by(
     token: &str,
     keys: &KeySet,
