@@ -198,8 +198,27 @@ fn refuses_a_bearer_prefix() {
     for prefix in ["Bearer ", "bearer ", "BEARER  "] {
         assert_eq!(refusal(&format!("{prefix}{}", good())), "bearer_prefix");
     }
-    let error = Token::parse("Bearer x", LONGEST).expect_err("a scheme is no token");
-    assert!(error.hint().is_some());
+    let error = Token::parse("Bearer x", LONGEST).expect_err("a scheme is not a token");
+    assert_eq!(
+        error.to_string(),
+        "the token carries an authorization scheme"
+    );
+    assert_eq!(error.detail(), "it begins with \"Bearer\"");
+    assert_eq!(
+        error.hint(),
+        Some("Pass only the token, without \"Bearer \".")
+    );
+}
+
+/// Padding has a hint of its own; other refusals have that of their kind, or none.
+#[test]
+fn hints_at_the_cure() {
+    let hint = |token: &str| Token::parse(token, LONGEST).expect_err("refused").hint();
+    let padded = hint("e30=.e30.AA").expect("a hint");
+    assert!(padded.contains("padding"), "{padded}");
+    let spaced = hint("e30 .e30.AA").expect("a hint");
+    assert!(spaced.contains("line breaks"), "{spaced}");
+    assert_eq!(hint("AA.e30.AA"), None);
 }
 
 #[test]

@@ -507,6 +507,24 @@ fn refuses_documents_that_are_no_key_sets() {
     ] {
         assert_eq!(bad_set_text(json), "malformed");
     }
+    let one_jwk = ES256.jwk().to_string();
+    for (json, detail) in [
+        ("[]", "an array instead of an object"),
+        (" \"keys\"", "a string instead of an object"),
+        ("null", "null instead of an object"),
+        ("true", "a boolean instead of an object"),
+        ("false", "a boolean instead of an object"),
+        ("-7", "a number instead of an object"),
+        ("{}", "\"keys\" is absent"),
+        ("{\"keys\":{}}", "\"keys\" is not an array"),
+        (
+            one_jwk.as_str(),
+            "it is one JWK, without {\"keys\": [...]} around it",
+        ),
+    ] {
+        let bad = KeySet::parse(json.as_bytes()).expect_err("this is not a set");
+        assert_eq!((bad.code(), bad.detail().as_str()), ("malformed", detail));
+    }
     assert_eq!(bad_set_text("{\"keys\":[1]}"), "no_usable_key");
     assert_eq!(bad_set(&[]), "no_usable_key");
     assert_eq!(bad_set_text(&ES256.jwk().to_string()), "malformed");
@@ -516,8 +534,9 @@ fn refuses_documents_that_are_no_key_sets() {
     );
     let gzip = KeySet::parse(&[0x1f, 0x8b, 8, 0, 0]).expect_err("this is no text");
     assert_eq!(gzip.detail(), "it is compressed with gzip");
-    let bytes = KeySet::parse(b"{\"keys\":[\xff]}").expect_err("this is no UTF-8");
+    let bytes = KeySet::parse(b"{\"keys\":[\xff]}").expect_err("this is not UTF-8");
     assert_eq!(bytes.code(), "bad_json");
+    assert_eq!(bytes.detail(), "not UTF-8 from byte 9");
 }
 
 #[test]
@@ -725,6 +744,21 @@ fn limits_the_size_of_a_set() {
     };
     assert!(KeySet::parse(of_size(256 * 1024).as_bytes()).is_ok());
     assert_eq!(bad_set_text(&of_size(256 * 1024 + 1)), "too_large");
+}
+
+#[test]
+fn says_which_key_is_left_out_and_why() {
+    let unused = ES384.jwk_with("use", json!("enc"));
+    let nameless = json!({"kty": "AKP"});
+    let keys = key_set(&[ES256.jwk(), unused, nameless]);
+    let shown: Vec<String> = keys.left_out().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            "key 2, kid \"key-384\": its use is not \"sig\"",
+            "key 3: its kty \"AKP\" is not supported",
+        ]
+    );
 }
 
 #[test]
