@@ -9,8 +9,6 @@ use neon_auth_token::Refusal;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
 
-use crate::version;
-
 /// What an ERROR that was caught says, wherever it was raised.
 pub fn report_of(error: &CaughtError) -> &ErrorReportWithLevel {
     match error {
@@ -35,6 +33,8 @@ pub enum Problem {
     OtherVersion {
         library: &'static str,
         installed: Option<String>,
+        /// Whether the library is the older of the two.
+        is_older: bool,
     },
     /// No provider is configured at all.
     NoProvider,
@@ -202,6 +202,7 @@ impl From<&Problem> for ErrorReport {
             Problem::OtherVersion {
                 library,
                 installed: None,
+                ..
             } => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "the extension neon_auth is not installed in this database".to_owned(),
@@ -211,11 +212,12 @@ impl From<&Problem> for ErrorReport {
             Problem::OtherVersion {
                 library,
                 installed: Some(installed),
+                is_older,
             } => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "neon_auth's library and its SQL objects are of different versions".to_owned(),
                 format!("The library in use is {library}, the extension in this database {installed}."),
-                if version::is_older(library, installed) {
+                if *is_older {
                     format!("Reconnect, as this session has loaded the library before the update; if that is not enough, restart the server, and see that the library of {installed} is installed.")
                 } else {
                     "ALTER EXTENSION neon_auth UPDATE;".to_owned()

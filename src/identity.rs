@@ -9,7 +9,6 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::pg::jsonb::Jsonb;
-use crate::provider::Provider;
 
 /// The claim that issuers put the organization into.
 const ORGANIZATION: &str = "o";
@@ -39,6 +38,18 @@ pub struct Identity {
     organization: OnceCell<Option<Jsonb>>,
 }
 
+/// What a provider adds to a token that it vouches for.
+pub struct Vouched<'v> {
+    /// The provider's name.
+    pub provider: &'v str,
+    /// The seconds after `exp` for which the identity is still valid.
+    pub leeway: u64,
+    /// What the readers find that the provider maps, by their names; null for nothing.
+    pub mapped: Map<String, Value>,
+    /// The Postgres role that comes with the token.
+    pub role: Option<&'v str>,
+}
+
 /// Every claim, parsed and as JSON text.
 enum Claims {
     /// Those of a token, shared with its verdict.
@@ -64,19 +75,24 @@ struct Stored<'a> {
 
 impl Identity {
     /// The identity that a provider's verified token gives, with the role that comes with it.
-    pub fn verified(provider: &Provider, verified: &Verified, role: Option<&str>) -> Self {
-        let leeway = provider.policy.leeway.try_into().unwrap_or(i64::MAX);
+    pub fn verified(vouched: Vouched<'_>, verified: &Verified) -> Self {
+        let Vouched {
+            provider,
+            leeway,
+            mapped,
+            role,
+        } = vouched;
+        let leeway = leeway.try_into().unwrap_or(i64::MAX);
         let valid_until = Some(verified.expires_at().saturating_add(leeway));
-        let mapped = provider.claim_map.resolve(verified.claims());
         Self {
-            provider: Some(provider.name.clone()),
+            provider: Some(provider.to_owned()),
             subject: verified.subject().to_owned(),
             uuid: hyphenated(verified.subject()),
             expires_at: Some(verified.expires_at()),
             role: role.map(str::to_owned),
             valid_until,
             claims: Claims::Signed(verified.clone()),
-            head: head(Some(&provider.name), role, valid_until, &mapped),
+            head: head(Some(provider), role, valid_until, &mapped),
             mapped,
             jsonb: OnceCell::new(),
             organization: OnceCell::new(),

@@ -7,6 +7,7 @@
 use pgrx::prelude::*;
 
 mod background;
+mod clock;
 mod error;
 mod hosts;
 mod http;

@@ -45,6 +45,9 @@ pub fn agree() -> Result<(), Problem> {
         Some(version) if version == LIBRARY => Ok(()),
         installed => Err(Problem::OtherVersion {
             library: LIBRARY,
+            is_older: installed
+                .as_deref()
+                .is_some_and(|installed| is_older(LIBRARY, installed)),
             installed,
         }),
     };
@@ -62,7 +65,7 @@ pub fn demand() {
 }
 
 /// Whether one version comes before another. What is not made of numbers comes after nothing.
-pub fn is_older(version: &str, other: &str) -> bool {
+fn is_older(version: &str, other: &str) -> bool {
     fn numbers(version: &str) -> Option<Vec<u32>> {
         version.split('.').map(|part| part.parse().ok()).collect()
     }

@@ -9,7 +9,7 @@ use pgrx::{FromDatum, IntoDatum, direct_function_call, pg_sys};
 
 use super::jsonb::Jsonb;
 use super::spi;
-use crate::session::POSTGRES_EPOCH;
+use crate::clock;
 
 /// Passes each row to `read`, by what is committed now, whatever snapshot the transaction holds:
 /// a policy decided on an old snapshot would outlive the transaction in this session's memory.
@@ -143,6 +143,6 @@ impl Row {
     /// A `timestamptz`, in microseconds since 1970.
     pub fn microseconds(&self, column: &str) -> Option<i64> {
         let since_2000 = self.datum(column)?.value() as i64;
-        Some(since_2000.saturating_add(POSTGRES_EPOCH * 1_000_000))
+        Some(clock::microseconds_of(since_2000))
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! `spi` runs SQL as the tables' owner, `heap` reads all rows of a small table and `index` rows by
 //! their key, both without a query; `jsonb` reads and makes values of that type; `lock` has locks
-//! of the extension's own; `nodes` walks query trees; `raised` passes errors on as they were raised.
+//! of the extension's own; `nodes` walks query trees; `raised` passes errors on as they were raised; `value` is what
+//! functions return without a Rust value in between.
 
 pub mod heap;
 pub mod index;
@@ -11,3 +12,4 @@ pub mod lock;
 pub mod nodes;
 pub mod raised;
 pub mod spi;
+pub mod value;

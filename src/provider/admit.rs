@@ -2,28 +2,24 @@
 
 use std::rc::Rc;
 
-use neon_auth_token::{KeySet, Refusal, Token, Verified, verify};
+use neon_auth_token::{KeySet, Refusal, Token, verify};
 
+use super::admitted::Admitted;
+use super::credential::{longest, read};
 use super::refresh::{self, Cause};
 use super::supply::Supply;
-use super::{Provider, now, role, seen, trust};
+use super::trust::{self, Provider};
+use super::{role, seen};
+use crate::clock;
 use crate::error::Problem;
-use crate::identity::Identity;
+use crate::identity::{Identity, Vouched};
 use crate::pg::spi;
 use crate::shared::{self, Counter};
-
-/// A token that a provider vouches for.
-pub struct Admitted {
-    pub provider: Rc<Provider>,
-    pub verified: Verified,
-    pub identity: Rc<Identity>,
-    pub role: role::Choice,
-}
 
 /// Verifies a token against the provider that its issuer names, fetching keys where they are
 /// missing, outdated or lack the token's.
 pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
-    let seen = match text.len() <= super::longest() {
+    let seen = match text.len() <= longest() {
         true => seen::before(text)?,
         false => None,
     };
@@ -47,11 +43,11 @@ pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
 }
 
 fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
-    let token = super::read(text)?;
+    let token = read(text)?;
     let mut asked = false;
     loop {
         let provider = trust::current()?.provider_for(token.issuer(), token.audiences())?;
-        let now = now();
+        let now = clock::seconds();
         let supply = provider.supply(now);
         let is_due = supply.is_due(now) && supply.may_attempt(now);
         let cause = if !asked && is_due {
@@ -107,13 +103,15 @@ fn judge(
 ) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
     let verified = verify(token, &keys, &provider.policy, now)?;
     let role = role::of(provider, &verified)?;
+    let vouched = Vouched {
+        provider: &provider.name,
+        leeway: provider.policy.leeway,
+        mapped: provider.claim_map.resolve(verified.claims()),
+        role: role.role.as_deref(),
+    };
     let admitted = Admitted {
         provider: Rc::clone(provider),
-        identity: Rc::new(Identity::verified(
-            provider,
-            &verified,
-            role.role.as_deref(),
-        )),
+        identity: Rc::new(Identity::verified(vouched, &verified)),
         verified,
         role,
     };

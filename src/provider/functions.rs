@@ -13,12 +13,13 @@ use super::refresh::{self, Cause};
 use super::rules::{Rules, issuers_of};
 use super::{admit, discovery, trust};
 use crate::background::wake;
+use crate::clock;
 use crate::http::{self, PlainHttp};
 use crate::pg::heap::Row;
 use crate::pg::lock::{Lock, Space};
 use crate::pg::raised::passes_errors;
+use crate::pg::value::Value;
 use crate::pg::{jsonb, spi};
-use crate::session::Value;
 
 /// `neon_auth.verify_jwt(token)`: the claims, or the error that `auth.authenticate` would raise.
 #[pg_extern(sql = false)]
@@ -49,7 +50,10 @@ fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
     }
     let trust = trust::current()?;
     for name in &names {
-        trust.named(name)?.supply(super::now()).last_attempt(name)?;
+        trust
+            .named(name)?
+            .supply(clock::seconds())
+            .last_attempt(name)?;
     }
     Ok(())
 }

@@ -5,7 +5,10 @@ use neon_auth_token::Step;
 use pgrx::prelude::*;
 
 use super::admit::{admit, reject_deleted};
-use super::{Provider, longest, now, read, role, trust};
+use super::credential::{longest, read};
+use super::role;
+use super::trust::{self, Provider};
+use crate::clock;
 use crate::error::Problem;
 use crate::pg::raised::passes_errors;
 
@@ -26,7 +29,7 @@ fn inspect_jwt(
         ]);
     };
     let attempt = admit(token);
-    let now = now();
+    let now = clock::seconds();
     let claimed = read(token).ok();
     let provider = claimed.as_ref().and_then(|claimed| {
         trust::current()

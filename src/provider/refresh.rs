@@ -20,6 +20,7 @@ use super::fetch::{self, Answer, Request};
 use super::supply;
 use super::trust::{self, KeySource, Provider};
 use crate::background::process;
+use crate::clock::{self, SECOND};
 use crate::error::quoted;
 use crate::pg::lock::{self, Lock, Space};
 use crate::pg::spi;
@@ -98,8 +99,7 @@ pub fn fetch_behind(provider: &Provider) {
 /// Starts the refreshes that are due; answers when, in microseconds since 1970, to look again: at
 /// a full second, because that is how the age of keys is counted.
 pub fn refresh_ahead() -> Option<i64> {
-    const SECOND: i64 = 1_000_000;
-    let now = super::now();
+    let now = clock::seconds();
     let trust = trust::current().ok()?;
     let providers = trust
         .remote()
@@ -193,7 +193,7 @@ impl<'a> Attempt<'a> {
             Answer::Unchanged { .. } => Err("The key server answered 304 to no ETag.".to_owned()),
         });
         let attempt = supply::LocalAttempt {
-            at: super::now_in_microseconds(),
+            at: clock::microseconds(),
             is_miss: self.cause == Cause::UnknownKey,
             instead_of: self.fetched_at,
         };

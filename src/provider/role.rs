@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use neon_auth_token::{ClaimPath, Value, Verified};
 use pgrx::pg_sys;
 
-use super::Provider;
+use super::trust::Provider;
 use crate::error::{Problem, quoted};
 
 /// What becomes of the role, and why.

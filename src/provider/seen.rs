@@ -12,7 +12,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use lru::LruCache;
 use neon_auth_token::{KeySet, LONGEST};
 
-use super::{Admitted, now, trust};
+use super::admitted::Admitted;
+use super::trust;
+use crate::clock;
 use crate::error::Problem;
 
 /// Verdicts kept; the one longest unused goes first.
@@ -43,7 +45,7 @@ pub fn before(text: &str) -> Result<Option<Rc<Admitted>>, Problem> {
     }) else {
         return Ok(None);
     };
-    let now = now();
+    let now = clock::seconds();
     let verified = &admitted.verified;
     let provider = trust::current()?.provider_for(verified.issuer(), verified.audiences())?;
     let supply = provider.supply(now);

@@ -19,10 +19,10 @@ use lru::LruCache;
 use neon_auth_token::KeySet;
 
 use super::trust::{CacheTimes, KeySource, Provider};
+use crate::clock::SECOND;
 use crate::error::Problem;
 use crate::settings;
 
-const SECOND: i64 = 1_000_000;
 /// URLs whose keys a session keeps for itself; the one longest unused goes first.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 

@@ -7,8 +7,9 @@ use pgrx::AnyElement;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use super::current::{self, Admission, Scope};
+use super::current::{self, Admission};
 use super::log;
+use super::scope::{Scope, in_block};
 use crate::error::Problem;
 use crate::identity::Identity;
 use crate::pg::jsonb;
@@ -100,7 +101,7 @@ fn enter(token: Option<&str>, scope: Scope) -> Result<Option<String>, Problem> {
 }
 
 fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
-    if scope == Scope::Transaction && !current::in_block() {
+    if scope == Scope::Transaction && !in_block() {
         ereport!(
             WARNING,
             PgSqlErrorCode::ERRCODE_NO_ACTIVE_SQL_TRANSACTION,

@@ -1,8 +1,9 @@
-//! Before a statement runs, and before a query goes on, an identity that a refusal has made void
-//! leaves the setting, and its role goes with it: parallel workers inherit the setting, but know
-//! nothing of epochs. The role of an identity that has expired goes as well, and it is noted when
-//! each query began. Before the first refusal, the first such role and the first identity that may
-//! expire there is nothing to do, and no hook either.
+//! What is called before each statement runs, and before each query goes on.
+//!
+//! Parallel workers inherit the setting that holds the identity, but know nothing of epochs, and an
+//! identity may expire or be made void between two statements: `settle` sees to both. It is noted as
+//! well when each query began. Before the first refusal, the first role that comes with an identity
+//! and the first identity that may expire there is nothing to do, and no hook either.
 //!
 //! Only that part is guarded. An ERROR of the query itself, which is not our business, passes
 //! over these frames as it would without us; they own nothing that needs dropping.
@@ -10,11 +11,17 @@
 use std::cell::Cell;
 use std::ffi::c_char;
 
-use pgrx::PgLogLevel;
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use super::{current, statement};
+use super::statement;
+
+/// What is called before a query; returns when it began, or `NEVER`.
+type BeforeQuery = unsafe extern "C-unwind" fn(*const pg_sys::QueryDesc) -> i64;
+/// What is called before a statement that is no query.
+type BeforeUtility = unsafe extern "C-unwind" fn(*const pg_sys::PlannedStmt);
+
+/// When a query began that nobody asks about.
+pub const NEVER: i64 = i64::MIN;
 
 static mut PREVIOUS_START: pg_sys::ExecutorStart_hook_type = None;
 static mut PREVIOUS_RUN: pg_sys::ExecutorRun_hook_type = None;
@@ -22,6 +29,12 @@ static mut PREVIOUS_UTILITY: pg_sys::ProcessUtility_hook_type = None;
 
 thread_local! {
     static JOINED: Cell<bool> = const { Cell::new(false) };
+    static BEFORE: Cell<Option<(BeforeQuery, BeforeUtility)>> = const { Cell::new(None) };
+}
+
+/// Registers what the hooks call. Both have pgrx's guard.
+pub fn define(before_query: BeforeQuery, before_utility: BeforeUtility) {
+    BEFORE.set(Some((before_query, before_utility)));
 }
 
 /// Joins the hooks' chains, once.
@@ -76,27 +89,18 @@ hook!(utility, before_utility, PREVIOUS_UTILITY, standard_ProcessUtility,
        environment: *mut pg_sys::QueryEnvironment, destination: *mut pg_sys::DestReceiver,
        completion: *mut pg_sys::QueryCompletion));
 
-/// A query on a table has been planned, with the policies of a role: too late to change it.
-/// Without a table it may be the very call that signs in or out. Answers when the query began.
-#[pg_guard]
-unsafe extern "C-unwind" fn before_query(query: *const pg_sys::QueryDesc) -> i64 {
-    // What a foreign key asks is a part of the statement that fires it. It runs as the tables' owner,
-    // and no policy binds it.
-    // SAFETY: reads a variable of this process.
-    if !current::is_anybody() || unsafe { pg_sys::InNoForceRLSOperation() } {
-        return NEVER;
+unsafe fn before_query(query: *const pg_sys::QueryDesc) -> i64 {
+    // SAFETY: a query that PostgreSQL passes.
+    BEFORE
+        .get()
+        .map_or(NEVER, |(before, _)| unsafe { before(query) })
+}
+
+unsafe fn before_utility(statement: *const pg_sys::PlannedStmt) {
+    if let Some((_, before)) = BEFORE.get() {
+        // SAFETY: a statement that PostgreSQL passes.
+        unsafe { before(statement) };
     }
-    // SAFETY: a query has a plan, and perhaps a snapshot.
-    let (plan, snapshot) = unsafe { (&*(*query).plannedstmt, (*query).snapshot) };
-    let began = if current::may_expire() {
-        statement::with_snapshot(snapshot)
-    } else {
-        NEVER
-    };
-    if let Err(problem) = current::settle(|| began, Some(plan)) {
-        ErrorReport::from(problem).report(PgLogLevel::ERROR);
-    }
-    began
 }
 
 /// The same, of a query that has been started.
@@ -107,42 +111,10 @@ unsafe extern "C-unwind" fn before_run(query: *const pg_sys::QueryDesc) -> i64 {
     unsafe { before_query(query) }
 }
 
-/// When a query began that nobody asks about.
-const NEVER: i64 = i64::MIN;
-
 #[pg_guard]
 unsafe extern "C-unwind" fn after_start(query: *const pg_sys::QueryDesc, began: i64) {
     if began != NEVER {
         // SAFETY: the query has been started.
         unsafe { statement::begin(query, began) };
-    }
-}
-
-/// Nothing has been planned yet. In a failed transaction only its end is to come.
-#[pg_guard]
-unsafe extern "C-unwind" fn before_utility(statement: *const pg_sys::PlannedStmt) {
-    // SAFETY: reads the transaction's state.
-    if !unsafe { pg_sys::IsTransactionState() } {
-        return;
-    }
-    // RESET ALL takes the identity, and leaves the role: PostgreSQL exempts that from it.
-    // SAFETY: a statement that PostgreSQL passes.
-    let resets_all = current::is_anybody() && unsafe { resets_all((*statement).utilityStmt) };
-    let outcome = current::settle(statement::now, None).and_then(|()| {
-        if resets_all {
-            current::forget()?;
-        }
-        Ok(())
-    });
-    if let Err(problem) = outcome {
-        ErrorReport::from(problem).report(PgLogLevel::ERROR);
-    }
-}
-
-unsafe fn resets_all(statement: *const pg_sys::Node) -> bool {
-    use pg_sys::VariableSetKind::VAR_RESET_ALL;
-    unsafe {
-        (*statement).type_ == pg_sys::NodeTag::T_VariableSetStmt
-            && (*statement.cast::<pg_sys::VariableSetStmt>()).kind == VAR_RESET_ALL
     }
 }

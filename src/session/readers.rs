@@ -10,10 +10,10 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use super::current;
-use super::statement::POSTGRES_EPOCH;
-use super::value::Value;
+use crate::clock;
 use crate::identity::{Identity, hyphenated};
 use crate::pg::jsonb::Jsonb;
+use crate::pg::value::Value;
 
 /// Defines readers: the SQL name's Rust function, and what it takes from the identity.
 macro_rules! readers {
@@ -75,8 +75,5 @@ fn claim(path: Vec<Option<String>>) -> Result<Option<Value>, ErrorReport> {
 
 /// Seconds since 1970 as a timestamp; NULL beyond what PostgreSQL can hold.
 fn timestamp(seconds: i64) -> Option<TimestampWithTimeZone> {
-    let microseconds = seconds
-        .checked_sub(POSTGRES_EPOCH)?
-        .checked_mul(1_000_000)?;
-    TimestampWithTimeZone::try_from(microseconds).ok()
+    TimestampWithTimeZone::try_from(clock::timestamp(seconds)?).ok()
 }

@@ -5,8 +5,7 @@ use std::ffi::{CStr, CString};
 
 use pgrx::{PgLogLevel, pg_sys};
 
-use super::current::{self as identity, Scope};
-use super::hooks;
+use super::scope::{Scope, in_block};
 use crate::error::Problem;
 
 thread_local! {
@@ -25,12 +24,11 @@ pub fn replace(old: Option<&str>, new: Option<&str>, scope: Scope) -> Result<(),
             if scope == Scope::Session {
                 BROUGHT.set(true);
             }
-            hooks::join();
             set(&held(new), scope)
         }
         (None, _) if old.is_some_and(is_current) => set(c"none", scope),
         // A role that the transaction has set for itself may hide one that an identity brought.
-        (None, Scope::Session) if BROUGHT.get() && identity::in_block() => {
+        (None, Scope::Session) if BROUGHT.get() && in_block() => {
             let own = current().filter(|role| role != "none");
             set(c"none", Scope::Session)?;
             own.map_or(Ok(()), |own| set(&held(&own), Scope::Transaction))

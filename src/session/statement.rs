@@ -19,13 +19,11 @@ use std::ffi::{c_int, c_void};
 
 use pgrx::pg_sys;
 
-/// When PostgreSQL's timestamps begin, in seconds since 1970.
-pub const POSTGRES_EPOCH: i64 = 946_684_800;
+use crate::clock;
 
 unsafe extern "C-unwind" {
-    // Without pgrx's guard, which costs more than they: they only read variables and the clock.
+    // Without pgrx's guard, which costs more than they: they only read variables.
     safe fn GetCurrentStatementStartTimestamp() -> pg_sys::TimestampTz;
-    safe fn GetCurrentTimestamp() -> pg_sys::TimestampTz;
     safe fn GetCurrentTransactionNestLevel() -> c_int;
     safe fn ActiveSnapshotSet() -> bool;
     fn GetActiveSnapshot() -> pg_sys::Snapshot;
@@ -95,7 +93,7 @@ pub fn began() -> i64 {
         return client_began();
     }
     if !ActiveSnapshotSet() {
-        return now();
+        return clock::seconds();
     }
     // SAFETY: there is one.
     with_snapshot(unsafe { GetActiveSnapshot() })
@@ -106,7 +104,7 @@ pub fn began() -> i64 {
 pub fn with_snapshot(snapshot: pg_sys::Snapshot) -> i64 {
     match query_of(snapshot) {
         Some(began) => began.max(client_began()),
-        None => now(),
+        None => clock::seconds(),
     }
 }
 
@@ -161,13 +159,5 @@ fn query_of(snapshot: pg_sys::Snapshot) -> Option<i64> {
 }
 
 fn client_began() -> i64 {
-    seconds(GetCurrentStatementStartTimestamp())
-}
-
-pub fn now() -> i64 {
-    seconds(GetCurrentTimestamp())
-}
-
-fn seconds(timestamp: pg_sys::TimestampTz) -> i64 {
-    timestamp.div_euclid(1_000_000) + POSTGRES_EPOCH
+    clock::seconds_of(GetCurrentStatementStartTimestamp())
 }

@@ -11,10 +11,11 @@ use pgrx::bgworkers::{
 use pgrx::memcxt::PgMemoryContexts;
 use pgrx::prelude::*;
 
-use super::{SECOND, retry_after};
+use super::retry::retry_after;
 use crate::background::process;
-use crate::shared::NEVER;
-use crate::{provider, settings, shared};
+use crate::clock::{self, SECOND};
+use crate::settings;
+use crate::shared::{self, NEVER};
 
 /// How often the list of databases is read again: a copy of one that is served must be found.
 const LIST_INTERVAL: i64 = 10 * SECOND;
@@ -51,13 +52,13 @@ pub unsafe extern "C-unwind" fn neon_auth_launcher_main(_argument: pg_sys::Datum
         visits: Vec::new(),
         served: HashSet::new(),
         listed_at: 0,
-        looked_at: provider::now_in_microseconds(),
+        looked_at: clock::microseconds(),
         lacks_slots: false,
     };
     launcher.expect_all_within(RETRY_INTERVAL);
     loop {
         let next = launcher.round();
-        let left = (next - provider::now_in_microseconds()).clamp(0, LIST_INTERVAL);
+        let left = (next - clock::microseconds()).clamp(0, LIST_INTERVAL);
         wait(Duration::from_micros(left.unsigned_abs()));
         if reload_if_asked() {
             launcher.look_everywhere();
@@ -90,7 +91,7 @@ struct Visit {
 impl Launcher {
     /// Does what is due, and answers when to look again.
     fn round(&mut self) -> i64 {
-        let now = provider::now_in_microseconds();
+        let now = clock::microseconds();
         if now < self.looked_at {
             // The clock was set back: what was due soon is not to wait until it is there again.
             self.expect_all_within(0);
@@ -156,7 +157,7 @@ impl Launcher {
             .set_notify_pid(me)
             .enable_spi_access();
         // Before it starts: what is told from then on is for its eyes or for the next one's.
-        let unfinished = provider::now_in_microseconds() + RETRY_INTERVAL;
+        let unfinished = clock::microseconds() + RETRY_INTERVAL;
         let was_due_at = place.due_at.swap(unfinished, Ordering::AcqRel);
         let was_wanted = place.wanted.swap(false, Ordering::AcqRel);
         let mut memory = PgMemoryContexts::new("neon_auth visit");
@@ -239,7 +240,7 @@ impl Launcher {
 
     /// Leaves no visit for later than so many microseconds from now.
     fn expect_all_within(&self, time: i64) {
-        let latest = provider::now_in_microseconds() + time;
+        let latest = clock::microseconds() + time;
         for (_, place) in shared::databases() {
             place.retry_at.fetch_min(latest, Ordering::AcqRel);
             if place.due_at.load(Ordering::Acquire) != NEVER {

@@ -11,9 +11,10 @@ use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::{FIRST_RETRY, SECOND, retry_after};
+use super::retry::{FIRST_RETRY, retry_after};
 use crate::background::process;
 use crate::background::steps::{Steps, Stop};
+use crate::clock::{self, SECOND};
 use crate::error::{self, Problem};
 use crate::pg::spi;
 use crate::service::stack::sync;
@@ -296,5 +297,5 @@ fn show(what: &'static CStr) {
 }
 
 fn now() -> i64 {
-    provider::now_in_microseconds()
+    clock::microseconds()
 }

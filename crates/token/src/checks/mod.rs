@@ -4,6 +4,7 @@
 //! descriptions are made only for a report. `verify` stops at the first
 //! rule that a token breaks, `inspect` goes on, and both walk the same tables.
 
+mod check;
 mod claims;
 mod facts;
 mod proof;
@@ -11,34 +12,15 @@ mod stack;
 mod time;
 mod user;
 
-use crate::refusal::{Kind, Refusal};
+pub(crate) use check::{Outcome, demand};
+
+use crate::refusal::Refusal;
 use crate::token::Content;
 use crate::{KeySet, Policy, Token};
+use check::{Check, each};
 use facts::Facts;
 use proof::Proof;
 use stack::StackUser;
-
-/// One rule about something of type `C`.
-struct Check<C> {
-    name: &'static str,
-    run: fn(&C) -> Result<(), Kind>,
-    /// What was found and what is expected, whatever the decision.
-    describe: fn(&C) -> String,
-}
-
-/// What one rule decided.
-pub(crate) struct Outcome<'c> {
-    pub(crate) name: &'static str,
-    pub(crate) decision: Result<(), Kind>,
-    pub(crate) describe: &'c dyn Fn() -> String,
-}
-
-/// Objects to the first broken rule, which is all that a verdict needs.
-pub(crate) fn demand(outcome: Outcome<'_>) -> Result<(), Refusal> {
-    outcome
-        .decision
-        .map_err(|kind| Refusal::new(kind, (outcome.describe)()))
-}
 
 /// Applies every rule to a token, for as long as `see` does not object.
 ///
@@ -77,18 +59,4 @@ pub(crate) fn time(content: &Content, policy: &Policy, now: i64) -> Result<(), R
         now,
     };
     each(&Facts::TIME, &facts, &mut demand)
-}
-
-fn each<C>(
-    checks: &[Check<C>],
-    subject: &C,
-    see: &mut impl FnMut(Outcome<'_>) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
-    checks.iter().try_for_each(|check| {
-        see(Outcome {
-            name: check.name,
-            decision: (check.run)(subject),
-            describe: &|| (check.describe)(subject),
-        })
-    })
 }

@@ -5,9 +5,9 @@ use serde::Deserialize;
 use super::objects::{self, Found, Resource, TEAM, USER};
 use super::pages::Pages;
 use crate::background::steps::{Steps, Stop};
+use crate::clock;
 use crate::error::Problem;
 use crate::pg::spi;
-use crate::provider;
 use crate::service::stack::rest::answer::CHUNK;
 use crate::service::stack::rest::api::{Api, Chunk};
 use crate::service::stack::rest::items::{self, Reader};
@@ -87,7 +87,7 @@ impl Queue<'_> {
     }
 
     fn confirm(&self, entry: &Entry) -> Result<(), Stop> {
-        let asked_at = provider::now_in_microseconds();
+        let asked_at = clock::microseconds();
         let outcome = match entry.kind {
             Kind::User => self.object(&USER, &entry.user_id, asked_at).map(drop),
             Kind::Team => match self.object(&TEAM, &entry.team_id, asked_at) {

@@ -13,12 +13,13 @@ use super::objects::{self, Found, Resource, TEAM, USER};
 use super::pages::Pages;
 use super::queue::{self, every_page};
 use crate::background::steps::{Steps, Stop};
+use crate::clock;
 use crate::error::{self, Problem};
+use crate::http;
 use crate::pg::lock::{self, Lock};
 use crate::pg::spi;
 use crate::service::stack::rest::api::{Access, Api, Chunk};
 use crate::service::stack::rest::items::{self, Reader};
-use crate::{http, provider};
 
 /// The most users that the service puts on a page.
 const PAGE: &str = "1000";
@@ -229,7 +230,7 @@ impl Run {
         }
         loop {
             self.drain()?;
-            let asked_at = provider::now_in_microseconds();
+            let asked_at = clock::microseconds();
             let mut query = vec![
                 ("limit", PAGE),
                 ("include_anonymous", "true"),
@@ -290,7 +291,7 @@ impl Run {
 
     fn teams(&self, _: Option<String>) -> Result<(), Stop> {
         self.unsee("team");
-        let asked_at = provider::now_in_microseconds();
+        let asked_at = clock::microseconds();
         every_page(&self.api, "teams", &[], items::object, |chunk| {
             self.objects(&TEAM, &chunk, asked_at);
             Ok(())
@@ -303,7 +304,7 @@ impl Run {
     }
 
     fn members(&self, _: Option<String>) -> Result<(), Stop> {
-        let asked_at = provider::now_in_microseconds().to_string();
+        let asked_at = clock::microseconds().to_string();
         self.see("member", "team-member-profiles", &[], items::membership)?;
         self.write(
             "SELECT neon_auth_internal.sync_members($1::bigint, $2::bigint)::text",
@@ -313,7 +314,7 @@ impl Run {
     }
 
     fn permissions(&self, _: Option<String>) -> Result<(), Stop> {
-        let asked_at = provider::now_in_microseconds().to_string();
+        let asked_at = clock::microseconds().to_string();
         let direct = [("recursive", "false")];
         let effective = [("recursive", "true")];
         let (team, project) = (items::team_permission, items::project_permission);
@@ -352,7 +353,7 @@ impl Run {
             let ids: Vec<String> =
                 serde_json::from_str(&ids).expect("unseen() answers an array of ids");
             for id in &ids {
-                let asked_at = provider::now_in_microseconds();
+                let asked_at = clock::microseconds();
                 match objects::confirm(&self.api, self.steps, self.id, resource, id, asked_at) {
                     Ok(found) => there += u32::from(matches!(found, Found::There)),
                     // Not of the service's making, and so not for it to delete.

@@ -12,10 +12,10 @@ use pgrx::AnyElement;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
+use crate::clock;
 use crate::error::Problem;
 use crate::pg::index::Table;
 use crate::pg::jsonb::Part;
-use crate::session::POSTGRES_EPOCH;
 use crate::shared::{self, Counter};
 
 /// What a secret may begin with; the rest is the key in base64.
@@ -40,9 +40,7 @@ pub fn verify_now(body: Option<&str>, headers: Option<AnyElement>) -> Result<Str
     let secrets = Table::Secrets.find(&["webhook_secret"], |row| {
         row.text(c"value").map(str::to_owned)
     });
-    // SAFETY: reads the clock.
-    let now = unsafe { pg_sys::GetCurrentTimestamp() }.div_euclid(1_000_000) + POSTGRES_EPOCH;
-    let outcome = verify(body, headers, secrets.as_deref(), now);
+    let outcome = verify(body, headers, secrets.as_deref(), clock::seconds());
     shared::count(match outcome {
         Ok(_) => Counter::DeliveriesVerified,
         Err(_) => Counter::DeliveriesRefused,

@@ -8,7 +8,7 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
 };
 use pgrx::{IntoDatum, pg_sys};
 
-use crate::pg::jsonb::Jsonb;
+use super::jsonb::Jsonb;
 
 /// A value in the caller's memory context, of the type that the SQL declaration names.
 pub struct Value(pg_sys::Datum);

@@ -1,0 +1,15 @@
+//! A token's form, before anything of it is verified.
+
+use neon_auth_token::{Refusal, Token};
+
+use crate::settings::MAX_TOKEN_SIZE;
+
+/// The token, of which nothing is verified yet.
+pub fn read(text: &str) -> Result<Token<'_>, Refusal> {
+    Token::parse(text, longest())
+}
+
+/// Most bytes in a token.
+pub fn longest() -> usize {
+    MAX_TOKEN_SIZE.get().try_into().unwrap_or_default()
+}

@@ -1,0 +1,128 @@
+//! The setting that holds the identity: only this library can give it a value.
+//!
+//! PostgreSQL's settings already are what an identity needs: they roll back with a transaction or
+//! a savepoint, a local one ends with its transaction, `DISCARD ALL` clears them, and parallel
+//! workers inherit them. What they lack is protection, and the check hook adds it: every value is
+//! refused unless `set` is setting it, or PostgreSQL is copying the leader's settings into a
+//! parallel worker.
+
+use std::cell::Cell;
+use std::ffi::{CStr, CString, c_char, c_void};
+
+use pgrx::prelude::*;
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PgSqlErrorCode};
+
+use super::scope::Scope;
+
+const NAME: &CStr = c"neon_auth.identity";
+
+static IDENTITY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+
+thread_local! {
+    /// True while `set` gives the setting a value.
+    static ASSUMING: Cell<bool> = const { Cell::new(false) };
+    /// How often the value has changed.
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Registers the setting.
+pub fn define() {
+    // SAFETY: all hooks are guarded.
+    unsafe {
+        GucRegistry::define_string_guc_with_hooks(
+            NAME,
+            c"The identity that the session acts under.",
+            c"Set by auth.authenticate() and its kin alone.",
+            &IDENTITY,
+            GucContext::Suset,
+            GucFlags::NO_SHOW_ALL | GucFlags::DISALLOW_IN_FILE | GucFlags::SUPERUSER_ONLY,
+            Some(check),
+            Some(assign),
+            Some(show),
+        );
+    }
+}
+
+/// How often the value has changed in this process: a number tells one value from the next.
+pub fn changes() -> u64 {
+    CHANGES.get()
+}
+
+/// The value; `None` when it is empty.
+pub fn text<'a>() -> Option<&'a str> {
+    // SAFETY: the setting's storage is this library's and holds NULL or a C string; the slice is
+    // used before anything can change the setting.
+    let text = unsafe {
+        let value = *IDENTITY.as_ptr();
+        if value.is_null() {
+            return None;
+        }
+        CStr::from_ptr(value)
+    };
+    text.to_str().ok().filter(|text| !text.is_empty())
+}
+
+/// Gives the setting a value, as `SET` and `SET LOCAL` do.
+pub fn set(value: &CStr, scope: Scope) {
+    /// Ends with the scope, also when an ERROR passes by.
+    struct Assuming;
+    impl Drop for Assuming {
+        fn drop(&mut self) {
+            ASSUMING.set(false);
+        }
+    }
+    ASSUMING.set(true);
+    let _assuming = Assuming;
+    // SAFETY: both are C strings that live through the call.
+    unsafe {
+        pg_sys::set_config_option(
+            NAME.as_ptr(),
+            value.as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            scope.action(),
+            true,
+            PgLogLevel::ERROR as i32,
+            false,
+        );
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn check(
+    value: *mut *mut c_char,
+    _extra: *mut *mut c_void,
+    _source: pg_sys::GucSource::Type,
+) -> bool {
+    // SAFETY: PostgreSQL passes a pointer to NULL or to a C string.
+    unsafe {
+        let is_empty = (*value).is_null() || **value == 0;
+        if is_empty || ASSUMING.get() || pg_sys::InitializingParallelWorker {
+            return true;
+        }
+        pg_sys::GUC_check_errcode(PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE as i32);
+        pg_sys::GUC_check_errmsg_string =
+            c"the session's identity cannot be set".as_ptr().cast_mut();
+        pg_sys::GUC_check_errdetail_string =
+            c"It comes from a verified token, or from auth.impersonate()."
+                .as_ptr()
+                .cast_mut();
+        pg_sys::GUC_check_errhint_string = c"SELECT auth.authenticate($1);".as_ptr().cast_mut();
+        false
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn assign(_value: *const c_char, _extra: *mut c_void) {
+    CHANGES.set(CHANGES.get().wrapping_add(1));
+}
+
+/// What `SHOW` answers to those who may read protected settings: not the claims.
+#[pg_guard]
+unsafe extern "C-unwind" fn show() -> *const c_char {
+    if text().is_some() {
+        c"(set)".as_ptr()
+    } else {
+        c"".as_ptr()
+    }
+}

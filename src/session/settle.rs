@@ -1,0 +1,102 @@
+//! Before a statement runs, and before a query goes on: an identity that a refusal has made void
+//! leaves the setting, and its role goes with it, and so does the role of one that has expired.
+
+use pgrx::PgLogLevel;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+use super::scope::Scope;
+use super::{current, hooks, role, statement};
+use crate::clock;
+use crate::error::Problem;
+use crate::pg::nodes::reads_a_table;
+
+/// Registers for what the hooks call.
+pub fn define() {
+    hooks::define(before_query, before_utility);
+}
+
+/// A query on a table has been planned, with the policies of a role: too late to change it.
+/// Without a table it may be the very call that signs in or out. Answers when the query began.
+#[pg_guard]
+unsafe extern "C-unwind" fn before_query(query: *const pg_sys::QueryDesc) -> i64 {
+    // What a foreign key asks is a part of the statement that fires it. It runs as the tables' owner,
+    // and no policy binds it.
+    // SAFETY: reads a variable of this process.
+    if !current::is_anybody() || unsafe { pg_sys::InNoForceRLSOperation() } {
+        return hooks::NEVER;
+    }
+    // SAFETY: a query has a plan, and perhaps a snapshot.
+    let (plan, snapshot) = unsafe { (&*(*query).plannedstmt, (*query).snapshot) };
+    let began = if current::may_expire() {
+        statement::with_snapshot(snapshot)
+    } else {
+        hooks::NEVER
+    };
+    if let Err(problem) = settle(|| began, Some(plan)) {
+        ErrorReport::from(problem).report(PgLogLevel::ERROR);
+    }
+    began
+}
+
+/// Nothing has been planned yet. In a failed transaction only its end is to come.
+#[pg_guard]
+unsafe extern "C-unwind" fn before_utility(statement: *const pg_sys::PlannedStmt) {
+    // SAFETY: reads the transaction's state.
+    if !unsafe { pg_sys::IsTransactionState() } {
+        return;
+    }
+    // RESET ALL takes the identity, and leaves the role: PostgreSQL exempts that from it.
+    // SAFETY: a statement that PostgreSQL passes.
+    let resets_all = current::is_anybody() && unsafe { resets_all((*statement).utilityStmt) };
+    let outcome = settle(clock::seconds, None).and_then(|()| {
+        if resets_all {
+            current::forget()?;
+        }
+        Ok(())
+    });
+    if let Err(problem) = outcome {
+        ErrorReport::from(problem).report(PgLogLevel::ERROR);
+    }
+}
+
+unsafe fn resets_all(statement: *const pg_sys::Node) -> bool {
+    use pg_sys::VariableSetKind::VAR_RESET_ALL;
+    unsafe {
+        (*statement).type_ == pg_sys::NodeTag::T_VariableSetStmt
+            && (*statement.cast::<pg_sys::VariableSetStmt>()).kind == VAR_RESET_ALL
+    }
+}
+
+/// Before a statement that begins at some time, and runs a plan unless it is no query: takes an
+/// identity that a refusal has made void out of the setting too, where other processes inherit it,
+/// and the role away from one that has expired. Answers an error where the plan was made for the
+/// role that came with it, and where the role cannot be taken away.
+fn settle(began: impl FnOnce() -> i64, plan: Option<&pg_sys::PlannedStmt>) -> Result<(), Problem> {
+    let Some(kept) = current::kept() else {
+        return Ok(());
+    };
+    let is_void = !kept.is_valid();
+    let ended = match kept.in_force(began) {
+        _ if is_void => Problem::Ended,
+        Err(expired) => expired,
+        Ok(()) => return Ok(()),
+    };
+    let role = kept.identity.role.as_deref();
+    let is_current = role.is_some_and(role::is_current);
+    // SAFETY: a plan's own list.
+    let reads_a_table = || plan.is_some_and(|plan| unsafe { reads_a_table(plan.rtable) });
+    if is_current && (!role::can_change() || reads_a_table()) {
+        return Err(ended);
+    }
+    if is_void {
+        return current::forget();
+    }
+    if is_current {
+        role::replace(role, None, Scope::Session)?;
+    }
+    if plan.is_some_and(|plan| plan.parallelModeNeeded) {
+        kept.tell_workers();
+    }
+    Ok(())
+}
