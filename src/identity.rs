@@ -2,22 +2,22 @@
 
 use std::cell::OnceCell;
 
-use neon_auth_token::{Map, Policy, Value, Verified, claim_at, claims_object};
+use neon_auth_token::{Map, Value, Verified, claim_at, claims_object};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::kind::{ClaimNames, Kind};
 use crate::pg::jsonb::Jsonb;
-
-/// The claim that issuers put the organization into.
-const ORGANIZATION: &str = "o";
 
 /// The claims of a verified token, or of `impersonate`, with what readers ask for most kept
 /// ready in its own type.
 pub struct Identity {
     /// Name of the provider that vouched for it; `None` when impersonated.
     pub provider: Option<String>,
+    /// The provider's kind, by which claims have their names.
+    kind: Kind,
     /// `sub`.
     pub subject: String,
     /// `sub` where it is a UUID as PostgreSQL writes it: hyphenated, in lower case.
@@ -42,6 +42,7 @@ pub struct Identity {
 pub struct Vouched<'v> {
     /// The provider's name.
     pub provider: &'v str,
+    pub kind: Kind,
     /// The seconds after `exp` for which the identity is still valid.
     pub leeway: u64,
     /// What the readers find that the provider maps, by their names; null for nothing.
@@ -65,6 +66,7 @@ enum Claims {
 #[derive(Deserialize)]
 struct Stored<'a> {
     provider: Option<&'a str>,
+    kind: &'a str,
     role: Option<&'a str>,
     valid_until: Option<i64>,
     #[serde(borrow, default)]
@@ -78,6 +80,7 @@ impl Identity {
     pub fn verified(vouched: Vouched<'_>, verified: &Verified) -> Self {
         let Vouched {
             provider,
+            kind,
             leeway,
             mapped,
             role,
@@ -86,13 +89,14 @@ impl Identity {
         let valid_until = Some(verified.expires_at().saturating_add(leeway));
         Self {
             provider: Some(provider.to_owned()),
+            kind,
             subject: verified.subject().to_owned(),
             uuid: hyphenated(verified.subject()),
             expires_at: Some(verified.expires_at()),
             role: role.map(str::to_owned),
             valid_until,
             claims: Claims::Signed(verified.clone()),
-            head: head(Some(provider), role, valid_until, &mapped),
+            head: head(Some(provider), kind, role, valid_until, &mapped),
             mapped,
             jsonb: OnceCell::new(),
             organization: OnceCell::new(),
@@ -104,7 +108,15 @@ impl Identity {
     pub fn impersonated(claims: Map<String, Value>) -> Result<Self, &'static str> {
         let json = Value::Object(claims.clone()).to_string();
         let valid_until = seconds(&claims);
-        Self::own(None, None, valid_until, Map::new(), claims, json)
+        Self::own(
+            None,
+            Kind::Oidc,
+            None,
+            valid_until,
+            Map::new(),
+            claims,
+            json,
+        )
     }
 
     /// Reads back what `write_to` wrote.
@@ -112,17 +124,28 @@ impl Identity {
         let stored: Stored = serde_json::from_str(text).ok()?;
         let json = stored.claims.get();
         let claims = claims_object(json)?;
+        let kind = Kind::named(stored.kind)?;
         let (provider, role) = (stored.provider, stored.role);
         let mapped = match stored.mapped {
             Some(mapped) => claims_object(mapped.get())?,
             None => Map::new(),
         };
         let valid_until = stored.valid_until;
-        Self::own(provider, role, valid_until, mapped, claims, json.to_owned()).ok()
+        Self::own(
+            provider,
+            kind,
+            role,
+            valid_until,
+            mapped,
+            claims,
+            json.to_owned(),
+        )
+        .ok()
     }
 
     fn own(
         provider: Option<&str>,
+        kind: Kind,
         role: Option<&str>,
         valid_until: Option<i64>,
         mapped: Map<String, Value>,
@@ -139,6 +162,7 @@ impl Identity {
         }
         Ok(Self {
             provider: provider.map(str::to_owned),
+            kind,
             uuid: hyphenated(&subject),
             subject,
             expires_at,
@@ -148,7 +172,7 @@ impl Identity {
                 members: claims,
                 json,
             },
-            head: head(provider, role, valid_until, &mapped),
+            head: head(provider, kind, role, valid_until, &mapped),
             mapped,
             jsonb: OnceCell::new(),
             organization: OnceCell::new(),
@@ -189,7 +213,7 @@ impl Identity {
 
     /// The organization that the user acts for, where it is an object.
     pub fn organization(&self) -> Option<&Jsonb> {
-        let made = || match self.read("organization", ORGANIZATION)? {
+        let made = || match self.read("organization", self.names().organization)? {
             organization @ Value::Object(_) => Some(Jsonb::from_json(&organization.to_string())),
             _ => None,
         };
@@ -199,8 +223,13 @@ impl Identity {
     /// Its id.
     pub fn organization_id(&self) -> Option<&str> {
         let mapped = self.mapped.get("organization_id");
-        let id = mapped.or_else(|| self.claims().get(ORGANIZATION)?.get("id"));
+        let id = mapped.or_else(|| self.claims().get(self.names().organization)?.get("id"));
         id?.as_str()
+    }
+
+    /// The names that claims have.
+    pub fn names(&self) -> &'static ClaimNames {
+        self.kind.claims()
     }
 
     /// What a reader reads that is a string: the claim of a name, unless the provider maps it.
@@ -208,13 +237,19 @@ impl Identity {
         self.read(reader, claim)?.as_str()
     }
 
-    /// What a reader reads that says yes or no, in the claim of its own name unless the provider
-    /// maps it.
-    pub fn flag(&self, reader: &str) -> Option<bool> {
-        match self.mapped.get(reader) {
+    /// Whether the address is verified, as far as the claims tell.
+    pub fn email_verified(&self) -> Option<bool> {
+        match self.mapped.get("email_verified") {
             Some(mapped) => mapped.as_bool(),
-            None if reader == Policy::IS_ANONYMOUS => self.claims().get(reader)?.restricts(),
-            None => self.claims().get(reader)?.truth(),
+            None => self.claims().get(self.names().email_verified)?.truth(),
+        }
+    }
+
+    /// Whether the user is anonymous. What is neither yes nor no counts as anonymous.
+    pub fn is_anonymous(&self) -> Option<bool> {
+        match self.mapped.get("is_anonymous") {
+            Some(mapped) => mapped.as_bool(),
+            None => self.claims().get(self.names().is_anonymous)?.restricts(),
         }
     }
 
@@ -237,13 +272,15 @@ fn seconds(claims: &Map<String, Value>) -> Option<i64> {
 /// The text of an identity, up to its claims; these are JSON already.
 fn head(
     provider: Option<&str>,
+    kind: Kind,
     role: Option<&str>,
     valid_until: Option<i64>,
     mapped: &Map<String, Value>,
 ) -> String {
     let mut head = format!(
-        r#"{{"provider":{},"role":{},"valid_until":{},"#,
+        r#"{{"provider":{},"kind":"{}","role":{},"valid_until":{},"#,
         json!(provider),
+        kind.name(),
         json!(role),
         json!(valid_until),
     );

@@ -12,6 +12,7 @@ mod error;
 mod hosts;
 mod http;
 mod identity;
+mod kind;
 mod mirror;
 mod pg;
 mod provider;

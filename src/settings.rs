@@ -3,9 +3,10 @@
 
 use std::ffi::CString;
 
-use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum, pg_sys};
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 
 use crate::hosts;
+use crate::pg::compat;
 
 /// What `neon_auth.log_authentication` writes to the server log.
 #[derive(PostgresGucEnum, Clone, Copy, PartialEq, Eq)]
@@ -198,11 +199,6 @@ pub fn define() {
 /// Refuses unknown `neon_auth.*` settings from here on, and drops placeholders made before the
 /// library was loaded. Called once every setting is defined.
 pub fn reserve_prefix() {
-    // SAFETY: a static C string, and we are in _PG_init.
-    unsafe {
-        #[cfg(feature = "pg14")]
-        pg_sys::EmitWarningsOnPlaceholders(c"neon_auth".as_ptr());
-        #[cfg(not(feature = "pg14"))]
-        pg_sys::MarkGUCPrefixReserved(c"neon_auth".as_ptr());
-    }
+    // SAFETY: we are in _PG_init.
+    unsafe { compat::reserve_settings(c"neon_auth") };
 }

@@ -5,6 +5,8 @@ use std::ffi::CStr;
 use pgrx::bgworkers::BackgroundWorker;
 use pgrx::pg_sys;
 
+use crate::pg::compat;
+
 /// Makes a worker end at its next interrupt check, as backends do, and independent of what the
 /// server or the database sets for its sessions. To be called before connecting, with the longest
 /// time to wait for a lock.
@@ -22,7 +24,7 @@ pub fn settle_in(lock_timeout: &CStr) {
     ];
     // SAFETY: the handler is PostgreSQL's own, and so are the settings.
     unsafe {
-        handle(pg_sys::SIGTERM, die);
+        compat::handle_signal(pg_sys::SIGTERM, die);
         pg_sys::BackgroundWorkerUnblockSignals();
         for (name, value) in settings {
             pg_sys::SetConfigOption(
@@ -32,19 +34,6 @@ pub fn settle_in(lock_timeout: &CStr) {
                 pg_sys::GucSource::PGC_S_OVERRIDE,
             );
         }
-    }
-}
-
-/// Has a signal handled.
-///
-/// # Safety
-/// The handler must do what is safe in one.
-pub unsafe fn handle(signal: u32, handler: unsafe extern "C-unwind" fn(i32)) {
-    unsafe {
-        #[cfg(not(feature = "pg18"))]
-        pg_sys::pqsignal(signal as i32, Some(handler));
-        #[cfg(feature = "pg18")]
-        pg_sys::pqsignal_be(signal as i32, Some(handler));
     }
 }
 

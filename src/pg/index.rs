@@ -10,6 +10,7 @@ use std::ffi::CStr;
 use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum};
 
+use super::compat;
 use super::jsonb::Part;
 use super::spi;
 use crate::version;
@@ -104,7 +105,12 @@ impl Table {
                 has_own_snapshot,
                 relation,
                 index,
-                scan: begin_scan(relation, index, columns as i32),
+                scan: compat::index_beginscan(
+                    relation,
+                    index,
+                    pg_sys::GetActiveSnapshot(),
+                    columns as i32,
+                ),
                 slot: pg_sys::table_slot_create(relation, std::ptr::null_mut()),
                 keys: (1..=columns).map(is_equal).collect(),
             }
@@ -251,24 +257,6 @@ impl Row {
             let datum = pg_sys::slot_getattr(self.0, number, &raw mut is_null);
             (datum, is_null)
         }
-    }
-}
-
-unsafe fn begin_scan(
-    relation: pg_sys::Relation,
-    index: pg_sys::Relation,
-    columns: i32,
-) -> pg_sys::IndexScanDesc {
-    unsafe {
-        let snapshot = pg_sys::GetActiveSnapshot();
-        #[cfg(not(feature = "pg18"))]
-        let scan = pg_sys::index_beginscan(relation, index, snapshot, columns, 0);
-        #[cfg(feature = "pg18")]
-        let scan = {
-            let uncounted = std::ptr::null_mut();
-            pg_sys::index_beginscan(relation, index, snapshot, uncounted, columns, 0)
-        };
-        scan
     }
 }
 

@@ -5,6 +5,7 @@
 //! of the extension's own; `nodes` walks query trees; `raised` passes errors on as they were raised; `value` is what
 //! functions return without a Rust value in between.
 
+pub mod compat;
 pub mod heap;
 pub mod index;
 pub mod jsonb;

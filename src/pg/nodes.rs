@@ -4,58 +4,15 @@
 //! An ERROR passes over the frames of whoever calls these, which must own nothing that needs
 //! dropping.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 
 use pgrx::pg_sys;
 
-/// What a walk does with a node: true ends the walk.
-pub type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
-/// What a mutation puts in the place of a node.
-pub type Mutator = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> *mut pg_sys::Node;
+pub use super::compat::{
+    expression_tree_mutator, expression_tree_walker, query_tree_mutator, query_tree_walker,
+};
 
 unsafe extern "C-unwind" {
-    #[cfg_attr(
-        not(any(feature = "pg14", feature = "pg15")),
-        link_name = "expression_tree_walker_impl"
-    )]
-    pub fn expression_tree_walker(
-        node: *mut pg_sys::Node,
-        walker: Walker,
-        context: *mut c_void,
-    ) -> bool;
-
-    #[cfg_attr(
-        not(any(feature = "pg14", feature = "pg15")),
-        link_name = "query_tree_walker_impl"
-    )]
-    pub fn query_tree_walker(
-        query: *mut pg_sys::Query,
-        walker: Walker,
-        context: *mut c_void,
-        flags: c_int,
-    ) -> bool;
-
-    #[cfg_attr(
-        not(any(feature = "pg14", feature = "pg15")),
-        link_name = "expression_tree_mutator_impl"
-    )]
-    pub fn expression_tree_mutator(
-        node: *mut pg_sys::Node,
-        mutator: Mutator,
-        context: *mut c_void,
-    ) -> *mut pg_sys::Node;
-
-    #[cfg_attr(
-        not(any(feature = "pg14", feature = "pg15")),
-        link_name = "query_tree_mutator_impl"
-    )]
-    pub fn query_tree_mutator(
-        query: *mut pg_sys::Query,
-        mutator: Mutator,
-        context: *mut c_void,
-        flags: c_int,
-    ) -> *mut pg_sys::Query;
-
     pub fn check_functions_in_node(
         node: *mut pg_sys::Node,
         checker: unsafe extern "C-unwind" fn(pg_sys::Oid, *mut c_void) -> bool,

@@ -105,6 +105,7 @@ fn judge(
     let role = role::of(provider, &verified)?;
     let vouched = Vouched {
         provider: &provider.name,
+        kind: provider.kind,
         leeway: provider.policy.leeway,
         mapped: provider.claim_map.resolve(verified.claims()),
         role: role.role.as_deref(),

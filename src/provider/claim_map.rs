@@ -1,6 +1,6 @@
 //! Which claims the readers of schema `auth` read, where an issuer has names of its own for them.
 
-use neon_auth_token::{ClaimPath, Flag, Map, Policy, Value};
+use neon_auth_token::{ClaimPath, Flag, Map, Value};
 
 use crate::error::quoted;
 
@@ -9,7 +9,7 @@ const TEXTS: [&str; 4] = ["role", "email", "selected_team_id", "organization_id"
 /// Readers of a claim that says yes or no.
 const FLAGS: [&str; 2] = [EMAIL_VERIFIED, IS_ANONYMOUS];
 const EMAIL_VERIFIED: &str = "email_verified";
-const IS_ANONYMOUS: &str = Policy::IS_ANONYMOUS;
+const IS_ANONYMOUS: &str = "is_anonymous";
 const ORGANIZATION: &str = "organization";
 const ORGANIZATION_ID: &str = "organization_id";
 

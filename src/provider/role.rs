@@ -7,6 +7,7 @@ use pgrx::pg_sys;
 
 use super::trust::Provider;
 use crate::error::{Problem, quoted};
+use crate::pg::compat;
 
 /// What becomes of the role, and why.
 pub struct Choice {
@@ -140,11 +141,7 @@ pub fn demand(provider: &Provider, role: &str) -> Result<(), Problem> {
             });
         }
         let user = pg_sys::GetSessionUserId();
-        #[cfg(any(feature = "pg14", feature = "pg15"))]
-        let may_set = pg_sys::is_member_of_role(user, oid);
-        #[cfg(not(any(feature = "pg14", feature = "pg15")))]
-        let may_set = pg_sys::member_can_set_role(user, oid);
-        if !may_set {
+        if !compat::can_set_role(user, oid) {
             return Err(Problem::RoleNotGranted {
                 role: role.to_owned(),
                 user: session_user(),

@@ -15,6 +15,7 @@ use super::defects::Defects;
 use super::discovery::{self, Origin};
 use super::well_known;
 use crate::error::quoted;
+use crate::kind::Kind;
 use crate::pg::heap::Row;
 
 /// Longest `iss` that is accepted in a token, in bytes.
@@ -26,6 +27,7 @@ const NO_ROLES: [&str; 3] = ["", "none", "public"];
 
 /// A provider's rules.
 pub struct Rules {
+    pub kind: Kind,
     pub policy: Policy,
     pub role_claim: Option<ClaimPath>,
     pub allowed_roles: Vec<String>,
@@ -66,7 +68,8 @@ impl Rules {
                 "Use a to z, 0 to 9, _ and -, at most 63, a letter first: name => 'my_idp'.",
             );
         }
-        let stack = stack_rules(row, defects);
+        let kind = kind(row, defects);
+        let stack = stack_rules(kind, row, defects);
         let (issuers, templates) = issuers(row, defects);
         let audiences = defects.texts("audiences", row.texts("audiences"));
         if let Some(why) = audiences.iter().find_map(|text| misspelt(text)) {
@@ -76,7 +79,7 @@ impl Rules {
                 "Audiences are compared exactly: audiences => '{first,second}'. '{}' asks for none.",
             );
         }
-        let origin = origin(row, stack.is_some(), defects);
+        let origin = origin(row, kind, defects);
         let algorithms = algorithms(row, defects);
         let typ = row.text_owned("typ");
         if typ.as_deref().is_some_and(|typ| misspelt(typ).is_some()) {
@@ -99,7 +102,7 @@ impl Rules {
         let allow_anonymous = defects.value("allow_anonymous", row.boolean("allow_anonymous"));
         let allow_restricted = defects.value("allow_restricted", row.boolean("allow_restricted"));
         let (role_claim, allowed_roles, default_role) = roles(row, defects);
-        let claim_map = claim_map(row, stack.is_some(), defects);
+        let claim_map = claim_map(row, kind, defects);
         let reject_deleted_users =
             defects.value("reject_deleted_users", row.boolean("reject_deleted_users"));
         let url = row.text("jwks_url");
@@ -107,6 +110,7 @@ impl Rules {
 
         let anonymous = claim_map.is_anonymous().cloned();
         Self {
+            kind,
             policy: Policy {
                 issuers,
                 issuer_templates: templates,
@@ -116,7 +120,7 @@ impl Rules {
                 max_lifetime,
                 leeway,
                 required_claims: required,
-                anonymous: anonymous.unwrap_or_else(|| Flag::claim(Policy::IS_ANONYMOUS)),
+                anonymous: anonymous.unwrap_or_else(|| Flag::claim(kind.claims().is_anonymous)),
                 allow_anonymous,
                 allow_restricted,
                 stack,
@@ -150,18 +154,23 @@ fn misspelt(text: &str) -> Option<&'static str> {
     }
 }
 
-fn stack_rules(row: &Row, defects: &mut Defects) -> Option<StackRules> {
-    let kind: String = defects.value("kind", row.text_owned("kind"));
-    let project_id = row.text_owned("project_id");
-    if !["stack", "oidc"].contains(&kind.as_str()) {
+/// The kind of a row; where it cannot be one, that of which nothing is known.
+fn kind(row: &Row, defects: &mut Defects) -> Kind {
+    let name: String = defects.value("kind", row.text_owned("kind"));
+    Kind::named(&name).unwrap_or_else(|| {
         defects.add(
             "kind",
-            format!("The kind is {}.", quoted(&kind)),
+            format!("The kind is {}.", quoted(&name)),
             "It is 'stack' for Neon Auth (Stack Auth), and 'oidc' for all others.",
         );
-    }
-    match (kind == "stack", project_id) {
-        (true, project_id) => {
+        Kind::Oidc
+    })
+}
+
+/// What a token must say beyond the provider's own rules, by its kind.
+fn stack_rules(kind: Kind, row: &Row, defects: &mut Defects) -> Option<StackRules> {
+    match (kind, row.text_owned("project_id")) {
+        (Kind::Stack, project_id) => {
             let project_id = project_id.filter(|id| misspelt(id).is_none());
             if project_id.is_none() {
                 defects.add(
@@ -174,8 +183,8 @@ fn stack_rules(row: &Row, defects: &mut Defects) -> Option<StackRules> {
                 project_id: project_id.unwrap_or_default(),
             })
         }
-        (false, None) => None,
-        (false, Some(_)) => {
+        (Kind::Oidc, None) => None,
+        (Kind::Oidc, Some(_)) => {
             defects.add(
                 "project_id",
                 "A provider of kind oidc has no project_id.",
@@ -260,7 +269,8 @@ fn accepted<'r>(
     of_claim.flat_map(|one| one.values.iter().flatten())
 }
 
-fn origin(row: &Row, is_stack: bool, defects: &mut Defects) -> Option<Origin> {
+/// Where keys are fetched: of Stack Auth at a URL only, as its issuers have no discovery document.
+fn origin(row: &Row, kind: Kind, defects: &mut Defects) -> Option<Origin> {
     const HINT: &str = "Pass one of them: jwks_url => 'https://...' to fetch the keys, jwks => '{\"keys\": [...]}' to pin them.";
     let url = row.text_owned("jwks_url");
     if !row.is_null("jwks") {
@@ -270,19 +280,21 @@ fn origin(row: &Row, is_stack: bool, defects: &mut Defects) -> Option<Origin> {
         return None;
     }
     let first = || row.texts("issuers")?.into_iter().next()?;
-    let discovered = || Origin::discovered(&first().filter(|_| !is_stack)?);
+    let discovered = || match kind {
+        Kind::Oidc => Origin::discovered(&first()?),
+        Kind::Stack => None,
+    };
     let origin = url.map(Origin::Url).or_else(discovered);
     match &origin {
-        None if is_stack => defects.add(
-            "jwks_url",
-            "A provider of kind stack needs jwks_url or jwks, and has neither.",
-            HINT,
-        ),
-        None => defects.add(
-            "jwks_url",
-            "It has neither jwks_url nor jwks, and its first issuer is not one that can say where the keys are.",
-            HINT,
-        ),
+        None => {
+            let detail = match kind {
+                Kind::Oidc => {
+                    "It has neither jwks_url nor jwks, and its first issuer is not one that can say where the keys are."
+                }
+                Kind::Stack => "A provider of kind stack needs jwks_url or jwks, and has neither.",
+            };
+            defects.add("jwks_url", detail, HINT);
+        }
         Some(Origin::Url(url)) if discovery::is_document(url) => defects.add(
             "jwks_url",
             "It is the URL of a discovery document, which contains no keys.",
@@ -383,7 +395,7 @@ fn roles(row: &Row, defects: &mut Defects) -> (Option<ClaimPath>, Vec<String>, O
     (role_claim, allowed_roles, default_role)
 }
 
-fn claim_map(row: &Row, is_stack: bool, defects: &mut Defects) -> ClaimMap {
+fn claim_map(row: &Row, kind: Kind, defects: &mut Defects) -> ClaimMap {
     let hint = || {
         format!(
             r#"For example: claim_map => '{{"email": "emails.0", "organization": {{"id": "org_id"}}}}', without $. and [0]. The readers are {}."#,
@@ -392,7 +404,7 @@ fn claim_map(row: &Row, is_stack: bool, defects: &mut Defects) -> ClaimMap {
     };
     let map = object(row, "claim_map").and_then(|json| ClaimMap::parse(&json));
     match map {
-        Ok(map) if is_stack && map.is_anonymous().is_some() => {
+        Ok(map) if kind == Kind::Stack && map.is_anonymous().is_some() => {
             defects.add(
                 "claim_map",
                 "Stack Auth's own claims say who is anonymous.",

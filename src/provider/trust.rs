@@ -17,6 +17,7 @@ use super::defects::{Defect, Defects};
 use super::discovery::{self, Origin};
 use super::rules::{Rules, issuers_of};
 use crate::error::{Problem, quoted};
+use crate::kind::Kind;
 use crate::pg::heap::{self, Row};
 use crate::pg::jsonb::Jsonb;
 use crate::pg::spi;
@@ -52,6 +53,7 @@ struct Named {
 /// A trusted issuer with its rules and its keys.
 pub struct Provider {
     pub name: String,
+    pub kind: Kind,
     pub policy: Policy,
     pub role_claim: Option<ClaimPath>,
     pub allowed_roles: Vec<String>,
@@ -368,6 +370,7 @@ impl Provider {
         };
         Self {
             name: name.to_owned(),
+            kind: rules.kind,
             policy: rules.policy,
             role_claim: rules.role_claim,
             allowed_roles: rules.allowed_roles,

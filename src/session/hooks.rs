@@ -14,6 +14,7 @@ use std::ffi::c_char;
 use pgrx::prelude::*;
 
 use super::statement;
+use crate::pg::compat::with_arguments_of_executor_run;
 
 /// What is called before a query; returns when it began, or `NEVER`.
 type BeforeQuery = unsafe extern "C-unwind" fn(*const pg_sys::QueryDesc) -> i64;
@@ -77,12 +78,7 @@ macro_rules! hook {
 
 hook!(start, before_query then after_start, PREVIOUS_START, standard_ExecutorStart,
       (query: *mut pg_sys::QueryDesc, flags: i32));
-#[cfg(not(feature = "pg18"))]
-hook!(run, before_run, PREVIOUS_RUN, standard_ExecutorRun,
-      (query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64, once: bool));
-#[cfg(feature = "pg18")]
-hook!(run, before_run, PREVIOUS_RUN, standard_ExecutorRun,
-      (query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64));
+with_arguments_of_executor_run!(hook!(run, before_run, PREVIOUS_RUN, standard_ExecutorRun));
 hook!(utility, before_utility, PREVIOUS_UTILITY, standard_ProcessUtility,
       (statement: *mut pg_sys::PlannedStmt, text: *const c_char, read_only: bool,
        context: pg_sys::ProcessUtilityContext::Type, parameters: pg_sys::ParamListInfo,

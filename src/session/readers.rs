@@ -35,15 +35,17 @@ readers! {
     /// `auth.jwt()` and `auth.session()`: all claims.
     jwt: Value = |identity| Some(Value::jsonb(identity.jsonb()));
     /// `auth.role()`: the claim `role`.
-    role: Value = |identity| Value::text(identity.string("role", "role")?);
+    role: Value = |identity| Value::text(identity.string("role", identity.names().role)?);
     /// `auth.email()`: the claim `email`.
-    email: Value = |identity| Value::text(identity.string("email", "email")?);
+    email: Value = |identity| Value::text(identity.string("email", identity.names().email)?);
     /// `auth.email_verified()`: the claim `email_verified`.
-    email_verified: bool = |identity| identity.flag("email_verified");
+    email_verified: bool = |identity| identity.email_verified();
     /// `auth.is_anonymous()`: the claim `is_anonymous`.
-    is_anonymous: bool = |identity| identity.flag("is_anonymous");
+    is_anonymous: bool = |identity| identity.is_anonymous();
     /// `auth.selected_team_id()`: the claim `selected_team_id`.
-    selected_team_id: Value = |identity| Value::text(identity.string("selected_team_id", "selected_team_id")?);
+    selected_team_id: Value = |identity| {
+        Value::text(identity.string("selected_team_id", identity.names().selected_team_id)?)
+    };
     /// `auth.provider()`: the name of the provider that vouched.
     provider: Value = |identity| Value::text(identity.provider.as_deref()?);
     /// `auth.expires_at()`: the claim `exp`.

@@ -14,6 +14,7 @@ use pgrx::prelude::*;
 use super::retry::retry_after;
 use crate::background::process;
 use crate::clock::{self, SECOND};
+use crate::pg::compat;
 use crate::settings;
 use crate::shared::{self, NEVER};
 
@@ -325,7 +326,7 @@ fn reload_on_sighup() {
         fn SignalHandlerForConfigReload(signal: i32);
     }
     // SAFETY: the handler is PostgreSQL's own.
-    unsafe { process::handle(pg_sys::SIGHUP, SignalHandlerForConfigReload) };
+    unsafe { compat::handle_signal(pg_sys::SIGHUP, SignalHandlerForConfigReload) };
 }
 
 fn reload_if_asked() -> bool {

@@ -1,0 +1,66 @@
+//! The kinds of services that providers are of.
+//!
+//! What differs by kind is one `match` in each of four places: where keys come from and what a
+//! credential must be (`provider/rules.rs`), the names of claims (here), and what fills the mirror
+//! (`service`).
+
+/// What kind of service a provider is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An issuer of JWTs with a JWKS, of which nothing more is known.
+    Oidc,
+    /// Neon Auth on Stack Auth.
+    Stack,
+}
+
+/// The claims that the readers of schema `auth` read, unless a provider's `claim_map` names others.
+pub struct ClaimNames {
+    pub role: &'static str,
+    pub email: &'static str,
+    pub email_verified: &'static str,
+    pub is_anonymous: &'static str,
+    pub selected_team_id: &'static str,
+    /// An object with the member `id`.
+    pub organization: &'static str,
+}
+
+const OIDC: ClaimNames = ClaimNames {
+    role: "role",
+    email: "email",
+    email_verified: "email_verified",
+    is_anonymous: "is_anonymous",
+    selected_team_id: "selected_team_id",
+    organization: "o",
+};
+
+const STACK: ClaimNames = ClaimNames {
+    role: "role",
+    email: "email",
+    email_verified: "email_verified",
+    is_anonymous: "is_anonymous",
+    selected_team_id: "selected_team_id",
+    organization: "o",
+};
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::Oidc, Self::Stack];
+
+    /// As the column `kind` of `neon_auth.providers` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Oidc => "oidc",
+            Self::Stack => "stack",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    pub fn claims(self) -> &'static ClaimNames {
+        match self {
+            Self::Oidc => &OIDC,
+            Self::Stack => &STACK,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What differs between the majors of PostgreSQL.
+//!
+//! Each `cfg` names the old majors, so that a new one is taken for one like the newest.
+
+use std::ffi::{CStr, c_int, c_void};
+
+use pgrx::pg_sys;
+
+/// What a walk does with a node: true ends the walk.
+pub type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
+/// What a mutation puts in the place of a node.
+pub type Mutator = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> *mut pg_sys::Node;
+
+// Since 16 these are macros, around functions of other names.
+unsafe extern "C-unwind" {
+    #[cfg_attr(
+        not(any(feature = "pg14", feature = "pg15")),
+        link_name = "expression_tree_walker_impl"
+    )]
+    pub fn expression_tree_walker(
+        node: *mut pg_sys::Node,
+        walker: Walker,
+        context: *mut c_void,
+    ) -> bool;
+
+    #[cfg_attr(
+        not(any(feature = "pg14", feature = "pg15")),
+        link_name = "query_tree_walker_impl"
+    )]
+    pub fn query_tree_walker(
+        query: *mut pg_sys::Query,
+        walker: Walker,
+        context: *mut c_void,
+        flags: c_int,
+    ) -> bool;
+
+    #[cfg_attr(
+        not(any(feature = "pg14", feature = "pg15")),
+        link_name = "expression_tree_mutator_impl"
+    )]
+    pub fn expression_tree_mutator(
+        node: *mut pg_sys::Node,
+        mutator: Mutator,
+        context: *mut c_void,
+    ) -> *mut pg_sys::Node;
+
+    #[cfg_attr(
+        not(any(feature = "pg14", feature = "pg15")),
+        link_name = "query_tree_mutator_impl"
+    )]
+    pub fn query_tree_mutator(
+        query: *mut pg_sys::Query,
+        mutator: Mutator,
+        context: *mut c_void,
+        flags: c_int,
+    ) -> *mut pg_sys::Query;
+}
+
+/// Calls a macro with the arguments that ExecutorRun has: until 17 it was told whether it runs once.
+#[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17"))]
+macro_rules! with_arguments_of_executor_run {
+    ($macro:ident!($($given:tt)*)) => {
+        $macro!($($given)*, (query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type,
+                             count: u64, once: bool));
+    };
+}
+#[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17")))]
+macro_rules! with_arguments_of_executor_run {
+    ($macro:ident!($($given:tt)*)) => {
+        $macro!($($given)*, (query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type,
+                             count: u64));
+    };
+}
+pub(crate) use with_arguments_of_executor_run;
+
+/// Begins a scan of an index with so many keys. Since 18 scans can be counted.
+///
+/// # Safety
+/// Both must be open, and the snapshot in use until the scan ends.
+pub unsafe fn index_beginscan(
+    relation: pg_sys::Relation,
+    index: pg_sys::Relation,
+    snapshot: pg_sys::Snapshot,
+    keys: c_int,
+) -> pg_sys::IndexScanDesc {
+    unsafe {
+        #[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17"))]
+        let scan = pg_sys::index_beginscan(relation, index, snapshot, keys, 0);
+        #[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17")))]
+        let scan = {
+            let uncounted = std::ptr::null_mut();
+            pg_sys::index_beginscan(relation, index, snapshot, uncounted, keys, 0)
+        };
+        scan
+    }
+}
+
+/// Has a signal handled. Since 18 the function has another name in the server.
+///
+/// # Safety
+/// The handler must do what is safe in one.
+pub unsafe fn handle_signal(signal: u32, handler: unsafe extern "C-unwind" fn(c_int)) {
+    unsafe {
+        #[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17"))]
+        pg_sys::pqsignal(signal as c_int, Some(handler));
+        #[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17")))]
+        pg_sys::pqsignal_be(signal as c_int, Some(handler));
+    }
+}
+
+/// Whether a user can switch to a role by SET ROLE. Until 15 every member could.
+///
+/// # Safety
+/// Inside a transaction.
+pub unsafe fn can_set_role(user: pg_sys::Oid, role: pg_sys::Oid) -> bool {
+    unsafe {
+        #[cfg(any(feature = "pg14", feature = "pg15"))]
+        let can_set = pg_sys::is_member_of_role(user, role);
+        #[cfg(not(any(feature = "pg14", feature = "pg15")))]
+        let can_set = pg_sys::member_can_set_role(user, role);
+        can_set
+    }
+}
+
+/// Refuses settings with this prefix from here on that are not defined; 14 warns of them.
+///
+/// # Safety
+/// While the library is loaded.
+pub unsafe fn reserve_settings(prefix: &CStr) {
+    unsafe {
+        #[cfg(feature = "pg14")]
+        pg_sys::EmitWarningsOnPlaceholders(prefix.as_ptr());
+        #[cfg(not(feature = "pg14"))]
+        pg_sys::MarkGUCPrefixReserved(prefix.as_ptr());
+    }
+}
