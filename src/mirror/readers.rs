@@ -68,7 +68,9 @@ fn grants(scope: &str, held: &str, permission: &str) -> bool {
     answers::answer(&["grants", scope, held, permission], || {
         let granted_by = Table::Closure.find(&[scope, permission], |row| row.texts(c"granted_by"));
         granted_by.map_or(held == permission, |granted_by| {
-            granted_by.iter().any(|granting| granting == held)
+            granted_by
+                .iter()
+                .any(|granting| granting.as_deref() == Some(held))
         })
     })
 }

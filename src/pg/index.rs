@@ -11,11 +11,11 @@ use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum};
 
 use super::compat;
-use super::jsonb::Part;
-use super::spi;
+use super::row::Row;
+use super::tables::INDEXED;
 use crate::version;
 
-/// A table with an index to look into, over columns of type text.
+/// A table with an index to look into, over columns of type text; in the order of `INDEXED`.
 #[derive(Clone, Copy)]
 pub enum Table {
     Users,
@@ -29,31 +29,11 @@ pub enum Table {
     Secrets,
 }
 
-/// Names of a table and of its index, in the order of `Table`: that of the primary key, or a smaller
-/// one, or one that begins with the user, whose entries lie beside each other. What is in the
-/// processor's cache costs half.
-const NAMES: [[&CStr; 2]; 9] = [
-    [c"users_sync", c"users_sync_pkey"],
-    [c"teams_sync", c"teams_sync_pkey"],
-    [c"teams_sync", c"teams_sync_deleted_idx"],
-    [c"team_members_sync", c"team_members_sync_user_id_idx"],
-    [
-        c"team_permissions_sync",
-        c"team_permissions_sync_user_id_idx",
-    ],
-    [
-        c"project_permissions_sync",
-        c"project_permissions_sync_pkey",
-    ],
-    [c"permission_closure", c"permission_closure_pkey"],
-    [c"webhook_deliveries", c"webhook_deliveries_pkey"],
-    [c"secrets", c"secrets_pkey"],
-];
-const UNKNOWN: [[pg_sys::Oid; 2]; NAMES.len()] = [[pg_sys::InvalidOid; 2]; NAMES.len()];
+const UNKNOWN: [[pg_sys::Oid; 2]; INDEXED.len()] = [[pg_sys::InvalidOid; 2]; INDEXED.len()];
 
 thread_local! {
     /// The OIDs of the names, as far as they are known. Looking them up takes as long as a row.
-    static OIDS: Cell<[[pg_sys::Oid; 2]; NAMES.len()]> = const { Cell::new(UNKNOWN) };
+    static OIDS: Cell<[[pg_sys::Oid; 2]; INDEXED.len()]> = const { Cell::new(UNKNOWN) };
 }
 
 const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
@@ -67,7 +47,8 @@ pub fn define() {
 /// What is dropped, renamed, or made by a transaction that fails has a message of its own.
 #[pg_guard]
 unsafe extern "C-unwind" fn invalidated(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
-    let is_known = |oids: [[pg_sys::Oid; 2]; NAMES.len()]| oids.as_flattened().contains(&relation);
+    let is_known =
+        |oids: [[pg_sys::Oid; 2]; INDEXED.len()]| oids.as_flattened().contains(&relation);
     if relation == pg_sys::InvalidOid || is_known(OIDS.get()) {
         OIDS.set(UNKNOWN);
     }
@@ -135,11 +116,7 @@ impl Table {
         if known != pg_sys::InvalidOid {
             return known;
         }
-        let name = NAMES[self as usize][which];
-        let oid = match self {
-            Self::Closure | Self::Secrets => spi::internal_table(name),
-            _ => spi::table(name),
-        };
+        let oid = INDEXED[self as usize][which].oid();
         // Read again: a look-up may bring messages too.
         let mut oids = OIDS.get();
         oids[self as usize][which] = oid;
@@ -178,7 +155,7 @@ impl Lookups {
                 0,
             );
             while answer.is_none() && pg_sys::index_getnext_slot(self.scan, forward, self.slot) {
-                answer = read(&Row(self.slot));
+                answer = read(&Row::in_slot(self.slot));
             }
             pg_sys::ExecClearTuple(self.slot);
             for column in &self.keys {
@@ -201,61 +178,6 @@ impl Lookups {
             if self.has_own_snapshot {
                 pg_sys::PopActiveSnapshot();
             }
-        }
-    }
-}
-
-/// A row, while its page is held.
-pub struct Row(*mut pg_sys::TupleTableSlot);
-
-impl Row {
-    pub fn is_null(&self, column: &CStr) -> bool {
-        // SAFETY: a column of the table that the row is of.
-        unsafe { self.datum(column).1 }
-    }
-
-    pub fn text(&self, column: &CStr) -> Option<&str> {
-        // SAFETY: the same; the column is a text.
-        unsafe {
-            let (datum, is_null) = self.datum(column);
-            <&str>::from_datum(datum, is_null)
-        }
-    }
-
-    pub fn texts(&self, column: &CStr) -> Option<Vec<String>> {
-        // SAFETY: the same; the column is a text[].
-        unsafe {
-            let (datum, is_null) = self.datum(column);
-            Vec::<String>::from_datum(datum, is_null)
-        }
-    }
-
-    /// Whether a column of type jsonb is the object given.
-    pub fn equals(&self, column: &CStr, object: &Part) -> bool {
-        // SAFETY: the same.
-        unsafe {
-            let (datum, is_null) = self.datum(column);
-            !is_null && object.equals(datum)
-        }
-    }
-
-    /// A column of type jsonb, taken apart.
-    pub fn part(&self, column: &CStr) -> Option<Part> {
-        // SAFETY: the same; the part is used while the page is held.
-        unsafe {
-            let (datum, is_null) = self.datum(column);
-            (!is_null).then(|| Part::of_datum(datum))
-        }
-    }
-
-    unsafe fn datum(&self, column: &CStr) -> (pg_sys::Datum, bool) {
-        unsafe {
-            let description = (*self.0).tts_tupleDescriptor;
-            let number = pg_sys::SPI_fnumber(description, column.as_ptr());
-            assert!(number > 0, "the table has the columns of sql/");
-            let mut is_null = true;
-            let datum = pg_sys::slot_getattr(self.0, number, &raw mut is_null);
-            (datum, is_null)
         }
     }
 }

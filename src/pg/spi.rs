@@ -9,7 +9,7 @@ use std::ffi::CString;
 use pgrx::{FromDatum, IntoDatum, PgRelation, pg_sys};
 
 use super::raised;
-use crate::version;
+use super::tables::PROVIDERS;
 
 /// Runs a query that yields at most one text value, and answers it.
 ///
@@ -137,39 +137,6 @@ impl PinnedOwner {
     }
 }
 
-/// The table whose owner stands for the extension's.
-pub const PROVIDERS: &std::ffi::CStr = c"providers";
-pub const JWKS_CACHE: &std::ffi::CStr = c"jwks_cache";
-
-/// The OID of one of the extension's tables. Raises 55000 where the extension is not of this
-/// library's version, and 3F000 or 42P01 where the table does not exist.
-pub fn table(name: &std::ffi::CStr) -> pg_sys::Oid {
-    table_of(c"neon_auth", name)
-}
-
-/// The same of a table that is for the extension only.
-pub fn internal_table(name: &std::ffi::CStr) -> pg_sys::Oid {
-    table_of(c"neon_auth_internal", name)
-}
-
-fn table_of(schema: &std::ffi::CStr, name: &std::ffi::CStr) -> pg_sys::Oid {
-    version::demand();
-    // SAFETY: catalog look-ups inside a transaction.
-    let relation = unsafe {
-        let schema = pg_sys::get_namespace_oid(schema.as_ptr(), false);
-        pg_sys::get_relname_relid(name.as_ptr(), schema)
-    };
-    if relation == pg_sys::InvalidOid {
-        pgrx::ereport!(
-            ERROR,
-            pgrx::PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
-            "the tables of neon_auth are missing",
-            "Run: CREATE EXTENSION neon_auth;"
-        );
-    }
-    relation
-}
-
 /// Whether this database has the extension.
 pub fn is_installed() -> bool {
     // SAFETY: a catalog look-up inside a transaction.
@@ -177,12 +144,10 @@ pub fn is_installed() -> bool {
 }
 
 fn owner() -> pg_sys::Oid {
-    // SAFETY: `table` answers a table's OID, and an open relation has its pg_class row.
+    // SAFETY: it is a table's OID, and an open relation has its pg_class row.
     unsafe {
-        let relation = PgRelation::with_lock(
-            table(PROVIDERS),
-            pg_sys::AccessShareLock as pg_sys::LOCKMODE,
-        );
+        let relation =
+            PgRelation::with_lock(PROVIDERS.oid(), pg_sys::AccessShareLock as pg_sys::LOCKMODE);
         (*relation.rd_rel).relowner
     }
 }

@@ -15,11 +15,12 @@ use super::{admit, discovery, trust};
 use crate::background::wake;
 use crate::clock;
 use crate::http::{self, PlainHttp};
-use crate::pg::heap::Row;
+use crate::pg::jsonb;
 use crate::pg::lock::{Lock, Space};
 use crate::pg::raised::passes_errors;
+use crate::pg::row::Row;
+use crate::pg::tables::PROVIDERS;
 use crate::pg::value::Value;
-use crate::pg::{jsonb, spi};
 
 /// `neon_auth.verify_jwt(token)`: the claims, or the error that `auth.authenticate` would raise.
 #[pg_extern(sql = false)]
@@ -144,7 +145,7 @@ fn trust_changed<'a>(
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table.oid()) };
     // New keys are no reason: workers know when to look after those. By name, because an update of
     // the extension may write providers too, and looks nothing up.
-    if table.name().as_bytes() == spi::PROVIDERS.to_bytes() {
+    if table.name().as_bytes() == PROVIDERS.name.to_bytes() {
         wake::anew_at_commit();
     }
     Ok(None)

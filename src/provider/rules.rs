@@ -3,6 +3,7 @@
 //! The trigger on `neon_auth.providers` asks before a row is written, and a session when it reads
 //! the row, so that a load with triggers disabled opens nothing.
 
+use std::ffi::CStr;
 use std::sync::LazyLock;
 
 use neon_auth_token::{
@@ -16,7 +17,7 @@ use super::discovery::{self, Origin};
 use super::well_known;
 use crate::error::quoted;
 use crate::kind::Kind;
-use crate::pg::heap::Row;
+use crate::pg::row::Row;
 
 /// Longest `iss` that is accepted in a token, in bytes.
 const MAX_ISSUER: usize = 2048;
@@ -40,7 +41,7 @@ pub struct Rules {
 
 /// The issuers that a row claims: each one that its templates stand for, written out.
 pub fn issuers_of(row: &Row) -> Vec<String> {
-    let issuers = row.texts("issuers").into_iter().flatten().flatten();
+    let issuers = row.texts(c"issuers").into_iter().flatten().flatten();
     let (templates, mut exact): (Vec<_>, Vec<_>) =
         issuers.partition(|issuer| IssuerTemplate::is_meant(issuer));
     if templates.is_empty() {
@@ -60,7 +61,7 @@ pub fn issuers_of(row: &Row) -> Vec<String> {
 impl Rules {
     /// Reads a row, and adds what is wrong with it, one column after the other.
     pub fn read(row: &Row, defects: &mut Defects) -> Self {
-        let name: String = defects.value("name", row.text_owned("name"));
+        let name: String = defects.value("name", row.text_owned(c"name"));
         if !is_name(&name) {
             defects.add(
                 "name",
@@ -71,7 +72,7 @@ impl Rules {
         let kind = kind(row, defects);
         let stack = stack_rules(kind, row, defects);
         let (issuers, templates) = issuers(row, defects);
-        let audiences = defects.texts("audiences", row.texts("audiences"));
+        let audiences = defects.texts("audiences", row.texts(c"audiences"));
         if let Some(why) = audiences.iter().find_map(|text| misspelt(text)) {
             defects.add(
                 "audiences",
@@ -81,7 +82,7 @@ impl Rules {
         }
         let origin = origin(row, kind, defects);
         let algorithms = algorithms(row, defects);
-        let typ = row.text_owned("typ");
+        let typ = row.text_owned(c"typ");
         if typ.as_deref().is_some_and(|typ| misspelt(typ).is_some()) {
             defects.add(
                 "typ",
@@ -99,13 +100,13 @@ impl Rules {
         });
         tenants(&templates, &required, defects);
         let (max_lifetime, leeway) = times(row, defects);
-        let allow_anonymous = defects.value("allow_anonymous", row.boolean("allow_anonymous"));
-        let allow_restricted = defects.value("allow_restricted", row.boolean("allow_restricted"));
+        let allow_anonymous = defects.value("allow_anonymous", row.boolean(c"allow_anonymous"));
+        let allow_restricted = defects.value("allow_restricted", row.boolean(c"allow_restricted"));
         let (role_claim, allowed_roles, default_role) = roles(row, defects);
         let claim_map = claim_map(row, kind, defects);
         let reject_deleted_users =
-            defects.value("reject_deleted_users", row.boolean("reject_deleted_users"));
-        let url = row.text("jwks_url");
+            defects.value("reject_deleted_users", row.boolean(c"reject_deleted_users"));
+        let url = row.text(c"jwks_url");
         well_known::judge(defects, &issuers, &templates, url, &audiences, &required);
 
         let anonymous = claim_map.is_anonymous().cloned();
@@ -156,7 +157,7 @@ fn misspelt(text: &str) -> Option<&'static str> {
 
 /// The kind of a row; where it cannot be one, that of which nothing is known.
 fn kind(row: &Row, defects: &mut Defects) -> Kind {
-    let name: String = defects.value("kind", row.text_owned("kind"));
+    let name: String = defects.value("kind", row.text_owned(c"kind"));
     Kind::named(&name).unwrap_or_else(|| {
         defects.add(
             "kind",
@@ -169,7 +170,7 @@ fn kind(row: &Row, defects: &mut Defects) -> Kind {
 
 /// What a token must say beyond the provider's own rules, by its kind.
 fn stack_rules(kind: Kind, row: &Row, defects: &mut Defects) -> Option<StackRules> {
-    match (kind, row.text_owned("project_id")) {
+    match (kind, row.text_owned(c"project_id")) {
         (Kind::Stack, project_id) => {
             let project_id = project_id.filter(|id| misspelt(id).is_none());
             if project_id.is_none() {
@@ -197,7 +198,7 @@ fn stack_rules(kind: Kind, row: &Row, defects: &mut Defects) -> Option<StackRule
 
 fn issuers(row: &Row, defects: &mut Defects) -> (Vec<String>, Vec<IssuerTemplate>) {
     const HINT: &str = "Copy the claim iss of a token, slash at the end included: issuers => '{https://idp.example.com}'.";
-    let all = defects.texts("issuers", row.texts("issuers"));
+    let all = defects.texts("issuers", row.texts(c"issuers"));
     if all.is_empty() {
         defects.add("issuers", "There is no issuer.", HINT);
     }
@@ -272,14 +273,14 @@ fn accepted<'r>(
 /// Where keys are fetched: of Stack Auth at a URL only, as its issuers have no discovery document.
 fn origin(row: &Row, kind: Kind, defects: &mut Defects) -> Option<Origin> {
     const HINT: &str = "Pass one of them: jwks_url => 'https://...' to fetch the keys, jwks => '{\"keys\": [...]}' to pin them.";
-    let url = row.text_owned("jwks_url");
-    if !row.is_null("jwks") {
+    let url = row.text_owned(c"jwks_url");
+    if !row.is_null(c"jwks") {
         if url.is_some() {
             defects.add("jwks_url", "It has both jwks_url and jwks.", HINT);
         }
         return None;
     }
-    let first = || row.texts("issuers")?.into_iter().next()?;
+    let first = || row.texts(c"issuers")?.into_iter().next()?;
     let discovered = || match kind {
         Kind::Oidc => Origin::discovered(&first()?),
         Kind::Stack => None,
@@ -310,7 +311,7 @@ fn algorithms(row: &Row, defects: &mut Defects) -> Vec<Algorithm> {
         let names = Algorithm::ALL.map(Algorithm::name).join(", ");
         format!("Supported are {names}.")
     });
-    let names = defects.texts("algorithms", row.texts("algorithms"));
+    let names = defects.texts("algorithms", row.texts(c"algorithms"));
     if names.is_empty() {
         defects.add("algorithms", "There is no algorithm.", HINT.as_str());
     }
@@ -329,11 +330,11 @@ fn algorithms(row: &Row, defects: &mut Defects) -> Vec<Algorithm> {
 }
 
 fn required_claims(row: &Row) -> Result<Vec<RequiredClaim>, String> {
-    RequiredClaim::parse_all(&object(row, "required_claims")?)
+    RequiredClaim::parse_all(&object(row, c"required_claims")?)
 }
 
 fn times(row: &Row, defects: &mut Defects) -> (Option<u64>, u64) {
-    let max_lifetime = row.seconds("max_lifetime");
+    let max_lifetime = row.seconds(c"max_lifetime");
     if max_lifetime.is_some_and(|seconds| seconds < 1.0) {
         defects.add(
             "max_lifetime",
@@ -341,7 +342,7 @@ fn times(row: &Row, defects: &mut Defects) -> (Option<u64>, u64) {
             "For example: max_lifetime => '1 hour'. NULL allows any.",
         );
     }
-    let leeway = defects.value("leeway", row.seconds("leeway"));
+    let leeway = defects.value("leeway", row.seconds(c"leeway"));
     if !(0.0..=MAX_LEEWAY).contains(&leeway) {
         defects.add(
             "leeway",
@@ -355,7 +356,7 @@ fn times(row: &Row, defects: &mut Defects) -> (Option<u64>, u64) {
 
 fn roles(row: &Row, defects: &mut Defects) -> (Option<ClaimPath>, Vec<String>, Option<String>) {
     const HINT: &str = "For example: role_claim => 'app_metadata.role', allowed_roles => '{authenticated,editor}', default_role => 'authenticated'.";
-    let role_claim = row.text("role_claim").and_then(|path| match path.parse() {
+    let role_claim = row.text(c"role_claim").and_then(|path| match path.parse() {
         Ok(path) => Some(path),
         Err(why) => {
             defects.add(
@@ -366,8 +367,8 @@ fn roles(row: &Row, defects: &mut Defects) -> (Option<ClaimPath>, Vec<String>, O
             None
         }
     });
-    let allowed_roles = defects.texts("allowed_roles", row.texts("allowed_roles"));
-    let default_role = row.text_owned("default_role");
+    let allowed_roles = defects.texts("allowed_roles", row.texts(c"allowed_roles"));
+    let default_role = row.text_owned(c"default_role");
     let is_no_role = |role: &&String| NO_ROLES.contains(&role.as_str());
     if let Some(role) = allowed_roles.iter().find(is_no_role) {
         let detail = format!("There can be no role {}.", quoted(role));
@@ -377,7 +378,7 @@ fn roles(row: &Row, defects: &mut Defects) -> (Option<ClaimPath>, Vec<String>, O
         let detail = format!("There can be no role {}.", quoted(role));
         defects.add("default_role", detail, HINT);
     }
-    let has_claim = !row.is_null("role_claim");
+    let has_claim = !row.is_null(c"role_claim");
     if has_claim && allowed_roles.is_empty() {
         defects.add(
             "allowed_roles",
@@ -402,7 +403,7 @@ fn claim_map(row: &Row, kind: Kind, defects: &mut Defects) -> ClaimMap {
             ClaimMap::readers()
         )
     };
-    let map = object(row, "claim_map").and_then(|json| ClaimMap::parse(&json));
+    let map = object(row, c"claim_map").and_then(|json| ClaimMap::parse(&json));
     match map {
         Ok(map) if kind == Kind::Stack && map.is_anonymous().is_some() => {
             defects.add(
@@ -421,10 +422,11 @@ fn claim_map(row: &Row, kind: Kind, defects: &mut Defects) -> ClaimMap {
 }
 
 /// A `jsonb` column, parsed; an error says why it cannot be.
-fn object(row: &Row, column: &str) -> Result<Value, String> {
+fn object(row: &Row, column: &CStr) -> Result<Value, String> {
+    let shown = column.to_string_lossy();
     let stored = row
         .jsonb(column)
-        .ok_or_else(|| format!("Its column {column} is NULL."))?;
+        .ok_or_else(|| format!("Its column {shown} is NULL."))?;
     json_value(&stored.to_text())
-        .ok_or_else(|| format!("Its column {column} is JSON beyond what is read."))
+        .ok_or_else(|| format!("Its column {shown} is JSON beyond what is read."))
 }

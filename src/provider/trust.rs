@@ -18,9 +18,10 @@ use super::discovery::{self, Origin};
 use super::rules::{Rules, issuers_of};
 use crate::error::{Problem, quoted};
 use crate::kind::Kind;
-use crate::pg::heap::{self, Row};
+use crate::pg::heap;
 use crate::pg::jsonb::Jsonb;
-use crate::pg::spi;
+use crate::pg::row::Row;
+use crate::pg::tables::{JWKS_CACHE, PROVIDERS};
 use crate::version;
 
 thread_local! {
@@ -122,7 +123,7 @@ pub fn current() -> Result<Rc<Trust>, Problem> {
         return Ok(trust);
     }
     TRUST.set(None);
-    WATCHED.set([spi::table(spi::PROVIDERS), spi::table(spi::JWKS_CACHE)]);
+    WATCHED.set([PROVIDERS.oid(), JWKS_CACHE.oid()]);
     let trust = Rc::new(Trust::read());
     TRUST.set(Some(Rc::clone(&trust)));
     Ok(trust)
@@ -140,19 +141,19 @@ impl Trust {
         let mut providers = HashMap::new();
         let mut issuers: HashMap<String, Vec<String>> = HashMap::new();
         let mut discovered = HashMap::new();
-        heap::each(spi::JWKS_CACHE, |row| {
+        heap::each(&JWKS_CACHE, |row| {
             let names = row
-                .text_owned("provider")
-                .zip(row.text_owned("discovery_url"));
-            if let (Some((provider, document)), Some(url)) = (names, row.text_owned("jwks_url")) {
+                .text_owned(c"provider")
+                .zip(row.text_owned(c"discovery_url"));
+            if let (Some((provider, document)), Some(url)) = (names, row.text_owned(c"jwks_url")) {
                 discovered.insert(provider, (document, url));
             }
         });
-        heap::each(spi::PROVIDERS, |row| {
-            let Some(name) = row.text("name") else {
+        heap::each(&PROVIDERS, |row| {
+            let Some(name) = row.text(c"name") else {
                 return;
             };
-            let own_issuers = row.texts("issuers").unwrap_or_default();
+            let own_issuers = row.texts(c"issuers").unwrap_or_default();
             let first = own_issuers.into_iter().next().flatten();
             for issuer in issuers_of(row) {
                 let claimants = issuers.entry(issuer).or_default();
@@ -160,16 +161,16 @@ impl Trust {
                     claimants.push(name.to_owned());
                 }
             }
-            let url = row.text_owned("jwks_url");
+            let url = row.text_owned(c"jwks_url");
             let document = first.as_deref().and_then(discovery::url);
             let discovered = discovered.remove(name).filter(|(asked, _)| {
-                url.is_none() && row.is_null("jwks") && document.as_ref() == Some(asked)
+                url.is_none() && row.is_null(c"jwks") && document.as_ref() == Some(asked)
             });
             let named = Named {
-                is_remote: url.is_some() || row.is_null("jwks"),
+                is_remote: url.is_some() || row.is_null(c"jwks"),
                 url,
                 discovered: discovered.map(|(_, url)| url),
-                names_audiences: row.texts("audiences").is_some_and(|own| !own.is_empty()),
+                names_audiences: row.texts(c"audiences").is_some_and(|own| !own.is_empty()),
                 provider: OnceCell::new(),
             };
             providers.insert(name.to_owned(), named);
@@ -323,14 +324,14 @@ impl Trust {
 impl Provider {
     fn read(name: &str, sharing: Option<String>) -> Option<Self> {
         let mut cached = None;
-        heap::each(spi::JWKS_CACHE, |row| {
-            if row.text("provider") == Some(name) {
+        heap::each(&JWKS_CACHE, |row| {
+            if row.text(c"provider") == Some(name) {
                 cached = Cached::read(row);
             }
         });
         let mut provider = None;
-        heap::each(spi::PROVIDERS, |row| {
-            if row.text("name") == Some(name) {
+        heap::each(&PROVIDERS, |row| {
+            if row.text(c"name") == Some(name) {
                 let mut defects = Defects::default();
                 if let Some(sharing) = &sharing {
                     defects.add("audiences", sharing, "Set audiences for both, or, if they are one service, make it one provider: issuers => '{first,second}'.");
@@ -355,7 +356,7 @@ impl Provider {
     /// its tokens are refused, and nobody else's.
     fn from_row(row: &Row, name: &str, mut defects: Defects, cached: Option<Cached>) -> Self {
         let rules = Rules::read(row, &mut defects);
-        let source = match row.jsonb("jwks") {
+        let source = match row.jsonb(c"jwks") {
             Some(jwks) => KeySource::Pinned(Keys::new(jwks)),
             None => {
                 let origin = rules.origin.unwrap_or(Origin::Url(String::new()));
@@ -386,15 +387,15 @@ impl Provider {
 impl Cached {
     fn read(row: &Row) -> Option<Self> {
         Some(Self {
-            url: row.text_owned("jwks_url"),
-            document: row.text_owned("discovery_url"),
-            keys: row.jsonb("jwks").map(Keys::new),
+            url: row.text_owned(c"jwks_url"),
+            document: row.text_owned(c"discovery_url"),
+            keys: row.jsonb(c"jwks").map(Keys::new),
             times: CacheTimes {
-                fetched_at: row.microseconds("fetched_at"),
-                fresh_until: row.microseconds("fresh_until"),
-                attempted_at: row.microseconds("attempted_at"),
-                missed_at: row.microseconds("missed_at"),
-                last_error: row.text_owned("last_error"),
+                fetched_at: row.microseconds(c"fetched_at"),
+                fresh_until: row.microseconds(c"fresh_until"),
+                attempted_at: row.microseconds(c"attempted_at"),
+                missed_at: row.microseconds(c"missed_at"),
+                last_error: row.text_owned(c"last_error"),
             },
         })
     }

@@ -1,4 +1,11 @@
 //! The auth services that fill the mirror.
+//!
+//! `source` knows which one does, `procedure` is `CALL neon_auth.sync()`, and each service has a
+//! folder.
 
 mod procedure;
-pub mod stack;
+mod source;
+mod stack;
+
+pub use source::{drain, sync};
+pub use stack::sync::{erase_deleted, note_error};

@@ -3,7 +3,7 @@
 use pgrx::pg_sys::panic::ErrorReportable;
 use pgrx::prelude::*;
 
-use super::stack::sync;
+use super::source;
 use crate::background::steps::{Steps, Stop};
 use crate::error::Problem;
 use crate::pg::raised::passes_errors;
@@ -31,7 +31,7 @@ unsafe extern "C-unwind" fn sync(call: pg_sys::FunctionCallInfo) -> pg_sys::Datu
             Err(Problem::SyncOnStandby)
         } else {
             pg_sys::SPI_connect_ext(pg_sys::SPI_OPT_NONATOMIC as i32);
-            let outcome = sync::sync(Steps::Procedure);
+            let outcome = source::sync(Steps::Procedure);
             pg_sys::SPI_finish();
             match outcome {
                 Ok(()) => Ok(()),

@@ -17,7 +17,7 @@ use crate::background::steps::{Steps, Stop};
 use crate::clock::{self, SECOND};
 use crate::error::{self, Problem};
 use crate::pg::spi;
-use crate::service::stack::sync;
+use crate::service;
 use crate::shared::{self, Counter, NEVER};
 use crate::{provider, settings};
 
@@ -32,8 +32,9 @@ const PREPARED_INTERVAL: i64 = 5 * SECOND;
 const LONGEST_STAY: Duration = Duration::from_secs(10);
 /// How often what is old is forgotten.
 const PRUNE_INTERVAL: i64 = 24 * 3600 * SECOND;
-/// Instead of a time: somebody waits for the database to be left.
-const GIVEN_WAY: i64 = -1;
+
+/// Somebody waits for the database to be left.
+struct GivenWay;
 
 /// # Safety
 /// PostgreSQL calls it, in a process of its own, with the database's OID.
@@ -58,7 +59,7 @@ pub unsafe extern "C-unwind" fn neon_auth_visit_main(database: pg_sys::Datum) {
     let mut next = look_after(here, is_anew);
     // What was told meanwhile is done at once, rather than by another process: unless settings
     // have changed, which this one does not know.
-    while next != GIVEN_WAY
+    while next.is_ok()
         && !here.anew.load(Ordering::Acquire)
         && here.next_visit() <= now()
         && began.elapsed() < LONGEST_STAY
@@ -68,7 +69,7 @@ pub unsafe extern "C-unwind" fn neon_auth_visit_main(database: pg_sys::Datum) {
     }
     here.due_at.store(
         // In a second at the earliest, also when somebody waits for the database to be left.
-        next.max(now() + SECOND),
+        next.unwrap_or(0).max(now() + SECOND),
         Ordering::Release,
     );
 }
@@ -82,12 +83,12 @@ struct Plan {
     failed_at: Option<i64>,
 }
 
-/// Does what is to be done, and answers when to come back.
-fn look_after(here: &shared::Database, is_anew: bool) -> i64 {
+/// Does what is to be done, and returns when to visit next.
+fn look_after(here: &shared::Database, is_anew: bool) -> Result<i64, GivenWay> {
     if !BackgroundWorker::transaction(spi::is_installed) {
         // A session that configures a provider will tell.
         succeeded(here);
-        return NEVER;
+        return Ok(NEVER);
     }
     shared::count(Counter::WorkerVisits);
     here.visited_at.store(now(), Ordering::Relaxed);
@@ -112,12 +113,9 @@ fn look_after(here: &shared::Database, is_anew: bool) -> i64 {
         is_anew,
     };
     for task in [Visit::confirm_queue, Visit::forget_old, Visit::compare] {
-        match task(&visit) {
-            GIVEN_WAY => return GIVEN_WAY,
-            at => next = next.min(at),
-        }
+        next = next.min(task(&visit)?);
     }
-    next
+    Ok(next)
 }
 
 /// What there is to do in one visit. Each part answers when to come back for it.
@@ -129,16 +127,16 @@ struct Visit<'a> {
 
 impl Visit<'_> {
     /// Confirms what is queued, if it is time.
-    fn confirm_queue(&self) -> i64 {
+    fn confirm_queue(&self) -> Result<i64, GivenWay> {
         let Self { here, plan, .. } = self;
         let mut next = NEVER;
         if !plan.is_configured || !plan.has_queue {
             succeeded(here);
         } else if here.retry_at.load(Ordering::Relaxed) <= now() {
             show(c"confirming what is queued");
-            match attempt(here, || sync::drain(Steps::Worker)) {
+            match attempt(here, || service::drain(Steps::Worker)) {
                 Outcome::Done => succeeded(here),
-                Outcome::GivenWay => return GIVEN_WAY,
+                Outcome::GivenWay => return Err(GivenWay),
                 Outcome::Busy => next = now() + BUSY_INTERVAL,
                 Outcome::Failed(reason) => {
                     let wait = wait_after(&here.failures);
@@ -147,18 +145,18 @@ impl Visit<'_> {
                 }
             }
         }
-        match here.retry_at.load(Ordering::Relaxed) {
+        Ok(match here.retry_at.load(Ordering::Relaxed) {
             0 => next,
             retry_at => next.min(retry_at),
-        }
+        })
     }
 
     /// Forgets what is old, once a day. No visit is made for its sake: there is one within the hour.
-    fn forget_old(&self) -> i64 {
+    fn forget_old(&self) -> Result<i64, GivenWay> {
         let here = self.here;
         let pruned_at = here.pruned_at.load(Ordering::Relaxed);
         if (pruned_at..pruned_at + PRUNE_INTERVAL).contains(&now()) {
-            return NEVER;
+            return Ok(NEVER);
         }
         // Also if it fails: what is old can wait.
         here.pruned_at.store(now(), Ordering::Relaxed);
@@ -166,16 +164,16 @@ impl Visit<'_> {
         match attempt(here, prune) {
             Outcome::GivenWay => {
                 here.pruned_at.store(pruned_at, Ordering::Relaxed);
-                return GIVEN_WAY;
+                return Err(GivenWay);
             }
             Outcome::Failed(reason) => log("what is old is not forgotten", &reason, PRUNE_INTERVAL),
             Outcome::Done | Outcome::Busy => {}
         }
-        NEVER
+        Ok(NEVER)
     }
 
     /// Compares everything with the auth service, if it is time.
-    fn compare(&self) -> i64 {
+    fn compare(&self) -> Result<i64, GivenWay> {
         let Self {
             here,
             plan,
@@ -183,7 +181,7 @@ impl Visit<'_> {
         } = self;
         let interval = i64::from(settings::SYNC_INTERVAL.get()) * SECOND;
         if !plan.is_configured || interval == 0 {
-            return NEVER;
+            return Ok(NEVER);
         }
         // Nobody has to wait longer after a failure than after a success.
         let longest = interval.max(FIRST_RETRY);
@@ -197,16 +195,16 @@ impl Visit<'_> {
             (None, None) => 0,
         };
         if due_at > now() {
-            return due_at;
+            return Ok(due_at);
         }
         show(c"comparing the mirror with the auth service");
-        let wait = match attempt(here, || sync::sync(Steps::Worker)) {
+        let wait = match attempt(here, || service::sync(Steps::Worker)) {
             Outcome::Done => {
                 succeeded(here);
                 here.sync_failures.store(0, Ordering::Relaxed);
                 interval
             }
-            Outcome::GivenWay => return GIVEN_WAY,
+            Outcome::GivenWay => return Err(GivenWay),
             Outcome::Busy => BUSY_INTERVAL,
             Outcome::Failed(reason) => {
                 let wait = wait_after(&here.sync_failures).min(longest);
@@ -214,13 +212,19 @@ impl Visit<'_> {
                 wait
             }
         };
-        now() + wait
+        Ok(now() + wait)
     }
 }
 
 fn prune() -> Result<(), Stop> {
     BackgroundWorker::transaction(|| spi::write("SELECT neon_auth_internal.prune()::text", &[]));
-    sync::erase_deleted(Steps::Worker)
+    service::erase_deleted(Steps::Worker)
+}
+
+/// Why work ended before it was done.
+enum Interruption {
+    Stopped(Stop),
+    Raised(CaughtError),
 }
 
 /// What became of an attempt.
@@ -237,17 +241,17 @@ fn attempt(here: &shared::Database, work: fn() -> Result<(), Stop>) -> Outcome {
     // SAFETY: reads a variable of this process.
     here.visitor
         .store(unsafe { pg_sys::MyProcPid }, Ordering::Release);
-    let outcome = PgTryBuilder::new(AssertUnwindSafe(|| work().map_err(Ok)))
-        .catch_others(|error| Err(Err(error)))
-        .catch_rust_panic(|error| Err(Err(error)))
+    let outcome = PgTryBuilder::new(AssertUnwindSafe(|| work().map_err(Interruption::Stopped)))
+        .catch_others(|error| Err(Interruption::Raised(error)))
+        .catch_rust_panic(|error| Err(Interruption::Raised(error)))
         .execute();
     here.visitor.store(0, Ordering::Release);
     match outcome {
         Ok(()) => Outcome::Done,
-        Err(Ok(Stop::GiveWay)) => Outcome::GivenWay,
-        Err(Ok(Stop::Problem(Problem::SyncUnderWay))) => Outcome::Busy,
-        Err(Ok(Stop::Problem(problem))) => Outcome::Failed(problem.sentence()),
-        Err(Err(error)) => broken_off(&error),
+        Err(Interruption::Stopped(Stop::GiveWay)) => Outcome::GivenWay,
+        Err(Interruption::Stopped(Stop::Problem(Problem::SyncUnderWay))) => Outcome::Busy,
+        Err(Interruption::Stopped(Stop::Problem(problem))) => Outcome::Failed(problem.sentence()),
+        Err(Interruption::Raised(error)) => broken_off(&error),
     }
 }
 
@@ -261,7 +265,7 @@ fn broken_off(error: &CaughtError) -> Outcome {
     if is_cancelled && !process::database_is_free() {
         return Outcome::GivenWay;
     }
-    Outcome::Failed(sync::note_error(Steps::Worker, error))
+    Outcome::Failed(service::note_error(Steps::Worker, error))
 }
 
 /// The queue is no trouble, or no more.

@@ -115,6 +115,13 @@ struct Headers {
     signature: String,
 }
 
+/// The headers of one family.
+enum Family {
+    Whole(Headers),
+    /// The name of the first that is missing.
+    Lacks(String),
+}
+
 impl Headers {
     fn find(headers: Option<Part>) -> Result<Self, Problem> {
         let Some(headers) = headers.and_then(|headers| headers.members()) else {
@@ -126,8 +133,8 @@ impl Headers {
         let mut missing = None;
         for family in FAMILIES {
             match Self::of_family(family, &headers)? {
-                Ok(found) => return Ok(found),
-                Err(name) => missing = missing.or(Some(name)),
+                Family::Whole(found) => return Ok(found),
+                Family::Lacks(name) => missing = missing.or(Some(name)),
             }
         }
         Err(refused(
@@ -139,18 +146,17 @@ impl Headers {
         ))
     }
 
-    /// All three, or the name of the first that is missing.
-    fn of_family(family: &str, headers: &[(Part, Part)]) -> Result<Result<Self, String>, Problem> {
+    fn of_family(family: &str, headers: &[(Part, Part)]) -> Result<Family, Problem> {
         let mut values = Vec::with_capacity(3);
         for part in ["id", "timestamp", "signature"] {
             let name = format!("{family}-{part}");
             match header(&name, headers)? {
                 Some(value) => values.push(value),
-                None => return Ok(Err(name)),
+                None => return Ok(Family::Lacks(name)),
             }
         }
         let [id, timestamp, signature] = values.try_into().expect("three parts, three values");
-        Ok(Ok(Self {
+        Ok(Family::Whole(Self {
             id,
             timestamp,
             signature,

@@ -1,0 +1,53 @@
+//! The service that fills the mirror, by its kind.
+
+use super::stack::sync as stack;
+use crate::background::steps::{Steps, Stop};
+use crate::error::Problem;
+use crate::kind::Kind;
+use crate::pg::spi;
+
+/// What fills the mirror from a kind of service.
+struct Source {
+    /// Makes the mirror equal to the service.
+    sync: fn(Steps) -> Result<(), Stop>,
+    /// Confirms what is queued, and nothing more.
+    drain: fn(Steps) -> Result<(), Stop>,
+}
+
+/// `None` for a kind whose users the mirror does not follow.
+fn source_of(kind: Kind) -> Option<Source> {
+    match kind {
+        Kind::Oidc => None,
+        Kind::Stack => Some(Source {
+            sync: stack::sync,
+            drain: stack::drain,
+        }),
+    }
+}
+
+pub fn sync(steps: Steps) -> Result<(), Stop> {
+    let Some(source) = configured(steps) else {
+        // This has to be done whatever else can be.
+        stack::erase_deleted(steps)?;
+        return Err(no_source());
+    };
+    (source.sync)(steps)
+}
+
+pub fn drain(steps: Steps) -> Result<(), Stop> {
+    (configured(steps).ok_or_else(no_source)?.drain)(steps)
+}
+
+/// The source that a provider is configured for; one provider at most is.
+fn configured(steps: Steps) -> Option<Source> {
+    let kinds = "SELECT string_agg(DISTINCT p.kind, ' ') FROM neon_auth.providers p";
+    let kinds = steps.transaction(|| spi::read(kinds, &[]))?;
+    let mut kinds = kinds.split(' ').filter_map(Kind::named);
+    kinds.find_map(source_of)
+}
+
+fn no_source() -> Stop {
+    Stop::Problem(Problem::CannotSync {
+        reason: "There is no provider \"stack\".".to_owned(),
+    })
+}
