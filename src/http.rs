@@ -58,12 +58,12 @@ impl Settings {
     }
 
     /// An agent for a URL that [`check`] accepts. `name` is the URL's in messages; nothing of the
-    /// agent's outlives the line.
+    /// agent's outlives the handle.
     pub fn agent(
         &self,
         uri: &Uri,
         name: &str,
-        line: &Line,
+        cancel_handle: &CancelHandle,
         limits: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
     ) -> Result<Agent, String> {
         check(uri, name, &self.plain)?;
@@ -78,7 +78,7 @@ impl Settings {
             .user_agent(concat!("neon_auth/", env!("CARGO_PKG_VERSION")))
             .tls_config(self.tls()?);
         let agent = limits(config).build().new_agent();
-        line.open(&agent);
+        cancel_handle.open(&agent);
         Ok(agent)
     }
 
@@ -180,42 +180,42 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Work on a thread, and the way in which its results come to the main thread.
-pub struct Aside<T> {
+pub struct RequestThread<T> {
     results: Receiver<T>,
-    ringing: UnixStream,
-    line: Line,
+    wakeups: UnixStream,
+    cancel_handle: CancelHandle,
     thread: Option<JoinHandle<()>>,
 }
 
 /// Where the work puts its results.
-pub struct Outlet<T> {
+pub struct Sender<T> {
     results: SyncSender<T>,
-    bell: UnixStream,
-    line: Line,
+    wakeup: UnixStream,
+    cancel_handle: CancelHandle,
 }
 
 /// What a thread's connections hang on, and how the main thread cuts them off: whoever sends a
 /// byte now and then would otherwise keep a thread that nobody listens to.
 #[derive(Clone, Default)]
-pub struct Line(Arc<Mutex<State>>);
+pub struct CancelHandle(Arc<Mutex<State>>);
 
 #[derive(Default)]
 enum State {
     #[default]
     Unused,
     Open(Agent),
-    Cut,
+    Cancelled,
 }
 
-impl Line {
+impl CancelHandle {
     fn open(&self, agent: &Agent) {
-        if matches!(self.replace(State::Open(agent.clone())), State::Cut) {
-            self.cut();
+        if matches!(self.replace(State::Open(agent.clone())), State::Cancelled) {
+            self.cancel();
         }
     }
 
-    fn cut(&self) {
-        if let State::Open(agent) = self.replace(State::Cut) {
+    fn cancel(&self) {
+        if let State::Open(agent) = self.replace(State::Cancelled) {
             agent.shutdown();
         }
     }
@@ -228,9 +228,9 @@ impl Line {
     }
 }
 
-impl<T> Drop for Aside<T> {
+impl<T> Drop for RequestThread<T> {
     fn drop(&mut self) {
-        self.line.cut();
+        self.cancel_handle.cancel();
         // With its last result a thread is as good as over: the next one takes its memory, and not
         // more of it, if it waits for that.
         let last = self.results.recv_timeout(FAREWELL);
@@ -240,46 +240,46 @@ impl<T> Drop for Aside<T> {
     }
 }
 
-impl<T> Outlet<T> {
+impl<T> Sender<T> {
     /// Hands over a result, once there is room; false when nobody wants any more.
     pub fn send(&self, result: T) -> bool {
-        // A bell that cannot take more has rung already.
+        // A socket that cannot take more wakes already.
         self.results.send(result).is_ok() && {
-            let _ = (&self.bell).write(&[0]);
+            let _ = (&self.wakeup).write(&[0]);
             true
         }
     }
 
     /// What the agents of this work are to hang on.
-    pub fn line(&self) -> &Line {
-        &self.line
+    pub fn cancel_handle(&self) -> &CancelHandle {
+        &self.cancel_handle
     }
 }
 
-impl<T: Send + 'static> Aside<T> {
-    pub fn spawn(work: impl FnOnce(&Outlet<T>) + Send + 'static) -> Result<Self, String> {
+impl<T: Send + 'static> RequestThread<T> {
+    pub fn spawn(work: impl FnOnce(&Sender<T>) + Send + 'static) -> Result<Self, String> {
         let failed = |error: std::io::Error| format!("No thread could be started: {error}.");
-        let (bell, ringing) = UnixStream::pair().map_err(failed)?;
-        bell.set_nonblocking(true).map_err(failed)?;
-        ringing.set_nonblocking(true).map_err(failed)?;
+        let (wakeup, wakeups) = UnixStream::pair().map_err(failed)?;
+        wakeup.set_nonblocking(true).map_err(failed)?;
+        wakeups.set_nonblocking(true).map_err(failed)?;
         // One result that waits, one in the making: what is large is not piled up.
         let (sender, results) = mpsc::sync_channel(1);
-        let line = Line::default();
-        let outlet = Outlet {
+        let cancel_handle = CancelHandle::default();
+        let sender = Sender {
             results: sender,
-            bell,
-            line: line.clone(),
+            wakeup,
+            cancel_handle: cancel_handle.clone(),
         };
         let signals = BlockedSignals::block();
         let thread = std::thread::Builder::new()
             .name("neon_auth http".to_owned())
-            // Dropping the outlet wakes whoever waits.
-            .spawn(move || work(&outlet));
+            // Dropping the sender wakes whoever waits.
+            .spawn(move || work(&sender));
         drop(signals);
         Ok(Self {
             results,
-            ringing,
-            line,
+            wakeups,
+            cancel_handle,
             thread: Some(thread.map_err(failed)?),
         })
     }
@@ -293,16 +293,16 @@ impl<T: Send + 'static> Aside<T> {
                 Err(TryRecvError::Disconnected) => return Ok(None),
                 Err(TryRecvError::Empty) => {}
             }
-            wait(Some(&self.ringing), TICK);
-            self.silence();
+            wait(Some(&self.wakeups), TICK);
+            self.drain_wakeups();
             tick()?;
         }
     }
 
-    fn silence(&mut self) {
-        let mut rings = [0; 64];
+    fn drain_wakeups(&mut self) {
+        let mut bytes = [0; 64];
         loop {
-            match self.ringing.read(&mut rings) {
+            match self.wakeups.read(&mut bytes) {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

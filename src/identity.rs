@@ -66,7 +66,7 @@ enum Claims {
 #[derive(Deserialize)]
 struct Stored<'a> {
     provider: Option<&'a str>,
-    kind: &'a str,
+    kind: Option<&'a str>,
     role: Option<&'a str>,
     valid_until: Option<i64>,
     #[serde(borrow, default)]
@@ -124,7 +124,7 @@ impl Identity {
         let stored: Stored = serde_json::from_str(text).ok()?;
         let json = stored.claims.get();
         let claims = claims_object(json)?;
-        let kind = Kind::named(stored.kind)?;
+        let kind = stored.kind.map_or(Some(Kind::Oidc), Kind::named)?;
         let (provider, role) = (stored.provider, stored.role);
         let mapped = match stored.mapped {
             Some(mapped) => claims_object(mapped.get())?,

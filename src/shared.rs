@@ -42,7 +42,7 @@ pub struct Database {
     /// Somebody has something for a worker to do.
     pub wanted: AtomicBool,
     /// Somebody has changed settings, so that failures of before mean nothing any more.
-    pub anew: AtomicBool,
+    pub reset: AtomicBool,
     /// When a worker is to visit, in microseconds since 1970.
     pub due_at: AtomicI64,
     /// After failures: until when nobody can want one earlier, likewise.
@@ -140,7 +140,7 @@ impl Shared {
         const FREE: Database = Database {
             oid: AtomicU32::new(0),
             wanted: AtomicBool::new(false),
-            anew: AtomicBool::new(false),
+            reset: AtomicBool::new(false),
             due_at: AtomicI64::new(NEVER),
             retry_at: AtomicI64::new(0),
             visited_at: AtomicI64::new(0),
@@ -236,7 +236,7 @@ impl Database {
 
     /// When a worker is to visit, all told.
     pub fn next_visit(&self) -> i64 {
-        if self.anew.load(Ordering::Acquire) {
+        if self.reset.load(Ordering::Acquire) {
             return 0;
         }
         let due_at = self.due_at.load(Ordering::Acquire);
@@ -248,8 +248,8 @@ impl Database {
     }
 
     /// Takes note that settings have changed.
-    pub fn start_anew(&self) {
-        self.anew.store(true, Ordering::Release);
+    pub fn request_reset(&self) {
+        self.reset.store(true, Ordering::Release);
         self.wanted.store(true, Ordering::Release);
     }
 
@@ -257,7 +257,7 @@ impl Database {
     pub fn free(&self) {
         let _places = PLACES.exclusive();
         self.wanted.store(false, Ordering::Relaxed);
-        self.anew.store(false, Ordering::Relaxed);
+        self.reset.store(false, Ordering::Relaxed);
         self.due_at.store(NEVER, Ordering::Relaxed);
         self.retry_at.store(0, Ordering::Relaxed);
         self.visited_at.store(0, Ordering::Relaxed);

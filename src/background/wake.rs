@@ -14,12 +14,12 @@ thread_local! {
     /// Whether this transaction will tell.
     static WILL_TELL: Cell<bool> = const { Cell::new(false) };
     /// And whether it will tell of settings that have changed.
-    static ANEW: Cell<bool> = const { Cell::new(false) };
+    static RESETS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Has a worker come when this transaction commits, whatever went wrong before: settings change.
-pub fn anew_at_commit() {
-    ANEW.set(true);
+pub fn reset_at_commit() {
+    RESETS.set(true);
     at_commit();
 }
 
@@ -37,8 +37,8 @@ fn at_commit() {
 
 fn tell() {
     if let Some(here) = shared::here() {
-        if ANEW.get() {
-            here.start_anew();
+        if RESETS.get() {
+            here.request_reset();
         } else {
             here.wanted.store(true, Ordering::Release);
         }
@@ -49,7 +49,7 @@ fn tell() {
 
 fn forget() {
     WILL_TELL.set(false);
-    ANEW.set(false);
+    RESETS.set(false);
 }
 
 /// `neon_auth_internal.wake_worker()`: trigger on what workers care for. On the queue it is for rows, of
@@ -61,7 +61,7 @@ fn wake_worker<'a>(
     if trigger.event().fired_for_row() {
         at_commit();
     } else {
-        anew_at_commit();
+        reset_at_commit();
     }
     Ok(None)
 }

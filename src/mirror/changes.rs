@@ -9,9 +9,9 @@ use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{AnyElement, PgLogLevel, PgSqlErrorCode, name, pg_extern};
 
-use super::object::Kind;
+use super::object::ObjectType;
 use crate::error::Problem;
-use crate::pg::jsonb::Part;
+use crate::pg::jsonb::JsonbPart;
 
 /// `neon_auth_internal.changed_objects(kind, given)`: where in an array of users or teams those are that
 /// differ from their row, and those that have none; NULL for nowhere. The objects themselves, as
@@ -25,9 +25,9 @@ fn changed_objects(
     kind: &str,
     given: AnyElement,
 ) -> Result<TableIterator<'static, (name!(known, Places), name!(new, Places))>, ErrorReport> {
-    let kind = Kind::named(kind);
+    let kind = ObjectType::named(kind);
     // SAFETY: it lives as long as the call, in whose memory context a set is begun.
-    let given = unsafe { Part::whole(&given) };
+    let given = unsafe { JsonbPart::whole(&given) };
     let mut objects = checked(kind, &given)?;
     last_of_each(&mut objects);
     let deleted = compare_with_rows(kind, &mut objects);
@@ -57,8 +57,8 @@ fn places(objects: &[Object]) -> Places {
 }
 
 struct Object {
-    id: Part,
-    whole: Part,
+    id: JsonbPart,
+    whole: JsonbPart,
     /// Its number in the array, counted from 0.
     place: i32,
     /// Whether it has no row yet.
@@ -71,7 +71,7 @@ impl Object {
     }
 }
 
-fn checked(kind: &Kind, given: &Part) -> Result<Vec<Object>, Problem> {
+fn checked(kind: &ObjectType, given: &JsonbPart) -> Result<Vec<Object>, Problem> {
     let elements = given.elements().ok_or_else(|| Problem::NoArray {
         of: kind.name,
         given: given.kind(),
@@ -111,7 +111,7 @@ fn last_of_each(objects: &mut Vec<Object>) {
 
 /// Leaves out what has not changed, and tells what is new. Answers how many more were left out
 /// because their row is that of something deleted.
-fn compare_with_rows(kind: &Kind, objects: &mut Vec<Object>) -> usize {
+fn compare_with_rows(kind: &ObjectType, objects: &mut Vec<Object>) -> usize {
     let mut deleted = 0;
     let mut lookups = kind.table.lookups(1);
     objects.retain_mut(|object| {

@@ -4,31 +4,31 @@ use pgrx::AnyElement;
 use pgrx::prelude::*;
 
 use crate::pg::index::Table;
-use crate::pg::jsonb::Part;
+use crate::pg::jsonb::JsonbPart;
 
 const LONGEST_ID: usize = 255;
 /// The last millisecond of the year 9999.
 const LAST_MILLISECOND: u64 = 253_402_300_799_999;
 
 /// What a table mirrors.
-pub struct Kind {
+pub struct ObjectType {
     pub name: &'static str,
     pub table: Table,
     created_at: &'static str,
 }
 
-pub const USER: Kind = Kind {
+pub const USER: ObjectType = ObjectType {
     name: "user",
     table: Table::Users,
     created_at: "signed_up_at_millis",
 };
-pub const TEAM: Kind = Kind {
+pub const TEAM: ObjectType = ObjectType {
     name: "team",
     table: Table::Teams,
     created_at: "created_at_millis",
 };
 
-impl Kind {
+impl ObjectType {
     pub fn named(name: &str) -> &'static Self {
         [&USER, &TEAM]
             .into_iter()
@@ -37,7 +37,7 @@ impl Kind {
     }
 
     /// The id of an object that can be a row, or why it cannot, as a sentence.
-    pub fn check(&self, object: &Part) -> Result<Part, String> {
+    pub fn check(&self, object: &JsonbPart) -> Result<JsonbPart, String> {
         let id = id(object, "id")?;
         millis(object, self.created_at)?;
         Ok(id)
@@ -48,11 +48,11 @@ impl Kind {
 #[pg_extern(sql = false)]
 fn user_defect(user: AnyElement) -> Option<String> {
     // SAFETY: used before the argument is gone.
-    USER.check(&unsafe { Part::whole(&user) }).err()
+    USER.check(&unsafe { JsonbPart::whole(&user) }).err()
 }
 
 /// A member that is a string, neither empty nor too long for an index.
-pub fn id(object: &Part, member: &str) -> Result<Part, String> {
+pub fn id(object: &JsonbPart, member: &str) -> Result<JsonbPart, String> {
     if object.kind() != "object" {
         return Err(format!("It is a JSON {}, not an object.", object.kind()));
     }
@@ -76,7 +76,7 @@ pub fn id(object: &Part, member: &str) -> Result<Part, String> {
 
 /// A member that is missing, null, or a number that the generated column takes: without a point,
 /// whatever stands behind it.
-fn millis(object: &Part, member: &str) -> Result<(), String> {
+fn millis(object: &JsonbPart, member: &str) -> Result<(), String> {
     let Some(time) = object.member(member).filter(|time| time.kind() != "null") else {
         return Ok(());
     };

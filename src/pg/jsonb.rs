@@ -91,9 +91,9 @@ unsafe fn text_of_datum(jsonb: pg_sys::Datum) -> String {
 /// What stands somewhere in a `jsonb` value, read in place: nothing is parsed or copied, so that
 /// looking at two members of an object costs nothing for all its others.
 #[derive(Clone, Copy)]
-pub struct Part(pg_sys::JsonbValue);
+pub struct JsonbPart(pg_sys::JsonbValue);
 
-impl Part {
+impl JsonbPart {
     /// The whole of an argument that the SQL declaration says is `jsonb`.
     ///
     /// # Safety
@@ -291,18 +291,18 @@ impl Part {
 }
 
 // SAFETY: a copy as a jsonb of its own, in the caller's memory context.
-unsafe impl BoxRet for Part {
+unsafe impl BoxRet for JsonbPart {
     unsafe fn box_into<'fcx>(self, call: &mut FcInfo<'fcx>) -> Datum<'fcx> {
         unsafe { call.return_raw_datum(self.to_datum()) }
     }
 }
 
 // SAFETY: no SQL is generated from it; the files in sql/ declare the functions.
-unsafe impl SqlTranslatable for Part {
-    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(Part);
+unsafe impl SqlTranslatable for JsonbPart {
+    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(JsonbPart);
     const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
     const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> =
-        Err(ArgumentError::NotValidAsArgument("Part"));
+        Err(ArgumentError::NotValidAsArgument("JsonbPart"));
     const RETURN_SQL: Result<ReturnsRef, ReturnsError> =
         Ok(ReturnsRef::One(SqlMappingRef::literal("jsonb")));
 }

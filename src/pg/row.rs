@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use pgrx::{FromDatum, IntoDatum, direct_function_call, pg_sys};
 
-use super::jsonb::{Jsonb, Part};
+use super::jsonb::{Jsonb, JsonbPart};
 use crate::clock;
 
 /// A row, while its page is held. Each method returns `None` for NULL.
@@ -92,14 +92,14 @@ impl Row {
     }
 
     /// A column of type jsonb, taken apart.
-    pub fn part(&self, column: &CStr) -> Option<Part> {
+    pub fn part(&self, column: &CStr) -> Option<JsonbPart> {
         let datum = self.datum(column)?;
         // SAFETY: the same; the part is used while the page is held.
-        Some(unsafe { Part::of_datum(datum) })
+        Some(unsafe { JsonbPart::of_datum(datum) })
     }
 
     /// Whether a column of type jsonb is the object given.
-    pub fn equals(&self, column: &CStr, object: &Part) -> bool {
+    pub fn equals(&self, column: &CStr, object: &JsonbPart) -> bool {
         // SAFETY: the same.
         self.datum(column)
             .is_some_and(|datum| unsafe { object.equals(datum) })

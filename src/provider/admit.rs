@@ -6,8 +6,8 @@ use neon_auth_token::{KeySet, Refusal, Token, verify};
 
 use super::admitted::Admitted;
 use super::credential::{longest, read};
+use super::freshness::KeyFreshness;
 use super::refresh::{self, Cause};
-use super::supply::Supply;
 use super::trust::{self, Provider};
 use super::{role, seen};
 use crate::clock;
@@ -48,24 +48,24 @@ fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
     loop {
         let provider = trust::current()?.provider_for(token.issuer(), token.audiences())?;
         let now = clock::seconds();
-        let supply = provider.supply(now);
-        let is_due = supply.is_due(now) && supply.may_attempt(now);
+        let freshness = provider.key_freshness(now);
+        let is_due = freshness.is_due(now) && freshness.may_attempt(now);
         let cause = if !asked && is_due {
             Cause::Age
         } else {
-            let outcome = supply
+            let outcome = freshness
                 .keys(&provider.name, now)
                 .and_then(|keys| judge(&token, &provider, keys, now));
             match outcome {
                 Err(Problem::NoKeys { .. }) if !asked => Cause::Age,
                 Err(Problem::Token(refusal)) if refusal.is_unknown_key() => {
                     if asked {
-                        return Err(unknown_key(refusal, &provider, &supply, now));
+                        return Err(unknown_key(refusal, &provider, &freshness, now));
                     }
                     Cause::UnknownKey
                 }
                 outcome => {
-                    if supply.is_due_soon(now) {
+                    if freshness.is_due_soon(now) {
                         refresh::fetch_behind(&provider);
                     }
                     return outcome;
@@ -73,8 +73,8 @@ fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
             }
         };
         let may_ask = match cause {
-            Cause::Age => supply.may_attempt(now),
-            Cause::UnknownKey => supply.may_look_for_key(now),
+            Cause::Age => freshness.may_attempt(now),
+            Cause::UnknownKey => freshness.may_look_for_key(now),
         };
         // Once, and never within the cooldown; but an attempt that is under way may end well.
         if may_ask {
@@ -87,11 +87,16 @@ fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
 }
 
 /// Says when a key that is not in the set can be looked for again.
-fn unknown_key(refusal: Refusal, provider: &Provider, supply: &Supply, now: i64) -> Problem {
+fn unknown_key(
+    refusal: Refusal,
+    provider: &Provider,
+    freshness: &KeyFreshness,
+    now: i64,
+) -> Problem {
     Problem::UnknownKey {
         refusal,
         provider: provider.name.clone(),
-        about: supply.about_unknown_key(now),
+        about: freshness.about_unknown_key(now),
     }
 }
 

@@ -10,7 +10,7 @@ use ureq::http::{Response, StatusCode, Uri};
 
 use super::discovery::Origin;
 use crate::error::quoted;
-use crate::http::{self, Aside, Line, milliseconds};
+use crate::http::{self, CancelHandle, RequestThread, milliseconds};
 use crate::settings;
 use crate::shared::{self, Counter};
 
@@ -20,14 +20,14 @@ const MAX_BODY: u64 = 256 * 1024;
 const LONGEST_CACHE_TIME: i64 = 86_400;
 
 /// A question to a key server.
-pub struct Request {
+pub struct KeyRequest {
     pub origin: Origin,
     /// The set at hand: where it came from and its ETag. The server may answer that it still holds.
     pub at_hand: Option<(String, String)>,
 }
 
 /// What the key server answered.
-pub enum Answer {
+pub enum KeyResponse {
     /// A set that parsed, as text and parsed, where it was, and how to ask for it again.
     Keys {
         url: String,
@@ -50,18 +50,18 @@ struct Limits {
 
 /// Fetches a JWKS. The error is a sentence for DETAIL and `jwks_cache.last_error`.
 /// `go_on` is asked now and then whether the answer is still wanted.
-pub fn get(request: Request, go_on: impl Fn() -> bool) -> Result<Answer, String> {
+pub fn get(request: KeyRequest, go_on: impl Fn() -> bool) -> Result<KeyResponse, String> {
     let limits = Limits {
         http: http::Settings::for_keys(),
         total: milliseconds(settings::JWKS_TIMEOUT.get()),
         cache_time: settings::JWKS_CACHE_TIME.get().into(),
         shortest_cache_time: settings::JWKS_COOLDOWN.get().into(),
     };
-    let mut aside = Aside::spawn(move |outlet| {
-        outlet.send(perform(&request, &limits, outlet.line()));
+    let mut thread = RequestThread::spawn(move |sender| {
+        sender.send(perform(&request, &limits, sender.cancel_handle()));
     })?;
     let wanted = || go_on().then_some(()).ok_or(());
-    let outcome = match aside.next(wanted) {
+    let outcome = match thread.next(wanted) {
         Ok(Some(outcome)) => outcome,
         Ok(None) => Err("The request failed inside.".to_owned()),
         Err(()) => Err("The fetch gave way to whoever copies or drops the database.".to_owned()),
@@ -74,14 +74,18 @@ pub fn get(request: Request, go_on: impl Fn() -> bool) -> Result<Answer, String>
 }
 
 /// The request itself; runs off the main thread and so touches nothing of PostgreSQL.
-fn perform(request: &Request, limits: &Limits, line: &Line) -> Result<Answer, String> {
+fn perform(
+    request: &KeyRequest,
+    limits: &Limits,
+    cancel_handle: &CancelHandle,
+) -> Result<KeyResponse, String> {
     let start = Instant::now();
     let left = || limits.total.saturating_sub(start.elapsed());
     let server = |who, name| Server {
         who,
         name,
         http: &limits.http,
-        line,
+        cancel_handle,
     };
     let url = match &request.origin {
         Origin::Url(url) => url.clone(),
@@ -108,12 +112,12 @@ fn perform(request: &Request, limits: &Limits, line: &Line) -> Result<Answer, St
     let lifetime = lifetime(header("cache-control").as_deref(), limits);
     let etag = header("etag");
     if response.status() == StatusCode::NOT_MODIFIED {
-        return Ok(Answer::Unchanged { url, lifetime });
+        return Ok(KeyResponse::Unchanged { url, lifetime });
     }
     let body = of_keys.body(&mut response)?;
     let keys = KeySet::parse(&body).map_err(|bad| unusable(&bad))?;
     let json = KeySet::storable(&body).map_err(|bad| unusable(&bad))?;
-    Ok(Answer::Keys {
+    Ok(KeyResponse::Keys {
         url,
         json,
         keys,
@@ -148,7 +152,7 @@ struct Server<'s> {
     /// What its URL is in messages.
     name: &'static str,
     http: &'s http::Settings,
-    line: &'s Line,
+    cancel_handle: &'s CancelHandle,
 }
 
 impl Server<'_> {
@@ -164,7 +168,7 @@ impl Server<'_> {
         let uri: Uri = url
             .parse()
             .map_err(|_| format!("The {name} is not a URL."))?;
-        let agent = self.http.agent(&uri, name, self.line, |config| {
+        let agent = self.http.agent(&uri, name, self.cancel_handle, |config| {
             config.timeout_global(Some(limit))
         })?;
         let mut call = agent

@@ -53,7 +53,7 @@ fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
     for name in &names {
         trust
             .named(name)?
-            .supply(clock::seconds())
+            .key_freshness(clock::seconds())
             .last_attempt(name)?;
     }
     Ok(())
@@ -146,7 +146,7 @@ fn trust_changed<'a>(
     // New keys are no reason: workers know when to look after those. By name, because an update of
     // the extension may write providers too, and looks nothing up.
     if table.name().as_bytes() == PROVIDERS.name.to_bytes() {
-        wake::anew_at_commit();
+        wake::reset_at_commit();
     }
     Ok(None)
 }

@@ -36,14 +36,16 @@ fn inspect_jwt(
             .and_then(|trust| trust.provider_for(claimed.issuer(), claimed.audiences()))
             .ok()
     });
-    let supply = provider.as_ref().map(|provider| provider.supply(now));
+    let freshness = provider
+        .as_ref()
+        .map(|provider| provider.key_freshness(now));
     let keys = provider
         .as_ref()
-        .zip(supply.as_ref())
-        .map(|(p, supply)| supply.keys(&p.name, now));
+        .zip(freshness.as_ref())
+        .map(|(p, freshness)| freshness.keys(&p.name, now));
 
     let found = keys.as_ref().and_then(|keys| keys.as_ref().ok().cloned());
-    let mut at_hand = supply.as_ref().zip(keys);
+    let mut at_hand = freshness.as_ref().zip(keys);
 
     let mut rows = Vec::new();
     for step in neon_auth_token::inspect(
@@ -55,8 +57,8 @@ fn inspect_jwt(
         // What the crate cannot know: which provider it is, and how old its keys are.
         if step.name == "provider" {
             rows.push(trusted(provider.as_deref(), step));
-            if let Some((supply, keys)) = at_hand.take() {
-                rows.push(row("keys", keys.map(|_| supply.describe(now))));
+            if let Some((freshness, keys)) = at_hand.take() {
+                rows.push(row("keys", keys.map(|_| freshness.describe(now))));
             }
         } else {
             rows.push((step.name.to_owned(), step.ok, step.detail));
@@ -102,9 +104,9 @@ passes_errors! {
     neon_auth_inspect_jwt, pg_finfo_neon_auth_inspect_jwt => inspect_jwt_wrapper;
 }
 
-type Row = (String, bool, String);
+type Finding = (String, bool, String);
 
-fn trusted(provider: Option<&Provider>, step: Step) -> Row {
+fn trusted(provider: Option<&Provider>, step: Step) -> Finding {
     let detail = match provider {
         Some(provider) => format!("{:?}: {}", provider.name, step.detail),
         None => step.detail,
@@ -112,13 +114,13 @@ fn trusted(provider: Option<&Provider>, step: Step) -> Row {
     (step.name.to_owned(), provider.is_some(), detail)
 }
 
-fn row(step: &str, outcome: Result<String, Problem>) -> Row {
+fn row(step: &str, outcome: Result<String, Problem>) -> Finding {
     match outcome {
         Ok(detail) => (step.to_owned(), true, detail),
         Err(problem) => refusal(step, &problem),
     }
 }
 
-fn refusal(step: &str, problem: &Problem) -> Row {
+fn refusal(step: &str, problem: &Problem) -> Finding {
     (step.to_owned(), false, problem.sentence())
 }

@@ -1,7 +1,7 @@
 //! Whom the database trusts: providers, their keys, and the tokens that they vouch for.
 //!
 //! `trust` is what the tables say, read once per session and again when they change;
-//! `rules` says what a provider's columns mean and `defects` what is wrong with them; `supply`
+//! `rules` says what a provider's columns mean and `defects` what is wrong with them; `freshness`
 //! decides whether the keys at hand will do; `refresh` gets new ones, with one fetch for many
 //! waiting sessions; `fetch` is the HTTP request; `admit` puts them together, `role` follows
 //! a role claim, `claim_map` says what readers read, and `seen` spares a signature that was checked before.
@@ -13,13 +13,13 @@ mod credential;
 mod defects;
 mod discovery;
 mod fetch;
+mod freshness;
 mod functions;
 mod inspect;
 mod refresh;
 mod role;
 mod rules;
 mod seen;
-mod supply;
 mod trust;
 mod well_known;
 

@@ -16,8 +16,8 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 
 use super::discovery::Origin;
-use super::fetch::{self, Answer, Request};
-use super::supply;
+use super::fetch::{self, KeyRequest, KeyResponse};
+use super::freshness;
 use super::trust::{self, KeySource, Provider};
 use crate::background::process;
 use crate::clock::{self, SECOND};
@@ -56,18 +56,18 @@ struct Attempt<'a> {
 }
 
 /// Makes one attempt to refresh a provider's keys, or waits for another session's. Its outcome
-/// is what `trust::current` and `Provider::supply` answer next.
+/// is what `trust::current` and `Provider::key_freshness` answer next.
 pub fn fetch_once(provider: &Provider, cause: Cause) {
     let Some(attempt) = Attempt::of(provider, cause) else {
         return;
     };
     if !in_recovery() {
-        let turn = Queue::Sessions.wait(attempt.provider);
+        let lock = RefreshLock::Sessions.wait(attempt.provider);
         let made = attempt.is_made() || {
             attempt.run_worker();
             attempt.is_made()
         };
-        turn.release();
+        lock.release();
         if made {
             wait_for_worker(provider);
             return;
@@ -79,7 +79,7 @@ pub fn fetch_once(provider: &Provider, cause: Cause) {
 /// Waits for an attempt that is under way, also that of a session which has been cancelled since.
 /// Its outcome is what `trust::current` answers next.
 pub fn wait_for_worker(provider: &Provider) {
-    Queue::Workers.wait(&provider.name).release();
+    RefreshLock::Workers.wait(&provider.name).release();
 }
 
 /// Starts a refresh behind the session's back, unless another session is at it.
@@ -88,11 +88,11 @@ pub fn fetch_behind(provider: &Provider) {
         return;
     }
     if let Some(attempt) = Attempt::of(provider, Cause::Age)
-        && let Some(turn) = Queue::Sessions.try_now(attempt.provider)
+        && let Some(lock) = RefreshLock::Sessions.try_now(attempt.provider)
     {
         // Without a free slot the next session tries again.
         let _ = attempt.worker().load_dynamic();
-        turn.release();
+        lock.release();
     }
 }
 
@@ -107,11 +107,11 @@ pub fn refresh_ahead() -> Option<i64> {
         .filter_map(|name| trust.named(&name).ok());
     providers
         .map(|provider| {
-            let supply = provider.supply(now);
-            if supply.may_attempt(now) && (supply.is_due(now) || supply.is_due_soon(now)) {
+            let freshness = provider.key_freshness(now);
+            if freshness.may_attempt(now) && (freshness.is_due(now) || freshness.is_due_soon(now)) {
                 fetch_behind(&provider);
             }
-            supply.next_attempt(now)
+            freshness.next_attempt(now)
         })
         .min()
         .map(|at| at.saturating_add(SECOND - 1) / SECOND * SECOND)
@@ -170,12 +170,12 @@ impl<'a> Attempt<'a> {
     }
 
     fn fetch_locally(&self) {
-        let request = Request {
+        let request = KeyRequest {
             origin: self.origin.clone(),
             at_hand: None,
         };
         let outcome = fetch::get(request, || true).and_then(|answer| match answer {
-            Answer::Keys {
+            KeyResponse::Keys {
                 url,
                 keys,
                 lifetime,
@@ -190,14 +190,16 @@ impl<'a> Attempt<'a> {
                 log_exposed(self.provider, &keys);
                 Ok((keys, lifetime))
             }
-            Answer::Unchanged { .. } => Err("The key server answered 304 to no ETag.".to_owned()),
+            KeyResponse::Unchanged { .. } => {
+                Err("The key server answered 304 to no ETag.".to_owned())
+            }
         });
-        let attempt = supply::LocalAttempt {
+        let attempt = freshness::LocalAttempt {
             at: clock::microseconds(),
             is_miss: self.cause == Cause::UnknownKey,
             instead_of: self.fetched_at,
         };
-        supply::keep_local(self.origin.url(), attempt, outcome);
+        freshness::keep_local(self.origin.url(), attempt, outcome);
     }
 }
 
@@ -213,12 +215,12 @@ fn log_exposed(provider: &str, keys: &KeySet) {
 
 /// The two queues of a provider: sessions that need its keys, and the worker that gets them.
 #[derive(Clone, Copy)]
-enum Queue {
+enum RefreshLock {
     Sessions = 1,
     Workers = 2,
 }
 
-impl Queue {
+impl RefreshLock {
     fn wait(self, provider: &str) -> Lock {
         Lock::wait(Space::Keys, self as u32, lock::number(provider))
     }
@@ -267,7 +269,7 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
         return;
     };
 
-    in_transaction(|| Queue::Workers.hold_until_exit(provider));
+    in_transaction(|| RefreshLock::Workers.hold_until_exit(provider));
     let begun = in_transaction(|| spi::write(BEGIN, &[provider, seen, cause]));
     let begun = begun.and_then(|json| serde_json::from_str::<Begun>(&json).ok());
     if let Some(begun) = begun
@@ -277,7 +279,7 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
         }
     {
         let start = origin.url().to_owned();
-        let request = Request {
+        let request = KeyRequest {
             origin,
             at_hand: begun.jwks_url.zip(begun.etag),
         };
@@ -287,7 +289,7 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
             _ if !spi::is_installed() => None,
             Ok(answer) => {
                 let (url, json, etag, lifetime) = match answer {
-                    Answer::Keys {
+                    KeyResponse::Keys {
                         url,
                         json,
                         keys,
@@ -297,7 +299,7 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
                         log_exposed(provider, &keys);
                         (url, json, etag.unwrap_or_default(), lifetime)
                     }
-                    Answer::Unchanged { url, lifetime } => {
+                    KeyResponse::Unchanged { url, lifetime } => {
                         (url, String::new(), String::new(), lifetime)
                     }
                 };

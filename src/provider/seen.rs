@@ -48,11 +48,11 @@ pub fn before(text: &str) -> Result<Option<Rc<Admitted>>, Problem> {
     let now = clock::seconds();
     let verified = &admitted.verified;
     let provider = trust::current()?.provider_for(verified.issuer(), verified.audiences())?;
-    let supply = provider.supply(now);
+    let freshness = provider.key_freshness(now);
     let unchanged = Rc::ptr_eq(&provider, &admitted.provider)
-        && !supply.is_due(now)
-        && !supply.is_due_soon(now)
-        && supply
+        && !freshness.is_due(now)
+        && !freshness.is_due_soon(now)
+        && freshness
             .keys(&provider.name, now)
             .is_ok_and(|now| Rc::ptr_eq(&now, &keys));
     if !unchanged {

@@ -34,14 +34,14 @@ thread_local! {
 
 /// Who is trusted, by name and by issuer.
 pub struct Trust {
-    providers: HashMap<String, Named>,
+    providers: HashMap<String, Listed>,
     /// Issuer → the providers that claim it; of more than one the audience chooses.
     issuers: HashMap<String, Vec<String>>,
 }
 
 /// A provider of which no more is known than all tokens need. Its rules and keys are read when
 /// one of its own tokens asks: of many providers a session rarely meets more than one.
-struct Named {
+struct Listed {
     /// `jwks_url`.
     url: Option<String>,
     /// Where the issuer of a provider without it says that the keys are, as far as that is known.
@@ -166,7 +166,7 @@ impl Trust {
             let discovered = discovered.remove(name).filter(|(asked, _)| {
                 url.is_none() && row.is_null(c"jwks") && document.as_ref() == Some(asked)
             });
-            let named = Named {
+            let named = Listed {
                 is_remote: url.is_some() || row.is_null(c"jwks"),
                 url,
                 discovered: discovered.map(|(_, url)| url),
@@ -278,7 +278,7 @@ impl Trust {
 
     /// Why a provider may not use the keys that it shares with another: where two have one key
     /// server, the audience tells their tokens apart.
-    fn sharing_defect(&self, name: &str, named: &Named) -> Option<String> {
+    fn sharing_defect(&self, name: &str, named: &Listed) -> Option<String> {
         match (&named.url, &named.discovered) {
             (Some(url), _) => {
                 let mut others = self.others(name);
@@ -307,7 +307,7 @@ impl Trust {
         ))
     }
 
-    fn others(&self, name: &str) -> impl Iterator<Item = (&String, &Named)> {
+    fn others(&self, name: &str) -> impl Iterator<Item = (&String, &Listed)> {
         let own = name.to_owned();
         self.providers.iter().filter(move |(name, _)| **name != own)
     }

@@ -63,7 +63,7 @@ unsafe fn names_primary_key(
         if key.is_null() {
             return false;
         }
-        let mut named = Named {
+        let mut named = ComparedColumns {
             number,
             columns: std::ptr::null_mut(),
         };
@@ -79,13 +79,13 @@ unsafe fn names_primary_key(
 
 /// The columns of a table that conditions compare with one value, numbered as in PostgreSQL's sets
 /// of a key's columns.
-struct Named {
+struct ComparedColumns {
     /// The table's number in the query.
     number: i64,
     columns: *mut pg_sys::Bitmapset,
 }
 
-impl Named {
+impl ComparedColumns {
     /// Adds the columns of a condition. What comes after the first policy is asked of an index only
     /// where it can tell nothing of the rows that are not to be seen.
     unsafe fn add(&mut self, condition: *mut pg_sys::Node, is_first: bool) {

@@ -68,7 +68,7 @@ pub unsafe extern "C-unwind" fn neon_auth_launcher_main(_argument: pg_sys::Datum
 }
 
 struct Launcher {
-    visits: Vec<Visit>,
+    visits: Vec<RunningVisit>,
     /// Databases that take connections. Each is visited once, whether it has the extension or not.
     served: HashSet<pg_sys::Oid>,
     listed_at: i64,
@@ -78,7 +78,7 @@ struct Launcher {
 }
 
 /// A visit under way.
-struct Visit {
+struct RunningVisit {
     database: pg_sys::Oid,
     place: &'static shared::Database,
     /// What the visitor overwrites with the time of the next visit, if it comes to its end.
@@ -175,7 +175,7 @@ impl Launcher {
             return false;
         };
         self.lacks_slots = false;
-        self.visits.push(Visit {
+        self.visits.push(RunningVisit {
             database: oid,
             place,
             unfinished,
@@ -234,7 +234,7 @@ impl Launcher {
     fn look_everywhere(&self) {
         for (_, place) in shared::databases() {
             if place.visited_at.load(Ordering::Relaxed) != 0 {
-                place.start_anew();
+                place.request_reset();
             }
         }
     }
@@ -251,7 +251,7 @@ impl Launcher {
     }
 }
 
-impl Visit {
+impl RunningVisit {
     /// Plans the next visit if this one has come to no end of its own.
     fn end(&self, now: i64) {
         if !self.place.belongs_to(self.database) {

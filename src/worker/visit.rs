@@ -48,19 +48,19 @@ pub unsafe extern "C-unwind" fn neon_auth_visit_main(database: pg_sys::Datum) {
         return;
     };
     // Before connecting, which is when the settings are read.
-    let is_anew = here.anew.swap(false, Ordering::AcqRel);
+    let is_reset = here.reset.swap(false, Ordering::AcqRel);
     BackgroundWorker::connect_worker_to_spi_by_oid(Some(oid), None);
-    if is_anew {
+    if is_reset {
         here.sync_failures.store(0, Ordering::Relaxed);
         here.retry_at.store(0, Ordering::Relaxed);
         here.pruned_at.store(0, Ordering::Relaxed);
     }
     let began = Instant::now();
-    let mut next = look_after(here, is_anew);
+    let mut next = look_after(here, is_reset);
     // What was told meanwhile is done at once, rather than by another process: unless settings
     // have changed, which this one does not know.
     while next.is_ok()
-        && !here.anew.load(Ordering::Acquire)
+        && !here.reset.load(Ordering::Acquire)
         && here.next_visit() <= now()
         && began.elapsed() < LONGEST_STAY
     {
@@ -84,7 +84,7 @@ struct Plan {
 }
 
 /// Does what is to be done, and returns when to visit next.
-fn look_after(here: &shared::Database, is_anew: bool) -> Result<i64, GivenWay> {
+fn look_after(here: &shared::Database, is_reset: bool) -> Result<i64, GivenWay> {
     if !BackgroundWorker::transaction(spi::is_installed) {
         // A session that configures a provider will tell.
         succeeded(here);
@@ -110,7 +110,7 @@ fn look_after(here: &shared::Database, is_anew: bool) -> Result<i64, GivenWay> {
     let visit = Visit {
         here,
         plan,
-        is_anew,
+        is_reset,
     };
     for task in [Visit::confirm_queue, Visit::forget_old, Visit::compare] {
         next = next.min(task(&visit)?);
@@ -122,7 +122,7 @@ fn look_after(here: &shared::Database, is_anew: bool) -> Result<i64, GivenWay> {
 struct Visit<'a> {
     here: &'a shared::Database,
     plan: Plan,
-    is_anew: bool,
+    is_reset: bool,
 }
 
 impl Visit<'_> {
@@ -177,7 +177,7 @@ impl Visit<'_> {
         let Self {
             here,
             plan,
-            is_anew,
+            is_reset,
         } = self;
         let interval = i64::from(settings::SYNC_INTERVAL.get()) * SECOND;
         if !plan.is_configured || interval == 0 {
@@ -187,7 +187,7 @@ impl Visit<'_> {
         let longest = interval.max(FIRST_RETRY);
         let failures = here.sync_failures.load(Ordering::Relaxed);
         let due_at = match (plan.finished_at, plan.failed_at) {
-            (_, Some(_)) if *is_anew => 0,
+            (_, Some(_)) if *is_reset => 0,
             // From the future: the clock was set.
             (_, Some(at)) | (Some(at), None) if at > now() => 0,
             (_, Some(failed_at)) => failed_at + retry_after(failures).min(longest),

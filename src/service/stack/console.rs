@@ -10,7 +10,7 @@ use ureq::Timeout;
 use ureq::http::Uri;
 
 use crate::error::Problem;
-use crate::http::{self, Aside, Line, milliseconds};
+use crate::http::{self, CancelHandle, RequestThread, milliseconds};
 use crate::settings;
 
 /// Largest answer that is read, in bytes.
@@ -21,7 +21,7 @@ const MAX_BODY: u64 = 64 * 1024;
 fn call_console(call: &str, neon_api_key: &str, project_id: &str) -> Result<String, ErrorReport> {
     let base = settings::NEON_API_URL.get().unwrap_or_default();
     let base = base.to_string_lossy();
-    let request = Request {
+    let request = ConsoleRequest {
         url: format!("{}/projects/auth/{call}", base.trim_end_matches('/')),
         key: neon_api_key.to_owned(),
         body: json!({ "project_id": project_id, "auth_provider": "stack" }).to_string(),
@@ -29,11 +29,11 @@ fn call_console(call: &str, neon_api_key: &str, project_id: &str) -> Result<Stri
         http: http::Settings::read(),
     };
     let unreachable = |reason| Problem::ConsoleUnreachable { reason };
-    let mut aside = Aside::spawn(move |outlet| {
-        outlet.send(request.perform(outlet.line()));
+    let mut thread = RequestThread::spawn(move |sender| {
+        sender.send(request.perform(sender.cancel_handle()));
     })
     .map_err(unreachable)?;
-    let answer = aside
+    let answer = thread
         .next(|| Ok::<(), std::convert::Infallible>(()))
         .unwrap_or_default()
         .ok_or_else(|| unreachable("The request failed inside.".to_owned()))?
@@ -47,7 +47,7 @@ fn call_console(call: &str, neon_api_key: &str, project_id: &str) -> Result<Stri
     Ok(answer.body)
 }
 
-struct Request {
+struct ConsoleRequest {
     url: String,
     key: String,
     body: String,
@@ -55,20 +55,20 @@ struct Request {
     http: http::Settings,
 }
 
-struct Answer {
+struct ConsoleResponse {
     status: u16,
     body: String,
 }
 
-impl Request {
+impl ConsoleRequest {
     /// The request itself; runs off the main thread and so touches nothing of PostgreSQL.
-    fn perform(&self, line: &Line) -> Result<Answer, String> {
+    fn perform(&self, cancel_handle: &CancelHandle) -> Result<ConsoleResponse, String> {
         let setting = "setting neon_auth.neon_api_url";
         let uri: Uri = self
             .url
             .parse()
             .map_err(|_| format!("The {setting} is no URL."))?;
-        let agent = self.http.agent(&uri, setting, line, |config| {
+        let agent = self.http.agent(&uri, setting, cancel_handle, |config| {
             config.timeout_global(Some(self.limit))
         })?;
         let mut response = agent
@@ -80,21 +80,21 @@ impl Request {
             .map_err(|error| failure(&error))?;
         let status = response.status().as_u16();
         let body = response.body_mut().with_config().limit(MAX_BODY);
-        Ok(Answer {
+        Ok(ConsoleResponse {
             status,
             body: body.read_to_string().map_err(|error| failure(&error))?,
         })
     }
 }
 
-impl Answer {
+impl ConsoleResponse {
     /// What the console says is wrong, unless it repeats the key.
     fn message(&self, key: &str) -> Option<String> {
         #[derive(Deserialize)]
-        struct Refusal {
+        struct ErrorBody {
             message: String,
         }
-        let Refusal { message } = serde_json::from_str(&self.body).ok()?;
+        let ErrorBody { message } = serde_json::from_str(&self.body).ok()?;
         (!message.contains(key)).then_some(message)
     }
 }

@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::value::RawValue;
 
 use super::items::Reader;
-use crate::http::Outlet;
+use crate::http::Sender;
 
 /// Most items in a part of a list.
 pub const CHUNK: usize = 1000;
@@ -27,7 +27,7 @@ const LONGEST_COLLECTING: Duration = Duration::from_millis(250);
 const LONGEST_CURSOR: usize = 1024;
 
 /// A part of an answer, in the order in which they come.
-pub enum Part {
+pub enum ResponsePart {
     /// Items of a list, and why others could not be read.
     Items {
         items: Vec<String>,
@@ -38,13 +38,13 @@ pub enum Part {
     /// One object.
     Object(String),
     /// An answer that is no success.
-    Refused(Refusal),
+    Refused(ErrorResponse),
     /// The answer did not come, or not whole.
     Broken(String),
 }
 
 /// An answer that is no success.
-pub struct Refusal {
+pub struct ErrorResponse {
     pub status: u16,
     /// The service's name for what is wrong, where it knows one.
     pub code: Option<String>,
@@ -53,10 +53,14 @@ pub struct Refusal {
 }
 
 /// Reads a list and hands its items over in parts, but for its end, which it answers.
-pub fn read_list(body: impl Read, item: Reader, outlet: &Outlet<Part>) -> Result<Part, String> {
+pub fn read_list(
+    body: impl Read,
+    item: Reader,
+    sender: &Sender<ResponsePart>,
+) -> Result<ResponsePart, String> {
     let left = Rc::new(Cell::new(LONGEST_ITEM));
     let mut parts = Parts {
-        outlet,
+        sender,
         item,
         items: Vec::new(),
         defects: Vec::new(),
@@ -74,14 +78,14 @@ pub fn read_list(body: impl Read, item: Reader, outlet: &Outlet<Part>) -> Result
     if !next_cursor.as_ref().is_none_or(is_cursor) {
         return Err("The answer's cursor is none.".to_owned());
     }
-    Ok(Part::End { next_cursor })
+    Ok(ResponsePart::End { next_cursor })
 }
 
 /// Reads one object.
-pub fn read_object(body: impl Read) -> Result<Part, String> {
+pub fn read_object(body: impl Read) -> Result<ResponsePart, String> {
     let body = Bounded::new(body, Rc::new(Cell::new(LONGEST_ITEM)));
     let object: Box<RawValue> = serde_json::from_reader(body).map_err(|error| describe(&error))?;
-    Ok(Part::Object(object.get().to_owned()))
+    Ok(ResponsePart::Object(object.get().to_owned()))
 }
 
 fn describe(error: &serde_json::Error) -> String {
@@ -122,7 +126,7 @@ impl<R: Read> Read for Bounded<R> {
 
 /// The items that are not yet handed over.
 struct Parts<'a> {
-    outlet: &'a Outlet<Part>,
+    sender: &'a Sender<ResponsePart>,
     item: Reader,
     items: Vec<String>,
     defects: Vec<String>,
@@ -153,7 +157,7 @@ impl Parts<'_> {
         let items = std::mem::take(&mut self.items);
         let defects = std::mem::take(&mut self.defects);
         let is_wanted = (items.is_empty() && defects.is_empty())
-            || self.outlet.send(Part::Items { items, defects });
+            || self.sender.send(ResponsePart::Items { items, defects });
         // After the wait for room, which is no sign of a slow service.
         self.flushed_at = Instant::now();
         is_wanted

@@ -8,11 +8,11 @@ use serde::Deserialize;
 use ureq::http::{Response, Uri};
 use ureq::{Agent, Body, Timeout};
 
-use super::answer::{self, Part, Refusal};
+use super::answer::{self, ErrorResponse, ResponsePart};
 use super::items::Reader;
 use crate::background::steps::{Steps, Stop};
 use crate::error::Problem;
-use crate::http::{self, Aside, Outlet, PlainHttp, milliseconds};
+use crate::http::{self, PlainHttp, RequestThread, Sender, milliseconds};
 use crate::settings;
 use crate::shared::{self, Counter};
 
@@ -47,14 +47,14 @@ pub struct Api {
 }
 
 /// Why a question was not answered.
-enum Trouble {
+enum RequestError {
     /// It may be answered later.
     Passing {
         reason: String,
         wait: Option<Duration>,
     },
     /// It will not.
-    Refused(Refusal),
+    Refused(ErrorResponse),
     Stop(Stop),
 }
 
@@ -110,20 +110,20 @@ impl Api {
     pub fn object(&self, path: &str, id: &str, gone: &str) -> Result<Option<String>, Stop> {
         let url = format!("{}/api/v1/{path}/{}", self.base, encoded(id));
         let found = self.persist(|| {
-            let mut aside = self.ask(&url, |response, _| {
+            let mut thread = self.ask(&url, |response, _| {
                 answer::read_object(response.body_mut().with_config().limit(u64::MAX).reader())
             })?;
-            match self.next(&mut aside)? {
-                Part::Object(object) => Ok(Some(object)),
-                Part::Refused(refusal)
+            match self.next(&mut thread)? {
+                ResponsePart::Object(object) => Ok(Some(object)),
+                ResponsePart::Refused(refusal)
                     if refusal.status == 404 && refusal.code.as_deref() == Some(gone) =>
                 {
                     Ok(None)
                 }
-                other => Err(trouble(other)),
+                other => Err(error_of(other)),
             }
         });
-        found.map_err(|trouble| self.stop(trouble))
+        found.map_err(|error_of| self.stop(error_of))
     }
 
     /// A list, or a page of one: `each` takes its items as they come, some of them more than once
@@ -141,30 +141,33 @@ impl Api {
             .collect();
         let url = format!("{}/api/v1/{path}?{}", self.base, query.join("&"));
         let listed = self.persist(|| {
-            let mut aside = self.ask(&url, move |response, outlet| {
+            let mut thread = self.ask(&url, move |response, sender| {
                 let body = response.body_mut().with_config().limit(u64::MAX);
-                answer::read_list(body.reader(), item, outlet)
+                answer::read_list(body.reader(), item, sender)
             })?;
             loop {
-                match self.next(&mut aside)? {
-                    Part::Items { items, defects } => {
-                        each(Chunk { items, defects }).map_err(Trouble::Stop)?;
+                match self.next(&mut thread)? {
+                    ResponsePart::Items { items, defects } => {
+                        each(Chunk { items, defects }).map_err(RequestError::Stop)?;
                     }
-                    Part::End { next_cursor } => return Ok(next_cursor),
-                    other => return Err(trouble(other)),
+                    ResponsePart::End { next_cursor } => return Ok(next_cursor),
+                    other => return Err(error_of(other)),
                 }
             }
         });
-        listed.map_err(|trouble| self.stop(trouble))
+        listed.map_err(|error_of| self.stop(error_of))
     }
 
     /// Asks until there is an answer, or there will be none.
-    fn persist<T>(&self, mut ask: impl FnMut() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    fn persist<T>(
+        &self,
+        mut ask: impl FnMut() -> Result<T, RequestError>,
+    ) -> Result<T, RequestError> {
         let mut delay = FIRST_DELAY;
         for attempt in 1.. {
             shared::count(Counter::RestRequests);
             let (reason, wait) = match ask() {
-                Err(Trouble::Passing { reason, wait }) => {
+                Err(RequestError::Passing { reason, wait }) => {
                     shared::count(Counter::RestFailures);
                     (reason, wait)
                 }
@@ -173,25 +176,25 @@ impl Api {
             // Asked to come back at once, it comes no sooner than otherwise.
             let wait = wait.unwrap_or_default().max(jittered(delay));
             if attempt == ATTEMPTS || wait > LONGEST_DELAY {
-                return Err(Trouble::Passing { reason, wait: None });
+                return Err(RequestError::Passing { reason, wait: None });
             }
-            self.steps.pause(wait).map_err(Trouble::Stop)?;
+            self.steps.pause(wait).map_err(RequestError::Stop)?;
             delay *= 2;
         }
         unreachable!("the attempts are counted")
     }
 
-    fn stop(&self, trouble: Trouble) -> Stop {
-        let problem = match trouble {
-            Trouble::Stop(stop) => return stop,
-            Trouble::Passing { reason, .. } => Problem::ServiceUnreachable { reason },
-            Trouble::Refused(refusal) if refusal.status == 401 || refusal.status == 403 => {
+    fn stop(&self, error_of: RequestError) -> Stop {
+        let problem = match error_of {
+            RequestError::Stop(stop) => return stop,
+            RequestError::Passing { reason, .. } => Problem::ServiceUnreachable { reason },
+            RequestError::Refused(refusal) if refusal.status == 401 || refusal.status == 403 => {
                 Problem::ServerKeyRefused {
                     status: refusal.status,
                     code: refusal.code,
                 }
             }
-            Trouble::Refused(refusal) => Problem::ServiceRefused {
+            RequestError::Refused(refusal) => Problem::ServiceRefused {
                 status: refusal.status,
                 code: refusal.code,
             },
@@ -203,50 +206,52 @@ impl Api {
     fn ask(
         &self,
         url: &str,
-        read: impl FnOnce(&mut Response<Body>, &Outlet<Part>) -> Result<Part, String> + Send + 'static,
-    ) -> Result<Aside<Part>, Trouble> {
+        read: impl FnOnce(&mut Response<Body>, &Sender<ResponsePart>) -> Result<ResponsePart, String>
+        + Send
+        + 'static,
+    ) -> Result<RequestThread<ResponsePart>, RequestError> {
         let url = url.to_owned();
         let (project, secret) = (self.project.clone(), self.secret.clone());
         let settings = http::Settings::read();
-        let silence = silence();
-        Aside::spawn(move |outlet| {
+        let api_timeout = api_timeout();
+        RequestThread::spawn(move |sender| {
             let agent = |uri: &Uri| {
-                settings.agent(uri, "jwks_url", outlet.line(), |config| {
+                settings.agent(uri, "jwks_url", sender.cancel_handle(), |config| {
                     config
-                        .timeout_recv_response(Some(silence))
+                        .timeout_recv_response(Some(api_timeout))
                         .timeout_recv_body(Some(LONGEST_LIST))
                 })
             };
             let last = perform(&url, agent, &project, &secret)
                 .and_then(|mut response| match response.status().as_u16() {
-                    200 => read(&mut response, outlet),
-                    _ => Ok(Part::Refused(refusal(&mut response))),
+                    200 => read(&mut response, sender),
+                    _ => Ok(ResponsePart::Refused(refusal(&mut response))),
                 })
-                .unwrap_or_else(Part::Broken);
-            outlet.send(last);
+                .unwrap_or_else(ResponsePart::Broken);
+            sender.send(last);
         })
-        .map_err(|reason| Trouble::Passing { reason, wait: None })
+        .map_err(|reason| RequestError::Passing { reason, wait: None })
     }
 
     /// The next part of an answer; the service may not be silent for too long.
-    fn next(&self, aside: &mut Aside<Part>) -> Result<Part, Trouble> {
-        self.steps.tick().map_err(Trouble::Stop)?;
+    fn next(&self, thread: &mut RequestThread<ResponsePart>) -> Result<ResponsePart, RequestError> {
+        self.steps.tick().map_err(RequestError::Stop)?;
         let began = Instant::now();
-        let silence = silence();
-        let part = aside.next(|| {
-            if began.elapsed() > silence {
-                return Err(Trouble::Passing {
+        let api_timeout = api_timeout();
+        let part = thread.next(|| {
+            if began.elapsed() > api_timeout {
+                return Err(RequestError::Passing {
                     reason: "The service did not answer within neon_auth.api_timeout.".to_owned(),
                     wait: None,
                 });
             }
-            self.steps.tick().map_err(Trouble::Stop)
+            self.steps.tick().map_err(RequestError::Stop)
         })?;
-        Ok(part.unwrap_or_else(|| Part::Broken("The request failed inside.".to_owned())))
+        Ok(part.unwrap_or_else(|| ResponsePart::Broken("The request failed inside.".to_owned())))
     }
 }
 
-fn silence() -> Duration {
+fn api_timeout() -> Duration {
     milliseconds(settings::API_TIMEOUT.get())
 }
 
@@ -274,7 +279,7 @@ fn perform(
         })
 }
 
-fn refusal(response: &mut Response<Body>) -> Refusal {
+fn refusal(response: &mut Response<Body>) -> ErrorResponse {
     #[derive(Deserialize)]
     struct Known {
         code: String,
@@ -292,7 +297,7 @@ fn refusal(response: &mut Response<Body>) -> Refusal {
         let known: Known = serde_json::from_slice(&body.read_to_vec().ok()?).ok()?;
         Some(known.code)
     });
-    Refusal {
+    ErrorResponse {
         status,
         code,
         retry_after,
@@ -313,19 +318,19 @@ fn delay(retry_after: &str, date: Option<&str>) -> Option<Duration> {
 }
 
 /// What to make of an answer that was not asked for.
-fn trouble(part: Part) -> Trouble {
+fn error_of(part: ResponsePart) -> RequestError {
     match part {
-        Part::Refused(refusal)
+        ResponsePart::Refused(refusal)
             if matches!(refusal.status, 408 | 425 | 429) || refusal.status >= 500 =>
         {
-            Trouble::Passing {
+            RequestError::Passing {
                 reason: format!("The service answered {}.", refusal.status),
                 wait: refusal.retry_after,
             }
         }
-        Part::Refused(refusal) => Trouble::Refused(refusal),
-        Part::Broken(reason) => Trouble::Passing { reason, wait: None },
-        _ => Trouble::Passing {
+        ResponsePart::Refused(refusal) => RequestError::Refused(refusal),
+        ResponsePart::Broken(reason) => RequestError::Passing { reason, wait: None },
+        _ => RequestError::Passing {
             reason: "The answer is not of the form that the REST API promises.".to_owned(),
             wait: None,
         },

@@ -15,12 +15,12 @@ pub struct Resource {
     pub gone: &'static str,
 }
 
-pub const USER: Resource = Resource {
+pub const USERS: Resource = Resource {
     name: "user",
     path: "users",
     gone: "USER_NOT_FOUND",
 };
-pub const TEAM: Resource = Resource {
+pub const TEAMS: Resource = Resource {
     name: "team",
     path: "teams",
     gone: "TEAM_NOT_FOUND",

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::objects::{self, Found, Resource, TEAM, USER};
+use super::objects::{self, Found, Resource, TEAMS, USERS};
 use super::pages::Pages;
 use crate::background::steps::{Steps, Stop};
 use crate::clock;
@@ -89,8 +89,8 @@ impl Queue<'_> {
     fn confirm(&self, entry: &Entry) -> Result<(), Stop> {
         let asked_at = clock::microseconds();
         let outcome = match entry.kind {
-            Kind::User => self.object(&USER, &entry.user_id, asked_at).map(drop),
-            Kind::Team => match self.object(&TEAM, &entry.team_id, asked_at) {
+            Kind::User => self.object(&USERS, &entry.user_id, asked_at).map(drop),
+            Kind::Team => match self.object(&TEAMS, &entry.team_id, asked_at) {
                 // With a team goes all that is in it.
                 Ok(Found::Gone) => Ok(()),
                 found => found.and_then(|_| self.team(entry, asked_at)),
@@ -236,7 +236,7 @@ impl Queue<'_> {
 /// Whether a list was refused because its team or its user is not there.
 fn is_of_nobody(problem: &Problem) -> bool {
     matches!(problem, Problem::ServiceRefused { status: 404, code: Some(code) }
-             if [USER.gone, TEAM.gone].contains(&code.as_str()))
+             if [USERS.gone, TEAMS.gone].contains(&code.as_str()))
 }
 
 /// Reads a list to its end, should it be paginated or not.

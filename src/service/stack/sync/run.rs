@@ -9,7 +9,7 @@ use pgrx::pg_sys::panic::CaughtError;
 use serde::Deserialize;
 
 use super::erase::erase_deleted;
-use super::objects::{self, Found, Resource, TEAM, USER};
+use super::objects::{self, Found, Resource, TEAMS, USERS};
 use super::pages::Pages;
 use super::queue::{self, every_page};
 use crate::background::steps::{Steps, Stop};
@@ -34,7 +34,7 @@ const NOTICE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Makes the mirror equal to the auth service, or goes on with the run that was interrupted.
 pub fn sync(steps: Steps) -> Result<(), Stop> {
-    let _turn = Turn::take(steps)?.of_a_run(steps);
+    let _lock = RunLock::take(steps)?.of_a_run(steps);
     PgTryBuilder::new(AssertUnwindSafe(|| {
         // Whatever becomes of the run.
         erase_deleted(steps)?;
@@ -95,24 +95,24 @@ fn run_once(steps: Steps) -> Result<bool, Stop> {
 
 /// Confirms what events left undecided, and nothing more.
 pub fn drain(steps: Steps) -> Result<(), Stop> {
-    let _turn = Turn::take(steps)?;
+    let _lock = RunLock::take(steps)?;
     queue::drain(&open(steps)?, steps, 0)
 }
 
 /// The right to be the only one in this database that compares, until dropped.
-struct Turn(Vec<Lock>);
+struct RunLock(Vec<Lock>);
 
 /// The kinds of lock in its space: whoever confirms the queue holds the first, a run both, and
 /// neon_auth.sync_progress looks for the second.
-const TURN: u32 = 0;
-const RUN: u32 = 1;
+const EXCLUSIVE: u32 = 0;
+const FULL_RUN: u32 = 1;
 
-impl Turn {
+impl RunLock {
     fn take(steps: Steps) -> Result<Self, Stop> {
         let began = Instant::now();
         loop {
-            let turn = steps.transaction(|| Lock::try_for_session(lock::Space::Sync, TURN, 0));
-            if let Some(lock) = turn {
+            let lock = steps.transaction(|| Lock::try_for_session(lock::Space::Sync, EXCLUSIVE, 0));
+            if let Some(lock) = lock {
                 return Ok(Self(vec![lock]));
             }
             // A worker that only confirms what is queued is done at once.
@@ -123,15 +123,15 @@ impl Turn {
         }
     }
 
-    /// Shows that it is for a run. Whose turn it is has the lock to himself.
+    /// Shows that it is for a run. Whose lock it is has the lock to himself.
     fn of_a_run(mut self, steps: Steps) -> Self {
-        let lock = steps.transaction(|| Lock::try_for_session(lock::Space::Sync, RUN, 0));
+        let lock = steps.transaction(|| Lock::try_for_session(lock::Space::Sync, FULL_RUN, 0));
         self.0.extend(lock);
         self
     }
 }
 
-impl Drop for Turn {
+impl Drop for RunLock {
     fn drop(&mut self) {
         for lock in self.0.drain(..).rev() {
             lock.release_for_session();
@@ -243,7 +243,7 @@ impl Run {
             let mut seen = 0;
             let next = self.api.list("users", &query, items::object, |chunk| {
                 seen += chunk.items.len() + chunk.defects.len();
-                self.objects(&USER, &chunk, asked_at);
+                self.objects(&USERS, &chunk, asked_at);
                 Ok(())
             })?;
             // A page whose cursor is a user who has been deleted since is empty, and looks like
@@ -280,7 +280,7 @@ impl Run {
     /// Users that were on no page: deleted, if the service says so of each.
     fn deleted_users(&self, _: Option<String>) -> Result<(), Stop> {
         for _ in 0..RESCANS {
-            if self.unseen(&USER)? == 0 {
+            if self.confirm_missing(&USERS)? == 0 {
                 break;
             }
             // Pages were missing, and with them perhaps users that the mirror does not know.
@@ -290,22 +290,22 @@ impl Run {
     }
 
     fn teams(&self, _: Option<String>) -> Result<(), Stop> {
-        self.unsee("team");
+        self.reset_scan("team");
         let asked_at = clock::microseconds();
         every_page(&self.api, "teams", &[], items::object, |chunk| {
-            self.objects(&TEAM, &chunk, asked_at);
+            self.objects(&TEAMS, &chunk, asked_at);
             Ok(())
         })
     }
 
     fn deleted_teams(&self, _: Option<String>) -> Result<(), Stop> {
-        self.unseen(&TEAM)?;
+        self.confirm_missing(&TEAMS)?;
         Ok(())
     }
 
     fn members(&self, _: Option<String>) -> Result<(), Stop> {
         let asked_at = clock::microseconds().to_string();
-        self.see("member", "team-member-profiles", &[], items::membership)?;
+        self.scan("member", "team-member-profiles", &[], items::membership)?;
         self.write(
             "SELECT neon_auth_internal.sync_members($1::bigint, $2::bigint)::text",
             &[&asked_at],
@@ -318,10 +318,10 @@ impl Run {
         let direct = [("recursive", "false")];
         let effective = [("recursive", "true")];
         let (team, project) = (items::team_permission, items::project_permission);
-        self.see("direct_team", "team-permissions", &direct, team)?;
-        self.see("team_permission", "team-permissions", &effective, team)?;
-        self.see("direct_project", "project-permissions", &direct, project)?;
-        self.see(
+        self.scan("direct_team", "team-permissions", &direct, team)?;
+        self.scan("team_permission", "team-permissions", &effective, team)?;
+        self.scan("direct_project", "project-permissions", &direct, project)?;
+        self.scan(
             "project_permission",
             "project-permissions",
             &effective,
@@ -335,7 +335,7 @@ impl Run {
     }
 
     /// Asks for each object that the lists lacked by its id; answers how many are there.
-    fn unseen(&self, resource: &Resource) -> Result<u32, Stop> {
+    fn confirm_missing(&self, resource: &Resource) -> Result<u32, Stop> {
         let mut there = 0;
         let mut after = String::new();
         self.write(
@@ -374,14 +374,14 @@ impl Run {
     }
 
     /// Notes all that a list holds.
-    fn see(
+    fn scan(
         &self,
         kind: &str,
         path: &'static str,
         query: &[(&str, &str)],
         item: Reader,
     ) -> Result<(), Stop> {
-        self.unsee(kind);
+        self.reset_scan(kind);
         every_page(&self.api, path, query, item, |chunk| {
             self.write(
                 "SELECT neon_auth_internal.see($1::bigint, $2, $3)::text",
@@ -393,9 +393,9 @@ impl Run {
     }
 
     /// Forgets what an interrupted attempt saw: it may be gone since.
-    fn unsee(&self, kind: &str) {
-        let unsee = "SELECT neon_auth_internal.unsee($1)::text";
-        self.steps.transaction(|| spi::write(unsee, &[kind]));
+    fn reset_scan(&self, kind: &str) {
+        let reset = "SELECT neon_auth_internal.unsee($1)::text";
+        self.steps.transaction(|| spi::write(reset, &[kind]));
     }
 
     fn finish(&self, chunk: &Chunk) {

@@ -5,19 +5,19 @@ use pgrx::{PgSqlErrorCode, PgTryBuilder};
 
 use crate::error::Problem;
 use crate::mirror::object::{TEAM, USER, id};
-use crate::pg::jsonb::Part;
+use crate::pg::jsonb::JsonbPart;
 
 /// An event's envelope.
 pub struct Event {
-    name: Part,
-    data: Part,
+    name: JsonbPart,
+    data: JsonbPart,
 }
 
 /// What an event changes, checked so far that it can be applied.
 pub struct Change {
     pub subject: &'static str,
     pub action: &'static str,
-    pub data: Part,
+    pub data: JsonbPart,
 }
 
 impl Event {
@@ -56,7 +56,7 @@ impl Event {
 }
 
 /// Why the data of an event cannot be applied, as a sentence.
-type Check = fn(&Part) -> Result<(), String>;
+type Check = fn(&JsonbPart) -> Result<(), String>;
 
 const KNOWN: [(&str, &str, Check); 12] = [
     ("user", "created", |user| USER.check(user).map(drop)),
@@ -73,19 +73,19 @@ const KNOWN: [(&str, &str, Check); 12] = [
     ("project_permission", "deleted", project_permission),
 ];
 
-fn membership(data: &Part) -> Result<(), String> {
+fn membership(data: &JsonbPart) -> Result<(), String> {
     ids(data, &["team_id", "user_id"])
 }
 
-fn team_permission(data: &Part) -> Result<(), String> {
+fn team_permission(data: &JsonbPart) -> Result<(), String> {
     ids(data, &["team_id", "user_id", "id"])
 }
 
-fn project_permission(data: &Part) -> Result<(), String> {
+fn project_permission(data: &JsonbPart) -> Result<(), String> {
     ids(data, &["user_id", "id"])
 }
 
-fn ids(data: &Part, members: &[&str]) -> Result<(), String> {
+fn ids(data: &JsonbPart, members: &[&str]) -> Result<(), String> {
     members
         .iter()
         .try_for_each(|member| id(data, member).map(drop))
@@ -97,8 +97,8 @@ fn no_event(defect: String) -> Problem {
 
 /// JSON text as PostgreSQL reads it. What it says of text that it does not take is told in our
 /// words: the context of its own error quotes what was given.
-pub fn parse(given: &str, what: &'static str) -> Result<Part, Problem> {
-    PgTryBuilder::new(|| Ok(Part::parse(given)))
+pub fn parse(given: &str, what: &'static str) -> Result<JsonbPart, Problem> {
+    PgTryBuilder::new(|| Ok(JsonbPart::parse(given)))
         .catch_others(|caught| match caught {
             CaughtError::PostgresError(error) if is_of_data(error.sql_error_code()) => {
                 Err(Problem::UnusableJson {

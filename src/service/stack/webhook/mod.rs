@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::error::Problem;
 use crate::mirror;
 use crate::pg::index::Table;
-use crate::pg::jsonb::Part;
+use crate::pg::jsonb::JsonbPart;
 use event::{Change, Event};
 
 /// `neon_auth_internal.open_delivery(body, headers)`: verifies a delivery, and locks it until the
@@ -41,7 +41,7 @@ fn open_delivery(body: Option<&str>, headers: Option<AnyElement>) -> Result<Deli
 
 /// `neon_auth_internal.parse_headers(headers)`: what stands for a delivery's headers, as `jsonb`.
 #[pg_extern(sql = false)]
-fn parse_headers(headers: &str) -> Result<Part, ErrorReport> {
+fn parse_headers(headers: &str) -> Result<JsonbPart, ErrorReport> {
     Ok(event::parse(headers, "setting request.headers")?)
 }
 

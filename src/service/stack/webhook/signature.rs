@@ -15,7 +15,7 @@ use pgrx::prelude::*;
 use crate::clock;
 use crate::error::Problem;
 use crate::pg::index::Table;
-use crate::pg::jsonb::Part;
+use crate::pg::jsonb::JsonbPart;
 use crate::shared::{self, Counter};
 
 /// What a secret may begin with; the rest is the key in base64.
@@ -75,7 +75,7 @@ fn verify(
 ) -> Result<String, Problem> {
     let keys = keys(secrets.unwrap_or_default())?;
     // SAFETY: what is kept of it is copied.
-    let headers = Headers::find(headers.map(|headers| unsafe { Part::whole(&headers) }))?;
+    let headers = Headers::find(headers.map(|headers| unsafe { JsonbPart::whole(&headers) }))?;
     let body = body.ok_or_else(|| refused("it has no body", "The body is NULL."))?;
     headers.check_id()?;
     headers.check_time(at_epoch)?;
@@ -123,7 +123,7 @@ enum Family {
 }
 
 impl Headers {
-    fn find(headers: Option<Part>) -> Result<Self, Problem> {
+    fn find(headers: Option<JsonbPart>) -> Result<Self, Problem> {
         let Some(headers) = headers.and_then(|headers| headers.members()) else {
             return Err(refused(
                 "its headers are no JSON object",
@@ -146,7 +146,7 @@ impl Headers {
         ))
     }
 
-    fn of_family(family: &str, headers: &[(Part, Part)]) -> Result<Family, Problem> {
+    fn of_family(family: &str, headers: &[(JsonbPart, JsonbPart)]) -> Result<Family, Problem> {
         let mut values = Vec::with_capacity(3);
         for part in ["id", "timestamp", "signature"] {
             let name = format!("{family}-{part}");
@@ -235,7 +235,7 @@ impl Headers {
 }
 
 /// A header by its name, in whatever case.
-fn header(name: &str, headers: &[(Part, Part)]) -> Result<Option<String>, Problem> {
+fn header(name: &str, headers: &[(JsonbPart, JsonbPart)]) -> Result<Option<String>, Problem> {
     let mut found = headers
         .iter()
         .filter(|(other, _)| {
@@ -262,7 +262,7 @@ fn header(name: &str, headers: &[(Part, Part)]) -> Result<Option<String>, Proble
 }
 
 /// A header's value: a string, or an array of one, as some servers give all headers.
-fn text_of(value: &Part) -> Option<String> {
+fn text_of(value: &JsonbPart) -> Option<String> {
     match value.elements().as_deref() {
         Some([only]) => only.text().map(str::to_owned),
         _ => value.text().map(str::to_owned),

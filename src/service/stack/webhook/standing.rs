@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use pgrx::AnyElement;
 use pgrx::prelude::*;
 
-use crate::mirror::object::{self, Kind};
-use crate::pg::jsonb::Part;
+use crate::mirror::object::{self, ObjectType};
+use crate::pg::jsonb::JsonbPart;
 
 /// `neon_auth_internal.standing(kind, given)`, in a word.
 ///
@@ -14,9 +14,9 @@ use crate::pg::jsonb::Part;
 /// last_active_at_millis.
 #[pg_extern(sql = false)]
 fn standing(kind: &str, given: AnyElement) -> &'static str {
-    let kind = Kind::named(kind);
+    let kind = ObjectType::named(kind);
     // SAFETY: used before the argument is gone.
-    let given = unsafe { Part::whole(&given) };
+    let given = unsafe { JsonbPart::whole(&given) };
     let id = object::id(&given, "id").expect("it was checked");
     let id = id.text().expect("an id is a string");
     let found = kind.table.find(&[id], |row| {
@@ -34,7 +34,7 @@ fn standing(kind: &str, given: AnyElement) -> &'static str {
     found.unwrap_or("unknown")
 }
 
-fn order(given: &Part, known: &Part) -> Option<Ordering> {
+fn order(given: &JsonbPart, known: &JsonbPart) -> Option<Ordering> {
     let [given, known] = [given, known].map(|user| user.member("last_active_at_millis"));
     given?.compare_numbers(&known?)
 }

@@ -41,7 +41,7 @@ struct Local {
 }
 
 /// A provider's keys at one moment.
-pub struct Supply {
+pub struct KeyFreshness {
     keys: Option<Result<Rc<KeySet>, String>>,
     /// `None` for pinned keys, which have no age.
     times: Option<CacheTimes>,
@@ -49,10 +49,10 @@ pub struct Supply {
 
 impl Provider {
     /// The keys at hand: pinned, or stored, or what this session has fetched for itself since.
-    pub fn supply(&self, now: i64) -> Supply {
+    pub fn key_freshness(&self, now: i64) -> KeyFreshness {
         let (origin, cached, cache) = match &self.source {
             KeySource::Pinned(keys) => {
-                return Supply {
+                return KeyFreshness {
                     keys: Some(keys.parsed()),
                     times: None,
                 };
@@ -84,7 +84,7 @@ impl Provider {
         };
         // A set from the future tells of a clock that went wrong: it counts as none.
         let plausible = newer.filter(|(fetched_at, _)| *fetched_at <= (now + 60) * SECOND);
-        Supply {
+        KeyFreshness {
             keys: keys.filter(|_| plausible.is_some()),
             times: Some(CacheTimes {
                 fetched_at: plausible.map(|(fetched_at, _)| fetched_at),
@@ -97,7 +97,7 @@ impl Provider {
     }
 }
 
-impl Supply {
+impl KeyFreshness {
     /// Whether keys must be fetched before this set may be used.
     pub fn is_due(&self, now: i64) -> bool {
         let Some(times) = &self.times else {
