@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use neon_auth_token::{KeySet, Refusal, Token, verify};
 
-use super::admitted::Admitted;
+use super::admitted::{Admitted, Proof};
 use super::credential::{longest, read};
 use super::freshness::KeyFreshness;
 use super::refresh::{self, Cause};
@@ -34,7 +34,7 @@ pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
             admitted
         }
     };
-    reject_deleted(&admitted.provider, admitted.verified.subject())?;
+    reject_deleted(&admitted.provider, &admitted.identity.subject)?;
     // Roles come and go, so this is no part of what is remembered.
     if let Some(role) = &admitted.role.role {
         role::demand(&admitted.provider, role)?;
@@ -107,7 +107,7 @@ fn judge(
     now: i64,
 ) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
     let verified = verify(token, &keys, &provider.policy, now)?;
-    let role = role::of(provider, &verified)?;
+    let role = role::of(provider, verified.claims())?;
     let vouched = Vouched {
         provider: &provider.name,
         kind: provider.kind,
@@ -118,7 +118,7 @@ fn judge(
     let admitted = Admitted {
         provider: Rc::clone(provider),
         identity: Rc::new(Identity::verified(vouched, &verified)),
-        verified,
+        proof: Proof::Jwt(verified),
         role,
     };
     Ok((Rc::new(admitted), keys))

@@ -1,4 +1,4 @@
-//! What comes of a token that a provider vouches for.
+//! What comes of a credential that a provider vouches for.
 
 use std::rc::Rc;
 
@@ -8,10 +8,15 @@ use super::role;
 use super::trust::Provider;
 use crate::identity::Identity;
 
-/// A token that a provider vouches for.
+/// A credential that a provider vouches for.
 pub struct Admitted {
     pub provider: Rc<Provider>,
-    pub verified: Verified,
+    pub proof: Proof,
     pub identity: Rc<Identity>,
     pub role: role::Choice,
+}
+
+/// What the credential was.
+pub enum Proof {
+    Jwt(Verified),
 }

@@ -24,7 +24,7 @@ mod trust;
 mod well_known;
 
 pub use admit::admit;
-pub use admitted::Admitted;
+pub use admitted::{Admitted, Proof};
 pub use credential::read;
 pub use refresh::refresh_ahead;
 pub use trust::{current, define};

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 
-use neon_auth_token::{ClaimPath, Value, Verified};
+use neon_auth_token::{ClaimPath, Map, Value};
 use pgrx::pg_sys;
 
 use super::trust::Provider;
@@ -53,8 +53,8 @@ impl Choice {
     }
 }
 
-/// The choice that a provider's rules make for a token.
-pub fn of(provider: &Provider, verified: &Verified) -> Result<Choice, Problem> {
+/// The choice that a provider's rules make by a credential's claims.
+pub fn of(provider: &Provider, claims: &Map<String, Value>) -> Result<Choice, Problem> {
     if provider.role_claim.is_none() && provider.default_role.is_none() {
         return Ok(Choice {
             role: None,
@@ -74,7 +74,7 @@ pub fn of(provider: &Provider, verified: &Verified) -> Result<Choice, Problem> {
         })
     };
     let allowed = |role: &str| provider.allowed_roles.iter().any(|allowed| allowed == role);
-    if provider.policy.is_anonymous(verified.claims()) {
+    if provider.policy.is_anonymous(claims) {
         let is_default = provider.default_role.as_deref() == Some(ANONYMOUS);
         if is_default || allowed(ANONYMOUS) {
             return chosen(ANONYMOUS, Why::Anonymous);
@@ -91,7 +91,7 @@ pub fn of(provider: &Provider, verified: &Verified) -> Result<Choice, Problem> {
         return default(String::new());
     };
     let shown = quoted(claim.text());
-    match claim.find(verified.claims()) {
+    match claim.find(claims) {
         None => default(format!("The claim {shown} is missing.")),
         Some(Value::String(role)) if allowed(role) => chosen(role, Why::Claim),
         Some(Value::String(role)) => refused(format!("The role asked for is {}.", quoted(role))),

@@ -12,7 +12,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use lru::LruCache;
 use neon_auth_token::{KeySet, LONGEST};
 
-use super::admitted::Admitted;
+use super::admitted::{Admitted, Proof};
 use super::trust;
 use crate::clock;
 use crate::error::Problem;
@@ -46,7 +46,7 @@ pub fn before(text: &str) -> Result<Option<Rc<Admitted>>, Problem> {
         return Ok(None);
     };
     let now = clock::seconds();
-    let verified = &admitted.verified;
+    let Proof::Jwt(verified) = &admitted.proof;
     let provider = trust::current()?.provider_for(verified.issuer(), verified.audiences())?;
     let freshness = provider.key_freshness(now);
     let unchanged = Rc::ptr_eq(&provider, &admitted.provider)
@@ -58,7 +58,7 @@ pub fn before(text: &str) -> Result<Option<Rc<Admitted>>, Problem> {
     if !unchanged {
         return Ok(None);
     }
-    admitted.verified.judge_time(&provider.policy, now)?;
+    verified.judge_time(&provider.policy, now)?;
     Ok(Some(admitted))
 }
 

@@ -6,24 +6,22 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgSqlErrorCode, ereport};
 
 use crate::error::{Problem, quoted};
-use crate::provider::{self, Admitted};
+use crate::provider::{self, Admitted, Proof};
 use crate::settings::{LOG_AUTHENTICATION, LogAuthentication};
 
 /// Logs what became of an attempt.
 pub fn outcome(token: &str, outcome: Result<&Admitted, &Problem>) {
     match (LOG_AUTHENTICATION.get(), outcome) {
-        (
-            LogAuthentication::All,
-            Ok(Admitted {
-                provider, verified, ..
-            }),
-        ) => line(format!(
-            "neon_auth: authenticated: provider={} iss={} sub={} kid={}",
-            quoted(&provider.name),
-            quoted(verified.issuer()),
-            quoted(verified.subject()),
-            quoted(verified.key_id().unwrap_or_default()),
-        )),
+        (LogAuthentication::All, Ok(admitted)) => {
+            let Proof::Jwt(verified) = &admitted.proof;
+            line(format!(
+                "neon_auth: authenticated: provider={} iss={} sub={} kid={}",
+                quoted(&admitted.provider.name),
+                quoted(verified.issuer()),
+                quoted(verified.subject()),
+                quoted(verified.key_id().unwrap_or_default()),
+            ));
+        }
         (LogAuthentication::All | LogAuthentication::Failures, Err(problem)) => {
             let report = ErrorReport::from(problem);
             // What a token that parses claims about itself helps, although nothing vouches for it.
