@@ -49,7 +49,7 @@ pub struct Api {
 /// Why a question was not answered.
 enum RequestError {
     /// It may be answered later.
-    Passing {
+    Temporary {
         reason: String,
         wait: Option<Duration>,
     },
@@ -123,7 +123,7 @@ impl Api {
                 other => Err(error_of(other)),
             }
         });
-        found.map_err(|error_of| self.stop(error_of))
+        found.map_err(|error| self.stop(error))
     }
 
     /// A list, or a page of one: `each` takes its items as they come, some of them more than once
@@ -155,7 +155,7 @@ impl Api {
                 }
             }
         });
-        listed.map_err(|error_of| self.stop(error_of))
+        listed.map_err(|error| self.stop(error))
     }
 
     /// Asks until there is an answer, or there will be none.
@@ -167,7 +167,7 @@ impl Api {
         for attempt in 1.. {
             shared::count(Counter::RestRequests);
             let (reason, wait) = match ask() {
-                Err(RequestError::Passing { reason, wait }) => {
+                Err(RequestError::Temporary { reason, wait }) => {
                     shared::count(Counter::RestFailures);
                     (reason, wait)
                 }
@@ -176,7 +176,7 @@ impl Api {
             // Asked to come back at once, it comes no sooner than otherwise.
             let wait = wait.unwrap_or_default().max(jittered(delay));
             if attempt == ATTEMPTS || wait > LONGEST_DELAY {
-                return Err(RequestError::Passing { reason, wait: None });
+                return Err(RequestError::Temporary { reason, wait: None });
             }
             self.steps.pause(wait).map_err(RequestError::Stop)?;
             delay *= 2;
@@ -184,10 +184,10 @@ impl Api {
         unreachable!("the attempts are counted")
     }
 
-    fn stop(&self, error_of: RequestError) -> Stop {
-        let problem = match error_of {
+    fn stop(&self, error: RequestError) -> Stop {
+        let problem = match error {
             RequestError::Stop(stop) => return stop,
-            RequestError::Passing { reason, .. } => Problem::ServiceUnreachable { reason },
+            RequestError::Temporary { reason, .. } => Problem::ServiceUnreachable { reason },
             RequestError::Refused(refusal) if refusal.status == 401 || refusal.status == 403 => {
                 Problem::ServerKeyRefused {
                     status: refusal.status,
@@ -230,7 +230,7 @@ impl Api {
                 .unwrap_or_else(ResponsePart::Broken);
             sender.send(last);
         })
-        .map_err(|reason| RequestError::Passing { reason, wait: None })
+        .map_err(|reason| RequestError::Temporary { reason, wait: None })
     }
 
     /// The next part of an answer; the service may not be silent for too long.
@@ -240,7 +240,7 @@ impl Api {
         let api_timeout = api_timeout();
         let part = thread.next(|| {
             if began.elapsed() > api_timeout {
-                return Err(RequestError::Passing {
+                return Err(RequestError::Temporary {
                     reason: "The service did not answer within neon_auth.api_timeout.".to_owned(),
                     wait: None,
                 });
@@ -323,14 +323,14 @@ fn error_of(part: ResponsePart) -> RequestError {
         ResponsePart::Refused(refusal)
             if matches!(refusal.status, 408 | 425 | 429) || refusal.status >= 500 =>
         {
-            RequestError::Passing {
+            RequestError::Temporary {
                 reason: format!("The service answered {}.", refusal.status),
                 wait: refusal.retry_after,
             }
         }
         ResponsePart::Refused(refusal) => RequestError::Refused(refusal),
-        ResponsePart::Broken(reason) => RequestError::Passing { reason, wait: None },
-        _ => RequestError::Passing {
+        ResponsePart::Broken(reason) => RequestError::Temporary { reason, wait: None },
+        _ => RequestError::Temporary {
             reason: "The answer is not of the form that the REST API promises.".to_owned(),
             wait: None,
         },
