@@ -5,10 +5,9 @@
 //! transaction id, and works in parallel workers and on a standby.
 
 use std::cell::Cell;
-use std::ffi::CStr;
 
+use pgrx::IntoDatum;
 use pgrx::prelude::*;
-use pgrx::{FromDatum, IntoDatum};
 
 use super::compat;
 use super::row::Row;
