@@ -10,6 +10,7 @@ use jsonwebtoken::jwk::{CommonParameters, Jwk, KeyOperations, PublicKeyUse, Thum
 
 use crate::header::is_key_id;
 use crate::left_out::{Kind, Reason};
+use crate::member::{malformed, member, string, unsupported};
 use crate::public_key::PublicKey;
 use crate::value::{Map, Value};
 use crate::{Algorithm, parameters, shown};
@@ -77,37 +78,6 @@ pub(crate) fn essence(jwk: &Map<String, Value>) -> Map<String, Value> {
         Some(((*name).to_owned(), value.clone()))
     });
     members.collect()
-}
-
-pub(crate) fn malformed(detail: impl Into<String>) -> Reason {
-    Reason::new(Kind::Malformed, detail)
-}
-
-pub(crate) fn unsupported(name: &str, found: &str) -> Reason {
-    let found = shown::text(found);
-    Reason::new(
-        Kind::Unsupported,
-        format!("its {name} {found} is not supported"),
-    )
-}
-
-/// A member that is there and not null.
-fn member<'j>(jwk: &'j Map<String, Value>, name: &str) -> Option<&'j Value> {
-    jwk.get(name).filter(|value| !value.is_null())
-}
-
-pub(crate) fn string<'j>(
-    jwk: &'j Map<String, Value>,
-    name: &str,
-) -> Result<Option<&'j str>, Reason> {
-    match member(jwk, name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => {
-            let found = shown::kind(other);
-            Err(malformed(format!("{name} is {found} instead of a string")))
-        }
-    }
 }
 
 /// A signature by a published secret proves nothing, whatever else the JWK contains.

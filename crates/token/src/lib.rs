@@ -46,6 +46,7 @@ mod json;
 mod jwk;
 mod key_set;
 mod left_out;
+mod member;
 mod number;
 mod parameters;
 mod parts;

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve};
 
-use crate::jwk::{malformed, string, unsupported};
 use crate::left_out::{Kind, Reason};
+use crate::member::{malformed, string, unsupported};
 use crate::value::{Map, Value};
 use crate::{Algorithm, base64url, small_order};
 
