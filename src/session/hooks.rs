@@ -85,6 +85,7 @@ hook!(utility, before_utility, PREVIOUS_UTILITY, standard_ProcessUtility,
        environment: *mut pg_sys::QueryEnvironment, destination: *mut pg_sys::DestReceiver,
        completion: *mut pg_sys::QueryCompletion));
 
+/// Calls what was handed over; returns when the query began.
 unsafe fn before_query(query: *const pg_sys::QueryDesc) -> i64 {
     // SAFETY: a query that PostgreSQL passes.
     BEFORE
@@ -99,7 +100,7 @@ unsafe fn before_utility(statement: *const pg_sys::PlannedStmt) {
     }
 }
 
-/// The same, of a query that has been started.
+/// A query that has been started goes on: `before_query` is called again.
 #[pg_guard]
 unsafe extern "C-unwind" fn before_run(query: *const pg_sys::QueryDesc) -> i64 {
     statement::run(query);
