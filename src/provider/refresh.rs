@@ -190,7 +190,9 @@ impl<'a> Attempt<'a> {
                 log_exposed(self.provider, &keys);
                 Ok((keys, lifetime))
             }
-            Answer::Unchanged { .. } => Err("The key server answered 304 to no ETag.".to_owned()),
+            Answer::Unchanged { .. } => {
+                Err("The key server returned status 304 although no ETag was sent.".to_owned())
+            }
         });
         let attempt = supply::LocalAttempt {
             at: super::now_in_microseconds(),

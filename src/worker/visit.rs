@@ -90,7 +90,7 @@ fn look_after(here: &shared::Database, is_anew: bool) -> i64 {
     }
     shared::count(Counter::WorkerVisits);
     here.visited_at.store(now(), Ordering::Relaxed);
-    show(c"looking after the keys");
+    show(c"refreshing keys");
     let keys = BackgroundWorker::transaction(provider::refresh_ahead).unwrap_or(NEVER);
     let mut next = keys.min(now() + LONGEST_ABSENCE);
 
@@ -134,7 +134,7 @@ impl Visit<'_> {
         if !plan.is_configured || !plan.has_queue {
             succeeded(here);
         } else if here.retry_at.load(Ordering::Relaxed) <= now() {
-            show(c"confirming what is queued");
+            show(c"confirming the sync queue");
             match attempt(here, || sync::drain(Steps::Worker)) {
                 Outcome::Done => succeeded(here),
                 Outcome::GivenWay => return GIVEN_WAY,
@@ -142,7 +142,7 @@ impl Visit<'_> {
                 Outcome::Failed(reason) => {
                     let wait = wait_after(&here.failures);
                     here.retry_at.store(now() + wait, Ordering::Release);
-                    log("the queue is not confirmed", &reason, wait);
+                    log("confirming the sync queue failed", &reason, wait);
                 }
             }
         }
@@ -161,13 +161,13 @@ impl Visit<'_> {
         }
         // Also if it fails: what is old can wait.
         here.pruned_at.store(now(), Ordering::Relaxed);
-        show(c"forgetting what is old");
+        show(c"pruning old records");
         match attempt(here, prune) {
             Outcome::GivenWay => {
                 here.pruned_at.store(pruned_at, Ordering::Relaxed);
                 return GIVEN_WAY;
             }
-            Outcome::Failed(reason) => log("what is old is not forgotten", &reason, PRUNE_INTERVAL),
+            Outcome::Failed(reason) => log("pruning old records failed", &reason, PRUNE_INTERVAL),
             Outcome::Done | Outcome::Busy => {}
         }
         NEVER
@@ -198,7 +198,7 @@ impl Visit<'_> {
         if due_at > now() {
             return due_at;
         }
-        show(c"comparing the mirror with the auth service");
+        show(c"synchronising the mirror");
         let wait = match attempt(here, || sync::sync(Steps::Worker)) {
             Outcome::Done => {
                 succeeded(here);
@@ -209,7 +209,7 @@ impl Visit<'_> {
             Outcome::Busy => BUSY_INTERVAL,
             Outcome::Failed(reason) => {
                 let wait = wait_after(&here.sync_failures).min(longest);
-                log("not synchronised", &reason, wait);
+                log("synchronisation failed", &reason, wait);
                 wait
             }
         };

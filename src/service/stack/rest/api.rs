@@ -28,7 +28,7 @@ const LONGEST_LIST: Duration = Duration::from_secs(3600);
 /// Bytes that are read of an answer that is no success.
 const LONGEST_REFUSAL: u64 = 64 * 1024;
 
-const NO_URL: &str = "The jwks_url gives no URL for the REST API.";
+const NO_URL: &str = "The URL of the REST API cannot be derived from the jwks_url.";
 
 /// Where the service is, and what opens it.
 #[derive(Clone, Deserialize)]
@@ -95,7 +95,7 @@ impl Api {
             project,
             base,
             secret: access.secret.ok_or_else(|| {
-                missing("There is no secret_server_key for this project and URL; a dump does not carry it.")
+                missing("The secret_server_key for this project and URL is not set; dumps do not include it.")
             })?,
             steps,
         })
@@ -236,13 +236,15 @@ impl Api {
         let part = aside.next(|| {
             if began.elapsed() > silence {
                 return Err(Trouble::Passing {
-                    reason: "The service did not answer within neon_auth.api_timeout.".to_owned(),
+                    reason: "The service did not respond within neon_auth.api_timeout.".to_owned(),
                     wait: None,
                 });
             }
             self.steps.tick().map_err(Trouble::Stop)
         })?;
-        Ok(part.unwrap_or_else(|| Part::Broken("The request failed inside.".to_owned())))
+        Ok(part.unwrap_or_else(|| {
+            Part::Broken("The request failed because of an internal error.".to_owned())
+        }))
     }
 }
 
@@ -268,7 +270,7 @@ fn perform(
         .map_err(|error| match error {
             ureq::Error::Timeout(Timeout::Connect) => http::NOT_CONNECTED.to_owned(),
             ureq::Error::Timeout(_) => {
-                "The service did not answer within neon_auth.api_timeout.".to_owned()
+                "The service did not respond within neon_auth.api_timeout.".to_owned()
             }
             error => format!("The request failed: {error}."),
         })
@@ -319,14 +321,14 @@ fn trouble(part: Part) -> Trouble {
             if matches!(refusal.status, 408 | 425 | 429) || refusal.status >= 500 =>
         {
             Trouble::Passing {
-                reason: format!("The service answered {}.", refusal.status),
+                reason: format!("The service returned status {}.", refusal.status),
                 wait: refusal.retry_after,
             }
         }
         Part::Refused(refusal) => Trouble::Refused(refusal),
         Part::Broken(reason) => Trouble::Passing { reason, wait: None },
         _ => Trouble::Passing {
-            reason: "The answer is not of the form that the REST API promises.".to_owned(),
+            reason: "The response does not have the documented form.".to_owned(),
             wait: None,
         },
     }
