@@ -158,7 +158,10 @@ fn discovered_keys_of_another_provider_need_audiences() {
     let mut refused = |why: &str| {
         let refusal = app.sign_in_refused(&foreign);
         let detail = refusal.detail().unwrap_or_default();
-        assert!(detail.contains("do not distinguish them"), "{why}: {detail}");
+        assert!(
+            detail.contains("do not distinguish them"),
+            "{why}: {detail}"
+        );
         app.sign_in_for_session(&own);
     };
     refused("neither has audiences");

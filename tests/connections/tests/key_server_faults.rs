@@ -208,7 +208,10 @@ fn a_rotation_during_an_outage_is_made_up_for_after_it() {
 fn refresh_jwks_says_why_it_failed() {
     let world = World::with_keys();
     let mut superuser = world.superuser();
-    for (fault, reason) in [(status(503), "returned status 503"), (Fault::EmptySet, "JWKS")] {
+    for (fault, reason) in [
+        (status(503), "returned status 503"),
+        (Fault::EmptySet, "JWKS"),
+    ] {
         world.break_key_server(fault);
         let refusal = superuser.run_refused("SELECT neon_auth.refresh_jwks()");
         assert_eq!(refusal.code(), &SqlState::SYSTEM_ERROR);
