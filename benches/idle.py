@@ -54,7 +54,7 @@ def visits(names):
 
 
 def idle(names):
-    """Percent of one core that the workers take, and visits a minute."""
+    """Percent of one core that the workers take, and worker runs a minute."""
     before_visits = visits(names)
     # Sessions of this benchmark that have just ended count now, not later.
     time.sleep(2)

@@ -46,7 +46,7 @@ def prepare():
 
 def upserts(rounds):
     """Microseconds of processor time for each user of arrays of a thousand: all new, all changed, and
-    the same again; and how many rows the last rewrote, and left dead."""
+    the same again; and how many rows the last rewrote, and dead rows."""
     def measure(name):
         with Session() as session:
             def write(version):

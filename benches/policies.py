@@ -51,7 +51,7 @@ def contestants(user, peer):
         Contestant("literal", "a literal in the policy", f"'{user}'"),
         Contestant("ours", "auth.user_id()", "auth.user_id()", authenticate),
         Contestant("ours_select", "(SELECT auth.user_id())", "(SELECT auth.user_id())", authenticate),
-        # The least that any function can cost: one of PostgreSQL's own, in a sub-select by hand.
+        # The least that any function can cost: one of PostgreSQL's own, in a hand-written sub-select.
         Contestant("floor", "(SELECT current_setting(…))", "(SELECT current_setting('bench.user_id'))",
                    "set_config('bench.user_id', claims::jsonb ->> 'sub', false)"),
         Contestant("setting", "current_setting(…)::jsonb", "bench.setting_user_id()", settings),

@@ -18,8 +18,8 @@ from server import median, ratio
 PAGE = """\
 # Benchmarks
 
-What it costs to know who is signed in. This page and its plot are written by `make bench`: one run,
-on one machine, everything side by side. Nothing on it is edited by hand.
+What neon_auth costs. `make bench` writes this page and its plot, from one run on one machine that
+measures everything side by side.
 
 {facts}
 
@@ -27,27 +27,27 @@ on one machine, everything side by side. Nothing on it is edited by hand.
 
 ```sh
 make bench                      # about half an hour; rewrites this page
-BENCH_SCALE=0.2 make bench      # a look: the page goes to target/benchmarks
+BENCH_SCALE=0.2 make bench      # shorter; writes the page to target/benchmarks
 ```
 
-The contestants take turns, each round in another order; figures are medians over the rounds, and a
-ratio is the median of the ratios within each round, so that a change of the machine's speed favours
-nobody. *CPU* is the processor time of the server's backends, which hardly depends on what else the
-machine does; *wall* and *tps* depend on it.
+The variants take turns, in a different order in each round. Figures are medians over the rounds, and a
+ratio is the median of the ratios within each round, so that a change of the machine's speed does not
+favour a variant. *CPU* is the processor time of the server's backends, which hardly depends on other
+load of the machine; *wall* and *tps* depend on it.
 
 ## Policies
 
-Whose row it is, by each way of finding out. In brackets: relative to a literal in the policy.
+The cost of a policy with each way to get the user's id. In brackets: relative to a literal in the policy.
 
-![Cost of each contestant, relative to a literal in the policy](benchmarks.svg)
+![Cost of each variant, relative to a literal in the policy](benchmarks.svg)
 
 {policies}
 
 * *Scan*: `SELECT count(*)` of a million rows without an index, ten of them the user's, in one backend;
   *parallel* with two workers.
-* `(SELECT current_setting(…))` is the least that any function costs: one of PostgreSQL's own, which
-  answers a plain setting that anybody can set, in a sub-select by hand.
-* *Look-up*: `SELECT body FROM accounts`, which the policy itself turns into a look-up in the primary key
+* `(SELECT current_setting(…))` is the lower bound for any function: a function of PostgreSQL's own that
+  returns an unprotected setting, in a hand-written sub-select.
+* *Look-up*: `SELECT body FROM accounts`, which the policy turns into a look-up in the primary key
   of 100,000 rows. *Planned*: planned each time, inside one backend. *pgbench*: prepared, one a
   transaction, four clients.
 * *Insert* under `WITH CHECK`. *Bulk*: 100,000 rows in one statement. *pgbench*: one row a transaction,
@@ -55,8 +55,8 @@ Whose row it is, by each way of finding out. In brackets: relative to a literal 
 
 ## One transaction for each request
 
-`BEGIN`; say who it is; `SELECT` one row of theirs under row-level security; `COMMIT`, through pgbench.
-*Unverified* is `set_config('request.jwt.claims', …, true)` of claims that somebody else has verified.
+`BEGIN`; sign in; `SELECT` one row of the user under row-level security; `COMMIT`, with pgbench.
+*Unverified* is `set_config('request.jwt.claims', …, true)` of claims that were verified elsewhere.
 
 {requests}
 
@@ -72,7 +72,7 @@ Whose row it is, by each way of finding out. In brackets: relative to a literal 
 
 {backends}
 
-## Strangers
+## Unknown keys
 
 {strangers}
 
@@ -90,7 +90,7 @@ Whose row it is, by each way of finding out. In brackets: relative to a literal 
 
 {workers}
 
-## Against the aims
+## Targets
 
 {aims}
 """
@@ -147,7 +147,7 @@ def page(results):
         mirror=report_mirror.section(results["mirror"]),
         synchronisation=report_sync.section(results["sync"]),
         workers=report_sync.workers(results["workers"]),
-        aims=table(["aim", "reach", "measured", ""], aims(results)),
+        aims=table(["metric", "target", "measured", ""], aims(results)),
     )
 
 
@@ -198,25 +198,25 @@ def requests(results):
 
 
 def signatures(results):
-    return "A token that has not been seen: the bare signature check of the crypto library, and all that\n" \
-        "verification does, in the crate `neon_auth_token` (wall µs).\n\n" + table(
-            ["algorithm", "signature alone", "parse and verify", "ratio"],
+    return "A token that is not cached: only the signature check of the crypto library, and the whole\n" \
+        "verification in the crate `neon_auth_token` (wall µs).\n\n" + table(
+            ["algorithm", "signature only", "parse and verify", "ratio"],
             [[name, figure(bare), figure(whole), f"{whole / bare:.2f}"]
              for name, (bare, whole) in results["signatures"].items()])
 
 
 def warm(results):
     verified, unverified = (median(results["warm"][name]) for name in ("verified", "unverified"))
-    return "A token that the backend has seen before costs a hash: inside one backend, `auth.authenticate` takes\n" \
+    return "A token in the backend's cache costs a hash: inside one backend, `auth.authenticate` takes\n" \
         f"**{figure(verified)} µs** (CPU; a loop of calls minus the same loop around an empty function). `set_config` of\n" \
-        f"its claims, which verifies nothing, takes {figure(unverified)} µs."
+        f"its claims, without verification, takes {figure(unverified)} µs."
 
 
 def by_number(results):
     rows = [[f"{count} {kind}{'s' if count > 1 else ''}", *(figure(median(cost[part])) for part in ("cold", "warm", "first"))]
             for (kind, count), cost in results["by_providers_and_keys"].items()]
-    return "What a token costs (ES256), by the number of providers, and of keys of its provider.\n\n" + table(
-        ["", "not seen, CPU µs", "seen, CPU µs", "first in a new backend, CPU ms"], rows)
+    return "The cost of a token (ES256), by the number of providers, and of keys of its provider.\n\n" + table(
+        ["", "not cached, CPU µs", "cached, CPU µs", "first in a new backend, CPU ms"], rows)
 
 
 def backends(results):
@@ -224,10 +224,10 @@ def backends(results):
     return "The first call, which loads the library and, for `authenticate`, reads providers and keys (CPU ms):\n\n" + table(
         ["`current_setting`", "`auth.user_id()`", "`auth.authenticate($1)`"],
         [[figure(first[name]) for name in ("current_setting", "user_id", "authenticate")]],
-    ) + "\n\nHow much more memory a backend has after a hundred requests than one whose requests are not verified\n" \
-        f"(MiB, without shared buffers), each among {tokens.OTHERS} others of its kind. *Private*: what it alone has.\n" \
-        "*Proportional* (PSS): a page that ten backends have counts as a tenth. *Resident* (RSS): it counts as a\n" \
-        "whole in each, so that the library's code, which is one file in memory once, counts ten times.\n\n" + table(
+    ) + "\n\nThe additional memory of a backend after a hundred requests, compared with unverified requests\n" \
+        f"(MiB, without shared buffers), each among {tokens.OTHERS} similar backends. *Private*: memory that only this backend has.\n" \
+        "*Proportional* (PSS): a page that ten backends share is counted as a tenth. *Resident* (RSS): it is counted\n" \
+        "completely in each, so the library's code, which is in memory once, is counted ten times.\n\n" + table(
             ["", "private", "proportional", "resident"],
             [[title, *(figure(memory[kind][part] / 1024) for part in ("private", "proportional", "resident"))]
              for kind, title in (("policy", "a policy with `auth.user_id()`, nobody signed in"),
@@ -236,9 +236,9 @@ def backends(results):
 
 def strangers(results):
     measured = results["strangers"]
-    return f"A hundred sessions at a time came and went for {measured['seconds']} s, each with a token under a key that nobody\n" \
-        f"knows: {measured['arrivals']:,} arrivals, all refused, made the database ask the key server " \
-        f"**{measured['fetches']}** times."
+    return f"A hundred sessions at a time connected and disconnected for {measured['seconds']} s, each with a token of an unknown\n" \
+        f"key: {measured['arrivals']:,} refused tokens caused " \
+        f"**{measured['fetches']}** requests to the key server."
 
 
 def aims(results):
@@ -264,8 +264,8 @@ def aims(results):
         at_most("ES256 to its signature check", 1.15, signature["ES256"], "×"),
         at_most("EdDSA to its signature check", 1.15, signature["EdDSA"], "×"),
         at_most("RS256 to its signature check", 1.4, signature["RS256"], "×"),
-        at_most("a token seen before", 3, median(results["warm"]["verified"]), " µs"),
-        line("fetches caused by a hundred strangers in 30 s", "≤ 2", results["strangers"]["fetches"],
+        at_most("a cached token", 3, median(results["warm"]["verified"]), " µs"),
+        line("fetches caused by a hundred sessions with unknown keys in 30 s", "≤ 2", results["strangers"]["fetches"],
              results["strangers"]["fetches"] <= 2),
         line("100 providers or keys to one", "flat", f"{flat:.2f}×", flat <= 1.1),
         at_most("scan to the literal", 1.05, relative(results, measurement("Scan, CPU ms"), "ours"), "×"),
@@ -273,11 +273,11 @@ def aims(results):
                 relative(results, measurement("Look-up, pgbench, CPU µs"), "ours", "bare"), "×"),
         at_least("look-up (pgbench, tps) to a literal without RLS", round(1 / 1.1, 2),
                  relative(results, measurement("Look-up, pgbench, tps"), "ours", "bare"), "×"),
-        at_most("look-up (pgbench, CPU) to a function of PostgreSQL's own in a sub-select by hand", 1.05,
+        at_most("look-up (pgbench, CPU) to a function of PostgreSQL's own in a hand-written sub-select", 1.05,
                 relative(results, measurement("Look-up, pgbench, CPU µs"), "ours", "floor"), "×"),
-        at_least("request with a token seen before (tps) to an unverified one", 0.9,
+        at_least("request with a cached token (tps) to an unverified one", 0.9,
                  ratio(again["verified"], again["unverified"]), "×"),
-        at_least("request with a fresh token: the signature check's part of what it costs more (CPU)", 0.8,
+        at_least("request with an uncached token: the signature check's share of the additional cost (CPU)", 0.8,
                  results["signatures"]["ES256"][0] / more),
         *(at_least(f"scan: {results['titles'][role]} to ours", 10,
                    ratio(results["scan"][role], results["scan"]["ours"]), "×") for role in rivals),

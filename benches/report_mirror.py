@@ -21,15 +21,15 @@ def section(results):
     return "`upsert_users` with arrays of a thousand, and a bare `INSERT … SELECT … ON CONFLICT` of the same arrays into\n" \
         "the same table (CPU µs for each user). Throughput is relative to the bare statement's.\n\n" + table(
             ["users", "`upsert_users`", "bare", "throughput"], [upsert(kind) for kind in costs],
-        ) + f"\n\nOnce more with the same 10,000 users: {again['updated']} rows written, {again['dead']} left dead.\n\n" \
-        "A backend's memory of its own at its peak, while it loads users in arrays of a thousand in one transaction:\n\n" \
+        ) + f"\n\nRepeated with the same 10,000 users: {again['updated']} rows written, {again['dead']} dead rows.\n\n" \
+        "A backend's private memory at its peak, while it loads users in arrays of a thousand in one transaction:\n\n" \
         + table(["users", "MiB"], [[f"{users:,}", figure(peak / 1024)] for users, peak in results["load"].items()]) + \
         "\n\nOne webhook a transaction, signature and idempotency included, and one bare upsert a transaction, through\n" \
         "pgbench with one client.\n\n" + table(
             ["", "CPU µs", "bare, CPU µs", "ratio", "tps", "bare, tps"], [webhook(kind) for kind in webhooks],
         ) + f"\n\n`auth.has_permission` for a row of a query, with {results['memberships']:,} memberships and as many permissions:\n" \
-        f"**{figure(median(asked['member']))} µs** (CPU) in ten teams of one's own, through a permission that contains the one asked\n" \
-        f"for; {figure(median(asked['once']))} µs where no team is asked about twice; {figure(median(asked['stranger']))} µs in others' teams."
+        f"**{figure(median(asked['member']))} µs** (CPU) in ten teams of the user, through a permission that contains the requested\n" \
+        f"one; {figure(median(asked['once']))} µs if each team is checked only once; {figure(median(asked['stranger']))} µs in other users' teams."
 
 
 def aims(results, at_most, at_least):
@@ -44,6 +44,6 @@ def aims(results, at_most, at_least):
         *(at_most(f"webhook, user {kind}, to a bare upsert (CPU)", 2,
                   ratio(*([load.cpu for load in webhooks[kind][name]] for name in ("ours", "bare"))), "×")
           for kind in webhooks),
-        at_most("auth.has_permission in a team of one's own", 10, median(results["permissions"]["member"]), " µs"),
-        at_most("auth.has_permission, no team asked about twice", 10, median(results["permissions"]["once"]), " µs"),
+        at_most("auth.has_permission in a team of the user", 10, median(results["permissions"]["member"]), " µs"),
+        at_most("auth.has_permission, each team checked only once", 10, median(results["permissions"]["once"]), " µs"),
     ]

@@ -14,9 +14,9 @@ def poolers(results):
         return [way, f"{line['live']:,}", *(figure(rate[kind]) for kind in ("verified", "unverified")), f"{rate['ratio']:.2f}",
                 *(figure(cpu[kind]) for kind in ("verified", "unverified")), f"{cpu['ratio']:.2f}"]
 
-    return f"The request above, from {results['clients']} clients, each transaction with the token of another user, picked at random from\n" \
-        "so many live ones (ES256): directly, and through PgBouncer in transaction mode. A backend remembers the 64\n" \
-        "tokens that it has verified last. Connected directly, each client's backend is new.\n\n" + table(
+    return f"The request above, from {results['clients']} clients, each transaction with the token of another user, chosen at random from\n" \
+        "the given number of live tokens (ES256): directly, and through PgBouncer in transaction mode. A backend caches\n" \
+        "the last 64 tokens that it verified. With direct connections, each client has a new backend.\n\n" + table(
             ["", "live tokens", "verified, tps", "unverified, tps", "ratio", "verified, CPU µs", "unverified, CPU µs", "ratio"],
             [row(line) for line in results["poolers"]])
 
@@ -40,11 +40,11 @@ def lag(results):
         return [f"{kinds[kind]}, {titles[mode]}", *(figure(delay[part]) for part in ("commit", "seen", "longest"))]
 
     held = results["held_up"]
-    return "How soon a change on the primary counts in an open session of the standby, on the same machine (wall ms: to\n" \
+    return "When a change on the primary takes effect in an open session of the standby, on the same machine (wall ms: to\n" \
         f"commit, and from then on; medians of {results['asynchronous']['name']['count']} and {results['asynchronous']['key']['count']}):\n\n" + table(
-            ["", "to commit", "until it counts", "at most"],
+            ["", "to commit", "until it takes effect", "at most"],
             [*(row(mode, kind) for mode in titles for kind in kinds),
-             ["a pinned key, revoked while a query of the standby holds up replay", *(figure(held[part]) for part in ("commit", "seen", "longest"))]],
+             ["a pinned key, revoked while a query of the standby blocks replay", *(figure(held[part]) for part in ("commit", "seen", "longest"))]],
         ) + f"\n\nThe last with `max_standby_streaming_delay` of {results['patience'] / 1000:g} s; PostgreSQL's own is 30 s."
 
 

@@ -9,20 +9,20 @@ def section(results):
     again = results["again"]
     return "`CALL neon_auth.sync()` of a project of " f"{results['users']:,} users into an empty mirror, and a bare `INSERT … SELECT … ON\n" \
         "CONFLICT` of the same pages of JSON text, each in a transaction of its own (CPU µs for each user, in the thread\n" \
-        "that works on the database; another one talks HTTP). Throughput is relative to the bare statement's.\n\n" + table(
+        "that works on the database; another one sends HTTP requests). Throughput is relative to the bare statement's.\n\n" + table(
             ["`sync()`", "bare", "throughput", "again, nothing changed", "rows written then", "bytes of WAL a user"],
             [[figure(median(ours)), figure(median(bare)), f"{ratio(bare, ours):.2f}", figure(again["cost"]), again["written"],
               figure(again["wal"])]],
-        ) + "\n\nA backend's memory of its own at its peak, HTTP included:\n\n" + table(
+        ) + "\n\nA backend's private memory at its peak, HTTP included:\n\n" + table(
             ["users", "MiB"], [[f"{users:,}", figure(peak / 1024)] for users, peak in results["peaks"].items()])
 
 
 def workers(results):
     shares = {kind: results[kind]["launcher"] + results[kind]["others"] for kind in ("hourly", "minutely")}
     soon = results["confirmation"]
-    return f"Background workers of a server with {results['databases']} configured databases, with nothing to do (processor time in percent\n" \
-        "of one core: launcher, visitors and postmaster):\n\n" + table(
-            ["everything compared", "percent of one core", "visits a minute"],
+    return f"Background workers of a server with {results['databases']} configured databases, without work (processor time in percent\n" \
+        "of one core: launcher, workers and postmaster):\n\n" + table(
+            ["full synchronisation", "percent of one core", "worker runs a minute"],
             [[kind, figure(share), figure(results[kind]["visits"])] for kind, share in shares.items()],
         ) + f"\n\nFrom the commit of a queued change to its confirmation: **{figure(soon['median'])} ms**, at most " \
         f"{figure(soon['longest'])} ms of {soon['count']}."

@@ -30,7 +30,7 @@ def loop(session, function, argument, calls=WARM_CALLS):
 
 
 def warm(rounds, token):
-    """Inside one backend: a token seen before, and claims that nobody verifies."""
+    """Inside one backend: a cached token, and claims that nobody verifies."""
     with Session() as session:
         return interleaved(rounds, {
             "verified": lambda: loop(session, "same_token", token),

@@ -99,14 +99,14 @@ def main(path, allowed):
     found = list(findings(script))
     bad = [f"{name}: {line}" for name, code, line in found if (name, code) not in allowed]
     used = {allowed[name, code] for name, code, _ in found if (name, code) in allowed}
-    bad += [f"allowed, but not found: {entry}" for entry in sorted(set(allowed.values()) - used)]
+    bad += [f"allowed, but not found; remove the line: {entry}" for entry in sorted(set(allowed.values()) - used)]
     internal = revoked(script)
-    bad += [f"allowed to pin no search_path, but PUBLIC may execute it: {name}" for name, code in sorted(allowed)
+    bad += [f"pins no search_path, but PUBLIC may execute it: {name}" for name, code in sorted(allowed)
             if code == "PS005" and name not in internal]
     for planted in PLANTED:
         more = [line for name, _, line in findings(f"{script}\n{planted}") if (name, line) not in {(n, l) for n, _, l in found}]
         if not more:
-            bad.append(f"nothing is found in: {planted}")
+            bad.append(f"pgspot did not find the planted fault: {planted}")
     print(*bad, sep="\n")
     print(f"pgspot: {len(found)} findings, of which {len(found) - sum((n, c) not in allowed for n, c, _ in found)} are allowed")
     sys.exit(bool(bad))

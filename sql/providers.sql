@@ -122,7 +122,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_object',
-            MESSAGE = 'there is no such authentication provider',
+            MESSAGE = 'the authentication provider does not exist',
             DETAIL = format('The name given is %s.', coalesce(to_json(name)::text, 'NULL')),
             HINT = 'SELECT name FROM neon_auth.providers;';
     END IF;

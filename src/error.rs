@@ -206,7 +206,7 @@ impl From<&Problem> for ErrorReport {
             } => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "the extension neon_auth is not installed in this database".to_owned(),
-                format!("Its library is loaded, in version {library}."),
+                format!("The loaded library is version {library}."),
                 "CREATE EXTENSION neon_auth;".to_owned(),
             ),
             Problem::OtherVersion {
@@ -215,10 +215,10 @@ impl From<&Problem> for ErrorReport {
                 is_older,
             } => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                "neon_auth's library and its SQL objects are of different versions".to_owned(),
-                format!("The library in use is {library}, the extension in this database {installed}."),
+                "the versions of neon_auth's library and of its SQL objects differ".to_owned(),
+                format!("The loaded library is version {library}; the extension in this database is version {installed}."),
                 if *is_older {
-                    format!("Reconnect, as this session has loaded the library before the update; if that is not enough, restart the server, and see that the library of {installed} is installed.")
+                    format!("Reconnect: this session loaded the library before the update. If the error remains, check that the library of version {installed} is installed, and restart the server.")
                 } else {
                     "ALTER EXTENSION neon_auth UPDATE;".to_owned()
                 },
@@ -227,34 +227,34 @@ impl From<&Problem> for ErrorReport {
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "no authentication provider is configured".to_owned(),
                 "The table neon_auth.providers is empty, so no token can be trusted.".to_owned(),
-                "Configure one: SELECT neon_auth.configure('<answer of the keys API>'); or SELECT neon_auth.add_provider(...);".to_owned(),
+                "Configure one: SELECT neon_auth.configure('<response of the keys API>'); or SELECT neon_auth.add_provider(...);".to_owned(),
             ),
             Problem::UnknownIssuer { issuer, near: Some((provider, near)) } => (
                 refused,
                 "JWT refused: no provider trusts the token's issuer".to_owned(),
                 format!("The claim iss is {}. Provider {} has the issuer {}, and issuers are compared exactly.", quoted(issuer), quoted(provider), quoted(near)),
-                format!("If the provider is meant: UPDATE neon_auth.providers SET issuers = array_replace(issuers, {}, {}) WHERE name = {};", literal(near), literal(issuer), literal(provider)),
+                format!("If this provider should accept the token: UPDATE neon_auth.providers SET issuers = array_replace(issuers, {}, {}) WHERE name = {};", literal(near), literal(issuer), literal(provider)),
             ),
             Problem::UnknownIssuer { issuer, near: None } => (
                 refused,
                 "JWT refused: no provider trusts the token's issuer".to_owned(),
                 format!("The claim iss is {}.", quoted(issuer)),
-                "Issuers are compared exactly. Look at them: SELECT name, issuers FROM neon_auth.providers;".to_owned(),
+                "Issuers are compared exactly. List them: SELECT name, issuers FROM neon_auth.providers;".to_owned(),
             ),
             Problem::AmbiguousIssuer { issuer } => (
                 refused,
-                "JWT refused: more than one provider claims the token's issuer".to_owned(),
+                "JWT refused: more than one provider matches the token's issuer and audience".to_owned(),
                 format!("The claim iss is {}.", quoted(issuer)),
-                "Give each of them audiences that the others do not have: SELECT name, issuers, audiences FROM neon_auth.providers;".to_owned(),
+                "Give each of these providers audiences that the others do not have: SELECT name, issuers, audiences FROM neon_auth.providers;".to_owned(),
             ),
             Problem::NoSuchAudience { issuer, audiences } => (
                 refused,
-                "JWT refused: no provider of the token's issuer has the token's audience".to_owned(),
+                "JWT refused: no provider with the token's issuer has the token's audience".to_owned(),
                 match audiences.as_slice() {
-                    [] => format!("The claim iss is {}, and there is no aud.", quoted(issuer)),
-                    [first, ..] => format!("The claim iss is {}, and aud is {first}.", quoted(issuer)),
+                    [] => format!("The claim iss is {}, and the claim aud is missing.", quoted(issuer)),
+                    [first, ..] => format!("The claim iss is {}, and the claim aud is {first}.", quoted(issuer)),
                 },
-                "Audiences are compared exactly. Look at them: SELECT name, issuers, audiences FROM neon_auth.providers;".to_owned(),
+                "Audiences are compared exactly. List them: SELECT name, issuers, audiences FROM neon_auth.providers;".to_owned(),
             ),
             Problem::UnusableProvider { provider, reason } => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -266,7 +266,7 @@ impl From<&Problem> for ErrorReport {
                 Code::ERRCODE_SYSTEM_ERROR,
                 format!("no keys to verify tokens of provider {}", quoted(provider)),
                 reason.clone(),
-                "See what was fetched and when: SELECT * FROM neon_auth.jwks_cache; fetch again: SELECT neon_auth.refresh_jwks();".to_owned(),
+                "List what was fetched and when: SELECT * FROM neon_auth.jwks_cache; fetch again: SELECT neon_auth.refresh_jwks();".to_owned(),
             ),
             Problem::UserDeleted { provider } => (
                 refused,
@@ -276,14 +276,14 @@ impl From<&Problem> for ErrorReport {
             ),
             Problem::RoleRefused { provider, reason } => (
                 refused,
-                "JWT refused: it names no role that its provider allows".to_owned(),
+                "JWT refused: the token does not name a role that its provider allows".to_owned(),
                 reason.clone(),
                 format!("Allowed roles: SELECT role_claim, allowed_roles, default_role FROM neon_auth.providers WHERE name = {};", literal(provider)),
             ),
             Problem::AnonymousRoleRefused { provider } => (
                 refused,
-                "JWT refused: it names no role that its provider allows".to_owned(),
-                "The user is anonymous, so the role asked for is \"anonymous\".".to_owned(),
+                "JWT refused: the token does not name a role that its provider allows".to_owned(),
+                "The user is anonymous, so the requested role is \"anonymous\".".to_owned(),
                 format!(
                     "UPDATE neon_auth.providers SET allowed_roles = array_append(allowed_roles, 'anonymous') WHERE name = {};",
                     literal(provider)
@@ -291,63 +291,63 @@ impl From<&Problem> for ErrorReport {
             ),
             Problem::RoleMissing { role, user } => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                "the role that goes with the token does not exist".to_owned(),
+                "the token's role does not exist".to_owned(),
                 format!("The role is {}.", quoted(role)),
                 format!("CREATE ROLE {0} NOLOGIN; GRANT {0} TO {1};", identifier(role), identifier(user)),
             ),
             Problem::RoleNotGranted { role, user, is_member } => (
                 Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
-                "the session's user may not take the role that goes with the token".to_owned(),
+                "the session's user may not set the token's role".to_owned(),
                 format!("The role is {}, the session's user {}.", quoted(role), quoted(user)),
                 format!("GRANT {} TO {}{};", identifier(role), identifier(user), if *is_member { " WITH SET TRUE" } else { "" }),
             ),
             Problem::Expired { ago } => (
                 refused,
                 "the session's identity has expired".to_owned(),
-                format!("It expired {ago} s before this statement began, leeway included."),
+                format!("It expired {ago} s before this statement began; the leeway is included."),
                 "Authenticate again with a fresh token: SELECT auth.authenticate($1);".to_owned(),
             ),
             Problem::Ended => (
                 refused,
                 "a refused token has ended the session's identity".to_owned(),
-                "The query was planned for the role that came with that identity.".to_owned(),
+                "The query was planned for the role of that identity.".to_owned(),
                 "Authenticate again, or sign out: SELECT auth.logout();".to_owned(),
             ),
             Problem::RoleHeld => (
                 Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
-                "the role that comes or goes with an identity cannot be set here".to_owned(),
-                "PostgreSQL lets no role be set within a SECURITY DEFINER function, nor while it maintains a table.".to_owned(),
-                "Sign in and out outside of such a function, or have the function run with SECURITY INVOKER.".to_owned(),
+                "the identity's role cannot be set or reset here".to_owned(),
+                "PostgreSQL does not allow SET ROLE within a SECURITY DEFINER function, or while it maintains a table.".to_owned(),
+                "Sign in and out outside of such a function, or declare the function SECURITY INVOKER.".to_owned(),
             ),
             Problem::BadImpersonation { reason } => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                "these arguments cannot make an identity".to_owned(),
+                "invalid arguments for auth.impersonate".to_owned(),
                 reason.clone(),
                 r#"For example: SELECT auth.impersonate('user-id', '{"role": "authenticated"}');"#.to_owned(),
             ),
             Problem::NoSuchProvider { provider } => (
                 Code::ERRCODE_UNDEFINED_OBJECT,
-                "there is no such authentication provider".to_owned(),
+                "the authentication provider does not exist".to_owned(),
                 format!("The name given is {}.", quoted(provider)),
                 "SELECT name FROM neon_auth.providers;".to_owned(),
             ),
             Problem::NoWebhookSecret => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "no webhook secret is set".to_owned(),
-                "Without it no delivery can be verified.".to_owned(),
+                "Deliveries cannot be verified without it.".to_owned(),
                 "Set the signing secret of the endpoint: SELECT neon_auth.set_secret('webhook_secret', $1);".to_owned(),
             ),
             Problem::UnusableWebhookSecret { number, reason } => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "the webhook secret cannot be used".to_owned(),
-                format!("Number {number} of the secrets {reason}."),
-                "Set the signing secret of the endpoint; two with a blank between them while one replaces the other: SELECT neon_auth.set_secret('webhook_secret', $1);".to_owned(),
+                format!("Secret {number} {reason}."),
+                "Set the signing secret of the endpoint, or while you replace it both secrets with a space between them: SELECT neon_auth.set_secret('webhook_secret', $1);".to_owned(),
             ),
             Problem::WebhookRefused { why, detail } => (
                 refused,
                 format!("webhook refused: {why}"),
                 detail.clone(),
-                "Pass headers and body as they came, the body byte for byte.".to_owned(),
+                "Pass the headers and the body unchanged, the body byte for byte.".to_owned(),
             ),
             Problem::WebhookUntimely {
                 signed_at,
@@ -355,7 +355,7 @@ impl From<&Problem> for ErrorReport {
                 tolerance,
             } => (
                 refused,
-                "webhook refused: its timestamp is too far from now".to_owned(),
+                "webhook refused: the timestamp is too far from the current time".to_owned(),
                 format!(
                     "It is {} s {}; {tolerance} s are allowed. It was signed at {}, and the clock of this server says {}.",
                     now.abs_diff(*signed_at),
@@ -363,23 +363,23 @@ impl From<&Problem> for ErrorReport {
                     moment(*signed_at),
                     moment(*now),
                 ),
-                "If the clock of this server is wrong, set it. An old delivery has to be sent again by the auth service, which signs it anew.".to_owned(),
+                "If this server's clock is wrong, correct it. Otherwise let the auth service send the delivery again, with a new signature.".to_owned(),
             ),
             Problem::WebhookInSnapshot { level } => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                "webhooks are applied in READ COMMITTED transactions alone".to_owned(),
-                format!("This transaction is {level}."),
+                "webhooks require the isolation level READ COMMITTED".to_owned(),
+                format!("The isolation level of this transaction is {level}."),
                 "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;".to_owned(),
             ),
             Problem::UnusableJson { what, code, said } => (
                 *code,
-                format!("webhook refused: its {what} is not JSON that PostgreSQL can hold"),
-                format!("PostgreSQL says: {said}."),
-                "Pass headers and body as they came, the body byte for byte.".to_owned(),
+                format!("webhook refused: PostgreSQL does not accept the {what} as JSON"),
+                format!("PostgreSQL reports: {said}."),
+                "Pass the headers and the body unchanged, the body byte for byte.".to_owned(),
             ),
             Problem::NoEvent { defect } => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                "webhook refused: its body is not that of an event".to_owned(),
+                "webhook refused: the body is not a valid event".to_owned(),
                 defect.clone(),
                 r#"An event is {"type": "user.created", "data": {"id": "...", ...}}."#.to_owned(),
             ),
@@ -387,80 +387,80 @@ impl From<&Problem> for ErrorReport {
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "the REST API of the auth service is not configured".to_owned(),
                 reason.clone(),
-                "SELECT neon_auth.configure('<answer of the keys API>'); or, for the key alone: SELECT neon_auth.set_secret('secret_server_key', $1);".to_owned(),
+                "SELECT neon_auth.configure('<response of the keys API>'); or, to set only the key: SELECT neon_auth.set_secret('secret_server_key', $1);".to_owned(),
             ),
             Problem::OtherProject { mirrored, configured } => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                "the mirror holds the users of another project".to_owned(),
-                format!("It is of {}; configured is {}. Users whom that one does not know would be marked as deleted, for good.", quoted(mirrored), quoted(configured)),
-                "If that is what you want: DELETE FROM neon_auth.sync_source; CALL neon_auth.sync();".to_owned(),
+                "the mirror contains the users of another project".to_owned(),
+                format!("The mirror contains {}; the configured project is {}. Users that the configured project does not have would be marked as deleted, which is final.", quoted(mirrored), quoted(configured)),
+                "To switch to the configured project nevertheless: DELETE FROM neon_auth.sync_source; CALL neon_auth.sync();".to_owned(),
             ),
             Problem::SyncInTransaction => (
                 Code::ERRCODE_ACTIVE_SQL_TRANSACTION,
                 "neon_auth.sync() cannot run inside a transaction block".to_owned(),
-                "It commits after each step, so that it blocks nobody.".to_owned(),
-                "CALL neon_auth.sync(); by itself, not after BEGIN and not in a function.".to_owned(),
+                "It commits after each step, so that it does not block other sessions.".to_owned(),
+                "Run it outside a transaction block and not in a function: CALL neon_auth.sync();".to_owned(),
             ),
             Problem::SyncOnStandby => (
                 Code::ERRCODE_READ_ONLY_SQL_TRANSACTION,
                 "neon_auth.sync() cannot run during recovery".to_owned(),
-                "This server is a standby; it follows what its primary synchronises.".to_owned(),
-                "CALL it on the primary.".to_owned(),
+                "This server is a standby; it replicates the mirror of its primary.".to_owned(),
+                "Call it on the primary.".to_owned(),
             ),
             Problem::SyncUnderWay => (
                 Code::ERRCODE_OBJECT_IN_USE,
-                "a synchronisation is under way in this database".to_owned(),
-                "One at a time: another session or a background worker is at it.".to_owned(),
-                "See how far it is: SELECT * FROM neon_auth.sync_progress;".to_owned(),
+                "a synchronisation is already running in this database".to_owned(),
+                "Only one run at a time is allowed; another session or a background worker is running one.".to_owned(),
+                "Show its progress: SELECT * FROM neon_auth.sync_progress;".to_owned(),
             ),
             Problem::ServiceUnreachable { reason } => (
                 Code::ERRCODE_CONNECTION_FAILURE,
-                "the REST API of the auth service gives no usable answer".to_owned(),
+                "could not get a valid response from the REST API of the auth service".to_owned(),
                 reason.clone(),
-                "The mirror is as it was, or partly newer. Try again later: CALL neon_auth.sync(); it goes on where it was.".to_owned(),
+                "The mirror is unchanged or partly updated. Retry later: CALL neon_auth.sync(); it resumes where it stopped.".to_owned(),
             ),
             Problem::ServerKeyRefused { status, code } => (
                 Code::ERRCODE_SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION,
-                "the auth service refuses the secret server key".to_owned(),
+                "the auth service rejected the secret server key".to_owned(),
                 answered(*status, code.as_deref()),
-                "Was it revoked? Store the one that is valid: SELECT neon_auth.set_secret('secret_server_key', $1); The mirror is as it was.".to_owned(),
+                "If the key was revoked, store the valid one: SELECT neon_auth.set_secret('secret_server_key', $1); The mirror is unchanged.".to_owned(),
             ),
             Problem::ConsoleUnreachable { reason } => (
                 Code::ERRCODE_CONNECTION_FAILURE,
-                "the Neon console gives no answer".to_owned(),
+                "could not get a valid response from the Neon console".to_owned(),
                 reason.clone(),
-                "Look at the setting neon_auth.neon_api_url, or try again later.".to_owned(),
+                "Check the setting neon_auth.neon_api_url, or retry later.".to_owned(),
             ),
             Problem::ConsoleRefused { status, message } => (
                 Code::ERRCODE_SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION,
-                "the Neon console refuses".to_owned(),
+                "the Neon console rejected the request".to_owned(),
                 match message {
-                    Some(message) => format!("It answered {status}: {}.", quoted(message)),
-                    None => format!("It answered {status}."),
+                    Some(message) => format!("It returned status {status}: {}.", quoted(message)),
+                    None => format!("It returned status {status}."),
                 },
                 match status {
-                    401 | 403 => "Is the API key valid, and may it manage the project?".to_owned(),
-                    404 => "The project_id is that of the project at Neon, not at Stack Auth.".to_owned(),
+                    401 | 403 => "Check that the API key is valid and may manage the project.".to_owned(),
+                    404 => "Pass the id of the project at Neon, not of the project at Stack Auth.".to_owned(),
                     _ => String::new(),
                 },
             ),
             Problem::ServiceRefused { status, code } => (
                 Code::ERRCODE_PROTOCOL_VIOLATION,
-                "the REST API of the auth service refuses a request".to_owned(),
+                "the REST API of the auth service rejected a request".to_owned(),
                 answered(*status, code.as_deref()),
                 String::new(),
             ),
             Problem::NoArray { of, given } => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("{of}s must come as a JSON array"),
-                format!("It is a JSON {given}."),
+                format!("{of}s must be passed as a JSON array"),
+                format!("The argument is a JSON {given}."),
                 format!(r#"For one {of}: SELECT neon_auth.upsert_{of}s('[{{"id": "..."}}]');"#),
             ),
             Problem::MalformedElement { of, index, defect } => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("the {of} at index {index} is malformed"),
                 defect.clone(),
-                format!("No {of} of the array was written. Indexes count from 0."),
+                format!("No {of} of the array was written. Indexes start at 0."),
             ),
         };
         let mut report = ErrorReport::new(code, message, "neon_auth");
@@ -488,8 +488,11 @@ fn moment(seconds: i64) -> String {
 /// What the REST API answered, in words.
 fn answered(status: u16, code: Option<&str>) -> String {
     match code {
-        Some(code) => format!("It answered {status} with the code {}.", quoted(code)),
-        None => format!("It answered {status}."),
+        Some(code) => format!(
+            "It returned status {status} with the code {}.",
+            quoted(code)
+        ),
+        None => format!("It returned status {status}."),
     }
 }
 

@@ -27,7 +27,7 @@ pub const TICK: Duration = Duration::from_millis(200);
 /// The longest that a thread is waited for that is not wanted any more.
 const FAREWELL: Duration = Duration::from_millis(20);
 /// What is said of `Timeout::Connect`, which is bounded alike for all that the library asks.
-pub const NOT_CONNECTED: &str = "There was no connection within neon_auth.connect_timeout.";
+pub const NOT_CONNECTED: &str = "No connection was established within neon_auth.connect_timeout.";
 
 /// What every request needs of the settings, read on the main thread.
 pub struct Settings {
@@ -100,7 +100,7 @@ impl Settings {
                     })
                     .collect();
                 if certificates.is_empty() {
-                    return Err("neon_auth.ca_file holds no certificate in PEM form.".to_owned());
+                    return Err("neon_auth.ca_file contains no certificate in PEM form.".to_owned());
                 }
                 RootCerts::Specific(Arc::new(certificates))
             }
@@ -156,7 +156,7 @@ pub fn check(uri: &Uri, name: &str, plain: &PlainHttp) -> Result<(), String> {
         Some("http") if is_loopback(host) || plain.names(authority, host) => Ok(()),
         _ if plain.0.is_none() => Err(format!("The {name} must be https, or http on loopback.")),
         _ => Err(format!(
-            "The {name} must be https, or http on loopback or on a host of neon_auth.insecure_hosts. Set that with ALTER SYSTEM or ALTER DATABASE: workers fetch too, and SET does not reach them."
+            "The {name} must be https, or http on loopback or on a host of neon_auth.insecure_hosts. Set it with ALTER SYSTEM or ALTER DATABASE: SET does not reach the background workers, which fetch keys too."
         )),
     }
 }

@@ -42,7 +42,7 @@ pub static SYNC_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(3600);
 pub static ERASE_DELETED_AFTER: GucSetting<i32> = GucSetting::<i32>::new(0);
 /// Background workers that may visit databases at one time.
 pub static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(3);
-/// Most bytes in a token.
+/// Maximum size of a token in bytes.
 pub static MAX_TOKEN_SIZE: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
 /// PEM file with the certificate authorities to trust instead of the system's.
 pub static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
@@ -68,23 +68,23 @@ pub fn define() {
     };
     seconds(
         c"neon_auth.jwks_cache_time",
-        c"How long a fetched JWKS is used without asking again.",
-        c"A Cache-Control max-age of the key server takes its place, between neon_auth.jwks_cooldown and one day.",
+        c"Time for which a fetched JWKS is used without a new request.",
+        c"The key server's Cache-Control max-age overrides it, between neon_auth.jwks_cooldown and one day.",
         &JWKS_CACHE_TIME,
         10,
         86_400,
     );
     seconds(
         c"neon_auth.jwks_cooldown",
-        c"Shortest time between two attempts to fetch a provider's JWKS, failed ones included.",
-        c"It bounds what tokens with unknown keys can make the database ask of the key server.",
+        c"Shortest time between two fetches of a provider's JWKS, failed ones included.",
+        c"It limits the requests that tokens with unknown keys can cause; after a scheduled fetch, the first unknown key need not wait.",
         &JWKS_COOLDOWN,
         1,
         3_600,
     );
     seconds(
         c"neon_auth.jwks_max_stale",
-        c"How long beyond its cache time the last good JWKS serves while the key server is out of reach.",
+        c"Time for which a stale JWKS is used while the key server cannot be reached.",
         c"After that, tokens are refused until a fetch succeeds.",
         &JWKS_MAX_STALE,
         0,
@@ -92,24 +92,24 @@ pub fn define() {
     );
     seconds(
         c"neon_auth.sync_interval",
-        c"How often background workers compare the whole mirror with the auth service.",
-        c"0 leaves it to CALL neon_auth.sync(). What webhooks leave undecided is confirmed at once in any case.",
+        c"Interval at which background workers synchronise the whole mirror with the auth service.",
+        c"0 disables it. Background workers confirm the sync queue at any value.",
         &SYNC_INTERVAL,
         0,
         604_800,
     );
     seconds(
         c"neon_auth.erase_deleted_after",
-        c"How long after the deletion of a user all but its id and times is erased.",
-        c"0 never erases. Background workers erase once a day, and CALL neon_auth.sync() does.",
+        c"Time after the deletion of a user at which everything but its id and times is erased.",
+        c"0 disables it. Background workers erase once a day, and CALL neon_auth.sync() erases too.",
         &ERASE_DELETED_AFTER,
         0,
         i32::MAX,
     );
     GucRegistry::define_int_guc(
         c"neon_auth.max_token_size",
-        c"Most bytes in a token.",
-        c"A longer one is refused before anything in it is looked at.",
+        c"Maximum size of a token in bytes.",
+        c"A longer token is refused before it is parsed.",
         &MAX_TOKEN_SIZE,
         1024,
         256 * 1024,
@@ -118,8 +118,8 @@ pub fn define() {
     );
     GucRegistry::define_int_guc(
         c"neon_auth.max_workers",
-        c"How many background workers of neon_auth may visit databases at one time.",
-        c"They count among max_worker_processes.",
+        c"Maximum number of background workers of neon_auth that run at one time.",
+        c"They use slots of max_worker_processes.",
         &MAX_WORKERS,
         1,
         64,
@@ -158,7 +158,7 @@ pub fn define() {
     );
     GucRegistry::define_string_guc(
         c"neon_auth.neon_api_url",
-        c"Where the API of the Neon console is, for neon_auth.create_keys() and claim_url().",
+        c"URL of the API of the Neon console, for neon_auth.create_keys() and claim_url().",
         c"An API key is sent there.",
         &NEON_API_URL,
         GucContext::Suset,
@@ -167,7 +167,7 @@ pub fn define() {
     GucRegistry::define_string_guc(
         c"neon_auth.ca_file",
         c"PEM file with the certificate authorities to trust for key servers, the REST API of the auth service and the Neon console.",
-        c"Empty: the system's own.",
+        c"If empty, the system's certificate authorities are trusted.",
         &CA_FILE,
         GucContext::Suset,
         GucFlags::SUPERUSER_ONLY,
@@ -177,7 +177,7 @@ pub fn define() {
         GucRegistry::define_string_guc_with_hooks(
             c"neon_auth.insecure_hosts",
             c"Hosts, as host or host:port with commas between them, whose keys are fetched by plain http.",
-            c"Whoever controls the network on the way can replace these keys, and with them every identity.",
+            c"Anyone who controls the network path can replace these keys and forge any identity.",
             &INSECURE_HOSTS,
             GucContext::Suset,
             GucFlags::default(),
@@ -188,8 +188,8 @@ pub fn define() {
     }
     GucRegistry::define_enum_guc(
         c"neon_auth.log_authentication",
-        c"Which calls of auth.authenticate are written to the server log.",
-        c"One line a call: iss, sub and kid as far as the token tells, and the provider or the reason of a refusal; never the token.",
+        c"Calls of auth.authenticate that are written to the server log.",
+        c"One line per call: iss, sub and kid as far as they can be read, and the provider or the reason of the refusal; never the token.",
         &LOG_AUTHENTICATION,
         GucContext::Suset,
         GucFlags::default(),

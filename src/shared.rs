@@ -80,17 +80,17 @@ impl Counter {
         (
             Counter::TokensAccepted,
             "tokens_accepted",
-            "Tokens that were verified and accepted",
+            "Tokens accepted",
         ),
         (
             Counter::TokensRemembered,
             "tokens_remembered",
-            "Tokens whose signature had been checked before, so that the session need not check it again",
+            "Tokens whose signature this session had verified earlier and did not verify again",
         ),
         (
             Counter::TokensRefused,
             "tokens_refused",
-            "Tokens that were refused, for whatever reason",
+            "Tokens refused, for any reason",
         ),
         (
             Counter::KeyFetches,
@@ -100,7 +100,7 @@ impl Counter {
         (
             Counter::KeyFetchFailures,
             "key_fetch_failures",
-            "Of those, requests that brought no usable keys",
+            "Requests to key servers that returned no usable keys",
         ),
         (
             Counter::DeliveriesVerified,
@@ -110,7 +110,7 @@ impl Counter {
         (
             Counter::DeliveriesRefused,
             "deliveries_refused",
-            "Webhooks that were refused for their headers, their time or their signature",
+            "Webhooks refused because of their headers, timestamp or signature",
         ),
         (
             Counter::RestRequests,
@@ -120,12 +120,12 @@ impl Counter {
         (
             Counter::RestFailures,
             "rest_failures",
-            "Of those, requests without a usable answer",
+            "Requests to the REST API without a valid response",
         ),
         (
             Counter::WorkerVisits,
             "worker_visits",
-            "Times that a background worker looked after this database",
+            "Runs of a background worker in this database",
         ),
     ];
 }

@@ -98,7 +98,7 @@ BEGIN
             MESSAGE = 'Neon Auth is not configured',
             DETAIL = CASE WHEN project IS NULL THEN 'There is no provider "stack".'
                           ELSE 'Its keys are not stored; a dump does not carry them.' END,
-            HINT = 'SELECT neon_auth.configure(''<answer of the keys API>'');';
+            HINT = 'SELECT neon_auth.configure(''<response of the keys API>'');';
     END IF;
     RETURN format(E'NEXT_PUBLIC_STACK_PROJECT_ID=%s\nNEXT_PUBLIC_STACK_PUBLISHABLE_CLIENT_KEY=%s\nSTACK_SECRET_SERVER_KEY=%s',
                   project, client_key, server_key);

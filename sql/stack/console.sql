@@ -25,7 +25,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'protocol_violation',
             MESSAGE = 'the Neon console''s answer is not JSON',
-            HINT = 'Look at the setting neon_auth.neon_api_url.';
+            HINT = 'Check the setting neon_auth.neon_api_url.';
     END;
 END
 $$;
@@ -53,7 +53,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'protocol_violation',
             MESSAGE = 'the Neon console''s answer holds no URL',
-            HINT = 'Look at the setting neon_auth.neon_api_url.';
+            HINT = 'Check the setting neon_auth.neon_api_url.';
     END IF;
     RETURN url;
 END

@@ -39,7 +39,7 @@ fn changed_objects(
             "neon_auth",
         )
         .set_detail(format!(
-            "{deleted} of the {name}s given are deleted, and a deletion is final."
+            "{deleted} of the given {name}s are deleted, and a deletion is final."
         ))
         .report(PgLogLevel::NOTICE);
     }

@@ -91,7 +91,7 @@ fn millis(object: &JsonbPart, member: &str) -> Result<(), String> {
         .is_ok_and(|millis| millis <= LAST_MILLISECOND);
     if !is_in_range {
         return Err(format!(
-            r#"Its "{member}" is no whole number of milliseconds from 1970 to 9999."#
+            r#"Its "{member}" is not a whole number of milliseconds from 1970 to 9999."#
         ));
     }
     Ok(())

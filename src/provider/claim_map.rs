@@ -34,7 +34,7 @@ impl ClaimMap {
     /// An error says why it cannot be used, in a sentence.
     pub fn parse(json: &Value) -> Result<Self, String> {
         let Value::Object(members) = json else {
-            return Err("It is not an object.".to_owned());
+            return Err("The claim_map is not an object.".to_owned());
         };
         let mut map = Self::default();
         for (reader, value) in members {
@@ -48,7 +48,10 @@ impl ClaimMap {
             } else if ["sub", "user_id", "uid"].contains(&reader.as_str()) {
                 return Err("The user is always the claim sub: another claim may be one that users write themselves.".to_owned());
             } else {
-                return Err(format!("There is no reader {} to map.", quoted(reader)));
+                return Err(format!(
+                    "{} is not a reader that can be mapped.",
+                    quoted(reader)
+                ));
             }
         }
         Ok(map)

@@ -9,7 +9,7 @@ pub fn read(text: &str) -> Result<Token<'_>, Refusal> {
     Token::parse(text, longest())
 }
 
-/// Most bytes in a token.
+/// Maximum size of a token in bytes.
 pub fn longest() -> usize {
     MAX_TOKEN_SIZE.get().try_into().unwrap_or_default()
 }

@@ -41,7 +41,7 @@ impl Defects {
                 }
                 _ => format!("Leave {column} out for its default, or give it a value."),
             };
-            self.add(column, format!("Its column {column} is NULL."), hint);
+            self.add(column, format!("The column {column} is NULL."), hint);
             T::default()
         })
     }
@@ -56,8 +56,8 @@ impl Defects {
         if texts.contains(&None) {
             self.add(
                 column,
-                format!("Its column {column} contains NULL."),
-                format!("Name texts alone: {column} => '{{first,second}}'."),
+                format!("The column {column} contains NULL."),
+                format!("Pass only texts: {column} => '{{first,second}}'."),
             );
         }
         texts.into_iter().flatten().collect()

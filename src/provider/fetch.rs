@@ -63,8 +63,11 @@ pub fn get(request: KeyRequest, go_on: impl Fn() -> bool) -> Result<KeyResponse,
     let wanted = || go_on().then_some(()).ok_or(());
     let outcome = match thread.next(wanted) {
         Ok(Some(outcome)) => outcome,
-        Ok(None) => Err("The request failed inside.".to_owned()),
-        Err(()) => Err("The fetch gave way to whoever copies or drops the database.".to_owned()),
+        Ok(None) => Err("The request failed because of an internal error.".to_owned()),
+        Err(()) => Err(
+            "The fetch was cancelled because another session copies or drops the database."
+                .to_owned(),
+        ),
     };
     shared::count(Counter::KeyFetches);
     if outcome.is_err() {
@@ -138,7 +141,7 @@ fn discover(
     let url = neon_auth_token::jwks_uri(&body, issuer)?;
     if !server.http.may_fetch_keys(&url) {
         return Err(format!(
-            "Its jwks_uri {} must be https, or http on loopback or on one of neon_auth.insecure_hosts.",
+            "The jwks_uri {} must be https, or http on loopback or on one of neon_auth.insecure_hosts.",
             shown(&url)
         ));
     }
@@ -186,12 +189,12 @@ impl Server<'_> {
                 let location = response.headers().get("location");
                 let location = location.and_then(|location| location.to_str().ok());
                 Err(format!(
-                    "The {who} answered {status}, from {} to {}; redirects are not followed.",
+                    "The {who} returned status {status}, a redirect from {} to {}; redirects are not followed.",
                     shown(url),
                     location.map_or("nowhere".to_owned(), shown)
                 ))
             }
-            status => Err(format!("The {who} answered {status}.")),
+            status => Err(format!("The {who} returned status {status}.")),
         }
     }
 
@@ -200,7 +203,7 @@ impl Server<'_> {
         let encoding = encoding.and_then(|encoding| encoding.to_str().ok());
         if let Some(encoding) = encoding.filter(|name| !name.eq_ignore_ascii_case("identity")) {
             return Err(format!(
-                "The {}'s answer is compressed (content-encoding {}), although \"identity\" was asked for.",
+                "The response of the {} is compressed (content-encoding {}), although \"identity\" was requested.",
                 self.who,
                 quoted(encoding)
             ));
@@ -212,9 +215,9 @@ impl Server<'_> {
     fn failure(&self, error: &ureq::Error) -> String {
         let who = self.who;
         match error {
-            ureq::Error::Timeout(_) => format!("The {who} did not answer within the time limit."),
+            ureq::Error::Timeout(_) => format!("The {who} did not respond within the time limit."),
             ureq::Error::BodyExceedsLimit(limit) => {
-                format!("The {who}'s answer is longer than {limit} bytes.")
+                format!("The response of the {who} is longer than {limit} bytes.")
             }
             error => format!("The request to the {who} failed: {error}."),
         }
@@ -239,7 +242,7 @@ fn shown(url: &str) -> String {
 
 fn unusable(bad: &BadKeySet) -> String {
     let reason = format!(
-        "The key server's answer is not a usable JWKS: {bad}: {}.",
+        "The response of the key server is not a usable JWKS: {bad}: {}.",
         bad.detail()
     );
     match bad.hint() {

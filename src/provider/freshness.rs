@@ -182,7 +182,7 @@ impl KeyFreshness {
         };
         let reason = match &times.last_error {
             Some(reason) => reason.clone(),
-            None if times.fetched_at < times.attempted_at => "It was broken off.".to_owned(),
+            None if times.fetched_at < times.attempted_at => "It was interrupted.".to_owned(),
             None => return Ok(()),
         };
         Err(Problem::NoKeys {
@@ -228,7 +228,7 @@ impl KeyFreshness {
                 }
                 let over = now - until / SECOND;
                 unusable(format!(
-                    "The last JWKS fetched is {over} s beyond neon_auth.jwks_max_stale. {}",
+                    "The last fetched JWKS exceeds neon_auth.jwks_max_stale by {over} s. {}",
                     times.failure(now)
                 ))
             }
@@ -239,8 +239,8 @@ impl KeyFreshness {
             (pinned, None) => Err(Problem::UnusableProvider {
                 provider: provider.to_owned(),
                 reason: match pinned {
-                    Some(Err(reason)) => format!("Its jwks cannot be used: {reason}."),
-                    _ => "It has no jwks.".to_owned(),
+                    Some(Err(reason)) => format!("The jwks cannot be used: {reason}."),
+                    _ => "The jwks is missing.".to_owned(),
                 },
             }),
         }
@@ -256,7 +256,7 @@ impl CacheTimes {
                     now - at / SECOND
                 )
             }
-            (None, Some(at)) => format!("A fetch was begun {} s ago.", now - at / SECOND),
+            (None, Some(at)) => format!("A fetch began {} s ago.", now - at / SECOND),
             (_, None) => "No JWKS has been fetched yet.".to_owned(),
         }
     }

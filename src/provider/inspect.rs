@@ -76,7 +76,7 @@ fn inspect_jwt(
             Ok(admitted) if admitted.role.role.is_some() => {
                 let role = admitted.role.role.as_deref().unwrap_or_default();
                 let user = role::session_user();
-                let detail = format!("The session's user {user:?} may take the role {role:?}.");
+                let detail = format!("The session's user {user:?} may set the role {role:?}.");
                 rows.push(("database role".to_owned(), true, detail));
             }
             Err(

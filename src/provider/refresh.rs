@@ -191,7 +191,7 @@ impl<'a> Attempt<'a> {
                 Ok((keys, lifetime))
             }
             KeyResponse::Unchanged { .. } => {
-                Err("The key server answered 304 to no ETag.".to_owned())
+                Err("The key server returned status 304 although no ETag was sent.".to_owned())
             }
         });
         let attempt = freshness::LocalAttempt {

@@ -94,13 +94,15 @@ pub fn of(provider: &Provider, claims: &Map<String, Value>) -> Result<Choice, Pr
     match claim.find(claims) {
         None => default(format!("The claim {shown} is missing.")),
         Some(Value::String(role)) if allowed(role) => chosen(role, Why::Claim),
-        Some(Value::String(role)) => refused(format!("The role asked for is {}.", quoted(role))),
+        Some(Value::String(role)) => refused(format!("The requested role is {}.", quoted(role))),
         // Issuers list all sorts of roles of which some are meant for the database.
         Some(Value::Array(items)) => {
             let mut named = items.iter().filter_map(Value::as_str);
             match named.find(|role| allowed(role)) {
                 Some(role) => chosen(role, Why::Claim),
-                None => default(format!("The claim {shown} names none of the roles.")),
+                None => default(format!(
+                    "The claim {shown} names none of the allowed roles."
+                )),
             }
         }
         // Zitadel's roles are the members of an object, each with the organizations that grant it.
@@ -112,10 +114,12 @@ pub fn of(provider: &Provider, claims: &Map<String, Value>) -> Result<Choice, Pr
             };
             match provider.allowed_roles.iter().find(is_granted) {
                 Some(role) => chosen(role, Why::Claim),
-                None => default(format!("The claim {shown} names none of the roles.")),
+                None => default(format!(
+                    "The claim {shown} names none of the allowed roles."
+                )),
             }
         }
-        Some(_) => refused(format!("The claim {shown} is no string.")),
+        Some(_) => refused(format!("The claim {shown} is not a string.")),
     }
 }
 

@@ -66,7 +66,7 @@ impl Rules {
             defects.add(
                 "name",
                 format!("The name is {}.", quoted(&name)),
-                "Use a to z, 0 to 9, _ and -, at most 63, a letter first: name => 'my_idp'.",
+                "Use a to z, 0 to 9, _ and -, at most 63 characters, beginning with a letter: name => 'my_idp'.",
             );
         }
         let kind = kind(row, defects);
@@ -77,7 +77,7 @@ impl Rules {
             defects.add(
                 "audiences",
                 format!("An audience {why}."),
-                "Audiences are compared exactly: audiences => '{first,second}'. '{}' asks for none.",
+                "Audiences are compared exactly: audiences => '{first,second}'. '{}' requires none.",
             );
         }
         let origin = origin(row, kind, defects);
@@ -86,7 +86,7 @@ impl Rules {
         if typ.as_deref().is_some_and(|typ| misspelt(typ).is_some()) {
             defects.add(
                 "typ",
-                "The typ is blank or has a blank in it.",
+                "The typ is blank or contains a space, a control character or a wildcard.",
                 "Name one media type: typ => 'at+jwt'.",
             );
         }
@@ -147,9 +147,9 @@ fn misspelt(text: &str) -> Option<&'static str> {
     if text.trim().is_empty() {
         Some("is blank")
     } else if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        Some("has a blank or a control character in it")
+        Some("contains a space or a control character")
     } else if text.contains('*') {
-        Some("has a wildcard in it")
+        Some("contains a wildcard")
     } else {
         None
     }
@@ -162,7 +162,7 @@ fn kind(row: &Row, defects: &mut Defects) -> Kind {
         defects.add(
             "kind",
             format!("The kind is {}.", quoted(&name)),
-            "It is 'stack' for Neon Auth (Stack Auth), and 'oidc' for all others.",
+            "Use 'stack' for Neon Auth (Stack Auth), and 'oidc' for all other issuers.",
         );
         Kind::Oidc
     })
@@ -177,7 +177,7 @@ fn stack_rules(kind: Kind, row: &Row, defects: &mut Defects) -> Option<StackRule
                 defects.add(
                     "project_id",
                     "A provider of kind stack needs a project_id.",
-                    "Pass the project's id: project_id => '...'. neon_auth.configure() does all of it.",
+                    "Pass the project's id: project_id => '...'. neon_auth.configure() sets it for you.",
                 );
             }
             Some(StackRules {
@@ -188,7 +188,7 @@ fn stack_rules(kind: Kind, row: &Row, defects: &mut Defects) -> Option<StackRule
         (Kind::Oidc, Some(_)) => {
             defects.add(
                 "project_id",
-                "A provider of kind oidc has no project_id.",
+                "A provider of kind oidc must not have a project_id.",
                 "Leave it out, or pass kind => 'stack' for a project of Stack Auth.",
             );
             None
@@ -200,12 +200,12 @@ fn issuers(row: &Row, defects: &mut Defects) -> (Vec<String>, Vec<IssuerTemplate
     const HINT: &str = "Copy the claim iss of a token, slash at the end included: issuers => '{https://idp.example.com}'.";
     let all = defects.texts("issuers", row.texts(c"issuers"));
     if all.is_empty() {
-        defects.add("issuers", "There is no issuer.", HINT);
+        defects.add("issuers", "The list of issuers is empty.", HINT);
     }
     let mut exact = Vec::new();
     let mut templates = Vec::new();
     for issuer in all {
-        let long = (issuer.len() > MAX_ISSUER).then_some("is longer than an issuer may be");
+        let long = (issuer.len() > MAX_ISSUER).then_some("is too long");
         if let Some(why) = misspelt(&issuer).or(long) {
             let hint = if issuer.contains('*') {
                 "Name each issuer. A claim can stand for a segment of the path: issuers => ARRAY['https://login.microsoftonline.com/{tid}/v2.0']."
@@ -243,7 +243,7 @@ fn tenants(templates: &[IssuerTemplate], required: &[RequiredClaim], defects: &m
             )
         } else if tenants.any(|tenant| template.issuer_of(tenant).is_none()) {
             format!(
-                "A value of {} in required_claims can be no segment of the issuer {}.",
+                "A value of {} in required_claims cannot be a segment of the issuer {}.",
                 quoted(claim.text()),
                 quoted(&template.to_string())
             )
@@ -276,7 +276,7 @@ fn origin(row: &Row, kind: Kind, defects: &mut Defects) -> Option<Origin> {
     let url = row.text_owned(c"jwks_url");
     if !row.is_null(c"jwks") {
         if url.is_some() {
-            defects.add("jwks_url", "It has both jwks_url and jwks.", HINT);
+            defects.add("jwks_url", "Both jwks_url and jwks are given.", HINT);
         }
         return None;
     }
@@ -290,16 +290,16 @@ fn origin(row: &Row, kind: Kind, defects: &mut Defects) -> Option<Origin> {
         None => {
             let detail = match kind {
                 Kind::Oidc => {
-                    "It has neither jwks_url nor jwks, and its first issuer is not one that can say where the keys are."
+                    "Neither jwks_url nor jwks is given, and the keys cannot be discovered from the first issuer."
                 }
-                Kind::Stack => "A provider of kind stack needs jwks_url or jwks, and has neither.",
+                Kind::Stack => "A provider of kind stack needs jwks_url or jwks; neither is given.",
             };
             defects.add("jwks_url", detail, HINT);
         }
         Some(Origin::Url(url)) if discovery::is_document(url) => defects.add(
             "jwks_url",
-            "It is the URL of a discovery document, which contains no keys.",
-            "Leave jwks_url out, so that the issuer's document says where the keys are; or pass the jwks_uri that the document contains.",
+            "The jwks_url is that of a discovery document, which contains no keys.",
+            "Leave jwks_url out, so that it is read from the issuer's discovery document; or pass the document's jwks_uri.",
         ),
         Some(_) => {}
     }
@@ -313,7 +313,11 @@ fn algorithms(row: &Row, defects: &mut Defects) -> Vec<Algorithm> {
     });
     let names = defects.texts("algorithms", row.texts(c"algorithms"));
     if names.is_empty() {
-        defects.add("algorithms", "There is no algorithm.", HINT.as_str());
+        defects.add(
+            "algorithms",
+            "The list of algorithms is empty.",
+            HINT.as_str(),
+        );
     }
     let parsed = names.iter().filter_map(|name| match name.parse() {
         Ok(algorithm) => Some(algorithm),
@@ -338,7 +342,7 @@ fn times(row: &Row, defects: &mut Defects) -> (Option<u64>, u64) {
     if max_lifetime.is_some_and(|seconds| seconds < 1.0) {
         defects.add(
             "max_lifetime",
-            "Its max_lifetime is less than a second.",
+            "The max_lifetime is less than a second.",
             "For example: max_lifetime => '1 hour'. NULL allows any.",
         );
     }
@@ -346,7 +350,7 @@ fn times(row: &Row, defects: &mut Defects) -> (Option<u64>, u64) {
     if !(0.0..=MAX_LEEWAY).contains(&leeway) {
         defects.add(
             "leeway",
-            "Its leeway is negative, or more than 5 minutes.",
+            "The leeway is negative or more than 5 minutes.",
             "For example: leeway => '30 seconds'. If clocks differ by more, correct them.",
         );
     }
@@ -362,7 +366,7 @@ fn roles(row: &Row, defects: &mut Defects) -> (Option<ClaimPath>, Vec<String>, O
             defects.add(
                 "role_claim",
                 format!("The path {} {why}.", quoted(path)),
-                r#"Names and positions with dots between them, without $. and [0]: role_claim => 'roles.0'; a name that contains dots in double quotes: role_claim => '"https://example.com/claims".role'."#,
+                r#"Separate names and positions with dots, without $. and [0]: role_claim => 'roles.0'. Quote a name that contains dots: role_claim => '"https://example.com/claims".role'."#,
             );
             None
         }
@@ -371,25 +375,25 @@ fn roles(row: &Row, defects: &mut Defects) -> (Option<ClaimPath>, Vec<String>, O
     let default_role = row.text_owned(c"default_role");
     let is_no_role = |role: &&String| NO_ROLES.contains(&role.as_str());
     if let Some(role) = allowed_roles.iter().find(is_no_role) {
-        let detail = format!("There can be no role {}.", quoted(role));
+        let detail = format!("{} cannot be the name of a role.", quoted(role));
         defects.add("allowed_roles", detail, HINT);
     }
     if let Some(role) = default_role.as_ref().filter(is_no_role) {
-        let detail = format!("There can be no role {}.", quoted(role));
+        let detail = format!("{} cannot be the name of a role.", quoted(role));
         defects.add("default_role", detail, HINT);
     }
     let has_claim = !row.is_null(c"role_claim");
     if has_claim && allowed_roles.is_empty() {
         defects.add(
             "allowed_roles",
-            "It has a role_claim, and no allowed_roles that the claim may name.",
+            "The role_claim is given, but allowed_roles is empty.",
             HINT,
         );
     }
     if !has_claim && !allowed_roles.is_empty() && default_role.is_none() {
         defects.add(
             "role_claim",
-            "It has allowed_roles, and no role_claim that names one of them.",
+            "allowed_roles is given, but neither role_claim nor default_role.",
             HINT,
         );
     }
@@ -408,7 +412,7 @@ fn claim_map(row: &Row, kind: Kind, defects: &mut Defects) -> ClaimMap {
         Ok(map) if kind == Kind::Stack && map.is_anonymous().is_some() => {
             defects.add(
                 "claim_map",
-                "Stack Auth's own claims say who is anonymous.",
+                "For Stack Auth, the service's own claims say which users are anonymous.",
                 "Leave is_anonymous out of claim_map, or pass kind => 'oidc'.",
             );
             map
@@ -426,7 +430,7 @@ fn object(row: &Row, column: &CStr) -> Result<Value, String> {
     let shown = column.to_string_lossy();
     let stored = row
         .jsonb(column)
-        .ok_or_else(|| format!("Its column {shown} is NULL."))?;
+        .ok_or_else(|| format!("The column {shown} is NULL."))?;
     json_value(&stored.to_text())
-        .ok_or_else(|| format!("Its column {shown} is JSON beyond what is read."))
+        .ok_or_else(|| format!("The JSON of the column {shown} exceeds the limits."))
 }

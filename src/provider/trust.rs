@@ -283,8 +283,10 @@ impl Trust {
             (Some(url), _) => {
                 let mut others = self.others(name);
                 let shares = others.any(|(_, other)| other.url.as_ref() == Some(url));
-                (shares && !named.names_audiences)
-                    .then(|| "It shares its jwks_url and names no audiences.".to_owned())
+                (shares && !named.names_audiences).then(|| {
+                    "Another provider has the same jwks_url, and this one has no audiences."
+                        .to_owned()
+                })
             }
             (None, Some(url)) => self.discovery_defect(name, url),
             (None, None) => None,
@@ -302,7 +304,7 @@ impl Trust {
             other.discovered.as_deref() == Some(url) && !own.names_audiences
         })?;
         Some(format!(
-            "The jwks_uri of its issuer is that of provider {}, and their audiences do not tell them apart.",
+            "The jwks_uri of its issuer is that of provider {}, and their audiences do not distinguish them.",
             quoted(other)
         ))
     }

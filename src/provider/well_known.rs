@@ -81,7 +81,7 @@ pub fn judge(
     if let Some(issuer) = issuers.iter().find(|issuer| names_any_tenant(issuer)) {
         defects.add(
             "issuers",
-            format!("No token has the issuer {}: Entra puts the id of the tenant in that place.", quoted(issuer)),
+            format!("No token has the issuer {}: Entra puts the tenant's id there.", quoted(issuer)),
             r#"Name the tenants: issuers => ARRAY['https://login.microsoftonline.com/{tid}/v2.0'], required_claims => '{"tid": ["<id of a tenant>"]}'."#,
         );
     }
@@ -95,7 +95,7 @@ pub fn judge(
     if all.iter().any(is_github) && !has_one_of(REPOSITORY) {
         defects.add(
             "required_claims",
-            "Any workflow on GitHub gets tokens of this issuer, for whatever audience it asks for.",
+            "Any workflow on GitHub can get a token of this issuer, with any audience.",
             r#"Name your own: required_claims => '{"repository_owner_id": ["<id>"]}'."#,
         );
     }
@@ -106,14 +106,14 @@ pub fn judge(
     if let Some(issuer) = all.iter().find(|issuer| is_shared_issuer(issuer)) {
         defects.add(
             "audiences",
-            format!("The issuer {} signs tokens for other people's applications too, and nothing tells them from yours.", quoted(issuer)),
+            format!("The issuer {} also signs tokens for other applications, and no rule distinguishes them from yours.", quoted(issuer)),
             hint,
         );
     }
     if url.is_some_and(is_shared_url) {
         defects.add(
             "audiences",
-            "The keys at its jwks_url sign tokens for other people's applications too, and nothing tells them from yours.",
+            "The keys at the jwks_url also sign tokens for other applications, and no rule distinguishes them from yours.",
             hint,
         );
     }

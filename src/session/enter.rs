@@ -62,7 +62,7 @@ fn impersonate(
     let mut claims = claims
         .and_then(|claims| claims_object(&jsonb::text_of(&claims)))
         .ok_or_else(|| {
-            bad_impersonation("The claims are no JSON object that a token could hold.")
+            bad_impersonation("The claims are not a JSON object that a token can contain.")
         })?;
     claims.insert("sub".to_owned(), Value::String(user_id.to_owned()));
     let identity = Identity::impersonated(claims).map_err(bad_impersonation)?;

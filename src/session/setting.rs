@@ -31,8 +31,8 @@ pub fn define() {
     unsafe {
         GucRegistry::define_string_guc_with_hooks(
             NAME,
-            c"The identity that the session acts under.",
-            c"Set by auth.authenticate() and its kin alone.",
+            c"The identity of the session.",
+            c"Only functions such as auth.authenticate() can set it.",
             &IDENTITY,
             GucContext::Suset,
             GucFlags::NO_SHOW_ALL | GucFlags::DISALLOW_IN_FILE | GucFlags::SUPERUSER_ONLY,
@@ -104,7 +104,7 @@ unsafe extern "C-unwind" fn check(
         pg_sys::GUC_check_errmsg_string =
             c"the session's identity cannot be set".as_ptr().cast_mut();
         pg_sys::GUC_check_errdetail_string =
-            c"It comes from a verified token, or from auth.impersonate()."
+            c"Only auth.authenticate() with a valid token and auth.impersonate() can set it."
                 .as_ptr()
                 .cast_mut();
         pg_sys::GUC_check_errhint_string = c"SELECT auth.authenticate($1);".as_ptr().cast_mut();

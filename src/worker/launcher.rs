@@ -169,7 +169,7 @@ impl Launcher {
             place.wanted.fetch_or(was_wanted, Ordering::AcqRel);
             if !std::mem::replace(&mut self.lacks_slots, true) {
                 pgrx::log!(
-                    "neon_auth: no background worker can be started: max_worker_processes is reached"
+                    "neon_auth: cannot start a background worker: max_worker_processes is reached"
                 );
             }
             return false;

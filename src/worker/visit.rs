@@ -92,7 +92,7 @@ fn look_after(here: &shared::Database, is_reset: bool) -> Result<i64, GivenWay> 
     }
     shared::count(Counter::WorkerVisits);
     here.visited_at.store(now(), Ordering::Relaxed);
-    show(c"looking after the keys");
+    show(c"refreshing keys");
     let keys = BackgroundWorker::transaction(provider::refresh_ahead).unwrap_or(NEVER);
     let mut next = keys.min(now() + LONGEST_ABSENCE);
 
@@ -133,7 +133,7 @@ impl Visit<'_> {
         if !plan.is_configured || !plan.has_queue {
             succeeded(here);
         } else if here.retry_at.load(Ordering::Relaxed) <= now() {
-            show(c"confirming what is queued");
+            show(c"confirming the sync queue");
             match attempt(here, || service::drain(Steps::Worker)) {
                 Outcome::Done => succeeded(here),
                 Outcome::GivenWay => return Err(GivenWay),
@@ -141,7 +141,7 @@ impl Visit<'_> {
                 Outcome::Failed(reason) => {
                     let wait = wait_after(&here.failures);
                     here.retry_at.store(now() + wait, Ordering::Release);
-                    log("the queue is not confirmed", &reason, wait);
+                    log("confirming the sync queue failed", &reason, wait);
                 }
             }
         }
@@ -160,13 +160,13 @@ impl Visit<'_> {
         }
         // Also if it fails: what is old can wait.
         here.pruned_at.store(now(), Ordering::Relaxed);
-        show(c"forgetting what is old");
+        show(c"pruning old records");
         match attempt(here, prune) {
             Outcome::GivenWay => {
                 here.pruned_at.store(pruned_at, Ordering::Relaxed);
                 return Err(GivenWay);
             }
-            Outcome::Failed(reason) => log("what is old is not forgotten", &reason, PRUNE_INTERVAL),
+            Outcome::Failed(reason) => log("pruning old records failed", &reason, PRUNE_INTERVAL),
             Outcome::Done | Outcome::Busy => {}
         }
         Ok(NEVER)
@@ -197,7 +197,7 @@ impl Visit<'_> {
         if due_at > now() {
             return Ok(due_at);
         }
-        show(c"comparing the mirror with the auth service");
+        show(c"synchronising the mirror");
         let wait = match attempt(here, || service::sync(Steps::Worker)) {
             Outcome::Done => {
                 succeeded(here);
@@ -208,7 +208,7 @@ impl Visit<'_> {
             Outcome::Busy => BUSY_INTERVAL,
             Outcome::Failed(reason) => {
                 let wait = wait_after(&here.sync_failures).min(longest);
-                log("not synchronised", &reason, wait);
+                log("synchronisation failed", &reason, wait);
                 wait
             }
         };

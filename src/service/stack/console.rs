@@ -36,7 +36,7 @@ fn call_console(call: &str, neon_api_key: &str, project_id: &str) -> Result<Stri
     let answer = thread
         .next(|| Ok::<(), std::convert::Infallible>(()))
         .unwrap_or_default()
-        .ok_or_else(|| unreachable("The request failed inside.".to_owned()))?
+        .ok_or_else(|| unreachable("The request failed because of an internal error.".to_owned()))?
         .map_err(unreachable)?;
     if !(200..300).contains(&answer.status) {
         Err(Problem::ConsoleRefused {
@@ -67,7 +67,7 @@ impl ConsoleRequest {
         let uri: Uri = self
             .url
             .parse()
-            .map_err(|_| format!("The {setting} is no URL."))?;
+            .map_err(|_| format!("The {setting} is not a URL."))?;
         let agent = self.http.agent(&uri, setting, cancel_handle, |config| {
             config.timeout_global(Some(self.limit))
         })?;
@@ -103,10 +103,12 @@ fn failure(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Timeout(Timeout::Connect) => http::NOT_CONNECTED.to_owned(),
         ureq::Error::Timeout(_) => {
-            "The console did not answer within neon_auth.api_timeout.".to_owned()
+            "The console did not respond within neon_auth.api_timeout.".to_owned()
         }
         // What a header may not hold would be quoted.
-        ureq::Error::Http(_) => "The Neon API key cannot stand in a header.".to_owned(),
+        ureq::Error::Http(_) => {
+            "The Neon API key contains characters that a header cannot contain.".to_owned()
+        }
         error => format!("The request failed: {error}."),
     }
 }

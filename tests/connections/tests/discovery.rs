@@ -103,11 +103,11 @@ fn a_document_that_does_not_do_is_named() {
     let none = json!({"issuer": issuer.url});
     let set = json!({"keys": [issuer.jwk("ES256", Some("a"))]});
     for (document, reason) in [
-        (None, "The issuer answered 404."),
+        (None, "The issuer returned status 404."),
         (Some(foreign), "Its issuer is \"http://"),
         (
             Some(plain),
-            "Its jwks_uri http://keycloak:8080/keys must be https",
+            "The jwks_uri http://keycloak:8080/keys must be https",
         ),
         (Some(file), "must be https"),
         (Some(none), "Its jwks_uri is absent."),
@@ -158,7 +158,10 @@ fn discovered_keys_of_another_provider_need_audiences() {
     let mut refused = |why: &str| {
         let refusal = app.sign_in_refused(&foreign);
         let detail = refusal.detail().unwrap_or_default();
-        assert!(detail.contains("do not tell them apart"), "{why}: {detail}");
+        assert!(
+            detail.contains("do not distinguish them"),
+            "{why}: {detail}"
+        );
         app.sign_in_for_session(&own);
     };
     refused("neither has audiences");

@@ -87,10 +87,10 @@ faults! {
         => "/.well-known/jwks.json to https://a.example/keys; redirects";
     a_redirect_within_the_server: Fault::Redirect { location: "/elsewhere?token=secret".to_owned() }
         => "/.well-known/jwks.json to /elsewhere; redirects";
-    a_missing_document: status(404) => "answered 404";
-    an_internal_error: status(500) => "answered 500";
-    a_rate_limit: Fault::Status { status: 429, retry_after: Some(60) } => "answered 429";
-    an_empty_answer: status(204) => "answered 204";
+    a_missing_document: status(404) => "returned status 404";
+    an_internal_error: status(500) => "returned status 500";
+    a_rate_limit: Fault::Status { status: 429, retry_after: Some(60) } => "returned status 429";
+    an_empty_answer: status(204) => "returned status 204";
     a_web_page: Fault::Html => "not a usable JWKS";
     an_empty_set: Fault::EmptySet => "not a usable JWKS";
     malformed_json: Fault::Malformed => "not a usable JWKS";
@@ -208,7 +208,10 @@ fn a_rotation_during_an_outage_is_made_up_for_after_it() {
 fn refresh_jwks_says_why_it_failed() {
     let world = World::with_keys();
     let mut superuser = world.superuser();
-    for (fault, reason) in [(status(503), "answered 503"), (Fault::EmptySet, "JWKS")] {
+    for (fault, reason) in [
+        (status(503), "returned status 503"),
+        (Fault::EmptySet, "JWKS"),
+    ] {
         world.break_key_server(fault);
         let refusal = superuser.run_refused("SELECT neon_auth.refresh_jwks()");
         assert_eq!(refusal.code(), &SqlState::SYSTEM_ERROR);

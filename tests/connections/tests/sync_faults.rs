@@ -103,7 +103,7 @@ fn retry_after_is_obeyed_or_left_to_later() {
         status: 429,
         retry_after: Some(retry_after),
     };
-    assert_obeyed_or_left_to_later(busy(2), busy(3600), "The service answered 429.");
+    assert_obeyed_or_left_to_later(busy(2), busy(3600), "The service returned status 429.");
 }
 
 /// A proxy or a cloud may tell the time instead of seconds (RFC 9110, 10.2.3).
@@ -111,7 +111,7 @@ fn retry_after_is_obeyed_or_left_to_later() {
 fn retry_after_may_be_a_date() {
     let busy = |seconds| Fault::BusyUntil { seconds };
     // Dates are in whole seconds: of three, two are left at least.
-    assert_obeyed_or_left_to_later(busy(3), busy(3600), "The service answered 503.");
+    assert_obeyed_or_left_to_later(busy(3), busy(3600), "The service returned status 503.");
 }
 
 /// Two seconds are waited for; nobody waits for an hour in a session.
@@ -147,7 +147,9 @@ fn a_service_that_is_down_leaves_the_mirror_as_it_is() {
     let detail = refusal.detail().expect("it says why");
     assert!(detail.contains("refused"), "{detail}");
     assert!(
-        health(&world).starts_with("f the REST API of the auth service gives no usable answer: ")
+        health(&world).starts_with(
+            "f could not get a valid response from the REST API of the auth service: "
+        )
     );
     let failed = "concat_ws(' ', phase, finished_at IS NULL, failed_at > started_at)";
     assert_eq!(world.last_run(failed).as_deref(), Some("users t t"));
@@ -178,7 +180,7 @@ fn a_service_that_fails_halfway_leaves_what_it_has_answered() {
         .set_fault_after(Endpoint::Users, 2, status(500), None);
     let refusal = world.sync_refused();
     assert_eq!(refusal.code(), &SqlState::CONNECTION_FAILURE);
-    assert_eq!(refusal.detail(), Some("The service answered 500."));
+    assert_eq!(refusal.detail(), Some("The service returned status 500."));
     // Two pages, and the third one five times.
     assert_eq!(world.asked("users"), 7);
     assert_eq!(users(&mut world.superuser()), "2000");
@@ -297,7 +299,7 @@ fn a_revoked_key_is_told_and_changes_nothing() {
     assert_eq!(users(&mut world.superuser()), "1");
     let error = world.last_run("error").expect("it is noted");
     assert!(
-        error.starts_with("the auth service refuses the secret server key"),
+        error.starts_with("the auth service rejected the secret server key"),
         "{error}"
     );
     assert_eq!(health(&world), format!("f {error}"));
@@ -384,7 +386,7 @@ fn a_redirect_is_not_followed() {
         .set_fault(Endpoint::Users, Fault::Redirect { location });
     let refusal = world.sync_refused();
     assert_eq!(refusal.code(), &SqlState::PROTOCOL_VIOLATION);
-    assert_eq!(refusal.detail(), Some("It answered 307."));
+    assert_eq!(refusal.detail(), Some("It returned status 307."));
     assert_eq!(world.asked("users"), 1);
     assert_eq!(elsewhere.asked(""), 0);
 }
@@ -434,7 +436,9 @@ fn cursors(world: &World, places: &[usize]) -> Fault {
 fn assert_endless(world: &World, session: &mut Session, list: &str) {
     let refusal = session.run_refused(SYNC);
     assert_eq!(refusal.code(), &SqlState::CONNECTION_FAILURE);
-    let reason = format!("The pages of the list of {list} do not come to an end.");
+    let reason = format!(
+        "The list of {list} does not end: a cursor leads back to a page that was already read."
+    );
     assert_eq!(refusal.detail(), Some(reason.as_str()));
     let error = world.last_run("error").expect("it is noted");
     assert!(error.ends_with(&reason), "{error}");

@@ -51,7 +51,7 @@ fn a_certificate_for_another_name_is_not() {
 fn a_ca_file_without_certificates_is_an_error() {
     let (world, _server) = world_at("localhost");
     world.database.set("neon_auth.ca_file", "/dev/null");
-    refused_for(&world, "neon_auth.ca_file holds no certificate");
+    refused_for(&world, "neon_auth.ca_file contains no certificate");
 }
 
 #[test]

@@ -200,14 +200,18 @@ fn an_error_in_a_visit_is_told_and_the_next_one_waits() {
     let before = world.counted("worker_visits");
     cluster.administrator().run("SELECT pg_reload_conf()");
     eventually("it has failed twice", || {
-        cluster.log().matches("not synchronised: ").count() >= 2
+        cluster.log().matches("synchronisation failed: ").count() >= 2
     });
     let (ok, detail) = world.status("synchronisation");
     assert!(!ok && detail.contains("not in my table"), "{detail}");
     let log = cluster.log();
     let told = log.matches("not in my table").count();
     let visits = world.counted("worker_visits") - before;
-    assert_eq!(told, log.matches("not synchronised: ").count(), "{log}");
+    assert_eq!(
+        told,
+        log.matches("synchronisation failed: ").count(),
+        "{log}"
+    );
     assert!(visits <= 8, "{visits} visits for {told} attempts");
     assert!(log.contains("Next attempt in 10 s."), "{log}");
     assert!(
@@ -251,7 +255,7 @@ fn a_queue_that_cannot_be_confirmed_is_tried_ever_more_seldom() {
     eventually("it is tried again", || {
         cluster
             .log()
-            .matches("the queue is not confirmed: ")
+            .matches("confirming the sync queue failed: ")
             .count()
             >= 2
     });

@@ -39,7 +39,7 @@ SAVEPOINT s;
 SELECT auth.authenticate(:'alice');
 \echo :SQLSTATE
 ROLLBACK TO s;
-UPDATE neon_auth.jwks_cache SET jwks = NULL, fetched_at = NULL, fresh_until = NULL, last_error = 'The key server answered 500.';
+UPDATE neon_auth.jwks_cache SET jwks = NULL, fetched_at = NULL, fresh_until = NULL, last_error = 'The key server returned status 500.';
 SAVEPOINT s;
 SELECT auth.authenticate(:'alice');
 \echo :SQLSTATE

@@ -5,9 +5,9 @@ CREATE TEMP TABLE promise AS
 SELECT 'auth' AS schema, named[1] AS name
   FROM regexp_split_to_table(substring(:'readme' FROM '\n### Schema `auth`.*?\n#'), '\n') AS line,
        regexp_matches(split_part(line, '|', 2), '([a-z_]+)\(', 'g') AS named
- WHERE named[1] <> substring(:'readme' FROM 'Everybody may call these, except `([a-z_]+)`')
+ WHERE named[1] <> substring(:'readme' FROM 'Every role may call these functions, except `([a-z_]+)`')
 UNION
-SELECT 'neon_auth', substring(:'readme' FROM 'Nobody may use these but who is granted them, except `([a-z_]+)`, which is for everybody');
+SELECT 'neon_auth', substring(:'readme' FROM 'Only roles that you grant them to may use these, except `([a-z_]+)`, which every role may call');
 SELECT count(*) > 20 AS readers_are_named, count(*) FILTER (WHERE name = 'verify_jwt') AS verify_jwt,
        count(*) FILTER (WHERE name = 'impersonate') AS impersonate FROM promise;
 CREATE TEMP VIEW member AS

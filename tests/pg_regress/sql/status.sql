@@ -14,11 +14,11 @@ SELECT neon_auth.add_provider(name, issuers => ARRAY['https://' || name || '.exa
   FROM unnest('{never,begun,failed,stale,good,moved,idle}'::text[]) AS name;
 INSERT INTO neon_auth.jwks_cache (provider, jwks_url, jwks, fetched_at, fresh_until, attempted_at, last_error) VALUES
     ('begun', 'https://begun.example.com/keys', NULL, NULL, NULL, '2026-01-01 12:00', NULL),
-    ('failed', 'https://failed.example.com/keys', NULL, NULL, NULL, '2026-01-01 12:00', 'The key server answered 500.'),
-    ('stale', 'https://stale.example.com/keys', '{"keys": [{}]}', '2026-01-01 11:00', '2026-01-01 11:10', '2026-01-01 12:00', 'The key server answered 500.'),
+    ('failed', 'https://failed.example.com/keys', NULL, NULL, NULL, '2026-01-01 12:00', 'The key server returned status 500.'),
+    ('stale', 'https://stale.example.com/keys', '{"keys": [{}]}', '2026-01-01 11:00', '2026-01-01 11:10', '2026-01-01 12:00', 'The key server returned status 500.'),
     ('good', 'https://good.example.com/keys', '{"keys": [{}, {}]}', '2026-01-01 12:00', '2026-01-01 12:10', '2026-01-01 12:00', NULL),
     -- of another URL than the provider's: not its keys any more
-    ('moved', 'https://moved.example.com/old', '{"keys": [{}]}', '2026-01-01 12:00', '2026-01-01 12:10', '2026-01-01 12:00', 'The key server answered 500.'),
+    ('moved', 'https://moved.example.com/old', '{"keys": [{}]}', '2026-01-01 12:00', '2026-01-01 12:10', '2026-01-01 12:00', 'The key server returned status 500.'),
     -- past their time, because nobody has signed in since: the next token fetches them
     ('idle', 'https://idle.example.com/keys', '{"keys": [{}, {}, {}]}', '2026-01-01 11:00', '2026-01-01 11:10', '2026-01-01 11:00', NULL);
 SELECT * FROM neon_auth.status ORDER BY component COLLATE "C";

@@ -76,7 +76,7 @@ pub fn read_list(
     parts.flush();
     let is_cursor = |cursor: &String| cursor.len() <= LONGEST_CURSOR && !cursor.contains('\0');
     if !next_cursor.as_ref().is_none_or(is_cursor) {
-        return Err("The answer's cursor is none.".to_owned());
+        return Err("The response contains an invalid cursor.".to_owned());
     }
     Ok(ResponsePart::End { next_cursor })
 }
@@ -92,11 +92,11 @@ fn describe(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
     match error.classify() {
         Category::Io if error.io_error_kind() == Some(ErrorKind::FileTooLarge) => {
-            format!("The answer holds something of more than {LONGEST_ITEM} bytes.")
+            format!("The response contains an item of more than {LONGEST_ITEM} bytes.")
         }
-        Category::Io | Category::Eof => "The answer broke off.".to_owned(),
-        Category::Syntax => "The answer is not JSON.".to_owned(),
-        Category::Data => "The answer is not of the form that the REST API promises.".to_owned(),
+        Category::Io | Category::Eof => "The response ended too early.".to_owned(),
+        Category::Syntax => "The response is not JSON.".to_owned(),
+        Category::Data => "The response does not have the documented form.".to_owned(),
     }
 }
 
@@ -232,7 +232,7 @@ impl<'de> Visitor<'de> for ItemsOf<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         while let Some(item) = items.next_element::<Box<RawValue>>()? {
             if !self.0.take(&item) {
-                return Err(serde::de::Error::custom("nobody listens any more"));
+                return Err(serde::de::Error::custom("the receiver has ended"));
             }
         }
         Ok(())

@@ -28,7 +28,7 @@ const LONGEST_LIST: Duration = Duration::from_secs(3600);
 /// Bytes that are read of an answer that is no success.
 const LONGEST_REFUSAL: u64 = 64 * 1024;
 
-const NO_URL: &str = "The jwks_url gives no URL for the REST API.";
+const NO_URL: &str = "The URL of the REST API cannot be derived from the jwks_url.";
 
 /// Where the service is, and what opens it.
 #[derive(Clone, Deserialize)]
@@ -95,7 +95,7 @@ impl Api {
             project,
             base,
             secret: access.secret.ok_or_else(|| {
-                missing("There is no secret_server_key for this project and URL; a dump does not carry it.")
+                missing("The secret_server_key for this project and URL is not set; dumps do not include it.")
             })?,
             steps,
         })
@@ -241,13 +241,15 @@ impl Api {
         let part = thread.next(|| {
             if began.elapsed() > api_timeout {
                 return Err(RequestError::Temporary {
-                    reason: "The service did not answer within neon_auth.api_timeout.".to_owned(),
+                    reason: "The service did not respond within neon_auth.api_timeout.".to_owned(),
                     wait: None,
                 });
             }
             self.steps.tick().map_err(RequestError::Stop)
         })?;
-        Ok(part.unwrap_or_else(|| ResponsePart::Broken("The request failed inside.".to_owned())))
+        Ok(part.unwrap_or_else(|| {
+            ResponsePart::Broken("The request failed because of an internal error.".to_owned())
+        }))
     }
 }
 
@@ -273,7 +275,7 @@ fn perform(
         .map_err(|error| match error {
             ureq::Error::Timeout(Timeout::Connect) => http::NOT_CONNECTED.to_owned(),
             ureq::Error::Timeout(_) => {
-                "The service did not answer within neon_auth.api_timeout.".to_owned()
+                "The service did not respond within neon_auth.api_timeout.".to_owned()
             }
             error => format!("The request failed: {error}."),
         })
@@ -324,14 +326,14 @@ fn error_of(part: ResponsePart) -> RequestError {
             if matches!(refusal.status, 408 | 425 | 429) || refusal.status >= 500 =>
         {
             RequestError::Temporary {
-                reason: format!("The service answered {}.", refusal.status),
+                reason: format!("The service returned status {}.", refusal.status),
                 wait: refusal.retry_after,
             }
         }
         ResponsePart::Refused(refusal) => RequestError::Refused(refusal),
         ResponsePart::Broken(reason) => RequestError::Temporary { reason, wait: None },
         _ => RequestError::Temporary {
-            reason: "The answer is not of the form that the REST API promises.".to_owned(),
+            reason: "The response does not have the documented form.".to_owned(),
             wait: None,
         },
     }

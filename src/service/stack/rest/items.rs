@@ -50,7 +50,7 @@ fn read<'a, T: Deserialize<'a>>(item: &'a RawValue) -> Result<T, String> {
     serde_json::from_str(item.get()).map_err(|error| {
         // It may quote the item, however long that is.
         let error: String = error.to_string().chars().take(LONGEST_DEFECT).collect();
-        format!("An item of a list: {error}.")
+        format!("An item of a list is invalid: {error}.")
     })
 }
 
@@ -61,7 +61,7 @@ fn checked(ids: &[&str], item: &impl Serialize) -> Result<String, String> {
     {
         let length = id.len();
         return Err(format!(
-            "An item of a list: an id of {length} bytes, not 1 to 255 without NUL."
+            "An item of a list has an id of {length} bytes; 1 to 255 bytes without NUL are allowed."
         ));
     }
     Ok(serde_json::to_string(item).expect("strings are JSON"))

@@ -61,7 +61,7 @@ pub fn confirm(
         }
         _ => {
             let defect = format!(
-                "A {}: the answer is about another, or about none.",
+                "The response to the request for a {} contains a different object or none.",
                 resource.name
             );
             skip(steps, run, 1, &defect);

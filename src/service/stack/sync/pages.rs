@@ -46,7 +46,7 @@ impl Pages {
     pub fn endless(&self) -> Stop {
         Stop::Problem(Problem::ServiceUnreachable {
             reason: format!(
-                "The pages of the list of {} do not come to an end.",
+                "The list of {} does not end: a cursor leads back to a page that was already read.",
                 self.list
             ),
         })

@@ -105,7 +105,7 @@ impl Queue<'_> {
             Err(Stop::Problem(problem @ Problem::ServiceRefused { .. })) => {
                 let refusal = problem.sentence();
                 pgrx::warning!(
-                    "neon_auth: what was queued as {kind} is left to the next full synchronisation: {refusal}"
+                    "neon_auth: queue entry of kind {kind} left to the next full synchronisation: {refusal}"
                 );
                 let arguments = [&entry[..], &[&refusal]].concat();
                 let refused =

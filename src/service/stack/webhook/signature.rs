@@ -76,7 +76,7 @@ fn verify(
     let keys = keys(secrets.unwrap_or_default())?;
     // SAFETY: what is kept of it is copied.
     let headers = Headers::find(headers.map(|headers| unsafe { JsonbPart::whole(&headers) }))?;
-    let body = body.ok_or_else(|| refused("it has no body", "The body is NULL."))?;
+    let body = body.ok_or_else(|| refused("the body is missing", "The body is NULL."))?;
     headers.check_id()?;
     headers.check_time(at_epoch)?;
     headers.check_signature(&keys, body)?;
@@ -95,7 +95,7 @@ fn keys(secrets: &str) -> Result<Vec<Key>, Problem> {
             };
             let key = PADDING_OR_NOT
                 .decode(secret.strip_prefix(SECRET_PREFIX).unwrap_or(secret))
-                .map_err(|_| unusable(format!("is not base64 after {SECRET_PREFIX}")))?;
+                .map_err(|_| unusable(format!("is not valid base64 after {SECRET_PREFIX}")))?;
             if key.len() < SHORTEST_KEY {
                 return Err(unusable(format!("has fewer than {SHORTEST_KEY} bytes")));
             }
@@ -126,8 +126,8 @@ impl Headers {
     fn find(headers: Option<JsonbPart>) -> Result<Self, Problem> {
         let Some(headers) = headers.and_then(|headers| headers.members()) else {
             return Err(refused(
-                "its headers are no JSON object",
-                r#"An object of names and values is needed: {"svix-id": "...", "svix-timestamp": "...", "svix-signature": "..."}."#,
+                "the headers are not a JSON object",
+                r#"Pass an object of names and values: {"svix-id": "...", "svix-timestamp": "...", "svix-signature": "..."}."#,
             ));
         };
         let mut missing = None;
@@ -140,7 +140,7 @@ impl Headers {
         Err(refused(
             "a header is missing",
             &format!(
-                "There is no {}; webhook-id, webhook-timestamp and webhook-signature would do as well.",
+                "The header {} is missing; webhook-id, webhook-timestamp and webhook-signature are accepted as well.",
                 missing.unwrap_or_default()
             ),
         ))
@@ -167,9 +167,9 @@ impl Headers {
     fn check_id(&self) -> Result<(), Problem> {
         if self.id.is_empty() || self.id.len() > LONGEST_ID || self.id.contains('.') {
             return Err(refused(
-                "the message's id is malformed",
+                "the message id is malformed",
                 &format!(
-                    "It has {} bytes, of 1 to {LONGEST_ID} without a dot.",
+                    "It has {} bytes; 1 to {LONGEST_ID} bytes without a dot are allowed.",
                     self.id.len()
                 ),
             ));
@@ -183,8 +183,8 @@ impl Headers {
         let signed_at = self.timestamp.parse::<i64>().ok().filter(|_| digits);
         let Some(signed_at) = signed_at else {
             return Err(refused(
-                "its timestamp is malformed",
-                "It is no number of seconds since 1970.",
+                "the timestamp is malformed",
+                "It is not a number of seconds since 1970.",
             ));
         };
         if now.abs_diff(signed_at) > TOLERANCE {
@@ -214,9 +214,9 @@ impl Headers {
         });
         if !fits {
             return Err(refused(
-                "none of its signatures is that of a webhook secret",
+                "no signature matches a webhook secret",
                 &format!(
-                    "It has {} of version {VERSION}; the number of secrets is {}.",
+                    "Signatures of version {VERSION}: {}; secrets: {}.",
                     offered.len(),
                     keys.len()
                 ),
@@ -248,15 +248,15 @@ fn header(name: &str, headers: &[(JsonbPart, JsonbPart)]) -> Result<Option<Strin
         (None, _) => Ok(None),
         (Some(value), None) => text_of(value).map(Some).ok_or_else(|| {
             refused(
-                "a header is no string",
+                "a header is not a string",
                 &format!(
-                    "The value of {name} is another kind of JSON, and no array of one string."
+                    "The value of {name} is neither a JSON string nor an array of one string."
                 ),
             )
         }),
         (Some(_), Some(_)) => Err(refused(
-            "a header is there twice",
-            &format!("The name {name} stands in different cases."),
+            "a header occurs twice",
+            &format!("The name {name} occurs twice, in different case."),
         )),
     }
 }
