@@ -8,7 +8,7 @@ GRANT EXECUTE ON FUNCTION neon_auth.verify_jwt(text) TO PUBLIC;
 -- use their schema. So these can be executed by everybody, and only through a view.
 REVOKE ALL ON SCHEMA neon_auth_internal FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA neon_auth_internal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION neon_auth_internal.rest_base(text), neon_auth_internal.service(text, text),
+GRANT EXECUTE ON FUNCTION neon_auth_internal.fills_mirror(text), neon_auth_internal.rest_base(text), neon_auth_internal.service(text, text),
     neon_auth_internal.judge_jwks(jsonb), neon_auth_internal.discovery_url(text), neon_auth_internal.time_of(bigint),
     neon_auth_internal.worker_state(), neon_auth_internal.counters() TO PUBLIC;
 

@@ -46,6 +46,11 @@ CREATE TABLE neon_auth.providers (
 );
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.providers', '');
 
+CREATE FUNCTION neon_auth_internal.fills_mirror(kind text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN kind IN ('stack');
+COMMENT ON FUNCTION neon_auth_internal.fills_mirror(text) IS 'True for the kinds of provider whose users the mirror contains';
+
 COMMENT ON TABLE neon_auth.providers IS
     'Trusted issuers of tokens and their rules. A change reaches every session at its next statement';
 COMMENT ON COLUMN neon_auth.providers.name IS 'Name of the provider, what auth.provider() answers: a to z, 0 to 9, _ and -, at most 63, a letter first';
@@ -106,6 +111,9 @@ BEGIN
             MESSAGE = 'there is a provider of that name',
             DETAIL = format('The name given is %s.', to_json(name)),
             HINT = format('Change it: UPDATE neon_auth.providers SET ... WHERE name = %L; or choose another name.', name);
+    END IF;
+    IF kind = 'stack' THEN
+        PERFORM neon_auth_internal.define_stack_permissions();
     END IF;
     PERFORM neon_auth_internal.check_provider_roles(array_remove(allowed_roles || default_role, NULL));
 END

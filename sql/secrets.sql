@@ -56,7 +56,7 @@ BEGIN
     VALUES (set_secret.name, set_secret.value,
             (SELECT neon_auth_internal.service(p.jwks_url, p.project_id)
                FROM neon_auth.providers p
-              WHERE p.name = 'stack' AND p.kind = 'stack'))
+              WHERE p.kind = 'stack'))
         ON CONFLICT (name) DO UPDATE SET value = excluded.value, service = excluded.service;
 END
 $$;

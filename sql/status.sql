@@ -31,41 +31,49 @@ CREATE VIEW neon_auth.status AS
             AND coalesce(c.discovery_url, c.jwks_url) = coalesce(p.jwks_url, neon_auth_internal.discovery_url(p.issuers[1]))
       LEFT JOIN LATERAL neon_auth_internal.judge_jwks(coalesce(p.jwks, c.jwks)) j ON true
     UNION ALL
-    -- Not every installation wants webhooks: without a secret they are out of use, not out of order,
-    -- unless some came before.
+    -- From here on, a row says something only where the service that it is about is configured or has left
+    -- something behind. Without a secret, webhooks are not in use, which is healthy unless some came before.
     SELECT 'webhooks',
-           s.is_set OR d.event IS NULL,
+           s.is_set OR d.event IS NULL OR NOT s.is_configured,
            concat(CASE WHEN s.is_set THEN 'webhook_secret is set.'
                        ELSE 'webhook_secret is not set, so every delivery is refused.' END,
                   CASE WHEN d.event IS NULL THEN ' No delivery is known.'
                        ELSE format(' The last delivery: %s, %s.', d.event, d.outcome ->> 'outcome') END),
            d.received_at
-      FROM (SELECT EXISTS (SELECT FROM neon_auth_internal.secrets WHERE name = 'webhook_secret')) AS s(is_set)
+      FROM (SELECT EXISTS (SELECT FROM neon_auth_internal.secrets WHERE name = 'webhook_secret'),
+                   EXISTS (SELECT FROM neon_auth_internal.source WHERE kind = 'stack')) AS s(is_set, is_configured)
       LEFT JOIN (SELECT event, outcome, received_at FROM neon_auth.webhook_deliveries
                   ORDER BY received_at DESC LIMIT 1) AS d ON true
+     WHERE s.is_configured OR s.is_set OR d.event IS NOT NULL
     UNION ALL
     SELECT 'sync queue',
-           coalesce(min(q.queued_at) > now() - interval '1 day', true) AND count(q.last_error) = 0,
-           CASE WHEN count(*) = 0 THEN 'Nothing waits for confirmation.'
-                ELSE format('Waiting for confirmation by the REST API: %s; the longest since %s.', count(*), min(q.queued_at))
+           NOT s.is_configured
+               OR coalesce(min(q.queued_at) > now() - interval '1 day', true) AND count(q.last_error) = 0,
+           CASE WHEN count(q.queued_at) = 0 THEN 'Nothing waits for confirmation.'
+                ELSE format('Waiting for confirmation by the REST API: %s; the longest since %s.',
+                            count(q.queued_at), min(q.queued_at))
                      || CASE WHEN count(q.last_error) > 0
-                             THEN format(' Left to the next full synchronisation: %s, such as: %s', count(q.last_error), min(q.last_error))
+                             THEN format(' Left to the next full synchronisation: %s, such as: %s',
+                                         count(q.last_error), min(q.last_error))
                              ELSE '' END END,
            min(q.queued_at)
-      FROM neon_auth.sync_queue q
+      FROM (SELECT EXISTS (SELECT FROM neon_auth_internal.source WHERE kind = 'stack')) AS s(is_configured)
+      LEFT JOIN neon_auth.sync_queue q ON true
+     GROUP BY s.is_configured
+    HAVING s.is_configured OR count(q.queued_at) > 0
     UNION ALL
     SELECT 'synchronisation',
-           CASE WHEN p.name IS NULL THEN true
-                WHEN o.project_id IS NOT NULL THEN false
+           CASE WHEN o.source IS NOT NULL THEN false
                 WHEN s.name IS NULL OR r.id IS NULL THEN NOT w.preloaded AND r.id IS NULL
                 ELSE r.error IS NULL AND (r.finished_at IS NOT NULL OR r.started_at > now() - interval '1 day') END,
-           CASE WHEN p.name IS NULL THEN 'There is no provider "stack" to compare the mirror with.'
-                WHEN o.project_id IS NOT NULL
-                    THEN format('The mirror holds the users of another project, %s, and so is compared with none. If that is to change: DELETE FROM neon_auth.sync_source;',
-                                o.project_id)
+           CASE WHEN o.source IS NOT NULL
+                    THEN format('The mirror contains the users of another project, %s, so it is not compared. '
+                                'To replace them: DELETE FROM neon_auth.sync_source;', o.source)
                 WHEN neon_auth_internal.rest_base(p.jwks_url) IS NULL
-                    THEN 'The jwks_url of the provider "stack" is not that of a Stack Auth project, which tells where the REST API is.'
-                WHEN s.name IS NULL THEN 'secret_server_key is not set for this project, so the mirror cannot be compared with the auth service.'
+                    THEN format('The jwks_url of the provider %I is not that of a Stack Auth project, '
+                                'so the URL of the REST API is not known.', p.name)
+                WHEN s.name IS NULL THEN 'secret_server_key is not set for this project, so the mirror cannot be compared '
+                                    'with the auth service.'
                 WHEN r.id IS NULL THEN 'The mirror has never been compared with the auth service: CALL neon_auth.sync();'
                 WHEN r.error IS NOT NULL THEN r.error
                 WHEN r.finished_at IS NULL THEN format('Under way, or interrupted, at: %s.', r.phase)
@@ -73,9 +81,10 @@ CREATE VIEW neon_auth.status AS
                             coalesce('. The last of those: ' || r.last_skip_reason, '.')) END,
            coalesce(CASE WHEN r.error IS NOT NULL THEN r.failed_at END, r.finished_at, r.started_at)
       FROM neon_auth_internal.worker_state() AS w
-      LEFT JOIN neon_auth.providers p ON p.name = 'stack' AND p.kind = 'stack'
+      JOIN neon_auth.providers p ON p.kind = 'stack'
       LEFT JOIN neon_auth_internal.other_source o ON true
-      LEFT JOIN neon_auth_internal.secrets s ON s.name = 'secret_server_key' AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)
+      LEFT JOIN neon_auth_internal.secrets s ON s.name = 'secret_server_key'
+            AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)
       LEFT JOIN (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r ON true
     UNION ALL
     SELECT 'workers',

@@ -146,6 +146,18 @@ BEGIN
             DETAIL = format('Provider %I has the same jwks_url, so a token for one would pass for the other.', other.name),
             HINT = 'Set audiences for both, or, if they are one service, make it one provider: issuers => ''{first,second}''.';
     END IF;
+    SELECT p.name, p.kind INTO other
+      FROM neon_auth.providers p
+     WHERE p.name <> own_name
+       AND neon_auth_internal.fills_mirror(p.kind) AND neon_auth_internal.fills_mirror(new.kind);
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'unique_violation',
+            MESSAGE = 'only one provider can fill the mirror',
+            DETAIL = format('Provider %I of kind %s fills it already.', other.name, other.kind),
+            HINT = format('SELECT neon_auth.drop_provider(%L); and add the new one; or change that one: '
+                          'UPDATE neon_auth.providers SET ... WHERE name = %L;', other.name, other.name);
+    END IF;
     SELECT * INTO judged FROM neon_auth_internal.judge_jwks(new.jwks);
     IF judged.defect IS NOT NULL THEN
         RAISE EXCEPTION USING

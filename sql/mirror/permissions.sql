@@ -53,9 +53,9 @@ CREATE TABLE neon_auth.permission_definitions (
     contained_permission_ids text[] NOT NULL DEFAULT '{}'
         CONSTRAINT permission_definitions_contained_check CHECK (array_position(contained_permission_ids, NULL) IS NULL),
     retired boolean NOT NULL DEFAULT false,
-    is_default boolean NOT NULL DEFAULT false,
     CONSTRAINT permission_definitions_pkey PRIMARY KEY (scope, id)
 );
+SELECT pg_catalog.pg_extension_config_dump('neon_auth.permission_definitions', '');
 COMMENT ON TABLE neon_auth.permission_definitions IS
     'What permissions contain. No event and no server key tells of definitions: enter your own as the auth service has them';
 COMMENT ON COLUMN neon_auth.permission_definitions.scope IS 'team or project';
@@ -64,7 +64,6 @@ COMMENT ON COLUMN neon_auth.permission_definitions.description IS 'What it is fo
 COMMENT ON COLUMN neon_auth.permission_definitions.contained_permission_ids IS
     'The permissions of the same scope that whoever has this one has too, and so on; cycles do no harm';
 COMMENT ON COLUMN neon_auth.permission_definitions.retired IS 'True when the auth service has it no more: then it grants nothing, whoever was given it';
-COMMENT ON COLUMN neon_auth.permission_definitions.is_default IS 'True while the row is as CREATE EXTENSION made it; such rows are not dumped';
 
 -- A policy may ask for each row, and climbing up the definitions takes longer than all the rest of
 -- an answer: it is done here, when they change.

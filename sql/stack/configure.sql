@@ -20,6 +20,9 @@ DECLARE
     project text;
     parts text[];
     bases text[];
+    issuers_of_project text[];
+    audiences_of_project text[];
+    url text;
 BEGIN
     IF keys IS NULL OR jsonb_typeof(keys) <> 'object' THEN
         RAISE EXCEPTION USING
@@ -64,18 +67,32 @@ BEGIN
     -- Which host stands in iss is up to the SDK: the two cloud hosts are one service.
     bases := CASE WHEN parts[1] = ANY (clouds) THEN clouds ELSE parts[1:1] END;
 
-    INSERT INTO neon_auth.providers AS p (name, kind, project_id, issuers, audiences, jwks_url, algorithms)
-    VALUES ('stack', 'stack', project,
-            ARRAY(SELECT base || path || project
-                    FROM unnest(bases) AS base,
-                         unnest('{/api/v1/projects/,/api/v1/projects-restricted-users/,/api/v1/projects-anonymous-users/}'::text[]) AS path),
-            ARRAY[project, project || ':restricted', project || ':anon'],
-            split_part(keys ->> 'jwks_url', '?', 1) || '?include_restricted=true&include_anonymous=true',
-            '{ES256}')
-        ON CONFLICT (name) DO UPDATE
-       SET kind = excluded.kind, project_id = excluded.project_id, issuers = excluded.issuers,
-           audiences = excluded.audiences, jwks_url = excluded.jwks_url, jwks = NULL,
-           algorithms = excluded.algorithms;
+    issuers_of_project := ARRAY(
+        SELECT base || path || project
+          FROM unnest(bases) AS base,
+               unnest(ARRAY['/api/v1/projects/', '/api/v1/projects-restricted-users/',
+                            '/api/v1/projects-anonymous-users/']) AS path);
+    audiences_of_project := ARRAY[project, project || ':restricted', project || ':anon'];
+    url := split_part(keys ->> 'jwks_url', '?', 1) || '?include_restricted=true&include_anonymous=true';
+    -- Changes no row, and waits for other writers of providers: the next statement sees what they wrote.
+    UPDATE neon_auth.providers AS p SET name = p.name WHERE false;
+    UPDATE neon_auth.providers AS p
+       SET project_id = project, issuers = issuers_of_project, audiences = audiences_of_project, jwks_url = url,
+           jwks = NULL, algorithms = '{ES256}'
+     WHERE p.kind = 'stack';
+    IF NOT FOUND THEN
+        INSERT INTO neon_auth.providers (name, kind, project_id, issuers, audiences, jwks_url, algorithms)
+        VALUES ('stack', 'stack', project, issuers_of_project, audiences_of_project, url, '{ES256}')
+            ON CONFLICT ON CONSTRAINT providers_pkey DO NOTHING;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'duplicate_object',
+                MESSAGE = 'there is a provider of that name',
+                DETAIL = 'Provider stack is of another kind, and the new provider needs its name.',
+                HINT = 'UPDATE neon_auth.providers SET name = ''stack_oidc'' WHERE name = ''stack'';';
+        END IF;
+        PERFORM neon_auth_internal.define_stack_permissions();
+    END IF;
     PERFORM neon_auth.set_secret('publishable_client_key', keys ->> 'pub_client_key');
     PERFORM neon_auth.set_secret('secret_server_key', keys ->> 'secret_server_key');
 END
@@ -88,7 +105,7 @@ CREATE FUNCTION neon_auth.sdk_env() RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    project text := (SELECT project_id FROM neon_auth.providers WHERE name = 'stack');
+    project text := (SELECT p.project_id FROM neon_auth.providers p WHERE p.kind = 'stack');
     client_key text := (SELECT value FROM neon_auth_internal.secrets WHERE name = 'publishable_client_key');
     server_key text := (SELECT value FROM neon_auth_internal.secrets WHERE name = 'secret_server_key');
 BEGIN
@@ -96,7 +113,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'Neon Auth is not configured',
-            DETAIL = CASE WHEN project IS NULL THEN 'There is no provider "stack".'
+            DETAIL = CASE WHEN project IS NULL THEN 'There is no provider of kind stack.'
                           ELSE 'Its keys are not stored; a dump does not carry them.' END,
             HINT = 'SELECT neon_auth.configure(''<response of the keys API>'');';
     END IF;

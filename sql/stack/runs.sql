@@ -2,7 +2,8 @@
 
 CREATE TABLE neon_auth.sync_runs (
     id bigint GENERATED ALWAYS AS IDENTITY,
-    project_id text NOT NULL,
+    kind text NOT NULL,
+    source text NOT NULL,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     finished_at timestamptz,
     phase text NOT NULL DEFAULT 'users'
@@ -23,7 +24,8 @@ CREATE TABLE neon_auth.sync_runs (
 COMMENT ON TABLE neon_auth.sync_runs IS
     'Every time the mirror was compared with the auth service; the last row is the latest. Not dumped';
 COMMENT ON COLUMN neon_auth.sync_runs.id IS 'Number of the run';
-COMMENT ON COLUMN neon_auth.sync_runs.project_id IS 'The project that was read';
+COMMENT ON COLUMN neon_auth.sync_runs.kind IS 'Kind of the provider that was read';
+COMMENT ON COLUMN neon_auth.sync_runs.source IS 'Its source: the project id for kind stack';
 COMMENT ON COLUMN neon_auth.sync_runs.started_at IS 'When it began';
 COMMENT ON COLUMN neon_auth.sync_runs.finished_at IS 'When the mirror was equal to the source; NULL until then';
 COMMENT ON COLUMN neon_auth.sync_runs.phase IS 'What it is at, or was at when it was interrupted';
@@ -39,30 +41,33 @@ COMMENT ON COLUMN neon_auth.sync_runs.error IS 'Why its last attempt ended early
 COMMENT ON COLUMN neon_auth.sync_runs.failed_at IS 'When that was';
 
 -- A run that was interrupted goes on where it was, unless what it has seen is lost or too old.
-CREATE FUNCTION neon_auth_internal.begin_sync(project text) RETURNS jsonb
+CREATE FUNCTION neon_auth_internal.begin_sync(kind text, source text) RETURNS jsonb
 LANGUAGE plpgsql
 AS $$
+#variable_conflict use_column
 DECLARE
     run neon_auth.sync_runs;
     is_first boolean;
 BEGIN
-    -- Of the project that it names, nobody is left.
-    DELETE FROM neon_auth.sync_source s WHERE s.project_id <> project;
+    -- No living user is left of the source that it names.
+    DELETE FROM neon_auth.sync_source s WHERE (s.kind, s.source) <> (begin_sync.kind, begin_sync.source);
     SELECT * INTO run FROM neon_auth.sync_runs r ORDER BY r.id DESC LIMIT 1;
-    IF run.finished_at IS NULL AND run.project_id = project AND run.started_at > now() - interval '1 day'
+    IF run.finished_at IS NULL AND (run.kind, run.source) = (begin_sync.kind, begin_sync.source)
+       AND run.started_at > now() - interval '1 day'
        AND EXISTS (SELECT FROM neon_auth_internal.sync_scan s WHERE s.kind = 'run' AND s.team_id = run.id::text) THEN
         RETURN to_jsonb(run) || '{"goes_on": true}';
     END IF;
     is_first := NOT EXISTS (SELECT FROM neon_auth.sync_runs r WHERE r.finished_at IS NOT NULL);
     TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed;
-    INSERT INTO neon_auth.sync_runs (project_id, total)
-    VALUES (project, CASE WHEN NOT is_first THEN (SELECT count(*) FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) END)
+    INSERT INTO neon_auth.sync_runs (kind, source, total)
+    VALUES (begin_sync.kind, begin_sync.source,
+            CASE WHEN NOT is_first THEN (SELECT count(*) FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) END)
     RETURNING * INTO run;
     INSERT INTO neon_auth_internal.sync_scan (kind, team_id) VALUES ('run', run.id::text);
     RETURN to_jsonb(run) || '{"goes_on": false}';
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.begin_sync(text) IS 'The run to go on with, new or interrupted';
+COMMENT ON FUNCTION neon_auth_internal.begin_sync(text, text) IS 'The run to go on with, new or interrupted';
 
 CREATE FUNCTION neon_auth_internal.enter_phase(run bigint, phase text) RETURNS void
 LANGUAGE sql

@@ -31,16 +31,18 @@ CREATE FUNCTION neon_auth_internal.sync_access() RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
     SELECT jsonb_build_object(
+               'provider', p.name,
                'project', p.project_id,
                'base', neon_auth_internal.rest_base(p.jwks_url),
                'secret', (SELECT s.value FROM neon_auth_internal.secrets s
                            WHERE s.name = 'secret_server_key' AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)),
-               'other_source', (SELECT o.project_id FROM neon_auth_internal.other_source o))
+               'other_source', (SELECT CASE o.kind WHEN p.kind THEN o.source ELSE concat_ws(' ', o.kind, o.source) END
+                                  FROM neon_auth_internal.other_source o))
       FROM neon_auth.providers p
-     WHERE p.name = 'stack' AND p.kind = 'stack';
+     WHERE p.kind = 'stack';
 $$;
 COMMENT ON FUNCTION neon_auth_internal.sync_access() IS
-    'Where the REST API is, what opens it, and whose users the mirror holds if not that project''s; NULL when there is no provider "stack"';
+    'Where the REST API is, what opens it, and whose users the mirror holds if not that project''s; NULL when there is no provider of kind stack';
 
 -- Objects of a page, as the REST API answered when it was asked at asked_at: users or teams. What
 -- changed here since then stays as it is, and is queued if it differs. What stays without having
@@ -110,8 +112,8 @@ DECLARE
 BEGIN
     given := objects;
     -- Not before the service has answered: a project that was misspelt has no users.
-    INSERT INTO neon_auth.sync_source (project_id)
-    SELECT r.project_id FROM neon_auth.sync_runs r WHERE r.id = run
+    INSERT INTO neon_auth.sync_source (kind, source)
+    SELECT r.kind, r.source FROM neon_auth.sync_runs r WHERE r.id = run
         ON CONFLICT DO NOTHING;
     written := neon_auth_internal.write_page(kind, given, asked_at);
     PERFORM neon_auth_internal.count_sync(run, jsonb_array_length(given), written.changed, 0, written.kept,
