@@ -47,11 +47,39 @@ CREATE FUNCTION neon_auth.upsert_teams(raw_json jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- #> '{}' is the same out of TOAST: else that would be done for each of its elements. NULL is
+    -- #> '{}' takes the array out of TOAST once, instead of once for each of its elements. NULL is
     -- refused as JSON's null is: it comes from a variable that is not set.
-    RETURN (SELECT w.changed FROM neon_auth_internal.write_teams(coalesce(raw_json #> '{}', 'null'), NULL) AS w);
+    RETURN (SELECT w.changed
+              FROM neon_auth_internal.write_objects('team', coalesce(raw_json #> '{}', 'null'), NULL) AS w);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.upsert_teams(jsonb) IS
-    'Writes an array of team objects into teams_sync, all or none; answers how many rows changed. A deleted team stays deleted';
+    'Writes an array of team objects into teams_sync, all or none; returns how many rows changed. Deleted teams stay deleted';
 REVOKE ALL ON FUNCTION neon_auth.upsert_teams(jsonb) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.upsert_team(raw_json jsonb) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM neon_auth_internal.check_object('team', raw_json,
+        'Pass the team object as the auth service sends it: {"id": "...", "display_name": "...", ...}');
+    RETURN (SELECT w.changed > 0
+              FROM neon_auth_internal.write_objects('team', jsonb_build_array(raw_json), NULL) AS w);
+END
+$$;
+COMMENT ON FUNCTION neon_auth.upsert_team(jsonb) IS
+    'Writes a team object of the auth service into teams_sync; returns whether the row changed. A deleted team stays deleted';
+REVOKE ALL ON FUNCTION neon_auth.upsert_team(jsonb) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.delete_team(id text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM neon_auth_internal.check_object('team', jsonb_build_object('id', delete_team.id),
+        'Pass the id of the team: SELECT neon_auth.delete_team(''...'');');
+    RETURN neon_auth_internal.delete_object('team', delete_team.id, false);
+END
+$$;
+COMMENT ON FUNCTION neon_auth.delete_team(text) IS
+    'Marks a team as deleted for good and ends its memberships and permissions; the row stays. Returns whether the row changed';
+REVOKE ALL ON FUNCTION neon_auth.delete_team(text) FROM PUBLIC;

@@ -29,60 +29,41 @@ CREATE FUNCTION neon_auth.upsert_users(raw_json jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- #> '{}' is the same out of TOAST: else that would be done for each of its elements. NULL is
+    -- #> '{}' takes the array out of TOAST once, instead of once for each of its elements. NULL is
     -- refused as JSON's null is: it comes from a variable that is not set.
-    RETURN (SELECT w.changed FROM neon_auth_internal.write_users(coalesce(raw_json #> '{}', 'null'), NULL) AS w);
+    RETURN (SELECT w.changed
+              FROM neon_auth_internal.write_objects('user', coalesce(raw_json #> '{}', 'null'), NULL) AS w);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.upsert_users(jsonb) IS
-    'Writes an array of user objects into users_sync, all or none; answers how many rows changed. A deleted user stays deleted';
+    'Writes an array of user objects into users_sync, all or none; returns how many rows changed. Deleted users stay deleted';
 REVOKE ALL ON FUNCTION neon_auth.upsert_users(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.upsert_user(raw_json jsonb) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    defect CONSTANT text := neon_auth_internal.user_defect(coalesce(raw_json, 'null'));
 BEGIN
-    IF defect IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'the user is malformed',
-            DETAIL = defect,
-            HINT = 'Pass the user object as the auth service sends it: {"id": "...", "display_name": "...", ...}';
-    END IF;
-    RETURN neon_auth.upsert_users(jsonb_build_array(raw_json)) > 0;
+    PERFORM neon_auth_internal.check_object('user', raw_json,
+        'Pass the user object as the auth service sends it: {"id": "...", "display_name": "...", ...}');
+    RETURN (SELECT w.changed > 0
+              FROM neon_auth_internal.write_objects('user', jsonb_build_array(raw_json), NULL) AS w);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.upsert_user(jsonb) IS
-    'Writes a user object of the auth service into users_sync; answers whether the row changed. A deleted user stays deleted';
+    'Writes a user object of the auth service into users_sync; returns whether the row changed. A deleted user stays deleted';
 REVOKE ALL ON FUNCTION neon_auth.upsert_user(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.delete_user(id text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF delete_user.id IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'the user is malformed',
-            DETAIL = neon_auth_internal.user_defect('{"id": null}'),
-            HINT = 'Pass the id of the user: SELECT neon_auth.delete_user(''...'');';
-    END IF;
-    PERFORM neon_auth_internal.lock_mirror('user', delete_user.id, true);
-    UPDATE neon_auth.users_sync AS u
-       SET deleted_at = moment, updated_at = moment
-      FROM clock_timestamp() AS moment
-     WHERE u.id = delete_user.id AND u.deleted_at IS NULL;
-    IF NOT FOUND THEN
-        RETURN false;
-    END IF;
-    PERFORM neon_auth_internal.forget_user(delete_user.id);
-    RETURN true;
+    PERFORM neon_auth_internal.check_object('user', jsonb_build_object('id', delete_user.id),
+        'Pass the id of the user: SELECT neon_auth.delete_user(''...'');');
+    RETURN neon_auth_internal.delete_object('user', delete_user.id, false);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.delete_user(text) IS
-    'Marks a user as deleted, for good, and ends its memberships and permissions; the row stays, for foreign keys and history. Answers whether the row changed';
+    'Marks a user as deleted for good and ends its memberships and permissions; the row stays. Returns whether the row changed';
 REVOKE ALL ON FUNCTION neon_auth.delete_user(text) FROM PUBLIC;
 
 -- An erased user is a deleted one of whom nothing else is known. It needs no mark of its own: a deletion
@@ -99,13 +80,8 @@ DECLARE
     object constant jsonb := jsonb_build_object('id', erase_user.id);
     erased boolean;
 BEGIN
-    IF neon_auth_internal.user_defect(object) IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'the user is malformed',
-            DETAIL = neon_auth_internal.user_defect(object),
-            HINT = 'Pass the id of the user: SELECT neon_auth.erase_user(''...'');';
-    END IF;
+    PERFORM neon_auth_internal.check_object('user', object,
+        'Pass the id of the user: SELECT neon_auth.erase_user(''...'');');
     PERFORM neon_auth_internal.lock_mirror('user', erase_user.id, true);
     -- A row even for a user of whom no event has told yet: its creation may come later. Whoever writes
     -- arrays takes no lock of ours.

@@ -21,16 +21,9 @@ DECLARE
     standing text;
 BEGIN
     IF action = 'deleted' THEN
-        -- A row even for a user that nobody has told of yet: its creation may come later.
-        INSERT INTO neon_auth.users_sync AS u (raw_json, updated_at, deleted_at)
-        SELECT jsonb_build_object('id', given ->> 'id'), moment, moment FROM clock_timestamp() AS moment
-            ON CONFLICT (id) DO UPDATE
-           SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at
-         WHERE u.deleted_at IS NULL;
-        IF NOT FOUND THEN
+        IF NOT neon_auth_internal.delete_object('user', given ->> 'id', even_unknown => true) THEN
             RETURN neon_auth_internal.outcome('unchanged', 'The user is deleted already.');
         END IF;
-        PERFORM neon_auth_internal.forget_user(given ->> 'id');
         RETURN neon_auth_internal.outcome('applied');
     END IF;
 
@@ -70,16 +63,9 @@ DECLARE
     standing text;
 BEGIN
     IF action = 'deleted' THEN
-        -- A row even for a team that nobody has told of yet: its creation may come later.
-        INSERT INTO neon_auth.teams_sync AS t (raw_json, updated_at, deleted_at)
-        SELECT jsonb_build_object('id', team ->> 'id'), moment, moment FROM clock_timestamp() AS moment
-            ON CONFLICT (id) DO UPDATE
-           SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at
-         WHERE t.deleted_at IS NULL;
-        IF NOT FOUND THEN
+        IF NOT neon_auth_internal.delete_object('team', team ->> 'id', even_unknown => true) THEN
             RETURN neon_auth_internal.outcome('unchanged', 'The team is deleted already.');
         END IF;
-        PERFORM neon_auth_internal.forget_team(team ->> 'id');
         RETURN neon_auth_internal.outcome('applied');
     END IF;
 

@@ -54,11 +54,8 @@ DECLARE
     moment constant timestamptz := neon_auth_internal.time_of(asked_at);
     attempted bigint;
 BEGIN
-    IF kind = 'user' THEN
-        SELECT w.attempted, w.changed INTO attempted, changed FROM neon_auth_internal.write_users(objects, moment) AS w;
-    ELSE
-        SELECT w.attempted, w.changed INTO attempted, changed FROM neon_auth_internal.write_teams(objects, moment) AS w;
-    END IF;
+    SELECT w.attempted, w.changed INTO attempted, changed
+      FROM neon_auth_internal.write_objects(kind, objects, moment) AS w;
     PERFORM neon_auth_internal.see_objects(kind, objects);
     kept := CASE WHEN changed < attempted THEN neon_auth_internal.queue_changed(kind, objects, moment) ELSE 0 END;
 END
@@ -176,12 +173,9 @@ CREATE FUNCTION neon_auth_internal.confirm_deleted(run bigint, kind text, id tex
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    object constant jsonb := jsonb_build_object('id', id);
-    answer jsonb;
+    deleted constant boolean := neon_auth_internal.delete_object(kind, id, even_unknown => true);
 BEGIN
-    answer := CASE WHEN kind = 'user' THEN neon_auth_internal.apply_user('deleted', object)
-                   ELSE neon_auth_internal.apply_team('deleted', object) END;
-    PERFORM neon_auth_internal.count_sync(run, 0, 0, (answer ->> 'outcome' = 'applied')::integer, 0, NULL);
+    PERFORM neon_auth_internal.count_sync(run, 0, 0, deleted::integer, 0, NULL);
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.confirm_deleted(bigint, text, text) IS 'Marks a user or a team as deleted that the auth service has no more';

@@ -44,11 +44,13 @@ impl Kind {
     }
 }
 
-/// `neon_auth_internal.user_defect(raw_json)`: why a user object cannot become a row, as a sentence.
+/// `neon_auth_internal.object_defect(kind, object)`: why a user or a team cannot become a row, as a sentence.
 #[pg_extern(sql = false)]
-fn user_defect(user: AnyElement) -> Option<String> {
+fn object_defect(kind: &str, object: AnyElement) -> Option<String> {
     // SAFETY: used before the argument is gone.
-    USER.check(&unsafe { Part::whole(&user) }).err()
+    Kind::named(kind)
+        .check(&unsafe { Part::whole(&object) })
+        .err()
 }
 
 /// A member that is a string, neither empty nor too long for an index.
