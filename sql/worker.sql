@@ -41,13 +41,17 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.awaits_prepared() IS 'Whether a prepared transaction of this database has written what background workers look at';
 
 CREATE FUNCTION neon_auth_internal.prune() RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 AS $$
-    SELECT neon_auth.prune_webhook_deliveries();
-    -- Events come within 28 hours, or never.
-    DELETE FROM neon_auth_internal.removals WHERE removed_at < now() - interval '90 days';
+DECLARE
+    -- Far more than the 28 hours for which the auth service retries a delivery.
+    age constant interval := '90 days';
+BEGIN
+    PERFORM neon_auth.prune_webhook_deliveries(age);
+    DELETE FROM neon_auth_internal.tombstones WHERE removed_at < now() - age;
     DELETE FROM neon_auth.sync_runs
-     WHERE started_at < now() - interval '90 days' AND id < (SELECT max(id) FROM neon_auth.sync_runs);
+     WHERE started_at < now() - age AND id < (SELECT max(id) FROM neon_auth.sync_runs);
+END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.prune() IS 'Forgets deliveries, removals and runs of long ago';
 

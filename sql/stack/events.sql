@@ -149,9 +149,7 @@ BEGIN
         RETURN neon_auth_internal.outcome('ignored', reason);
     END IF;
     IF team IS NOT NULL THEN
-        membership_was_removed := EXISTS (
-            SELECT FROM neon_auth_internal.removals r
-             WHERE (r.kind, r.team_id, r.user_id) = ('team_member', team, holder));
+        membership_was_removed := neon_auth_internal.has_tombstone(team, holder);
         IF membership_was_removed
            AND NOT EXISTS (SELECT FROM neon_auth.team_members_sync m WHERE m.team_id = team AND m.user_id = holder) THEN
             PERFORM neon_auth_internal.queue_sync(to_confirm, place, holder, 'A permission came after its membership was removed.');

@@ -126,9 +126,8 @@ BEGIN
       FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
      WHERE l.team_id = team AND (member = '' OR l.user_id = member)
        AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = l.user_id AND u.deleted_at IS NOT NULL)
-       AND NOT EXISTS (SELECT FROM neon_auth_internal.removals r
-                        WHERE r.kind = 'team_member' AND r.team_id = team AND r.user_id = l.user_id
-                          AND neon_auth_internal.is_since(r.removed_at, moment))
+       AND NOT EXISTS (SELECT FROM neon_auth_internal.outranked_memberships(moment) o
+                        WHERE o.team_id = team AND o.user_id = l.user_id)
         ON CONFLICT (team_id, user_id) DO NOTHING;
 
     WITH given AS (
@@ -145,8 +144,8 @@ BEGIN
         SELECT team, g.user_id, g.permission_id, g.inherited
           FROM given g
           JOIN neon_auth.team_members_sync m ON m.team_id = team AND m.user_id = g.user_id
-         WHERE NOT EXISTS (SELECT FROM neon_auth_internal.removals r
-                            WHERE r.team_id = team AND r.user_id = g.user_id AND neon_auth_internal.is_since(r.removed_at, moment))
+         WHERE NOT EXISTS (SELECT FROM neon_auth_internal.outranked_permissions(moment) o
+                            WHERE o.team_id = team AND o.user_id = g.user_id)
             ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
            SET inherited = excluded.inherited WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
     )
@@ -182,8 +181,8 @@ BEGIN
         INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, inherited)
         SELECT holder, g.permission_id, g.inherited
           FROM given g
-         WHERE NOT EXISTS (SELECT FROM neon_auth_internal.removals r
-                            WHERE r.kind = 'project_permission' AND r.user_id = holder AND neon_auth_internal.is_since(r.removed_at, moment))
+         WHERE NOT EXISTS (SELECT FROM neon_auth_internal.outranked_permissions(moment) o
+                            WHERE o.team_id = '' AND o.user_id = holder)
             ON CONFLICT (user_id, permission_id) DO UPDATE
            SET inherited = excluded.inherited WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
     )

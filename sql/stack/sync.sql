@@ -207,9 +207,8 @@ BEGIN
        AND NOT EXISTS (SELECT FROM neon_auth.team_members_sync m WHERE m.team_id = s.team_id AND m.user_id = s.user_id)
        AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
        AND NOT EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
-       AND NOT EXISTS (SELECT FROM neon_auth_internal.removals r
-                        WHERE r.kind = 'team_member' AND r.team_id = s.team_id AND r.user_id = s.user_id
-                          AND neon_auth_internal.is_since(r.removed_at, moment))
+       AND NOT EXISTS (SELECT FROM neon_auth_internal.outranked_memberships(moment) o
+                        WHERE o.team_id = s.team_id AND o.user_id = s.user_id)
         ON CONFLICT (team_id, user_id) DO NOTHING;
     GET DIAGNOSTICS changed = ROW_COUNT;
     INSERT INTO neon_auth.sync_queue (kind, team_id, user_id, reason)
@@ -241,8 +240,8 @@ BEGIN
              WHERE s.kind IN ('team_permission', 'direct_team')
                AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
                AND NOT EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
-               AND NOT EXISTS (SELECT FROM neon_auth_internal.removals r
-                                WHERE r.team_id = s.team_id AND r.user_id = s.user_id AND neon_auth_internal.is_since(r.removed_at, moment))
+               AND NOT EXISTS (SELECT FROM neon_auth_internal.outranked_permissions(moment) o
+                                WHERE o.team_id = s.team_id AND o.user_id = s.user_id)
              GROUP BY s.team_id, s.user_id, s.permission_id) AS g
      WHERE NOT EXISTS (SELECT FROM neon_auth.team_permissions_sync k
                         WHERE k.team_id = g.team_id AND k.user_id = g.user_id
@@ -255,8 +254,8 @@ BEGIN
               FROM neon_auth_internal.sync_scan s
              WHERE s.kind IN ('project_permission', 'direct_project')
                AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
-               AND NOT EXISTS (SELECT FROM neon_auth_internal.removals r
-                                WHERE r.kind = 'project_permission' AND r.user_id = s.user_id AND neon_auth_internal.is_since(r.removed_at, moment))
+               AND NOT EXISTS (SELECT FROM neon_auth_internal.outranked_permissions(moment) o
+                                WHERE o.team_id = '' AND o.user_id = s.user_id)
              GROUP BY s.user_id, s.permission_id) AS g
      WHERE NOT EXISTS (SELECT FROM neon_auth.project_permissions_sync k
                         WHERE k.user_id = g.user_id AND k.permission_id = g.permission_id AND k.inherited = g.inherited)

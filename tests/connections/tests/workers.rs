@@ -191,7 +191,7 @@ fn what_is_old_is_forgotten() {
          INSERT INTO neon_auth.webhook_deliveries (id, event, outcome, received_at)
          SELECT age, 'user.created', '{}', now() - make_interval(days => age::int)
            FROM unnest(ARRAY['91', '89']) AS age;
-         INSERT INTO neon_auth_internal.removals (kind, user_id, unmatched, removed_at)
+         INSERT INTO neon_auth_internal.tombstones (kind, user_id, unmatched, removed_at)
          SELECT 'project_permission', age, 0, now() - make_interval(days => age::int)
            FROM unnest(ARRAY['91', '89']) AS age;
          INSERT INTO neon_auth.sync_runs (project_id, phase, started_at, finished_at)
@@ -201,7 +201,7 @@ fn what_is_old_is_forgotten() {
     cluster.administrator().run("SELECT pg_reload_conf()");
     eventually("what is older than 90 days is gone", || {
         let left = "SELECT concat((SELECT count(*) FROM neon_auth.webhook_deliveries), ' ',
-                                  (SELECT count(*) FROM neon_auth_internal.removals), ' ',
+                                  (SELECT count(*) FROM neon_auth_internal.tombstones), ' ',
                                   (SELECT count(*) FROM neon_auth.sync_runs))";
         session.value(left, &[]) == Some("1 1 1".to_owned())
     });

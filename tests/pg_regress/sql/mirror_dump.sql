@@ -24,7 +24,7 @@ CREATE FUNCTION public.fingerprint() RETURNS TABLE (what text, rows bigint, md5 
             UNION ALL SELECT 'definitions', d::text FROM neon_auth.permission_definitions d
             UNION ALL SELECT 'closure', c::text FROM neon_auth_internal.permission_closure c
             UNION ALL SELECT 'deliveries', d::text FROM neon_auth.webhook_deliveries d
-            UNION ALL SELECT 'removals', r::text FROM neon_auth_internal.removals r
+            UNION ALL SELECT 'removals', r::text FROM neon_auth_internal.tombstones r
             UNION ALL SELECT 'queue', q::text FROM neon_auth.sync_queue q) AS everything(what, line)
      GROUP BY 1
 $$;
