@@ -103,6 +103,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
+    -- Taken here, where PL/pgSQL needs no query; before the time.
     locked constant boolean := neon_auth_internal.lock_mirror(delete_object.kind, delete_object.id, true);
     object constant jsonb := jsonb_build_object('id', delete_object.id);
     moment constant timestamptz := clock_timestamp();

@@ -75,8 +75,10 @@ CREATE FUNCTION neon_auth.delete_team(id text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM neon_auth_internal.check_object('team', jsonb_build_object('id', delete_team.id),
-        'Pass the id of the team: SELECT neon_auth.delete_team(''...'');');
+    IF delete_team.id IS NULL THEN
+        PERFORM neon_auth_internal.check_object('team', '{"id": null}',
+            'Pass the id of the team: SELECT neon_auth.delete_team(''...'');');
+    END IF;
     RETURN neon_auth_internal.delete_object('team', delete_team.id, false);
 END
 $$;

@@ -57,8 +57,10 @@ CREATE FUNCTION neon_auth.delete_user(id text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM neon_auth_internal.check_object('user', jsonb_build_object('id', delete_user.id),
-        'Pass the id of the user: SELECT neon_auth.delete_user(''...'');');
+    IF delete_user.id IS NULL THEN
+        PERFORM neon_auth_internal.check_object('user', '{"id": null}',
+            'Pass the id of the user: SELECT neon_auth.delete_user(''...'');');
+    END IF;
     RETURN neon_auth_internal.delete_object('user', delete_user.id, false);
 END
 $$;
