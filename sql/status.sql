@@ -107,8 +107,8 @@ CREATE VIEW neon_auth.status AS
                    s.failures, pg_catalog.pg_is_in_recovery() AS standby,
                    EXISTS (SELECT FROM neon_auth.providers) AS expected
               FROM neon_auth_internal.worker_state() AS s) AS w;
-COMMENT ON VIEW neon_auth.status IS 'How things stand: one row for each component, with health and the reason';
-COMMENT ON COLUMN neon_auth.status.component IS 'What the row is about';
-COMMENT ON COLUMN neon_auth.status.ok IS 'Whether it is as it should be';
-COMMENT ON COLUMN neon_auth.status.detail IS 'How it is, and why';
-COMMENT ON COLUMN neon_auth.status.since IS 'Since when, where that is known';
+COMMENT ON VIEW neon_auth.status IS 'State of the extension: one row per component, with health and reason';
+COMMENT ON COLUMN neon_auth.status.component IS 'The component';
+COMMENT ON COLUMN neon_auth.status.ok IS 'True if healthy';
+COMMENT ON COLUMN neon_auth.status.detail IS 'Its state, and why';
+COMMENT ON COLUMN neon_auth.status.since IS 'Start of that state, where it is known';

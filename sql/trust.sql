@@ -5,31 +5,31 @@ RETURNS TABLE (defect text, hint text, left_out text[], exposes_secret boolean, 
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1
 AS 'MODULE_PATHNAME', 'judge_jwks_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.judge_jwks(jsonb) IS
-    'Why a JWKS cannot verify tokens, which of its keys are left out and why, whether these are secret, and what may be stored';
+    'Returns why a JWKS cannot verify tokens, which keys are skipped and why, if one is secret, and the storable part';
 
 CREATE FUNCTION neon_auth_internal.is_key_url(url text) RETURNS boolean
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'is_key_url_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.is_key_url(text) IS
-    'Whether keys may be fetched from a URL: https, or http on loopback and on neon_auth.insecure_hosts';
+    'Returns true if keys may be fetched from a URL: https, or http on loopback and on neon_auth.insecure_hosts';
 
 CREATE FUNCTION neon_auth_internal.discovery_url(issuer text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'discovery_url_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.discovery_url(text) IS
-    'Where an issuer says that its keys are (OpenID Connect Discovery); NULL where it cannot';
+    'Returns the URL of an issuer''s discovery document (OpenID Connect Discovery); NULL if it cannot have one';
 
 CREATE FUNCTION neon_auth_internal.provider_defect(provider neon_auth.providers) RETURNS text[]
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'provider_defect_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.provider_defect(neon_auth.providers) IS
-    'Why sessions cannot use a provider: the column, the reason and what to do; NULL when they can';
+    'Returns why sessions cannot use a provider: the column, the reason and a hint; NULL if they can';
 
 CREATE FUNCTION neon_auth_internal.provider_issuers(provider neon_auth.providers) RETURNS text[]
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'provider_issuers_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.provider_issuers(neon_auth.providers) IS
-    'The issuers of a provider, with a claim in braces replaced by each of its accepted values';
+    'Returns the issuers of a provider, with a claim in braces replaced by each of its accepted values';
 
 -- The roles of a provider must be there, and be such that row-level security holds for them. Not
 -- when a row is loaded: a dump does not carry roles. Sessions refuse a role that bypasses it.
@@ -64,7 +64,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.check_provider_roles(text[]) IS
-    'Refuses roles that are not there, superusers, those with BYPASSRLS, and predefined ones';
+    'Refuses roles that do not exist, bypass row-level security, or are predefined';
 
 -- What a row's constraints cannot say, or not clearly. Sessions check again what matters when they
 -- read the table or fetch, so that a load with triggers disabled opens nothing.
@@ -179,10 +179,12 @@ BEGIN
     RETURN new;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.check_provider() IS 'Refuses a provider that would blur who signed a token';
+COMMENT ON FUNCTION neon_auth_internal.check_provider() IS
+    'Refuses a provider that is unusable, or that could not be told apart from another one';
 CREATE TRIGGER check_provider BEFORE INSERT OR UPDATE ON neon_auth.providers
     FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.check_provider();
-COMMENT ON TRIGGER check_provider ON neon_auth.providers IS 'Refuses a provider that would blur who signed a token';
+COMMENT ON TRIGGER check_provider ON neon_auth.providers IS
+    'Refuses a provider that is unusable, or that could not be told apart from another one';
 
 -- pg_write_all_data gives the right to write every table, and with it would go the right to be
 -- anybody. The owner's rights are needed, which the functions below have.
@@ -200,7 +202,7 @@ BEGIN
     RETURN coalesce(new, old);
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.guard_trust() IS 'Refuses to write what is trusted to all but the owner';
+COMMENT ON FUNCTION neon_auth_internal.guard_trust() IS 'Lets only the owner write trusted tables';
 
 -- So that two transactions cannot add the same issuer unseen by each other.
 CREATE FUNCTION neon_auth_internal.one_writer() RETURNS trigger
@@ -208,24 +210,26 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'one_writer_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.one_writer() IS 'Waits until no other transaction is writing the table';
 CREATE TRIGGER one_writer BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.providers
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.one_writer();
-COMMENT ON TRIGGER one_writer ON neon_auth.providers IS 'Lets one transaction at a time write providers';
+COMMENT ON TRIGGER one_writer ON neon_auth.providers IS 'Lets only one transaction at a time write providers';
 CREATE TRIGGER guard_trust BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.providers
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.guard_trust();
-COMMENT ON TRIGGER guard_trust ON neon_auth.providers IS 'Refuses to write what is trusted to all but the owner';
+COMMENT ON TRIGGER guard_trust ON neon_auth.providers IS 'Lets only the owner write providers';
 CREATE TRIGGER guard_trust_row BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.providers
     FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.guard_trust();
 ALTER TABLE neon_auth.providers ENABLE ALWAYS TRIGGER guard_trust_row;
-COMMENT ON TRIGGER guard_trust_row ON neon_auth.providers IS 'Refuses the same to logical replication, which fires no other triggers';
+COMMENT ON TRIGGER guard_trust_row ON neon_auth.providers IS
+    'The same for logical replication, which fires only row triggers';
 
 CREATE FUNCTION neon_auth_internal.trust_changed() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'trust_changed_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.trust_changed() IS 'Tells every session, when the transaction commits, to read the providers and keys again';
+COMMENT ON FUNCTION neon_auth_internal.trust_changed() IS
+    'Makes every session read the providers and keys again once the transaction commits';
 -- For rows, because logical replication fires no other triggers, TRUNCATE's apart.
 CREATE TRIGGER trust_changed AFTER INSERT OR UPDATE OR DELETE ON neon_auth.providers
     FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.trust_changed();
 ALTER TABLE neon_auth.providers ENABLE ALWAYS TRIGGER trust_changed;
-COMMENT ON TRIGGER trust_changed ON neon_auth.providers IS 'Tells every session to read the providers again';
+COMMENT ON TRIGGER trust_changed ON neon_auth.providers IS 'Makes every session read the providers again';
 CREATE TRIGGER trust_emptied AFTER TRUNCATE ON neon_auth.providers
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.trust_changed();
 ALTER TABLE neon_auth.providers ENABLE ALWAYS TRIGGER trust_emptied;
-COMMENT ON TRIGGER trust_emptied ON neon_auth.providers IS 'Tells every session to read the providers again';
+COMMENT ON TRIGGER trust_emptied ON neon_auth.providers IS 'Makes every session read the providers again';

@@ -2,15 +2,15 @@
 
 CREATE FUNCTION neon_auth_internal.wake_worker() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'wake_worker_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.wake_worker() IS 'Has a background worker come once the transaction is committed';
+COMMENT ON FUNCTION neon_auth_internal.wake_worker() IS 'Wakes a background worker on commit';
 
 -- For rows, because most statements on the queue write none.
 CREATE TRIGGER wake_worker AFTER INSERT OR UPDATE OF queued_at ON neon_auth.sync_queue
     FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.wake_worker();
-COMMENT ON TRIGGER wake_worker ON neon_auth.sync_queue IS 'Has a background worker confirm what is queued';
+COMMENT ON TRIGGER wake_worker ON neon_auth.sync_queue IS 'Wakes a background worker to confirm the queue';
 CREATE TRIGGER wake_worker AFTER INSERT OR UPDATE ON neon_auth_internal.secrets
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.wake_worker();
-COMMENT ON TRIGGER wake_worker ON neon_auth_internal.secrets IS 'Has a background worker try the new key';
+COMMENT ON TRIGGER wake_worker ON neon_auth_internal.secrets IS 'Wakes a background worker to use the new key';
 
 CREATE FUNCTION neon_auth_internal.worker_plan() RETURNS jsonb
 LANGUAGE sql STABLE
@@ -25,7 +25,8 @@ AS $$
                                FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
                               WHERE r.finished_at IS NULL));
 $$;
-COMMENT ON FUNCTION neon_auth_internal.worker_plan() IS 'What a background worker has to know to decide what is due';
+COMMENT ON FUNCTION neon_auth_internal.worker_plan() IS
+    'Returns the facts from which a background worker decides what is due';
 
 -- COMMIT PREPARED tells no worker: as long as a prepared transaction holds the lock of having written
 -- something that concerns them, they look again.
@@ -38,7 +39,8 @@ AS $$
                       AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
                       AND l.relation IN ('neon_auth.sync_queue'::regclass, 'neon_auth_internal.secrets'::regclass, 'neon_auth.providers'::regclass));
 $$;
-COMMENT ON FUNCTION neon_auth_internal.awaits_prepared() IS 'Whether a prepared transaction of this database has written what background workers look at';
+COMMENT ON FUNCTION neon_auth_internal.awaits_prepared() IS
+    'Returns true if a prepared transaction of this database has written a table that background workers read';
 
 CREATE FUNCTION neon_auth_internal.prune() RETURNS void
 LANGUAGE plpgsql
@@ -53,20 +55,21 @@ BEGIN
      WHERE started_at < now() - age AND id < (SELECT max(id) FROM neon_auth.sync_runs);
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.prune() IS 'Forgets deliveries, removals and runs of long ago';
+COMMENT ON FUNCTION neon_auth_internal.prune() IS 'Deletes old deliveries, tombstones and runs';
 
 CREATE FUNCTION neon_auth_internal.worker_state(OUT preloaded boolean, OUT visited_at bigint, OUT due_at bigint, OUT failures bigint) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1 AS 'MODULE_PATHNAME', 'worker_state_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.worker_state() IS
-    'Whether background workers serve this database, when one was here and when one comes again, in microseconds since 1970, and how many visits have failed since one did not';
+    'Returns if background workers serve this database, their last and next visit (microseconds since 1970), and '
+    'failures in a row';
 
 CREATE FUNCTION neon_auth_internal.counters(OUT counter text, OUT value bigint, OUT description text) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'counters_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.counters() IS 'The rows of neon_auth.stats';
+COMMENT ON FUNCTION neon_auth_internal.counters() IS 'Rows of neon_auth.stats';
 
 CREATE VIEW neon_auth.stats AS SELECT counter, value, description FROM neon_auth_internal.counters();
 COMMENT ON VIEW neon_auth.stats IS
-    'What has been counted in this database since the server started; empty unless neon_auth is in shared_preload_libraries';
+    'Counters of this database since the server started; empty unless neon_auth is in shared_preload_libraries';
 COMMENT ON COLUMN neon_auth.stats.counter IS 'Name of the counter';
-COMMENT ON COLUMN neon_auth.stats.value IS 'How many so far';
-COMMENT ON COLUMN neon_auth.stats.description IS 'What is counted';
+COMMENT ON COLUMN neon_auth.stats.value IS 'Its value';
+COMMENT ON COLUMN neon_auth.stats.description IS 'Its meaning';

@@ -5,7 +5,8 @@ CREATE FUNCTION neon_auth_internal.changed_objects(
     kind text, given jsonb, OUT known integer[], OUT new integer[]) RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'changed_objects_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.changed_objects(text, jsonb) IS
-    'Positions in an array of objects: those that differ from their row, and those without a row. Fails if one is malformed';
+    'Positions in an array of the objects that differ from their row, and of those without a row. Fails if one is '
+    'malformed';
 
 CREATE FUNCTION neon_auth_internal.object_defect(kind text, object jsonb) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'object_defect_wrapper';
@@ -36,7 +37,7 @@ RETURNS boolean
 LANGUAGE sql
 AS $$ SELECT deleted_at IS NOT NULL OR neon_auth_internal.is_since(updated_at, moment) $$;
 COMMENT ON FUNCTION neon_auth_internal.stays(timestamptz, timestamptz, timestamptz) IS
-    'True if a row is not replaced: it is deleted, or has changed since the moment';
+    'Returns true for a row that is not replaced: it is deleted, or has changed since the moment';
 
 -- What is known is updated, and only what is new is inserted: an INSERT … ON CONFLICT DO UPDATE locks
 -- a row as if its key changed, because id is generated from raw_json, and so waits for, and deadlocks
@@ -94,7 +95,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.write_objects(text, jsonb, timestamptz) IS
-    'Writes the new and the changed objects of an array, except over rows that stay; returns how many those are, and rows changed';
+    'Writes the new and the changed objects of an array, but not over rows that stay; counts them and the changed rows';
 
 -- An event may report the deletion of an object that is not known yet, whose creation may arrive later:
 -- with even_unknown it gets a row.
@@ -137,4 +138,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.delete_object(text, text, boolean) IS
-    'Marks a user or team as deleted and ends its memberships and permissions; returns whether the row changed';
+    'Marks a user or team as deleted and ends its memberships and permissions; returns true if the row changed';

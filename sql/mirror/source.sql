@@ -5,7 +5,7 @@
 -- says how to go on; this index refuses it where that trigger does not see the first.
 CREATE UNIQUE INDEX providers_fills_mirror_idx ON neon_auth.providers (neon_auth_internal.fills_mirror(kind))
     WHERE neon_auth_internal.fills_mirror(kind);
-COMMENT ON INDEX neon_auth.providers_fills_mirror_idx IS 'At most one provider fills the mirror';
+COMMENT ON INDEX neon_auth.providers_fills_mirror_idx IS 'Lets at most one provider fill the mirror';
 
 CREATE VIEW neon_auth_internal.source AS
     SELECT p.name AS provider, p.kind, p.project_id AS source
@@ -13,8 +13,8 @@ CREATE VIEW neon_auth_internal.source AS
      WHERE neon_auth_internal.fills_mirror(p.kind);
 COMMENT ON VIEW neon_auth_internal.source IS 'The provider whose service fills the mirror; no row if there is none';
 COMMENT ON COLUMN neon_auth_internal.source.provider IS 'Name of the provider';
-COMMENT ON COLUMN neon_auth_internal.source.kind IS 'Its kind';
-COMMENT ON COLUMN neon_auth_internal.source.source IS 'The set of users at that service: kind stack has a project id';
+COMMENT ON COLUMN neon_auth_internal.source.kind IS 'Kind of the provider';
+COMMENT ON COLUMN neon_auth_internal.source.source IS 'Set of users at the service: the project id for kind stack';
 
 -- Runs are not dumped, but a restored mirror needs this: compared with another source, all of its users
 -- would be found deleted, and a deletion is final.
@@ -24,9 +24,10 @@ CREATE TABLE neon_auth.sync_source (
     CONSTRAINT sync_source_pkey PRIMARY KEY (kind, source)
 );
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.sync_source', '');
-COMMENT ON TABLE neon_auth.sync_source IS 'The source of the users in the mirror; no row until a service has returned users';
+COMMENT ON TABLE neon_auth.sync_source IS
+    'Source of the users in the mirror; no row until the service has returned users';
 COMMENT ON COLUMN neon_auth.sync_source.kind IS 'Kind of the provider';
-COMMENT ON COLUMN neon_auth.sync_source.source IS 'Project id for kind stack';
+COMMENT ON COLUMN neon_auth.sync_source.source IS 'Set of users at the service: the project id for kind stack';
 
 -- Webhooks do not say which project sends them, so a mirror that only webhooks have filled is of the
 -- project that was configured then.
@@ -47,7 +48,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.remember_source() IS
-    'Records the source of the mirror before the provider that fills it is changed or dropped';
+    'Records the source of the mirror when the provider that fills it changes or is dropped';
 CREATE TRIGGER remember_source AFTER UPDATE OF kind, project_id OR DELETE ON neon_auth.providers
     FOR EACH ROW WHEN (neon_auth_internal.fills_mirror(old.kind))
     EXECUTE FUNCTION neon_auth_internal.remember_source();
@@ -64,6 +65,7 @@ CREATE VIEW neon_auth_internal.other_source AS
       JOIN neon_auth_internal.source configured ON (configured.kind, configured.source) <> (s.kind, s.source)
      WHERE EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL);
 COMMENT ON VIEW neon_auth_internal.other_source IS
-    'The source of the users in the mirror, if it is not the configured one; no row otherwise';
+    'Source of the users in the mirror if another one is configured; otherwise no row';
 COMMENT ON COLUMN neon_auth_internal.other_source.kind IS 'Kind of the provider';
-COMMENT ON COLUMN neon_auth_internal.other_source.source IS 'Project id for kind stack';
+COMMENT ON COLUMN neon_auth_internal.other_source.source IS
+    'Set of users at the service: the project id for kind stack';

@@ -14,15 +14,18 @@ CREATE INDEX teams_sync_deleted_at_idx ON neon_auth.teams_sync (deleted_at);
 CREATE INDEX teams_sync_deleted_idx ON neon_auth.teams_sync (id) WHERE deleted_at IS NOT NULL;
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.teams_sync', '');
 COMMENT ON TABLE neon_auth.teams_sync IS
-    'The teams of the auth service, one row each; kept by neon_auth, deleted softly. Join with LEFT JOIN and deleted_at IS NULL';
-COMMENT ON COLUMN neon_auth.teams_sync.raw_json IS 'The team object of the auth service, as it sent it';
+    'Teams of the auth service, maintained by neon_auth. Deleted teams keep their row: LEFT JOIN, with deleted_at '
+    'IS NULL';
+COMMENT ON COLUMN neon_auth.teams_sync.raw_json IS 'Team object of the auth service, unchanged';
 COMMENT ON COLUMN neon_auth.teams_sync.id IS 'Team id; text, so foreign keys to it are text too';
 COMMENT ON COLUMN neon_auth.teams_sync.name IS 'Display name';
-COMMENT ON COLUMN neon_auth.teams_sync.created_at IS 'When the team was created, with milliseconds';
-COMMENT ON COLUMN neon_auth.teams_sync.updated_at IS 'When this row last changed here, by the clock and not by the transaction; an answer that was asked for later counts more';
-COMMENT ON COLUMN neon_auth.teams_sync.deleted_at IS 'When the team was deleted; NULL while it exists';
-COMMENT ON INDEX neon_auth.teams_sync_deleted_at_idx IS 'For queries over living or deleted teams';
-COMMENT ON INDEX neon_auth.teams_sync_deleted_idx IS 'For policies, which ask of each team whether it is deleted: the few that are';
+COMMENT ON COLUMN neon_auth.teams_sync.created_at IS 'Time of creation, in milliseconds';
+COMMENT ON COLUMN neon_auth.teams_sync.updated_at IS
+    'Last change to this row (clock_timestamp()); a REST response requested later overrides it';
+COMMENT ON COLUMN neon_auth.teams_sync.deleted_at IS 'Time of deletion; NULL while the team exists';
+COMMENT ON INDEX neon_auth.teams_sync_deleted_at_idx IS 'For queries of existing or deleted teams';
+COMMENT ON INDEX neon_auth.teams_sync_deleted_idx IS
+    'For policies, which check of each team that it is not deleted; contains only deleted teams';
 
 -- No foreign keys: a membership may be told of before its team and its user are.
 CREATE TABLE neon_auth.team_members_sync (
@@ -36,12 +39,15 @@ CREATE TABLE neon_auth.team_members_sync (
 );
 CREATE INDEX team_members_sync_user_id_idx ON neon_auth.team_members_sync (user_id, team_id);
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.team_members_sync', '');
-COMMENT ON TABLE neon_auth.team_members_sync IS 'Who is in which team; kept by neon_auth. A membership that ends is a row that goes';
+COMMENT ON TABLE neon_auth.team_members_sync IS
+    'Members of teams, maintained by neon_auth. The row of a membership that ends is deleted';
 COMMENT ON COLUMN neon_auth.team_members_sync.team_id IS 'The team, an id of teams_sync';
 COMMENT ON COLUMN neon_auth.team_members_sync.user_id IS 'The member, an id of users_sync';
-COMMENT ON COLUMN neon_auth.team_members_sync.webhook_id IS 'The webhook that told of it, an id of webhook_deliveries; NULL when it did not come by one';
-COMMENT ON COLUMN neon_auth.team_members_sync.created_at IS 'When it became known here; an answer that was asked for later counts more';
-COMMENT ON INDEX neon_auth.team_members_sync_user_id_idx IS 'The teams of a user';
+COMMENT ON COLUMN neon_auth.team_members_sync.webhook_id IS
+    'The webhook that reported it, an id of webhook_deliveries; NULL if none did';
+COMMENT ON COLUMN neon_auth.team_members_sync.created_at IS
+    'Time at which it was written here; a REST response requested later overrides it';
+COMMENT ON INDEX neon_auth.team_members_sync_user_id_idx IS 'Teams of a user';
 
 CREATE FUNCTION neon_auth.upsert_teams(raw_json jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -54,7 +60,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.upsert_teams(jsonb) IS
-    'Writes an array of team objects into teams_sync, all or none; returns how many rows changed. Deleted teams stay deleted';
+    'Writes an array of team objects into teams_sync, all or none; returns how many rows changed. Deleted teams '
+    'stay deleted';
 REVOKE ALL ON FUNCTION neon_auth.upsert_teams(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.upsert_team(raw_json jsonb) RETURNS boolean
@@ -68,7 +75,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.upsert_team(jsonb) IS
-    'Writes a team object of the auth service into teams_sync; returns whether the row changed. A deleted team stays deleted';
+    'Writes a team object of the auth service into teams_sync; returns true if the row changed. A deleted team '
+    'stays deleted';
 REVOKE ALL ON FUNCTION neon_auth.upsert_team(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.delete_team(id text) RETURNS boolean
@@ -83,5 +91,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.delete_team(text) IS
-    'Marks a team as deleted for good and ends its memberships and permissions; the row stays. Returns whether the row changed';
+    'Marks a team as deleted for good and ends its memberships and permissions; the row stays. Returns true if '
+    'the row changed';
 REVOKE ALL ON FUNCTION neon_auth.delete_team(text) FROM PUBLIC;

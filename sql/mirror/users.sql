@@ -15,15 +15,19 @@ CREATE INDEX users_sync_deleted_at_idx ON neon_auth.users_sync (deleted_at);
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.users_sync', '');
 
 COMMENT ON TABLE neon_auth.users_sync IS
-    'The users of the auth service, one row each; kept by neon_auth, deleted softly. Join with LEFT JOIN and deleted_at IS NULL';
-COMMENT ON COLUMN neon_auth.users_sync.raw_json IS 'The user object of the auth service, as it sent it; of an erased user id and sign-up time alone';
-COMMENT ON COLUMN neon_auth.users_sync.id IS 'User id, the claim sub of its tokens; text, so foreign keys to it are text too';
+    'Users of the auth service, maintained by neon_auth. Deleted users keep their row: LEFT JOIN, with deleted_at '
+    'IS NULL';
+COMMENT ON COLUMN neon_auth.users_sync.raw_json IS
+    'User object of the auth service, unchanged; only id and sign-up time for an erased user';
+COMMENT ON COLUMN neon_auth.users_sync.id IS
+    'User id, the claim sub of the user''s tokens; text, so foreign keys to it are text too';
 COMMENT ON COLUMN neon_auth.users_sync.name IS 'Display name';
 COMMENT ON COLUMN neon_auth.users_sync.email IS 'Primary e-mail address';
-COMMENT ON COLUMN neon_auth.users_sync.created_at IS 'When the user signed up, with milliseconds';
-COMMENT ON COLUMN neon_auth.users_sync.updated_at IS 'When this row last changed here, by the clock and not by the transaction; an answer that was asked for later counts more';
-COMMENT ON COLUMN neon_auth.users_sync.deleted_at IS 'When the user was deleted; NULL while it exists';
-COMMENT ON INDEX neon_auth.users_sync_deleted_at_idx IS 'For queries over living or deleted users';
+COMMENT ON COLUMN neon_auth.users_sync.created_at IS 'Time of sign-up, in milliseconds';
+COMMENT ON COLUMN neon_auth.users_sync.updated_at IS
+    'Last change to this row (clock_timestamp()); a REST response requested later overrides it';
+COMMENT ON COLUMN neon_auth.users_sync.deleted_at IS 'Time of deletion; NULL while the user exists';
+COMMENT ON INDEX neon_auth.users_sync_deleted_at_idx IS 'For queries of existing or deleted users';
 
 CREATE FUNCTION neon_auth.upsert_users(raw_json jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -36,7 +40,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.upsert_users(jsonb) IS
-    'Writes an array of user objects into users_sync, all or none; returns how many rows changed. Deleted users stay deleted';
+    'Writes an array of user objects into users_sync, all or none; returns how many rows changed. Deleted users '
+    'stay deleted';
 REVOKE ALL ON FUNCTION neon_auth.upsert_users(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.upsert_user(raw_json jsonb) RETURNS boolean
@@ -50,7 +55,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.upsert_user(jsonb) IS
-    'Writes a user object of the auth service into users_sync; returns whether the row changed. A deleted user stays deleted';
+    'Writes a user object of the auth service into users_sync; returns true if the row changed. A deleted user '
+    'stays deleted';
 REVOKE ALL ON FUNCTION neon_auth.upsert_user(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.delete_user(id text) RETURNS boolean
@@ -65,7 +71,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.delete_user(text) IS
-    'Marks a user as deleted for good and ends its memberships and permissions; the row stays. Returns whether the row changed';
+    'Marks a user as deleted for good and ends its memberships and permissions; the row stays. Returns true if '
+    'the row changed';
 REVOKE ALL ON FUNCTION neon_auth.delete_user(text) FROM PUBLIC;
 
 -- An erased user is a deleted one of whom nothing else is known. It needs no mark of its own: a deletion
@@ -73,7 +80,7 @@ REVOKE ALL ON FUNCTION neon_auth.delete_user(text) FROM PUBLIC;
 CREATE FUNCTION neon_auth_internal.erased(raw_json jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN jsonb_strip_nulls(jsonb_build_object('id', raw_json -> 'id', 'signed_up_at_millis', raw_json -> 'signed_up_at_millis'));
-COMMENT ON FUNCTION neon_auth_internal.erased(jsonb) IS 'What is left of a user object once the user is erased: the id and the time of sign-up';
+COMMENT ON FUNCTION neon_auth_internal.erased(jsonb) IS 'Reduces a user object to the id and the time of sign-up';
 
 CREATE FUNCTION neon_auth.erase_user(id text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -103,7 +110,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.erase_user(text) IS
-    'Deletes a user for good and all that is known of the user, but for the id and times, which later events need. Answers whether the row changed';
+    'Deletes a user for good and erases all its data but id and times, which later events need. Returns true if '
+    'the row changed';
 REVOKE ALL ON FUNCTION neon_auth.erase_user(text) FROM PUBLIC;
 
 -- place is that of the last row looked at, as this function answers it. Whoever was deleted has no
@@ -127,4 +135,5 @@ AS $$
     SELECT jsonb_build_array(n.deleted_at, n.id) FROM next n ORDER BY n.deleted_at DESC, n.id DESC LIMIT 1;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.erase_deleted(bigint, jsonb) IS
-    'Erases the next thousand users after a place who were deleted so many seconds ago; answers the next place, NULL when there are no more';
+    'Erases the next 1000 users that were deleted so many seconds ago; returns the place to continue from, NULL '
+    'at the end';

@@ -4,12 +4,13 @@ CREATE FUNCTION neon_auth_internal.rest_base(jwks_url text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN substring(jwks_url FROM '^(https?://.+?)/api/v1/projects/[^/?#]+/[.]well-known/jwks[.]json');
 COMMENT ON FUNCTION neon_auth_internal.rest_base(text) IS
-    'Where the REST API is, by the URL of a Stack Auth project''s keys; NULL for another URL';
+    'Returns the URL of the REST API, from the URL of a Stack Auth project''s keys; NULL for another URL';
 
 CREATE FUNCTION neon_auth_internal.service(jwks_url text, project_id text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN neon_auth_internal.rest_base(jwks_url) || '/api/v1/projects/' || project_id;
-COMMENT ON FUNCTION neon_auth_internal.service(text, text) IS 'One project at one auth service; NULL where the URL does not tell';
+COMMENT ON FUNCTION neon_auth_internal.service(text, text) IS
+    'Returns the URL of one project at one auth service; NULL if the URL of the keys does not contain it';
 
 CREATE FUNCTION neon_auth.configure(keys jsonb) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -98,7 +99,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.configure(jsonb) IS
-    'Takes the answer of Neon''s keys API as it is: trusts the project''s tokens and stores its keys. Again to change them, issuers, audiences, algorithms and the source of the keys included; other columns of the provider stay';
+    'Takes the unchanged response of Neon''s keys API: trusts the project''s tokens and stores its keys. Can be '
+    'repeated; other columns stay';
 REVOKE ALL ON FUNCTION neon_auth.configure(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.sdk_env() RETURNS text
@@ -121,5 +123,6 @@ BEGIN
                   project, client_key, server_key);
 END
 $$;
-COMMENT ON FUNCTION neon_auth.sdk_env() IS 'The environment variables that the Stack Auth SDKs want, secrets included';
+COMMENT ON FUNCTION neon_auth.sdk_env() IS
+    'Returns the environment variables that the Stack Auth SDKs read, secrets included';
 REVOKE ALL ON FUNCTION neon_auth.sdk_env() FROM PUBLIC;

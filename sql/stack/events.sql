@@ -3,14 +3,14 @@
 CREATE FUNCTION neon_auth_internal.standing(kind text, given jsonb) RETURNS text
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'standing_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.standing(text, jsonb) IS
-    'How an object (kind: user or team) stands to its row: unknown (there is none), deleted, equal, newer, older, or unclear';
+    'Compares an object (kind: user or team) with its row: unknown (no row), deleted, equal, newer, older or unclear';
 
 -- What became of an event, as handle_webhook answers it. IMMUTABLE, so that what is always the same
 -- is made once, when the plan is.
 CREATE FUNCTION neon_auth_internal.outcome(outcome text, reason text DEFAULT NULL, queued boolean DEFAULT NULL) RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'outcome_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.outcome(text, text, boolean) IS
-    'What became of an event: applied, unchanged or ignored, why, and whether something was queued for confirmation';
+    'Builds the outcome of an event: applied, unchanged or ignored, why, and if it queued something';
 
 -- Under the search_path of handle_webhook, which calls it.
 CREATE FUNCTION neon_auth_internal.apply_user(action text, given jsonb) RETURNS jsonb
@@ -53,7 +53,8 @@ BEGIN
     RETURN neon_auth_internal.outcome('applied', queued => standing = 'unclear');
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.apply_user(text, jsonb) IS 'Applies a user''s event: created, updated or deleted';
+COMMENT ON FUNCTION neon_auth_internal.apply_user(text, jsonb) IS
+    'Applies a user''s event: created, updated or deleted';
 
 CREATE FUNCTION neon_auth_internal.apply_team(action text, team jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -92,7 +93,8 @@ BEGIN
     RETURN neon_auth_internal.outcome('applied', queued => true);
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.apply_team(text, jsonb) IS 'Applies a team''s event: created, updated or deleted';
+COMMENT ON FUNCTION neon_auth_internal.apply_team(text, jsonb) IS
+    'Applies a team''s event: created, updated or deleted';
 
 CREATE FUNCTION neon_auth_internal.apply_membership(action text, team text, member text, webhook_id text) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -130,7 +132,8 @@ BEGIN
                              queued => true);
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.apply_membership(text, text, text, text) IS 'Applies a membership''s event: created or deleted';
+COMMENT ON FUNCTION neon_auth_internal.apply_membership(text, text, text, text) IS
+    'Applies a membership''s event: created or deleted';
 
 -- team is NULL for a permission in the whole project.
 CREATE FUNCTION neon_auth_internal.apply_permission(action text, team text, holder text, permission text, webhook_id text) RETURNS jsonb

@@ -32,19 +32,21 @@
 CREATE FUNCTION neon_auth_internal.lock_mirror(kind text, id text, exclusive boolean) RETURNS boolean
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'lock_mirror_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.lock_mirror(text, text, boolean) IS
-    'Locks a user, a team or a delivery until the transaction ends, and answers true; no advisory lock of users gets in the way';
+    'Locks a user, team or delivery until the transaction ends; returns true. Independent of the application''s '
+    'advisory locks';
 
 CREATE FUNCTION neon_auth_internal.time_of(microseconds bigint) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 'epoch'::timestamptz + microseconds * interval '1 microsecond';
-COMMENT ON FUNCTION neon_auth_internal.time_of(bigint) IS 'A time from microseconds since 1970';
+COMMENT ON FUNCTION neon_auth_internal.time_of(bigint) IS 'Converts microseconds since 1970 to a time';
 
 -- A time in the future is from before the clock was set back, or from another machine. If it counted as
 -- later than every question, no answer would ever be applied.
 CREATE FUNCTION neon_auth_internal.is_since(happened timestamptz, moment timestamptz) RETURNS boolean
 LANGUAGE sql
 RETURN happened BETWEEN moment AND clock_timestamp();
-COMMENT ON FUNCTION neon_auth_internal.is_since(timestamptz, timestamptz) IS 'Whether something happened between a moment and now';
+COMMENT ON FUNCTION neon_auth_internal.is_since(timestamptz, timestamptz) IS
+    'Returns true for a time between the moment and now';
 
 CREATE TABLE neon_auth.sync_queue (
     kind text NOT NULL
@@ -59,15 +61,18 @@ CREATE TABLE neon_auth.sync_queue (
 CREATE INDEX sync_queue_user_id_idx ON neon_auth.sync_queue (user_id);
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.sync_queue', '');
 COMMENT ON TABLE neon_auth.sync_queue IS
-    'What events could not decide and the REST API of the auth service has to confirm';
+    'Changes that events could not decide, for confirmation by the auth service''s REST API';
 COMMENT ON COLUMN neon_auth.sync_queue.kind IS
-    'user (the object), team (the object, its members and their permissions), team_member (one membership and its permissions) or project_permissions (those of a user)';
-COMMENT ON COLUMN neon_auth.sync_queue.team_id IS 'The team, for team and team_member; else empty';
-COMMENT ON COLUMN neon_auth.sync_queue.user_id IS 'The user, for all but team; else empty';
-COMMENT ON COLUMN neon_auth.sync_queue.reason IS 'Why the last event about it could not be trusted alone';
-COMMENT ON COLUMN neon_auth.sync_queue.queued_at IS 'When it was queued, or queued again: a confirmation counts if it was asked for later';
-COMMENT ON COLUMN neon_auth.sync_queue.last_error IS 'How the REST API refused to answer: the next full synchronisation has to do; NULL while it is to be asked';
-COMMENT ON INDEX neon_auth.sync_queue_user_id_idx IS 'To forget what concerns a user who is deleted';
+    'user, team (with members and their permissions), team_member (with its permissions) or project_permissions '
+    '(of a user)';
+COMMENT ON COLUMN neon_auth.sync_queue.team_id IS 'The team, for team and team_member; otherwise empty';
+COMMENT ON COLUMN neon_auth.sync_queue.user_id IS 'The user; empty for team';
+COMMENT ON COLUMN neon_auth.sync_queue.reason IS 'Why the last event needs confirmation';
+COMMENT ON COLUMN neon_auth.sync_queue.queued_at IS
+    'Time at which it was last queued; only a response requested later confirms it';
+COMMENT ON COLUMN neon_auth.sync_queue.last_error IS
+    'Refusal by the REST API, which leaves the entry to the next full run; NULL while it is to be requested';
+COMMENT ON INDEX neon_auth.sync_queue_user_id_idx IS 'For the deletion of a user';
 
 CREATE FUNCTION neon_auth_internal.queue_sync(kind text, team_id text, user_id text, reason text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -80,7 +85,8 @@ BEGIN
        SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.queue_sync(text, text, text, text) IS 'Notes what the REST API has to confirm';
+COMMENT ON FUNCTION neon_auth_internal.queue_sync(text, text, text, text) IS
+    'Queues an object for confirmation by the REST API';
 
 -- Memberships and permissions come and go, so their deletion is no end, as a user's is. What was
 -- removed is remembered: a creation that comes after may be an older one, late.
@@ -98,14 +104,16 @@ CREATE TABLE neon_auth_internal.tombstones (
 CREATE INDEX tombstones_user_id_idx ON neon_auth_internal.tombstones (user_id);
 SELECT pg_catalog.pg_extension_config_dump('neon_auth_internal.tombstones', '');
 COMMENT ON TABLE neon_auth_internal.tombstones IS
-    'Memberships and permissions that were removed, so that a late event does not bring them back';
+    'Removed memberships and permissions, which a stale event must not restore';
 COMMENT ON COLUMN neon_auth_internal.tombstones.kind IS 'team_member, team_permission or project_permission';
 COMMENT ON COLUMN neon_auth_internal.tombstones.team_id IS 'The team; empty for project_permission';
 COMMENT ON COLUMN neon_auth_internal.tombstones.user_id IS 'The user';
 COMMENT ON COLUMN neon_auth_internal.tombstones.permission_id IS 'The permission; empty for team_member';
-COMMENT ON COLUMN neon_auth_internal.tombstones.unmatched IS 'How many removals came whose creation did not: as many creations are taken for late ones';
-COMMENT ON COLUMN neon_auth_internal.tombstones.removed_at IS 'When the last removal came; an answer that was asked for later counts more';
-COMMENT ON INDEX neon_auth_internal.tombstones_user_id_idx IS 'To forget what concerns a user who is deleted';
+COMMENT ON COLUMN neon_auth_internal.tombstones.unmatched IS
+    'Removals that arrived without their creation: as many creations are ignored as stale';
+COMMENT ON COLUMN neon_auth_internal.tombstones.removed_at IS
+    'Time of the last removal; a REST response requested later overrides it';
+COMMENT ON INDEX neon_auth_internal.tombstones_user_id_idx IS 'For the deletion of a user';
 
 CREATE FUNCTION neon_auth_internal.note_removal(kind text, team_id text, user_id text, permission_id text, creation_was_told boolean)
 RETURNS void
@@ -121,7 +129,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.note_removal(text, text, text, text, boolean) IS
-    'Remembers a removal, and whether the event that told of the creation came before it';
+    'Records a removal, and if its creation was reported before';
 
 CREATE FUNCTION neon_auth_internal.match_removal(kind text, team_id text, user_id text, permission_id text) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -144,7 +152,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.match_removal(text, text, text, text) IS
-    'Whether a creation is taken for one that a removal has overtaken; NULL when nothing was removed';
+    'Returns true if a creation is taken for one that its removal has overtaken; NULL if nothing was removed';
 
 -- A PL/pgSQL function keeps its plan, which an SQL function that is not inlined does not.
 CREATE FUNCTION neon_auth_internal.has_tombstone(team_id text, user_id text) RETURNS boolean
@@ -157,7 +165,7 @@ BEGIN
                         = ('team_member', has_tombstone.team_id, has_tombstone.user_id));
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.has_tombstone(text, text) IS 'True if a membership was removed';
+COMMENT ON FUNCTION neon_auth_internal.has_tombstone(text, text) IS 'Returns true if the membership was removed';
 
 -- Sets, which the planner inlines and joins: a function that is called for each of a million memberships
 -- would take longer than all the rest. They are declared STABLE because a volatile one is not inlined.
@@ -170,7 +178,7 @@ AS $$
      WHERE t.kind = 'team_member' AND neon_auth_internal.is_since(t.removed_at, asked_at);
 $$;
 COMMENT ON FUNCTION neon_auth_internal.outranked_memberships(timestamptz) IS
-    'Memberships that an answer of the REST API, asked at a time, must not write';
+    'Memberships that a REST response, requested at a time, must not write';
 
 CREATE FUNCTION neon_auth_internal.outranked_permissions(asked_at timestamptz)
 RETURNS TABLE (team_id text, user_id text)
@@ -181,7 +189,7 @@ AS $$
      WHERE neon_auth_internal.is_since(t.removed_at, asked_at);
 $$;
 COMMENT ON FUNCTION neon_auth_internal.outranked_permissions(timestamptz) IS
-    'Pairs of a team (empty: the project) and a user whose permissions such an answer must not write';
+    'Teams (empty: the project) and users whose permissions a REST response, requested at a time, must not write';
 
 CREATE FUNCTION neon_auth_internal.ended(team_id text, user_id text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -199,7 +207,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.ended(text, text) IS
-    'Locks a team (NULL: none) and a user; answers which of them is deleted, for then no event about both counts';
+    'Locks a team (NULL: none) and a user; if one is deleted, returns so as a sentence, and no event about both '
+    'applies';
 
 CREATE FUNCTION neon_auth_internal.forget_user(id text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -210,7 +219,7 @@ AS $$
     DELETE FROM neon_auth_internal.tombstones WHERE user_id = id;
     DELETE FROM neon_auth.sync_queue WHERE user_id = id;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.forget_user(text) IS 'Ends the memberships and permissions of a user who is deleted';
+COMMENT ON FUNCTION neon_auth_internal.forget_user(text) IS 'Ends the memberships and permissions of a deleted user';
 
 CREATE FUNCTION neon_auth_internal.forget_team(id text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -220,7 +229,7 @@ AS $$
     DELETE FROM neon_auth_internal.tombstones WHERE team_id = id;
     DELETE FROM neon_auth.sync_queue WHERE team_id = id;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.forget_team(text) IS 'Ends the memberships and permissions in a team that is deleted';
+COMMENT ON FUNCTION neon_auth_internal.forget_team(text) IS 'Ends the memberships and permissions in a deleted team';
 
 -- A deletion that committed while lists were being written saw nothing of what they brought, nor
 -- they of it.
@@ -240,4 +249,4 @@ AS $$
             OR EXISTS (SELECT FROM neon_auth.team_permissions_sync p WHERE p.team_id = t.id));
 $$;
 COMMENT ON FUNCTION neon_auth_internal.forget_deleted() IS
-    'Ends the memberships and permissions that are left of users and teams who are deleted';
+    'Ends the remaining memberships and permissions of all deleted users and teams';

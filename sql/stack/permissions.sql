@@ -23,4 +23,4 @@ AS $$
         ON CONFLICT DO NOTHING;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.define_stack_permissions() IS
-    'Defines the default permissions of Stack Auth, unless one of them is defined already';
+    'Defines the default permissions of Stack Auth, unless one of them is defined';

@@ -9,8 +9,9 @@ CREATE UNLOGGED TABLE neon_auth_internal.sync_listed (
     permission_id text
 );
 COMMENT ON TABLE neon_auth_internal.sync_listed IS
-    'The long lists of the REST API about the entry of sync_queue that is being confirmed; empty otherwise';
-COMMENT ON COLUMN neon_auth_internal.sync_listed.asked_at IS 'When the entry was asked for, in microseconds since 1970: rows of another attempt do not count';
+    'Long lists of the REST API about the queue entry that is being confirmed; otherwise empty';
+COMMENT ON COLUMN neon_auth_internal.sync_listed.asked_at IS
+    'Time of the request in microseconds since 1970; rows of another attempt are ignored';
 COMMENT ON COLUMN neon_auth_internal.sync_listed.kind IS 'member, direct (permission) or effective (permission)';
 COMMENT ON COLUMN neon_auth_internal.sync_listed.team_id IS 'The team; NULL for a permission in the project';
 COMMENT ON COLUMN neon_auth_internal.sync_listed.user_id IS 'The user';
@@ -26,7 +27,7 @@ AS $$
              WHERE e.queued_at <= until AND e.last_error IS NULL ORDER BY e.queued_at LIMIT 100) AS q;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.queued(timestamptz) IS
-    'What the REST API has to confirm first, of what was queued until then, as an array; NULL when there is nothing';
+    'Returns the oldest queue entries up to a time, as an array; NULL if there are none';
 
 CREATE FUNCTION neon_auth_internal.end_listing() RETURNS void
 LANGUAGE plpgsql
@@ -38,7 +39,8 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.end_listing() IS 'Forgets all stored items, once their entry is confirmed or refused';
+COMMENT ON FUNCTION neon_auth_internal.end_listing() IS
+    'Deletes the stored items, once their entry is confirmed or refused';
 
 CREATE FUNCTION neon_auth_internal.confirmed(kind text, team_id text, user_id text, queued_at timestamptz) RETURNS void
 LANGUAGE sql
@@ -49,7 +51,7 @@ AS $$
     SELECT neon_auth_internal.end_listing();
 $$;
 COMMENT ON FUNCTION neon_auth_internal.confirmed(text, text, text, timestamptz) IS
-    'Takes an entry out of the queue, unless it was queued again since';
+    'Deletes a queue entry, unless it was queued again';
 
 CREATE FUNCTION neon_auth_internal.refused(kind text, team_id text, user_id text, queued_at timestamptz, last_error text) RETURNS void
 LANGUAGE sql
@@ -61,7 +63,7 @@ AS $$
     SELECT neon_auth_internal.end_listing();
 $$;
 COMMENT ON FUNCTION neon_auth_internal.refused(text, text, text, timestamptz, text) IS
-    'Leaves an entry of the queue to the next full synchronisation, unless it was queued again since';
+    'Leaves a queue entry to the next full run, unless it was queued again';
 
 -- Lists of the REST API about one entry of the queue. The last thousand items of a list are an argument
 -- of the function that compares it; those before them are here. So no list is in memory as a whole.
@@ -72,14 +74,15 @@ AS $$
     SELECT list_items.asked_at, list_items.kind, i.team_id, i.user_id, i.id
       FROM jsonb_to_recordset(items::jsonb) AS i(team_id text, user_id text, id text);
 $$;
-COMMENT ON FUNCTION neon_auth_internal.list_items(bigint, text, text) IS 'Stores items of a long list, given as a JSON array';
+COMMENT ON FUNCTION neon_auth_internal.list_items(bigint, text, text) IS
+    'Stores items of a long list, given as a JSON array';
 
 CREATE FUNCTION neon_auth_internal.unlist_items(asked_at bigint, kind text) RETURNS void
 LANGUAGE sql
 AS $$
     DELETE FROM neon_auth_internal.sync_listed l WHERE l.asked_at = unlist_items.asked_at AND l.kind = unlist_items.kind;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.unlist_items(bigint, text) IS 'Forgets the stored items of a list';
+COMMENT ON FUNCTION neon_auth_internal.unlist_items(bigint, text) IS 'Deletes the stored items of a list';
 
 -- The planner puts the body in the place of the call, and so knows how many rows there are.
 CREATE FUNCTION neon_auth_internal.listed(asked_at bigint, kind text, items text)
@@ -92,7 +95,8 @@ AS $$
       FROM neon_auth_internal.sync_listed l
      WHERE l.asked_at = listed.asked_at AND l.kind = listed.kind;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.listed(bigint, text, text) IS 'All items of a list: those stored, and those given as a JSON array';
+COMMENT ON FUNCTION neon_auth_internal.listed(bigint, text, text) IS
+    'Returns all items of a list: the stored ones and those of a JSON array';
 
 -- The REST API's answer about a team, or about one of its members (member is '' for all): the
 -- memberships, the permissions that were given (direct), and all that follow from them. What
@@ -157,7 +161,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.confirm_team(text, text, text, text, text, bigint) IS
-    'Makes memberships and permissions in a team as the auth service says they are';
+    'Makes the memberships and permissions in a team equal to a REST response; returns how many rows were deleted';
 
 CREATE FUNCTION neon_auth_internal.confirm_project_permissions(holder text, direct text, effective text, asked_at bigint)
 RETURNS bigint
@@ -194,4 +198,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.confirm_project_permissions(text, text, text, bigint) IS
-    'Makes a user''s permissions in the project as the auth service says they are';
+    'Makes a user''s permissions in the project equal to a REST response; returns how many rows were deleted';

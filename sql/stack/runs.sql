@@ -22,23 +22,26 @@ CREATE TABLE neon_auth.sync_runs (
     CONSTRAINT sync_runs_pkey PRIMARY KEY (id)
 );
 COMMENT ON TABLE neon_auth.sync_runs IS
-    'Every time the mirror was compared with the auth service; the last row is the latest. Not dumped';
+    'Comparisons of the mirror with the auth service; the last row is the latest. Not dumped';
 COMMENT ON COLUMN neon_auth.sync_runs.id IS 'Number of the run';
-COMMENT ON COLUMN neon_auth.sync_runs.kind IS 'Kind of the provider that was read';
-COMMENT ON COLUMN neon_auth.sync_runs.source IS 'Its source: the project id for kind stack';
-COMMENT ON COLUMN neon_auth.sync_runs.started_at IS 'When it began';
-COMMENT ON COLUMN neon_auth.sync_runs.finished_at IS 'When the mirror was equal to the source; NULL until then';
-COMMENT ON COLUMN neon_auth.sync_runs.phase IS 'What it is at, or was at when it was interrupted';
-COMMENT ON COLUMN neon_auth.sync_runs.phase_started_at IS 'When that phase began';
-COMMENT ON COLUMN neon_auth.sync_runs.cursor IS 'Where the list of users goes on';
-COMMENT ON COLUMN neon_auth.sync_runs.total IS 'How many objects the phase has to look at; NULL while that is not known';
-COMMENT ON COLUMN neon_auth.sync_runs.done IS 'How many it has looked at';
+COMMENT ON COLUMN neon_auth.sync_runs.kind IS 'Kind of the provider';
+COMMENT ON COLUMN neon_auth.sync_runs.source IS 'Set of users at the service: the project id for kind stack';
+COMMENT ON COLUMN neon_auth.sync_runs.started_at IS 'Start of the run';
+COMMENT ON COLUMN neon_auth.sync_runs.finished_at IS
+    'Time at which the mirror was equal to the source; NULL until then';
+COMMENT ON COLUMN neon_auth.sync_runs.phase IS 'Current phase, or the phase in which the run was interrupted';
+COMMENT ON COLUMN neon_auth.sync_runs.phase_started_at IS 'Start of the phase';
+COMMENT ON COLUMN neon_auth.sync_runs.cursor IS 'Cursor of the next page of users';
+COMMENT ON COLUMN neon_auth.sync_runs.total IS 'Objects of the phase; NULL while that is not known';
+COMMENT ON COLUMN neon_auth.sync_runs.done IS 'Objects of the phase that are done';
 COMMENT ON COLUMN neon_auth.sync_runs.changed IS 'Rows that the run added or changed';
-COMMENT ON COLUMN neon_auth.sync_runs.deleted IS 'Users, teams, memberships and permissions that it found deleted';
-COMMENT ON COLUMN neon_auth.sync_runs.skipped IS 'Objects that cannot be rows, or that a trigger kept from becoming them';
-COMMENT ON COLUMN neon_auth.sync_runs.last_skip_reason IS 'What is wrong with the last of those';
-COMMENT ON COLUMN neon_auth.sync_runs.error IS 'Why its last attempt ended early, if its process was there to note it; NULL if none did';
-COMMENT ON COLUMN neon_auth.sync_runs.failed_at IS 'When that was';
+COMMENT ON COLUMN neon_auth.sync_runs.deleted IS 'Users, teams, memberships and permissions that the run found deleted';
+COMMENT ON COLUMN neon_auth.sync_runs.skipped IS
+    'Objects that cannot become rows, or that a trigger on the table kept out';
+COMMENT ON COLUMN neon_auth.sync_runs.last_skip_reason IS 'Reason for the last of them';
+COMMENT ON COLUMN neon_auth.sync_runs.error IS
+    'Error of the last attempt, if its process could record it; NULL otherwise';
+COMMENT ON COLUMN neon_auth.sync_runs.failed_at IS 'Time of that error';
 
 -- A run that was interrupted goes on where it was, unless what it has seen is lost or too old.
 CREATE FUNCTION neon_auth_internal.begin_sync(kind text, source text) RETURNS jsonb
@@ -67,7 +70,8 @@ BEGIN
     RETURN to_jsonb(run) || '{"goes_on": false}';
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.begin_sync(text, text) IS 'The run to go on with, new or interrupted';
+COMMENT ON FUNCTION neon_auth_internal.begin_sync(text, text) IS
+    'Returns the run to continue: a new one, or one that was interrupted';
 
 CREATE FUNCTION neon_auth_internal.enter_phase(run bigint, phase text) RETURNS void
 LANGUAGE sql
@@ -79,14 +83,16 @@ AS $$
            failed_at = CASE WHEN enter_phase.phase <> 'done' THEN r.failed_at END
      WHERE r.id = run;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.enter_phase(bigint, text) IS 'Notes that a run goes on to another phase, or is done';
+COMMENT ON FUNCTION neon_auth_internal.enter_phase(bigint, text) IS
+    'Records that a run enters another phase, or is done';
 
 CREATE FUNCTION neon_auth_internal.fail_sync(run bigint, reason text) RETURNS void
 LANGUAGE sql
 AS $$
     UPDATE neon_auth.sync_runs r SET error = reason, failed_at = clock_timestamp() WHERE r.id = run;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.fail_sync(bigint, text) IS 'Notes why a run ended early; the next one goes on with it';
+COMMENT ON FUNCTION neon_auth_internal.fail_sync(bigint, text) IS
+    'Records the error that ended a run; the next run continues it';
 
 CREATE FUNCTION neon_auth_internal.count_sync(run bigint, done bigint, changed bigint, deleted bigint, skipped bigint, last_skip_reason text) RETURNS void
 LANGUAGE sql
@@ -97,14 +103,15 @@ AS $$
            last_skip_reason = coalesce(count_sync.last_skip_reason, r.last_skip_reason)
      WHERE r.id = run;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.count_sync(bigint, bigint, bigint, bigint, bigint, text) IS 'Adds to what a run has done';
+COMMENT ON FUNCTION neon_auth_internal.count_sync(bigint, bigint, bigint, bigint, bigint, text) IS
+    'Adds to the counts of a run';
 
 CREATE FUNCTION neon_auth_internal.set_cursor(run bigint, cursor text) RETURNS void
 LANGUAGE sql
 AS $$
     UPDATE neon_auth.sync_runs r SET cursor = nullif(set_cursor.cursor, '') WHERE r.id = run;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.set_cursor(bigint, text) IS 'Notes where the list of users goes on';
+COMMENT ON FUNCTION neon_auth_internal.set_cursor(bigint, text) IS 'Records the cursor of the next page of users';
 
 CREATE FUNCTION neon_auth_internal.end_scan(run bigint) RETURNS void
 LANGUAGE sql
@@ -114,12 +121,14 @@ AS $$
     DELETE FROM neon_auth.sync_queue q
      WHERE q.last_error IS NOT NULL AND q.queued_at < (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run);
 $$;
-COMMENT ON FUNCTION neon_auth_internal.end_scan(bigint) IS 'Forgets what a run has seen, and what was left to it';
+COMMENT ON FUNCTION neon_auth_internal.end_scan(bigint) IS
+    'Deletes the scan of a run, and the queue entries that were left to it';
 
 CREATE PROCEDURE neon_auth.sync()
 LANGUAGE c AS 'MODULE_PATHNAME', 'neon_auth_sync';
 COMMENT ON PROCEDURE neon_auth.sync() IS
-    'Makes the mirror equal to the auth service, over its REST API, in many short transactions; goes on where it was interrupted. CALL it outside of a transaction block';
+    'Makes the mirror equal to the auth service over its REST API, in many short transactions; continues an '
+    'interrupted run. CALL it outside a transaction';
 REVOKE ALL ON PROCEDURE neon_auth.sync() FROM PUBLIC;
 
 CREATE VIEW neon_auth.sync_progress AS
@@ -139,16 +148,18 @@ CREATE VIEW neon_auth.sync_progress AS
         ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 20035 AND l.objid = 1
        AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
      WHERE r.finished_at IS NULL;
-COMMENT ON VIEW neon_auth.sync_progress IS 'How far the synchronisation is that runs, or was interrupted; no row when there is none';
-COMMENT ON COLUMN neon_auth.sync_progress.phase IS 'What it is at';
-COMMENT ON COLUMN neon_auth.sync_progress.running IS 'False when it was interrupted: the next one goes on with it';
+COMMENT ON VIEW neon_auth.sync_progress IS 'Progress of the current or interrupted run; no row if there is none';
+COMMENT ON COLUMN neon_auth.sync_progress.phase IS 'Current phase';
+COMMENT ON COLUMN neon_auth.sync_progress.running IS 'False if the run was interrupted: the next one continues it';
 COMMENT ON COLUMN neon_auth.sync_progress.done IS 'Objects of the phase that are done';
-COMMENT ON COLUMN neon_auth.sync_progress.total IS 'All of them; NULL when that is not known, as the first time';
-COMMENT ON COLUMN neon_auth.sync_progress.rate IS 'Objects a second in this phase';
-COMMENT ON COLUMN neon_auth.sync_progress.estimated_end IS 'When the phase will be done at that rate';
+COMMENT ON COLUMN neon_auth.sync_progress.total IS
+    'Objects of the phase; NULL while that is not known, as in the first run';
+COMMENT ON COLUMN neon_auth.sync_progress.rate IS 'Objects per second in this phase';
+COMMENT ON COLUMN neon_auth.sync_progress.estimated_end IS 'End of the phase at that rate';
 COMMENT ON COLUMN neon_auth.sync_progress.changed IS 'Rows added or changed so far';
 COMMENT ON COLUMN neon_auth.sync_progress.deleted IS 'Users, teams, memberships and permissions found deleted so far';
-COMMENT ON COLUMN neon_auth.sync_progress.skipped IS 'Objects that cannot be rows, or that a trigger kept from becoming them';
-COMMENT ON COLUMN neon_auth.sync_progress.last_skip_reason IS 'What is wrong with the last of those';
-COMMENT ON COLUMN neon_auth.sync_progress.started_at IS 'When it began';
-COMMENT ON COLUMN neon_auth.sync_progress.pid IS 'The process that does it';
+COMMENT ON COLUMN neon_auth.sync_progress.skipped IS
+    'Objects that cannot become rows, or that a trigger on the table kept out';
+COMMENT ON COLUMN neon_auth.sync_progress.last_skip_reason IS 'Reason for the last of them';
+COMMENT ON COLUMN neon_auth.sync_progress.started_at IS 'Start of the run';
+COMMENT ON COLUMN neon_auth.sync_progress.pid IS 'Process that runs it';

@@ -8,12 +8,13 @@ CREATE UNLOGGED TABLE neon_auth_internal.sync_scan (
     permission_id text NOT NULL DEFAULT ''
 );
 COMMENT ON TABLE neon_auth_internal.sync_scan IS
-    'What the run under way has seen at the auth service, to find what it did not see; empty between runs';
+    'Objects that the current run has seen at the auth service, to find those it has not seen; empty between runs';
 COMMENT ON COLUMN neon_auth_internal.sync_scan.kind IS
-    'run (the run''s number as team_id), user, team, member, direct_team, team_permission, direct_project or project_permission';
-COMMENT ON COLUMN neon_auth_internal.sync_scan.team_id IS 'The team; else empty';
-COMMENT ON COLUMN neon_auth_internal.sync_scan.user_id IS 'The user; else empty';
-COMMENT ON COLUMN neon_auth_internal.sync_scan.permission_id IS 'The permission; else empty';
+    'run (its number as team_id), user, team, member, direct_team, team_permission, direct_project or '
+    'project_permission';
+COMMENT ON COLUMN neon_auth_internal.sync_scan.team_id IS 'The team; otherwise empty';
+COMMENT ON COLUMN neon_auth_internal.sync_scan.user_id IS 'The user; otherwise empty';
+COMMENT ON COLUMN neon_auth_internal.sync_scan.permission_id IS 'The permission; otherwise empty';
 
 CREATE UNLOGGED TABLE neon_auth_internal.sync_unseen (
     kind text NOT NULL,
@@ -21,9 +22,9 @@ CREATE UNLOGGED TABLE neon_auth_internal.sync_unseen (
     CONSTRAINT sync_unseen_pkey PRIMARY KEY (kind, id)
 );
 COMMENT ON TABLE neon_auth_internal.sync_unseen IS
-    'What the run under way has not seen at the auth service, and asks for by its id; empty between runs';
+    'Objects of the mirror that the current run has not seen, and requests by id; empty between runs';
 COMMENT ON COLUMN neon_auth_internal.sync_unseen.kind IS 'user or team';
-COMMENT ON COLUMN neon_auth_internal.sync_unseen.id IS 'Its id';
+COMMENT ON COLUMN neon_auth_internal.sync_unseen.id IS 'Id of the user or team';
 
 -- All functions from here on are called by the library as the tables' owner, with its search_path.
 
@@ -42,7 +43,8 @@ AS $$
      WHERE p.kind = 'stack';
 $$;
 COMMENT ON FUNCTION neon_auth_internal.sync_access() IS
-    'Where the REST API is, what opens it, and whose users the mirror holds if not that project''s; NULL when there is no provider of kind stack';
+    'Returns the URL of the REST API, its secret, and another source of the mirror if any; NULL without a '
+    'provider of kind stack';
 
 -- Objects of a page, as the REST API answered when it was asked at asked_at: users or teams. What
 -- changed here since then stays as it is, and is queued if it differs. What stays without having
@@ -61,7 +63,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.write_page(text, jsonb, bigint) IS
-    'Writes users or teams as the REST API answered, and notes that they were seen; answers how many rows changed, and how many a trigger kept as they were';
+    'Writes users or teams of a REST response and records them as seen; counts changed rows and those that a '
+    'trigger kept';
 
 CREATE FUNCTION neon_auth_internal.see_objects(kind text, objects jsonb) RETURNS void
 LANGUAGE sql
@@ -71,7 +74,7 @@ AS $$
            CASE WHEN see_objects.kind = 'team' THEN seen.id ELSE '' END
       FROM (SELECT jsonb_path_query(objects, '$[*].id ? (@.type() == "string")') #>> '{}' AS id) AS seen;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.see_objects(text, jsonb) IS 'Notes users or teams that the auth service told of';
+COMMENT ON FUNCTION neon_auth_internal.see_objects(text, jsonb) IS 'Records users or teams as seen';
 
 CREATE FUNCTION neon_auth_internal.queue_changed(kind text, objects jsonb, moment timestamptz) RETURNS bigint
 LANGUAGE sql
@@ -97,7 +100,7 @@ AS $$
     SELECT count(*) FROM differing d WHERE NOT d.has_changed;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.queue_changed(text, jsonb, timestamptz) IS
-    'Queues those of an array of users or teams whose row is another one since a moment; answers how many differ from theirs for no such reason';
+    'Queues the users or teams of an array whose row has changed since a moment; counts the others that differ';
 
 CREATE FUNCTION neon_auth_internal.sync_page(run bigint, kind text, objects text, asked_at bigint) RETURNS text
 LANGUAGE plpgsql
@@ -126,7 +129,7 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.sync_page(bigint, text, text, bigint) IS
-    'Writes a JSON array of users or teams, all or none; answers what cannot be a row, NULL when all are written';
+    'Writes a JSON array of users or teams, all or none; returns why one cannot become a row, NULL if all are written';
 
 -- Not seen, and not from after the run began. What was seen has no index, which would cost each user
 -- more than all else that is done to note it. So all are compared at once, in the order of their
@@ -156,7 +159,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.find_unseen(bigint, text) IS
-    'Notes the users or teams of the mirror that the run did not see at the auth service';
+    'Records the users or teams of the mirror that the run has not seen';
 
 CREATE FUNCTION neon_auth_internal.unseen(kind text, after_id text) RETURNS jsonb
 LANGUAGE sql STABLE
@@ -166,7 +169,7 @@ AS $$
              WHERE n.kind = unseen.kind AND n.id > after_id ORDER BY n.id LIMIT 1000) AS next;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.unseen(text, text) IS
-    'The next of those that find_unseen() noted, as an array of ids; NULL when there are no more';
+    'Returns the next ids that find_unseen() recorded, as an array; NULL at the end';
 
 -- The REST API answered that there is no such user or team.
 CREATE FUNCTION neon_auth_internal.confirm_deleted(run bigint, kind text, id text) RETURNS void
@@ -178,7 +181,8 @@ BEGIN
     PERFORM neon_auth_internal.count_sync(run, 0, 0, deleted::integer, 0, NULL);
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.confirm_deleted(bigint, text, text) IS 'Marks a user or a team as deleted that the auth service has no more';
+COMMENT ON FUNCTION neon_auth_internal.confirm_deleted(bigint, text, text) IS
+    'Marks a user or team as deleted that the auth service no longer has';
 
 -- Rows of a list of memberships or permissions, as they were seen.
 CREATE FUNCTION neon_auth_internal.see(run bigint, kind text, items text) RETURNS void
@@ -189,7 +193,7 @@ AS $$
     SELECT see.kind, coalesce(i.team_id, ''), i.user_id, coalesce(i.id, '')
       FROM jsonb_to_recordset(items::jsonb) AS i(team_id text, user_id text, id text);
 $$;
-COMMENT ON FUNCTION neon_auth_internal.see(bigint, text, text) IS 'Notes memberships or permissions that the auth service told of';
+COMMENT ON FUNCTION neon_auth_internal.see(bigint, text, text) IS 'Records memberships or permissions as seen';
 
 -- What is new is written; what is missing is queued, to be confirmed by itself. What events told
 -- since the list was asked for stays. However long the lists are, they take little memory.
@@ -222,7 +226,8 @@ BEGIN
     PERFORM neon_auth_internal.count_sync(run, 0, changed, 0, 0, NULL);
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.sync_members(bigint, bigint) IS 'Compares the mirror''s memberships with those that were seen';
+COMMENT ON FUNCTION neon_auth_internal.sync_members(bigint, bigint) IS
+    'Compares the mirror''s memberships with the seen ones';
 
 CREATE FUNCTION neon_auth_internal.sync_permissions(run bigint, asked_at bigint) RETURNS void
 LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
@@ -283,11 +288,12 @@ BEGIN
     PERFORM neon_auth_internal.count_sync(run, 0, in_teams + in_project, 0, 0, NULL);
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.sync_permissions(bigint, bigint) IS 'Compares the mirror''s permissions with those that were seen';
+COMMENT ON FUNCTION neon_auth_internal.sync_permissions(bigint, bigint) IS
+    'Compares the mirror''s permissions with the seen ones';
 
 CREATE FUNCTION neon_auth_internal.unsee(kind text) RETURNS void
 LANGUAGE sql
 AS $$
     DELETE FROM neon_auth_internal.sync_scan s WHERE s.kind = unsee.kind;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.unsee(text) IS 'Forgets what the run under way has seen of one kind';
+COMMENT ON FUNCTION neon_auth_internal.unsee(text) IS 'Deletes the current run''s scan of one kind';
