@@ -8,7 +8,8 @@ GRANT EXECUTE ON FUNCTION neon_auth.verify_jwt(text) TO PUBLIC;
 -- use their schema. So these can be executed by everybody, and only through a view.
 REVOKE ALL ON SCHEMA neon_auth_internal FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA neon_auth_internal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION neon_auth_internal.fills_mirror(text), neon_auth_internal.rest_base(text), neon_auth_internal.service(text, text),
+GRANT EXECUTE ON FUNCTION neon_auth_internal.fills_mirror(text),
+    neon_auth_internal.rest_base(text), neon_auth_internal.service(text, text),
     neon_auth_internal.judge_jwks(jsonb), neon_auth_internal.discovery_url(text), neon_auth_internal.time_of(bigint),
     neon_auth_internal.worker_state(), neon_auth_internal.counters() TO PUBLIC;
 
@@ -19,10 +20,12 @@ BEGIN
     FOR command IN
         SELECT format('REVOKE ALL ON %s %s FROM %s CASCADE', o.kind, o.name,
                       CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END)
-          FROM (SELECT 'pg_proc'::regclass AS class, oid, 'ROUTINE' AS kind, oid::regprocedure::text AS name, proowner AS owner, proacl AS acl
+          FROM (SELECT 'pg_proc'::regclass AS class, oid, 'ROUTINE' AS kind, oid::regprocedure::text AS name,
+                       proowner AS owner, proacl AS acl
                   FROM pg_proc
                 UNION ALL
-                SELECT 'pg_class'::regclass, oid, CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, oid::regclass::text, relowner, relacl
+                SELECT 'pg_class'::regclass, oid, CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+                       oid::regclass::text, relowner, relacl
                   FROM pg_class WHERE relkind IN ('r', 'v', 'S')
                 UNION ALL
                 SELECT 'pg_namespace'::regclass, oid, 'SCHEMA', quote_ident(nspname), nspowner, nspacl

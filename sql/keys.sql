@@ -128,7 +128,8 @@ BEGIN
        AND (c.discovery_url IS DISTINCT FROM own.discovery_url
             OR own.discovery_url IS NULL AND c.jwks_url <> own.jwks_url);
     INSERT INTO neon_auth.jwks_cache AS c (provider, jwks_url, discovery_url, attempted_at, missed_at)
-    VALUES (begin_jwks.provider, own.jwks_url, own.discovery_url, own.now, CASE cause WHEN 'unknown_key' THEN own.now END)
+    VALUES (begin_jwks.provider, own.jwks_url, own.discovery_url, own.now,
+            CASE cause WHEN 'unknown_key' THEN own.now END)
     ON CONFLICT (provider) DO UPDATE
        SET attempted_at = EXCLUDED.attempted_at,
            missed_at = coalesce(EXCLUDED.missed_at, c.missed_at)
@@ -143,7 +144,8 @@ COMMENT ON FUNCTION neon_auth_internal.begin_jwks(text, text, text) IS
 
 -- What was fetched has been read as text; what counts is what becomes of it as jsonb. A set that can
 -- be used is not given up for one that cannot.
-CREATE FUNCTION neon_auth_internal.store_jwks(provider text, origin text, jwks_url text, jwks text, etag text, lifetime bigint) RETURNS text
+CREATE FUNCTION neon_auth_internal.store_jwks(
+    provider text, origin text, jwks_url text, jwks text, etag text, lifetime bigint) RETURNS text
 LANGUAGE plpgsql
 AS $$
 #variable_conflict use_column

@@ -42,7 +42,8 @@ CREATE TABLE neon_auth.providers (
     CONSTRAINT providers_stack_check CHECK (
         (kind = 'stack') = (project_id IS NOT NULL) AND (kind <> 'stack' OR num_nonnulls(jwks_url, jwks) = 1)),
     CONSTRAINT providers_role_claim_check CHECK (
-        CASE WHEN allowed_roles = '{}' THEN role_claim IS NULL ELSE role_claim IS NOT NULL OR default_role IS NOT NULL END)
+        CASE WHEN allowed_roles = '{}' THEN role_claim IS NULL
+             ELSE role_claim IS NOT NULL OR default_role IS NOT NULL END)
 );
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.providers', '');
 
@@ -123,17 +124,20 @@ AS $$
 BEGIN
     INSERT INTO neon_auth.providers (
         name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims, max_lifetime,
-        leeway, allow_anonymous, allow_restricted, role_claim, allowed_roles, default_role, claim_map, reject_deleted_users)
+        leeway, allow_anonymous, allow_restricted, role_claim, allowed_roles, default_role, claim_map,
+        reject_deleted_users)
     VALUES (
         name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims, max_lifetime,
-        leeway, allow_anonymous, allow_restricted, role_claim, allowed_roles, default_role, claim_map, reject_deleted_users)
+        leeway, allow_anonymous, allow_restricted, role_claim, allowed_roles, default_role, claim_map,
+        reject_deleted_users)
         ON CONFLICT ON CONSTRAINT providers_pkey DO NOTHING;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_object',
             MESSAGE = 'there is a provider of that name',
             DETAIL = format('The name given is %s.', to_json(name)),
-            HINT = format('Change it: UPDATE neon_auth.providers SET ... WHERE name = %L; or choose another name.', name);
+            HINT = format('Change it: UPDATE neon_auth.providers SET ... WHERE name = %L; or choose another name.',
+                          name);
     END IF;
     IF kind = 'stack' THEN
         PERFORM neon_auth_internal.define_stack_permissions();
@@ -145,7 +149,8 @@ COMMENT ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, te
     interval, interval, boolean, boolean, text, text[], text, jsonb, boolean) IS
     'Trusts an issuer. Required: name, issuers. issuers, audiences, algorithms and allowed_roles are arrays. See '
     'the columns of neon_auth.providers';
-REVOKE ALL ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, jsonb, interval, interval, boolean, boolean, text, text[], text, jsonb, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, jsonb,
+    interval, interval, boolean, boolean, text, text[], text, jsonb, boolean) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.drop_provider(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

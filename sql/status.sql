@@ -21,14 +21,19 @@ CREATE VIEW neon_auth.status AS
                                 rtrim(c.last_error, '.'), c.fetched_at)
                 WHEN c.jwks IS NULL AND c.attempted_at > now() - interval '1 minute' THEN 'A fetch is under way.'
                 WHEN c.jwks IS NULL THEN 'None. The last fetch was broken off.'
-                ELSE format('Fresh until %s; number of keys: %s.', c.fresh_until, jsonb_array_length(c.jwks -> 'keys') - cardinality(j.left_out)) END,
-                  CASE WHEN p.jwks IS NULL AND p.jwks_url IS NULL AND c.jwks IS NOT NULL THEN format(' They come from %s.', c.jwks_url) END,
-                  CASE WHEN j.exposes_secret THEN ' A secret is published, by which anybody can sign tokens: the issuer must replace that key.' END,
-                  CASE WHEN cardinality(j.left_out) > 0 THEN format(' Left out: %s.', array_to_string(j.left_out, '; ')) END),
+                ELSE format('Fresh until %s; number of keys: %s.', c.fresh_until,
+                            jsonb_array_length(c.jwks -> 'keys') - cardinality(j.left_out)) END,
+                  CASE WHEN p.jwks IS NULL AND p.jwks_url IS NULL AND c.jwks IS NOT NULL
+                       THEN format(' They come from %s.', c.jwks_url) END,
+                  CASE WHEN j.exposes_secret THEN ' A secret is published, with which anybody can sign tokens: '
+                                                  'the issuer must replace that key.' END,
+                  CASE WHEN cardinality(j.left_out) > 0
+                       THEN format(' Left out: %s.', array_to_string(j.left_out, '; ')) END),
            coalesce(CASE WHEN c.last_error IS NOT NULL THEN c.attempted_at END, c.fetched_at)
       FROM neon_auth.providers p
       LEFT JOIN neon_auth.jwks_cache c ON c.provider = p.name AND p.jwks IS NULL
-            AND coalesce(c.discovery_url, c.jwks_url) = coalesce(p.jwks_url, neon_auth_internal.discovery_url(p.issuers[1]))
+            AND coalesce(c.discovery_url, c.jwks_url)
+                = coalesce(p.jwks_url, neon_auth_internal.discovery_url(p.issuers[1]))
       LEFT JOIN LATERAL neon_auth_internal.judge_jwks(coalesce(p.jwks, c.jwks)) j ON true
     UNION ALL
     -- From here on, a row says something only where the service that it is about is configured or has left
@@ -72,9 +77,11 @@ CREATE VIEW neon_auth.status AS
                 WHEN neon_auth_internal.rest_base(p.jwks_url) IS NULL
                     THEN format('The jwks_url of the provider %I is not that of a Stack Auth project, '
                                 'so the URL of the REST API is not known.', p.name)
-                WHEN s.name IS NULL THEN 'secret_server_key is not set for this project, so the mirror cannot be compared '
-                                    'with the auth service.'
-                WHEN r.id IS NULL THEN 'The mirror has never been compared with the auth service: CALL neon_auth.sync();'
+                WHEN s.name IS NULL
+                    THEN 'secret_server_key is not set for this project, so the mirror cannot be compared '
+                         'with the auth service.'
+                WHEN r.id IS NULL
+                    THEN 'The mirror has never been compared with the auth service: CALL neon_auth.sync();'
                 WHEN r.error IS NOT NULL THEN r.error
                 WHEN r.finished_at IS NULL THEN format('Under way, or interrupted, at: %s.', r.phase)
                 ELSE format('Rows changed: %s; found deleted: %s; skipped: %s%s', r.changed, r.deleted, r.skipped,
@@ -91,19 +98,23 @@ CREATE VIEW neon_auth.status AS
            NOT w.preloaded OR w.standby
                OR (w.failures = 0 AND NOT w.overdue AND (w.visited_at IS NOT NULL OR NOT w.expected)),
            CASE WHEN NOT w.preloaded
-                    THEN 'None: neon_auth is not in shared_preload_libraries. Webhooks work; the rest waits for CALL neon_auth.sync().'
+                    THEN 'None: neon_auth is not in shared_preload_libraries. Webhooks work; the rest waits for '
+                         'CALL neon_auth.sync().'
                 WHEN w.standby THEN 'None on a standby.'
                 WHEN w.failures > 0
-                    THEN format('Visits that have failed, one after the other: %s. The server''s log has the reason. The next one: %s.',
+                    THEN format('Visits that failed in a row: %s. The server''s log has the reason. Next visit: %s.',
                                 w.failures, w.due_at)
                 WHEN w.overdue
-                    THEN format('One should have come at %s, and none has: max_worker_processes or neon_auth.max_workers may be reached.', w.due_at)
+                    THEN format('A worker was due at %s but did not start: max_worker_processes or '
+                                'neon_auth.max_workers may be reached.', w.due_at)
                 WHEN w.visited_at IS NULL AND w.expected THEN 'No background worker has been here yet.'
                 WHEN w.due_at IS NULL THEN 'One comes when there is something to do.'
                 ELSE format('One comes when there is something to do, and at %s.', w.due_at) END,
            w.visited_at
-      FROM (SELECT s.preloaded, neon_auth_internal.time_of(s.visited_at) AS visited_at, neon_auth_internal.time_of(s.due_at) AS due_at,
-                   coalesce(neon_auth_internal.time_of(s.due_at) < clock_timestamp() - interval '1 minute', false) AS overdue,
+      FROM (SELECT s.preloaded, neon_auth_internal.time_of(s.visited_at) AS visited_at,
+                   neon_auth_internal.time_of(s.due_at) AS due_at,
+                   coalesce(neon_auth_internal.time_of(s.due_at) < clock_timestamp() - interval '1 minute',
+                            false) AS overdue,
                    s.failures, pg_catalog.pg_is_in_recovery() AS standby,
                    EXISTS (SELECT FROM neon_auth.providers) AS expected
               FROM neon_auth_internal.worker_state() AS s) AS w;

@@ -58,8 +58,10 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_role_specification',
             MESSAGE = 'a role of the provider bypasses row-level security',
-            DETAIL = format('Role %s is a superuser, has BYPASSRLS, or is one of PostgreSQL''s predefined roles.', to_json(powerful[1])),
-            HINT = 'A token must not name such a role. Create one with the rights that its users need: CREATE ROLE ... NOLOGIN;';
+            DETAIL = format('Role %s is a superuser, has BYPASSRLS, or is one of PostgreSQL''s predefined roles.',
+                            to_json(powerful[1])),
+            HINT = 'A token must not name such a role. Create one with the rights that its users need: '
+                   'CREATE ROLE ... NOLOGIN;';
     END IF;
 END
 $$;
@@ -79,10 +81,14 @@ DECLARE
     own_issuers text[];
     url CONSTANT text := coalesce(new.jwks_url, neon_auth_internal.discovery_url(new.issuers[1]));
     -- Whether nothing but the scheme of the URL is amiss.
-    is_plain CONSTANT boolean := url ^@ 'http://' AND neon_auth_internal.is_key_url(overlay(url PLACING 'https' FROM 1 FOR 4));
+    is_plain CONSTANT boolean := url ^@ 'http://'
+        AND neon_auth_internal.is_key_url(overlay(url PLACING 'https' FROM 1 FOR 4));
     plain_http CONSTANT text := format(
-        'Keys that come over plain http could be anybody''s. Pin the keys with jwks, or, where you trust the network between, have a superuser name the host: ALTER SYSTEM SET neon_auth.insecure_hosts = %L; SELECT pg_reload_conf(); SET is not enough, as workers fetch too.',
-        concat_ws(',', nullif(current_setting('neon_auth.insecure_hosts', true), ''), substring(url FROM '^http://([^/?#]+)')));
+        'Keys fetched over plain http could come from anybody. Pin the keys with jwks, or, if you trust the '
+        'network, let a superuser name the host: ALTER SYSTEM SET neon_auth.insecure_hosts = %L; '
+        'SELECT pg_reload_conf(); SET is not enough, as workers fetch too.',
+        concat_ws(',', nullif(current_setting('neon_auth.insecure_hosts', true), ''),
+                  substring(url FROM '^http://([^/?#]+)')));
 BEGIN
     IF defect IS NOT NULL THEN
         RAISE EXCEPTION USING
@@ -91,15 +97,17 @@ BEGIN
             DETAIL = defect[2],
             HINT = defect[3];
     END IF;
-    IF TG_OP = 'UPDATE' AND (new.allowed_roles, new.default_role) IS DISTINCT FROM (old.allowed_roles, old.default_role) THEN
+    IF TG_OP = 'UPDATE'
+       AND (new.allowed_roles, new.default_role) IS DISTINCT FROM (old.allowed_roles, old.default_role) THEN
         PERFORM neon_auth_internal.check_provider_roles(array_remove(new.allowed_roles || new.default_role, NULL));
     END IF;
     IF NOT neon_auth_internal.is_key_url(new.jwks_url) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the jwks_url must be https, or http on loopback',
-            DETAIL = CASE WHEN is_plain THEN 'It is http, and its host is neither loopback nor one of neon_auth.insecure_hosts.'
-                          ELSE 'A host without user and password must follow, then a port and a path if need be.' END,
+            DETAIL = CASE WHEN is_plain
+                          THEN 'It is http, and its host is neither loopback nor one of neon_auth.insecure_hosts.'
+                          ELSE 'A host without user and password must follow, then optionally a port and a path.' END,
             HINT = CASE WHEN is_plain THEN plain_http
                         ELSE 'For example: https://auth.example.com/.well-known/jwks.json' END;
     END IF;
@@ -108,7 +116,8 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the keys of this issuer cannot be discovered',
-            DETAIL = 'Without jwks_url and jwks, the keys are where <issuer>/.well-known/openid-configuration says; so the first issuer must be an https URL without a template, a query or a fragment.',
+            DETAIL = 'Without jwks_url and jwks, the document <issuer>/.well-known/openid-configuration names the URL '
+                     'of the keys; so the first issuer must be an https URL without a template, a query or a fragment.',
             HINT = CASE WHEN is_plain THEN plain_http ELSE 'Give jwks_url or jwks.' END;
     END IF;
     -- No other transaction is writing providers: one_writer.
@@ -130,7 +139,8 @@ BEGIN
                         WHEN other.takes_all THEN ', and names no audiences.'
                         ELSE '; the new row names no audiences.' END,
             HINT = CASE WHEN other.takes_all
-                        THEN format('Name the audiences of both, for example UPDATE neon_auth.providers SET audiences = ''{<client id>}'' WHERE name = %L;', other.name)
+                        THEN format('Name the audiences of both, for example UPDATE neon_auth.providers '
+                                    'SET audiences = ''{<client id>}'' WHERE name = %L;', other.name)
                         ELSE 'Name audiences that the other does not have: audiences => ''{<client id>}''.' END;
     END IF;
     SELECT p.name INTO other
@@ -143,8 +153,10 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'check_violation',
             MESSAGE = 'providers that share their keys must name their audiences',
-            DETAIL = format('Provider %I has the same jwks_url, so a token for one would pass for the other.', other.name),
-            HINT = 'Set audiences for both, or, if they are one service, make it one provider: issuers => ''{first,second}''.';
+            DETAIL = format('Provider %I has the same jwks_url, so a token for one would pass for the other.',
+                            other.name),
+            HINT = 'Set audiences for both, or, if they are one service, make it one provider: '
+                   'issuers => ''{first,second}''.';
     END IF;
     SELECT p.name, p.kind INTO other
       FROM neon_auth.providers p
@@ -197,7 +209,8 @@ BEGIN
             ERRCODE = 'insufficient_privilege',
             MESSAGE = format('permission denied for table %I', TG_TABLE_NAME),
             DETAIL = 'Who writes it decides whose tokens are trusted, so the right to write data is not enough.',
-            HINT = 'Have the functions granted: GRANT EXECUTE ON FUNCTION neon_auth.add_provider, neon_auth.drop_provider TO ...;';
+            HINT = 'The owner can grant the functions: '
+                   'GRANT EXECUTE ON FUNCTION neon_auth.add_provider, neon_auth.drop_provider TO ...;';
     END IF;
     RETURN coalesce(new, old);
 END

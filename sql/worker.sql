@@ -17,7 +17,9 @@ LANGUAGE sql STABLE
 AS $$
     SELECT jsonb_build_object(
                'has_queue', EXISTS (SELECT FROM neon_auth.sync_queue q WHERE q.last_error IS NULL),
-               'is_configured', coalesce((SELECT bool_and(value IS NOT NULL) FROM jsonb_each_text(neon_auth_internal.sync_access() - 'other_source')), false),
+               'is_configured', coalesce((SELECT bool_and(value IS NOT NULL)
+                                            FROM jsonb_each_text(neon_auth_internal.sync_access() - 'other_source')),
+                                         false),
                'finished_at', (SELECT floor(extract(epoch FROM r.finished_at) * 1000000)::bigint
                                  FROM neon_auth.sync_runs r
                                 WHERE r.finished_at IS NOT NULL ORDER BY r.id DESC LIMIT 1),
@@ -36,8 +38,10 @@ AS $$
     SELECT EXISTS (SELECT
                      FROM pg_catalog.pg_locks l
                     WHERE l.pid IS NULL AND l.locktype = 'relation' AND l.mode = 'RowExclusiveLock'
-                      AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
-                      AND l.relation IN ('neon_auth.sync_queue'::regclass, 'neon_auth_internal.secrets'::regclass, 'neon_auth.providers'::regclass));
+                      AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
+                                         WHERE d.datname = pg_catalog.current_database())
+                      AND l.relation IN ('neon_auth.sync_queue'::regclass, 'neon_auth_internal.secrets'::regclass,
+                                         'neon_auth.providers'::regclass));
 $$;
 COMMENT ON FUNCTION neon_auth_internal.awaits_prepared() IS
     'Returns true if a prepared transaction of this database has written a table that background workers read';
@@ -57,13 +61,15 @@ END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.prune() IS 'Deletes old deliveries, tombstones and runs';
 
-CREATE FUNCTION neon_auth_internal.worker_state(OUT preloaded boolean, OUT visited_at bigint, OUT due_at bigint, OUT failures bigint) RETURNS SETOF record
+CREATE FUNCTION neon_auth_internal.worker_state(
+    OUT preloaded boolean, OUT visited_at bigint, OUT due_at bigint, OUT failures bigint) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1 AS 'MODULE_PATHNAME', 'worker_state_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.worker_state() IS
     'Returns if background workers serve this database, their last and next visit (microseconds since 1970), and '
     'failures in a row';
 
-CREATE FUNCTION neon_auth_internal.counters(OUT counter text, OUT value bigint, OUT description text) RETURNS SETOF record
+CREATE FUNCTION neon_auth_internal.counters(
+    OUT counter text, OUT value bigint, OUT description text) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'counters_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.counters() IS 'Rows of neon_auth.stats';
 

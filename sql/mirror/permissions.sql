@@ -60,7 +60,8 @@ CREATE TABLE neon_auth.permission_definitions (
         CONSTRAINT permission_definitions_id_check CHECK (id ~ '^[$]?[a-z0-9_:]+$' AND octet_length(id) <= 255),
     description text,
     contained_permission_ids text[] NOT NULL DEFAULT '{}'
-        CONSTRAINT permission_definitions_contained_check CHECK (array_position(contained_permission_ids, NULL) IS NULL),
+        CONSTRAINT permission_definitions_contained_check
+        CHECK (array_position(contained_permission_ids, NULL) IS NULL),
     retired boolean NOT NULL DEFAULT false,
     CONSTRAINT permission_definitions_pkey PRIMARY KEY (scope, id)
 );

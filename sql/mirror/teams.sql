@@ -5,7 +5,8 @@ CREATE TABLE neon_auth.teams_sync (
     id         text GENERATED ALWAYS AS (raw_json ->> 'id') STORED NOT NULL,
     name       text GENERATED ALWAYS AS (raw_json ->> 'display_name') STORED,
     created_at timestamptz GENERATED ALWAYS AS
-               (to_timestamp(trunc((raw_json ->> 'created_at_millis')::bigint::double precision) / 1000::double precision)) STORED,
+               (to_timestamp(trunc((raw_json ->> 'created_at_millis')::bigint::double precision)
+                             / 1000::double precision)) STORED,
     updated_at timestamptz,
     deleted_at timestamptz,
     CONSTRAINT teams_sync_pkey PRIMARY KEY (id)

@@ -6,7 +6,8 @@ CREATE TABLE neon_auth.users_sync (
     name       text GENERATED ALWAYS AS (raw_json ->> 'display_name') STORED,
     email      text GENERATED ALWAYS AS (raw_json ->> 'primary_email') STORED,
     created_at timestamptz GENERATED ALWAYS AS
-               (to_timestamp(trunc((raw_json ->> 'signed_up_at_millis')::bigint::double precision) / 1000::double precision)) STORED,
+               (to_timestamp(trunc((raw_json ->> 'signed_up_at_millis')::bigint::double precision)
+                             / 1000::double precision)) STORED,
     updated_at timestamptz,
     deleted_at timestamptz,
     CONSTRAINT users_sync_pkey PRIMARY KEY (id)
@@ -79,7 +80,8 @@ REVOKE ALL ON FUNCTION neon_auth.delete_user(text) FROM PUBLIC;
 -- is final for all who write users, and a dump carries deleted_at.
 CREATE FUNCTION neon_auth_internal.erased(raw_json jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN jsonb_strip_nulls(jsonb_build_object('id', raw_json -> 'id', 'signed_up_at_millis', raw_json -> 'signed_up_at_millis'));
+RETURN jsonb_strip_nulls(jsonb_build_object(
+    'id', raw_json -> 'id', 'signed_up_at_millis', raw_json -> 'signed_up_at_millis'));
 COMMENT ON FUNCTION neon_auth_internal.erased(jsonb) IS 'Reduces a user object to the id and the time of sign-up';
 
 CREATE FUNCTION neon_auth.erase_user(id text) RETURNS boolean
@@ -99,7 +101,8 @@ BEGIN
         ON CONFLICT ON CONSTRAINT users_sync_pkey DO NOTHING;
     erased := FOUND;
     UPDATE neon_auth.users_sync AS u
-       SET raw_json = neon_auth_internal.erased(u.raw_json), updated_at = moment, deleted_at = coalesce(u.deleted_at, moment)
+       SET raw_json = neon_auth_internal.erased(u.raw_json), updated_at = moment,
+           deleted_at = coalesce(u.deleted_at, moment)
       FROM clock_timestamp() AS moment
      WHERE u.id = erase_user.id AND (u.deleted_at IS NULL OR u.raw_json <> neon_auth_internal.erased(u.raw_json));
     erased := erased OR FOUND;

@@ -57,7 +57,8 @@ BEGIN
     END IF;
 
     project := keys ->> 'auth_provider_project_id';
-    parts := regexp_match(keys ->> 'jwks_url', '^(https?://.+?)/api/v1/projects/([^/?#]+)/[.]well-known/jwks[.]json([?].*)?$');
+    parts := regexp_match(keys ->> 'jwks_url',
+                          '^(https?://.+?)/api/v1/projects/([^/?#]+)/[.]well-known/jwks[.]json([?].*)?$');
     IF parts IS NULL OR parts[2] <> project THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -119,8 +120,9 @@ BEGIN
                           ELSE 'Its keys are not stored; a dump does not carry them.' END,
             HINT = 'SELECT neon_auth.configure(''<response of the keys API>'');';
     END IF;
-    RETURN format(E'NEXT_PUBLIC_STACK_PROJECT_ID=%s\nNEXT_PUBLIC_STACK_PUBLISHABLE_CLIENT_KEY=%s\nSTACK_SECRET_SERVER_KEY=%s',
-                  project, client_key, server_key);
+    RETURN concat_ws(E'\n', 'NEXT_PUBLIC_STACK_PROJECT_ID=' || project,
+                     'NEXT_PUBLIC_STACK_PUBLISHABLE_CLIENT_KEY=' || client_key,
+                     'STACK_SECRET_SERVER_KEY=' || server_key);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.sdk_env() IS

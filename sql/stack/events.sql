@@ -7,7 +7,8 @@ COMMENT ON FUNCTION neon_auth_internal.standing(text, jsonb) IS
 
 -- What became of an event, as handle_webhook answers it. IMMUTABLE, so that what is always the same
 -- is made once, when the plan is.
-CREATE FUNCTION neon_auth_internal.outcome(outcome text, reason text DEFAULT NULL, queued boolean DEFAULT NULL) RETURNS jsonb
+CREATE FUNCTION neon_auth_internal.outcome(
+    outcome text, reason text DEFAULT NULL, queued boolean DEFAULT NULL) RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'outcome_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.outcome(text, text, boolean) IS
     'Builds the outcome of an event: applied, unchanged or ignored, why, and if it queued something';
@@ -30,7 +31,8 @@ BEGIN
     standing := neon_auth_internal.standing('user', given);
     IF standing = 'unknown' THEN
         -- Whoever writes arrays takes no lock of ours, and may be first.
-        INSERT INTO neon_auth.users_sync (raw_json, updated_at) VALUES (given, clock_timestamp()) ON CONFLICT (id) DO NOTHING;
+        INSERT INTO neon_auth.users_sync (raw_json, updated_at) VALUES (given, clock_timestamp())
+            ON CONFLICT (id) DO NOTHING;
         IF FOUND THEN
             RETURN neon_auth_internal.outcome('applied');
         END IF;
@@ -44,7 +46,8 @@ BEGIN
         RETURN neon_auth_internal.outcome('ignored', 'What is known of the user is newer than its creation.');
     END IF;
     IF standing <> 'newer' THEN
-        PERFORM neon_auth_internal.queue_sync('user', '', given ->> 'id', 'Which of its updates is the latest cannot be told.');
+        PERFORM neon_auth_internal.queue_sync(
+            'user', '', given ->> 'id', 'It is not known which update is the latest.');
         IF standing = 'older' THEN
             RETURN neon_auth_internal.outcome('ignored', 'What is known of the user looks newer.', queued => true);
         END IF;
@@ -73,7 +76,8 @@ BEGIN
     standing := neon_auth_internal.standing('team', team);
     IF standing = 'unknown' THEN
         -- Whoever writes arrays takes no lock of ours, and may be first.
-        INSERT INTO neon_auth.teams_sync (raw_json, updated_at) VALUES (team, clock_timestamp()) ON CONFLICT (id) DO NOTHING;
+        INSERT INTO neon_auth.teams_sync (raw_json, updated_at) VALUES (team, clock_timestamp())
+            ON CONFLICT (id) DO NOTHING;
         IF FOUND THEN
             -- No event tells who created it and is its first member.
             PERFORM neon_auth_internal.queue_sync('team', team ->> 'id', '', 'No event tells of its first member.');
@@ -89,7 +93,8 @@ BEGIN
         RETURN neon_auth_internal.outcome('ignored', 'What is known of the team is newer than its creation.');
     END IF;
     UPDATE neon_auth.teams_sync t SET raw_json = team, updated_at = clock_timestamp() WHERE t.id = team ->> 'id';
-    PERFORM neon_auth_internal.queue_sync('team', team ->> 'id', '', 'Which of its updates is the latest cannot be told.');
+    PERFORM neon_auth_internal.queue_sync(
+        'team', team ->> 'id', '', 'It is not known which update is the latest.');
     RETURN neon_auth_internal.outcome('applied', queued => true);
 END
 $$;
@@ -110,14 +115,17 @@ BEGIN
     IF action = 'created' THEN
         is_late := neon_auth_internal.match_removal('team_member', team, member, '');
         IF is_late IS NOT NULL THEN
-            PERFORM neon_auth_internal.queue_sync('team_member', team, member, 'It was created and removed; which came last cannot be told.');
+            PERFORM neon_auth_internal.queue_sync(
+                'team_member', team, member, 'It was created and removed, in an order that is not known.');
         END IF;
         IF is_late THEN
             RETURN neon_auth_internal.outcome('ignored', 'Its removal came first.', queued => true);
         END IF;
-        INSERT INTO neon_auth.team_members_sync (team_id, user_id, webhook_id) VALUES (team, member, apply_membership.webhook_id)
+        INSERT INTO neon_auth.team_members_sync (team_id, user_id, webhook_id)
+        VALUES (team, member, apply_membership.webhook_id)
             ON CONFLICT (team_id, user_id) DO NOTHING;
-        RETURN neon_auth_internal.outcome(CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END, queued => is_late IS NOT NULL);
+        RETURN neon_auth_internal.outcome(
+            CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END, queued => is_late IS NOT NULL);
     END IF;
 
     DELETE FROM neon_auth.team_members_sync m
@@ -126,17 +134,20 @@ BEGIN
     DELETE FROM neon_auth.team_permissions_sync p WHERE p.team_id = team AND p.user_id = member;
     PERFORM neon_auth_internal.note_removal('team_member', team, member, '', coalesce(was_told, false));
     -- No event tells of a creator's own membership, so not even the first removal need be the last word.
-    PERFORM neon_auth_internal.queue_sync('team_member', team, member, 'It was removed; whether it was created again cannot be told.');
-    RETURN neon_auth_internal.outcome(CASE WHEN was_told IS NULL THEN 'unchanged' ELSE 'applied' END,
-                             CASE WHEN was_told IS NULL THEN 'There was no such membership; its creation may come late.' END,
-                             queued => true);
+    PERFORM neon_auth_internal.queue_sync(
+        'team_member', team, member, 'It was removed, and may have been created again.');
+    RETURN neon_auth_internal.outcome(
+        CASE WHEN was_told IS NULL THEN 'unchanged' ELSE 'applied' END,
+        CASE WHEN was_told IS NULL THEN 'The membership does not exist; its creation may arrive later.' END,
+        queued => true);
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.apply_membership(text, text, text, text) IS
     'Applies a membership''s event: created or deleted';
 
 -- team is NULL for a permission in the whole project.
-CREATE FUNCTION neon_auth_internal.apply_permission(action text, team text, holder text, permission text, webhook_id text) RETURNS jsonb
+CREATE FUNCTION neon_auth_internal.apply_permission(
+    action text, team text, holder text, permission text, webhook_id text) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -155,15 +166,18 @@ BEGIN
         membership_was_removed := neon_auth_internal.has_tombstone(team, holder);
         IF membership_was_removed
            AND NOT EXISTS (SELECT FROM neon_auth.team_members_sync m WHERE m.team_id = team AND m.user_id = holder) THEN
-            PERFORM neon_auth_internal.queue_sync(to_confirm, place, holder, 'A permission came after its membership was removed.');
-            RETURN neon_auth_internal.outcome('ignored', 'Its membership is removed, and with it all permissions.', queued => true);
+            PERFORM neon_auth_internal.queue_sync(
+                to_confirm, place, holder, 'A permission arrived after its membership was removed.');
+            RETURN neon_auth_internal.outcome(
+                'ignored', 'Its membership is removed, and with it all permissions.', queued => true);
         END IF;
     END IF;
 
     IF action = 'created' THEN
         is_late := neon_auth_internal.match_removal(kind, place, holder, permission);
         IF is_late IS NOT NULL OR membership_was_removed THEN
-            PERFORM neon_auth_internal.queue_sync(to_confirm, place, holder, 'A permission was created and removed; which came last cannot be told.');
+            PERFORM neon_auth_internal.queue_sync(
+                to_confirm, place, holder, 'A permission was created and removed, in an order that is not known.');
         END IF;
         IF is_late THEN
             RETURN neon_auth_internal.outcome('ignored', 'Its removal came first.', queued => true);
@@ -172,12 +186,14 @@ BEGIN
             INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, webhook_id)
             VALUES (holder, permission, apply_permission.webhook_id)
                 ON CONFLICT (user_id, permission_id) DO UPDATE
-               SET inherited = false, webhook_id = excluded.webhook_id, created_at = excluded.created_at WHERE p.inherited;
+               SET inherited = false, webhook_id = excluded.webhook_id, created_at = excluded.created_at
+             WHERE p.inherited;
         ELSE
             INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, webhook_id)
             VALUES (team, holder, permission, apply_permission.webhook_id)
                 ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
-               SET inherited = false, webhook_id = excluded.webhook_id, created_at = excluded.created_at WHERE p.inherited;
+               SET inherited = false, webhook_id = excluded.webhook_id, created_at = excluded.created_at
+             WHERE p.inherited;
         END IF;
         RETURN neon_auth_internal.outcome(CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END,
                                  queued => is_late IS NOT NULL OR membership_was_removed);
@@ -199,10 +215,12 @@ BEGIN
         DELETE FROM neon_auth.team_permissions_sync p WHERE p.team_id = team AND p.user_id = holder AND p.inherited;
     END IF;
     PERFORM neon_auth_internal.note_removal(kind, place, holder, permission, coalesce(was_told, false));
-    PERFORM neon_auth_internal.queue_sync(to_confirm, place, holder, 'A permission was removed; whether it was created again cannot be told.');
-    RETURN neon_auth_internal.outcome(CASE WHEN was_told IS NULL THEN 'unchanged' ELSE 'applied' END,
-                             CASE WHEN was_told IS NULL THEN 'There was no such permission; its creation may come late.' END,
-                             queued => true);
+    PERFORM neon_auth_internal.queue_sync(
+        to_confirm, place, holder, 'A permission was removed, and may have been created again.');
+    RETURN neon_auth_internal.outcome(
+        CASE WHEN was_told IS NULL THEN 'unchanged' ELSE 'applied' END,
+        CASE WHEN was_told IS NULL THEN 'The permission does not exist; its creation may arrive later.' END,
+        queued => true);
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.apply_permission(text, text, text, text, text) IS

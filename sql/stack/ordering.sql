@@ -115,7 +115,8 @@ COMMENT ON COLUMN neon_auth_internal.tombstones.removed_at IS
     'Time of the last removal; a REST response requested later overrides it';
 COMMENT ON INDEX neon_auth_internal.tombstones_user_id_idx IS 'For the deletion of a user';
 
-CREATE FUNCTION neon_auth_internal.note_removal(kind text, team_id text, user_id text, permission_id text, creation_was_told boolean)
+CREATE FUNCTION neon_auth_internal.note_removal(
+    kind text, team_id text, user_id text, permission_id text, creation_was_told boolean)
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -131,7 +132,8 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.note_removal(text, text, text, text, boolean) IS
     'Records a removal, and if its creation was reported before';
 
-CREATE FUNCTION neon_auth_internal.match_removal(kind text, team_id text, user_id text, permission_id text) RETURNS boolean
+CREATE FUNCTION neon_auth_internal.match_removal(
+    kind text, team_id text, user_id text, permission_id text) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column

@@ -53,7 +53,8 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.confirmed(text, text, text, timestamptz) IS
     'Deletes a queue entry, unless it was queued again';
 
-CREATE FUNCTION neon_auth_internal.refused(kind text, team_id text, user_id text, queued_at timestamptz, last_error text) RETURNS void
+CREATE FUNCTION neon_auth_internal.refused(
+    kind text, team_id text, user_id text, queued_at timestamptz, last_error text) RETURNS void
 LANGUAGE sql
 AS $$
     UPDATE neon_auth.sync_queue q
@@ -80,7 +81,8 @@ COMMENT ON FUNCTION neon_auth_internal.list_items(bigint, text, text) IS
 CREATE FUNCTION neon_auth_internal.unlist_items(asked_at bigint, kind text) RETURNS void
 LANGUAGE sql
 AS $$
-    DELETE FROM neon_auth_internal.sync_listed l WHERE l.asked_at = unlist_items.asked_at AND l.kind = unlist_items.kind;
+    DELETE FROM neon_auth_internal.sync_listed l
+     WHERE l.asked_at = unlist_items.asked_at AND l.kind = unlist_items.kind;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.unlist_items(bigint, text) IS 'Deletes the stored items of a list';
 
@@ -101,8 +103,8 @@ COMMENT ON FUNCTION neon_auth_internal.listed(bigint, text, text) IS
 -- The REST API's answer about a team, or about one of its members (member is '' for all): the
 -- memberships, the permissions that were given (direct), and all that follow from them. What
 -- events told since it was asked stays. Answers how many rows are gone.
-CREATE FUNCTION neon_auth_internal.confirm_team(team text, member text, memberships text, direct text, effective text, asked_at bigint)
-RETURNS bigint
+CREATE FUNCTION neon_auth_internal.confirm_team(
+    team text, member text, memberships text, direct text, effective text, asked_at bigint) RETURNS bigint
 LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
 AS $$
 DECLARE
@@ -121,7 +123,8 @@ BEGIN
        FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
       WHERE l.team_id = team AND (member = '' OR l.user_id = member);
     DELETE FROM neon_auth.team_members_sync m
-     WHERE m.team_id = team AND (member = '' OR m.user_id = member) AND NOT neon_auth_internal.is_since(m.created_at, moment)
+     WHERE m.team_id = team AND (member = '' OR m.user_id = member)
+       AND NOT neon_auth_internal.is_since(m.created_at, moment)
        AND NOT EXISTS (SELECT FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
                         WHERE l.team_id = team AND l.user_id = m.user_id);
     GET DIAGNOSTICS gone = ROW_COUNT;
@@ -151,10 +154,12 @@ BEGIN
          WHERE NOT EXISTS (SELECT FROM neon_auth_internal.outranked_permissions(moment) o
                             WHERE o.team_id = team AND o.user_id = g.user_id)
             ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
-           SET inherited = excluded.inherited WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
+           SET inherited = excluded.inherited
+         WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
     )
     DELETE FROM neon_auth.team_permissions_sync p
-     WHERE p.team_id = team AND (member = '' OR p.user_id = member) AND NOT neon_auth_internal.is_since(p.created_at, moment)
+     WHERE p.team_id = team AND (member = '' OR p.user_id = member)
+       AND NOT neon_auth_internal.is_since(p.created_at, moment)
        AND NOT EXISTS (SELECT FROM given g WHERE g.user_id = p.user_id AND g.permission_id = p.permission_id);
     GET DIAGNOSTICS gone_permissions = ROW_COUNT;
     RETURN gone + gone_permissions;
@@ -163,8 +168,8 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.confirm_team(text, text, text, text, text, bigint) IS
     'Makes the memberships and permissions in a team equal to a REST response; returns how many rows were deleted';
 
-CREATE FUNCTION neon_auth_internal.confirm_project_permissions(holder text, direct text, effective text, asked_at bigint)
-RETURNS bigint
+CREATE FUNCTION neon_auth_internal.confirm_project_permissions(
+    holder text, direct text, effective text, asked_at bigint) RETURNS bigint
 LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
 AS $$
 DECLARE
@@ -188,7 +193,8 @@ BEGIN
          WHERE NOT EXISTS (SELECT FROM neon_auth_internal.outranked_permissions(moment) o
                             WHERE o.team_id = '' AND o.user_id = holder)
             ON CONFLICT (user_id, permission_id) DO UPDATE
-           SET inherited = excluded.inherited WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
+           SET inherited = excluded.inherited
+         WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
     )
     DELETE FROM neon_auth.project_permissions_sync p
      WHERE p.user_id = holder AND NOT neon_auth_internal.is_since(p.created_at, moment)

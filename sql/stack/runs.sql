@@ -94,7 +94,8 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.fail_sync(bigint, text) IS
     'Records the error that ended a run; the next run continues it';
 
-CREATE FUNCTION neon_auth_internal.count_sync(run bigint, done bigint, changed bigint, deleted bigint, skipped bigint, last_skip_reason text) RETURNS void
+CREATE FUNCTION neon_auth_internal.count_sync(
+    run bigint, done bigint, changed bigint, deleted bigint, skipped bigint, last_skip_reason text) RETURNS void
 LANGUAGE sql
 AS $$
     UPDATE neon_auth.sync_runs r
@@ -138,7 +139,8 @@ CREATE VIEW neon_auth.sync_progress AS
            r.total,
            round(r.done / greatest(extract(epoch FROM clock_timestamp() - r.phase_started_at), 0.001), 1) AS rate,
            CASE WHEN r.done > 0 AND r.total >= r.done
-                THEN clock_timestamp() + (clock_timestamp() - r.phase_started_at) * ((r.total - r.done) / r.done::double precision)
+                THEN clock_timestamp()
+                     + (clock_timestamp() - r.phase_started_at) * ((r.total - r.done) / r.done::double precision)
            END AS estimated_end,
            r.changed, r.deleted, r.skipped, r.last_skip_reason,
            r.started_at, l.pid

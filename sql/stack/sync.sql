@@ -36,7 +36,8 @@ AS $$
                'project', p.project_id,
                'base', neon_auth_internal.rest_base(p.jwks_url),
                'secret', (SELECT s.value FROM neon_auth_internal.secrets s
-                           WHERE s.name = 'secret_server_key' AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)),
+                           WHERE s.name = 'secret_server_key'
+                             AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)),
                'other_source', (SELECT CASE o.kind WHEN p.kind THEN o.source ELSE concat_ws(' ', o.kind, o.source) END
                                   FROM neon_auth_internal.other_source o))
       FROM neon_auth.providers p
@@ -49,7 +50,8 @@ COMMENT ON FUNCTION neon_auth_internal.sync_access() IS
 -- Objects of a page, as the REST API answered when it was asked at asked_at: users or teams. What
 -- changed here since then stays as it is, and is queued if it differs. What stays without having
 -- changed does so because of a trigger on the table: asking again would be answered the same.
-CREATE FUNCTION neon_auth_internal.write_page(kind text, objects jsonb, asked_at bigint, OUT changed bigint, OUT kept bigint)
+CREATE FUNCTION neon_auth_internal.write_page(
+    kind text, objects jsonb, asked_at bigint, OUT changed bigint, OUT kept bigint)
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -116,8 +118,10 @@ BEGIN
     SELECT r.kind, r.source FROM neon_auth.sync_runs r WHERE r.id = run
         ON CONFLICT DO NOTHING;
     written := neon_auth_internal.write_page(kind, given, asked_at);
-    PERFORM neon_auth_internal.count_sync(run, jsonb_array_length(given), written.changed, 0, written.kept,
-                                 CASE WHEN written.kept > 0 THEN format('A %s: a trigger on neon_auth.%ss_sync keeps the row as it is.', kind, kind) END);
+    PERFORM neon_auth_internal.count_sync(
+        run, jsonb_array_length(given), written.changed, 0, written.kept,
+        CASE WHEN written.kept > 0
+             THEN format('A %s: a trigger on neon_auth.%ss_sync keeps the row as it is.', kind, kind) END);
     RETURN NULL;
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
@@ -148,13 +152,15 @@ BEGIN
         SELECT 'user', u.id
           FROM neon_auth.users_sync u
          WHERE u.deleted_at IS NULL AND neon_auth_internal.is_since(u.updated_at, began) IS NOT TRUE
-           AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s WHERE s.kind = 'user' AND s.user_id COLLATE "C" = u.id COLLATE "C");
+           AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s
+                            WHERE s.kind = 'user' AND s.user_id COLLATE "C" = u.id COLLATE "C");
     ELSE
         INSERT INTO neon_auth_internal.sync_unseen (kind, id)
         SELECT 'team', t.id
           FROM neon_auth.teams_sync t
          WHERE t.deleted_at IS NULL AND neon_auth_internal.is_since(t.updated_at, began) IS NOT TRUE
-           AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s WHERE s.kind = 'team' AND s.team_id COLLATE "C" = t.id COLLATE "C");
+           AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s
+                            WHERE s.kind = 'team' AND s.team_id COLLATE "C" = t.id COLLATE "C");
     END IF;
 END
 $$;
@@ -222,7 +228,8 @@ BEGIN
        AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s
                         WHERE s.kind = 'member' AND s.team_id = m.team_id AND s.user_id = m.user_id)
         ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
-       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL WHERE sync_queue.last_error IS NOT NULL;
+       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL
+     WHERE sync_queue.last_error IS NOT NULL;
     PERFORM neon_auth_internal.count_sync(run, 0, changed, 0, 0, NULL);
 END
 $$;
@@ -251,7 +258,8 @@ BEGIN
      WHERE NOT EXISTS (SELECT FROM neon_auth.team_permissions_sync k
                         WHERE k.team_id = g.team_id AND k.user_id = g.user_id
                           AND k.permission_id = g.permission_id AND k.inherited = g.inherited)
-        ON CONFLICT (team_id, user_id, permission_id) DO UPDATE SET inherited = excluded.inherited WHERE NOT neon_auth_internal.is_since(p.created_at, moment);
+        ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
+       SET inherited = excluded.inherited WHERE NOT neon_auth_internal.is_since(p.created_at, moment);
     GET DIAGNOSTICS in_teams = ROW_COUNT;
     INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, inherited)
     SELECT g.user_id, g.permission_id, g.inherited
@@ -264,7 +272,8 @@ BEGIN
              GROUP BY s.user_id, s.permission_id) AS g
      WHERE NOT EXISTS (SELECT FROM neon_auth.project_permissions_sync k
                         WHERE k.user_id = g.user_id AND k.permission_id = g.permission_id AND k.inherited = g.inherited)
-        ON CONFLICT (user_id, permission_id) DO UPDATE SET inherited = excluded.inherited WHERE NOT neon_auth_internal.is_since(p.created_at, moment);
+        ON CONFLICT (user_id, permission_id) DO UPDATE
+       SET inherited = excluded.inherited WHERE NOT neon_auth_internal.is_since(p.created_at, moment);
     GET DIAGNOSTICS in_project = ROW_COUNT;
 
     INSERT INTO neon_auth.sync_queue (kind, team_id, user_id, reason)
@@ -275,7 +284,8 @@ BEGIN
                         WHERE s.kind IN ('team_permission', 'direct_team') AND s.team_id = p.team_id
                           AND s.user_id = p.user_id AND s.permission_id = p.permission_id)
         ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
-       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL WHERE sync_queue.last_error IS NOT NULL;
+       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL
+     WHERE sync_queue.last_error IS NOT NULL;
     INSERT INTO neon_auth.sync_queue (kind, user_id, reason)
     SELECT DISTINCT 'project_permissions', p.user_id, 'The list of all permissions lacks one.'
       FROM neon_auth.project_permissions_sync p
@@ -284,7 +294,8 @@ BEGIN
                         WHERE s.kind IN ('project_permission', 'direct_project')
                           AND s.user_id = p.user_id AND s.permission_id = p.permission_id)
         ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
-       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL WHERE sync_queue.last_error IS NOT NULL;
+       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL
+     WHERE sync_queue.last_error IS NOT NULL;
     PERFORM neon_auth_internal.count_sync(run, 0, in_teams + in_project, 0, 0, NULL);
 END
 $$;

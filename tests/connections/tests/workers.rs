@@ -127,7 +127,7 @@ fn what_is_queued_is_not_asked_of_another_project() {
          SELECT 'user', u.id, 'for the test' FROM neon_auth.users_sync u",
     );
     eventually("a worker refuses to ask", || {
-        world.status("workers").1.contains("have failed")
+        world.status("workers").1.contains("failed in a row")
     });
     assert_eq!(world.mirrored(), 1);
     assert!(world.stack.received("/api/v1/users").is_empty());
