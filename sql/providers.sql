@@ -134,7 +134,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_object',
-            MESSAGE = 'there is a provider of that name',
+            MESSAGE = 'a provider of that name already exists',
             DETAIL = format('The name given is %s.', to_json(name)),
             HINT = format('Change it: UPDATE neon_auth.providers SET ... WHERE name = %L; or choose another name.',
                           name);

@@ -118,7 +118,7 @@ BEGIN
             MESSAGE = 'the keys of this issuer cannot be discovered',
             DETAIL = 'Without jwks_url and jwks, the document <issuer>/.well-known/openid-configuration names the URL '
                      'of the keys; so the first issuer must be an https URL without a template, a query or a fragment.',
-            HINT = CASE WHEN is_plain THEN plain_http ELSE 'Give jwks_url or jwks.' END;
+            HINT = CASE WHEN is_plain THEN plain_http ELSE 'Set jwks_url or jwks.' END;
     END IF;
     -- No other transaction is writing providers: one_writer.
     own_issuers := neon_auth_internal.provider_issuers(new);
@@ -182,7 +182,7 @@ BEGIN
         RAISE WARNING USING
             MESSAGE = 'the jwks contains a private or symmetric key, which is left out and not stored',
             DETAIL = array_to_string(judged.left_out, '; '),
-            HINT = 'Whoever has read it can sign tokens: the issuer must replace it.';
+            HINT = 'Anybody who has read it can sign tokens: the issuer must replace it.';
     ELSIF cardinality(judged.left_out) > 0 AND (TG_OP = 'INSERT' OR new.jwks IS DISTINCT FROM old.jwks) THEN
         RAISE NOTICE USING
             MESSAGE = 'the jwks contains keys that cannot be used',
@@ -208,7 +208,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'insufficient_privilege',
             MESSAGE = format('permission denied for table %I', TG_TABLE_NAME),
-            DETAIL = 'Who writes it decides whose tokens are trusted, so the right to write data is not enough.',
+            DETAIL = 'Its rows decide whose tokens are trusted, so the right to write data is not enough.',
             HINT = 'The owner can grant the functions: '
                    'GRANT EXECUTE ON FUNCTION neon_auth.add_provider, neon_auth.drop_provider TO ...;';
     END IF;

@@ -28,14 +28,14 @@ BEGIN
     IF keys IS NULL OR jsonb_typeof(keys) <> 'object' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'configure takes the answer of the keys API',
-            DETAIL = format('It got %s.', coalesce('a JSON ' || jsonb_typeof(keys), 'NULL')),
-            HINT = 'Pass the JSON object as it came, with auth_provider_project_id, jwks_url and the keys.';
+            MESSAGE = 'configure needs the response of the keys API',
+            DETAIL = format('The argument is %s.', coalesce('a JSON ' || jsonb_typeof(keys), 'NULL')),
+            HINT = 'Pass the JSON object unchanged, with auth_provider_project_id, jwks_url and the keys.';
     END IF;
     IF keys ->> 'auth_provider' IS DISTINCT FROM 'stack' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'configure knows the auth_provider "stack" alone',
+            MESSAGE = 'configure supports only the auth_provider "stack"',
             DETAIL = format('The member auth_provider is %s.', coalesce(keys ->> 'auth_provider', 'missing')),
             HINT = 'For other issuers: SELECT neon_auth.add_provider(name => ..., issuers => ..., jwks_url => ...);';
     END IF;
@@ -43,16 +43,16 @@ BEGIN
         IF coalesce(jsonb_typeof(keys -> member), 'nothing') <> 'string' OR keys ->> member = '' THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'invalid_parameter_value',
-                MESSAGE = 'the answer of the keys API is not whole',
-                DETAIL = format('The member %s is missing or is no string with characters.', member),
-                HINT = 'Pass the JSON object as it came.';
+                MESSAGE = 'the response of the keys API is incomplete',
+                DETAIL = format('The member %s is missing, or is not a non-empty string.', member),
+                HINT = 'Pass the JSON object unchanged.';
         END IF;
     END LOOP;
     IF keys ->> 'schema_name' <> 'neon_auth' OR keys ->> 'table_name' <> 'users_sync' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'feature_not_supported',
-            MESSAGE = 'users are kept in neon_auth.users_sync',
-            DETAIL = format('The answer names %I.%I.', keys ->> 'schema_name', keys ->> 'table_name'),
+            MESSAGE = 'users are stored only in neon_auth.users_sync',
+            DETAIL = format('The response names %I.%I.', keys ->> 'schema_name', keys ->> 'table_name'),
             HINT = 'For another name, make a view: CREATE VIEW name AS SELECT * FROM neon_auth.users_sync;';
     END IF;
 
@@ -89,7 +89,7 @@ BEGIN
         IF NOT FOUND THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'duplicate_object',
-                MESSAGE = 'there is a provider of that name',
+                MESSAGE = 'a provider of that name already exists',
                 DETAIL = 'Provider stack is of another kind, and the new provider needs its name.',
                 HINT = 'UPDATE neon_auth.providers SET name = ''stack_oidc'' WHERE name = ''stack'';';
         END IF;
@@ -117,7 +117,7 @@ BEGIN
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'Neon Auth is not configured',
             DETAIL = CASE WHEN project IS NULL THEN 'There is no provider of kind stack.'
-                          ELSE 'Its keys are not stored; a dump does not carry them.' END,
+                          ELSE 'Its keys are not stored; a dump does not contain them.' END,
             HINT = 'SELECT neon_auth.configure(''<response of the keys API>'');';
     END IF;
     RETURN concat_ws(E'\n', 'NEXT_PUBLIC_STACK_PROJECT_ID=' || project,

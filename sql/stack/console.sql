@@ -15,7 +15,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'a Neon API key and the id of a Neon project are needed',
-            HINT = 'Both are to be had in the Neon console. Pass the key as a parameter, so that it is not logged.';
+            HINT = 'Create both in the Neon console. Pass the key as a parameter, so that it is not logged.';
     END IF;
     answer := neon_auth_internal.call_console(call, neon_api_key, neon_project_id);
     BEGIN
@@ -24,7 +24,7 @@ BEGIN
         -- The original's context quotes the answer, which holds keys.
         RAISE EXCEPTION USING
             ERRCODE = 'protocol_violation',
-            MESSAGE = 'the Neon console''s answer is not JSON',
+            MESSAGE = 'the Neon console''s response is not JSON',
             HINT = 'Check the setting neon_auth.neon_api_url.';
     END;
 END
@@ -54,7 +54,7 @@ BEGIN
     IF url IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'protocol_violation',
-            MESSAGE = 'the Neon console''s answer holds no URL',
+            MESSAGE = 'the Neon console''s response contains no URL',
             HINT = 'Check the setting neon_auth.neon_api_url.';
     END IF;
     RETURN url;

@@ -106,7 +106,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'there are no request headers',
-            DETAIL = 'The setting request.headers, which PostgREST gives to each request, is empty.',
+            DETAIL = 'The setting request.headers, which PostgREST sets for each request, is empty.',
             HINT = 'SELECT neon_auth.handle_webhook(body, headers);';
     END IF;
     RETURN neon_auth.handle_webhook($1, neon_auth_internal.parse_headers(headers));
