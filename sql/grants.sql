@@ -1,11 +1,11 @@
--- Who may use what, whatever ALTER DEFAULT PRIVILEGES has given or taken for new objects.
+-- Privileges on all objects, independent of ALTER DEFAULT PRIVILEGES.
 REVOKE ALL ON SCHEMA auth, neon_auth FROM PUBLIC;
 GRANT USAGE ON SCHEMA auth, neon_auth TO PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA auth TO PUBLIC;
 REVOKE ALL ON FUNCTION auth.impersonate(text, jsonb, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION neon_auth.verify_jwt(text) TO PUBLIC;
--- A view checks that its reader may execute the functions that it calls, but not that the reader may
--- use their schema. So these can be executed by everybody, and only through a view.
+-- A view checks that its reader has EXECUTE on the functions in it, but not USAGE on their schema. So PUBLIC
+-- can execute these functions, but only through a view.
 REVOKE ALL ON SCHEMA neon_auth_internal FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA neon_auth_internal FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION neon_auth_internal.fills_mirror(text),

@@ -1,6 +1,6 @@
--- Who is signed in. These functions are for everybody; impersonate is not.
--- authenticate and its kin run with the caller's rights, by which a role may be set or not; what
--- they read of the extension's tables they read as its owner, inside.
+-- The signed-in user. PUBLIC can execute these functions, except impersonate.
+-- authenticate and similar functions run with the caller's rights, which decide if a role can be set. Inside,
+-- they read the extension's tables as the owner of these.
 
 CREATE FUNCTION auth.authenticate(token text, is_local boolean DEFAULT true) RETURNS text
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -27,7 +27,7 @@ LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', '
 COMMENT ON FUNCTION auth.jwt_session_init(text) IS
     'auth.authenticate(jwt, is_local => false); named as in pg_session_jwt';
 
--- Asked by the planner for each of the readers below.
+-- The planner calls it for each of the readers below.
 CREATE FUNCTION neon_auth_internal.once_per_query(internal) RETURNS internal
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'once_per_query_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.once_per_query(internal) IS

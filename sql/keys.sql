@@ -42,7 +42,7 @@ ALTER TABLE neon_auth.jwks_cache ENABLE ALWAYS TRIGGER guard_trust_row;
 COMMENT ON TRIGGER guard_trust_row ON neon_auth.jwks_cache IS
     'The same for logical replication, which fires only row triggers';
 
--- For rows, because logical replication fires no other triggers, TRUNCATE's apart.
+-- Row triggers, because logical replication fires no statement triggers except those of TRUNCATE.
 CREATE TRIGGER trust_changed AFTER INSERT OR UPDATE OR DELETE ON neon_auth.jwks_cache
     FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.trust_changed();
 ALTER TABLE neon_auth.jwks_cache ENABLE ALWAYS TRIGGER trust_changed;
@@ -81,14 +81,14 @@ CREATE TRIGGER follow_providers AFTER TRUNCATE ON neon_auth.providers
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.follow_provider();
 COMMENT ON TRIGGER follow_providers ON neon_auth.providers IS 'Deletes all cached keys when providers is truncated';
 
--- A restore loads providers, and a worker or a session may fetch keys before it loads the cache. The
--- row of the dump takes the place of the fetched one: a duplicate key would end the restore. A fetch
--- itself inserts a row without keys.
+-- A restore loads providers, and a worker or a session may fetch keys before the restore loads the cache. The
+-- row of the dump replaces the fetched one: a duplicate key would end the restore. A fetch inserts a row
+-- without keys, so this trigger does not fire for it.
 CREATE FUNCTION neon_auth_internal.replace_fetched() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- A row that is being inserted becomes visible first.
+    -- Waits for a concurrent insert, so that the DELETE sees its row.
     LOCK TABLE neon_auth.jwks_cache IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM neon_auth.jwks_cache c WHERE c.provider = new.provider;
     RETURN new;
@@ -101,8 +101,8 @@ CREATE TRIGGER replace_fetched BEFORE INSERT ON neon_auth.jwks_cache
 COMMENT ON TRIGGER replace_fetched ON neon_auth.jwks_cache IS
     'Lets a restored row replace a row that was fetched in the meantime';
 
--- An attempt is recorded before it is made, so that it counts whatever becomes of it. It is given up
--- where another was recorded since the one that the caller has seen.
+-- An attempt is recorded before it is made, so that it counts even if the process dies. It is abandoned if
+-- another attempt was recorded after the one that the caller has seen.
 CREATE FUNCTION neon_auth_internal.begin_jwks(provider text, seen text, cause text) RETURNS text
 LANGUAGE plpgsql
 AS $$
@@ -117,12 +117,12 @@ BEGIN
       INTO own
       FROM neon_auth.providers p
      WHERE p.name = begin_jwks.provider AND p.jwks IS NULL
-       -- Or a provider that is being dropped would leave the row behind.
+       -- Otherwise a provider that is being dropped would leave the row behind.
        FOR KEY SHARE;
     IF num_nonnulls(own.jwks_url, own.discovery_url) = 0 THEN
         RETURN NULL;
     END IF;
-    -- What came from elsewhere does not count.
+    -- Keys from another URL are not those of this provider.
     DELETE FROM neon_auth.jwks_cache AS c
      WHERE c.provider = begin_jwks.provider
        AND (c.discovery_url IS DISTINCT FROM own.discovery_url
@@ -142,8 +142,8 @@ COMMENT ON FUNCTION neon_auth_internal.begin_jwks(text, text, text) IS
     'Records an attempt to fetch a JWKS and returns its URL; NULL if another attempt was recorded or the provider '
     'is gone';
 
--- What was fetched has been read as text; what counts is what becomes of it as jsonb. A set that can
--- be used is not given up for one that cannot.
+-- The response was checked as text; the keys that are used are those in the jsonb. A usable set is not
+-- replaced by an unusable one.
 CREATE FUNCTION neon_auth_internal.store_jwks(
     provider text, origin text, jwks_url text, jwks text, etag text, lifetime bigint) RETURNS text
 LANGUAGE plpgsql

@@ -1,4 +1,4 @@
--- Trusted issuers: whose tokens are accepted, by which rules.
+-- Trusted issuers of tokens, and the rules for their tokens.
 
 CREATE TABLE neon_auth.providers (
     name text NOT NULL

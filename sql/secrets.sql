@@ -6,10 +6,10 @@ CREATE TABLE neon_auth_internal.secrets (
     service text,
     CONSTRAINT secrets_pkey PRIMARY KEY (name)
 );
--- ANALYZE would copy values to where the right to read every table shows them.
+-- ANALYZE would copy values to pg_statistic, which pg_read_all_data can read.
 ALTER TABLE neon_auth_internal.secrets ALTER COLUMN value SET STATISTICS 0;
--- Without a policy the owner alone, and so the functions below, reads them: pg_read_all_data gives
--- the right to read every table, but does not bypass row-level security.
+-- Without a policy only the owner, and so the functions below, can read them: pg_read_all_data grants SELECT
+-- on every table, but does not bypass row-level security.
 ALTER TABLE neon_auth_internal.secrets ENABLE ROW LEVEL SECURITY;
 COMMENT ON TABLE neon_auth_internal.secrets IS
     'Keys of the auth service. No role is granted them and no dump contains them: set them again after a restore';

@@ -1,5 +1,4 @@
--- How things stand, at a glance. Whoever is granted the view sees what it shows, and none of the
--- tables behind it.
+-- The state of the extension at a glance. A role that is granted the view cannot read the tables behind it.
 
 CREATE VIEW neon_auth.status AS
     SELECT 'providers' AS component,
@@ -36,8 +35,8 @@ CREATE VIEW neon_auth.status AS
                 = coalesce(p.jwks_url, neon_auth_internal.discovery_url(p.issuers[1]))
       LEFT JOIN LATERAL neon_auth_internal.judge_jwks(coalesce(p.jwks, c.jwks)) j ON true
     UNION ALL
-    -- From here on, a row says something only where the service that it is about is configured or has left
-    -- something behind. Without a secret, webhooks are not in use, which is healthy unless some came before.
+    -- The rows about the mirror exist only if a provider fills it, or if there are webhooks or queue entries.
+    -- Without a secret, webhooks are not in use; that is an error only if some were accepted before.
     SELECT 'webhooks',
            s.is_set OR d.event IS NULL OR NOT s.is_configured,
            concat(CASE WHEN s.is_set THEN 'webhook_secret is set.'

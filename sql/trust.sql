@@ -1,4 +1,4 @@
--- What a provider must be like, and who may write what is trusted.
+-- Rules for rows of providers, and for who may write the trusted tables.
 
 CREATE FUNCTION neon_auth_internal.judge_jwks(jwks jsonb)
 RETURNS TABLE (defect text, hint text, left_out text[], exposes_secret boolean, storable text)
@@ -31,8 +31,8 @@ AS 'MODULE_PATHNAME', 'provider_issuers_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.provider_issuers(neon_auth.providers) IS
     'Returns the issuers of a provider, with a claim in braces replaced by each of its accepted values';
 
--- The roles of a provider must be there, and be such that row-level security holds for them. Not
--- when a row is loaded: a dump does not carry roles. Sessions refuse a role that bypasses it.
+-- The roles of a provider must exist and be subject to row-level security. This is not checked when a dump is
+-- loaded, because a dump does not contain roles. Sessions refuse a role that bypasses row-level security.
 CREATE FUNCTION neon_auth_internal.check_provider_roles(roles text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -68,8 +68,8 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.check_provider_roles(text[]) IS
     'Refuses roles that do not exist, bypass row-level security, or are predefined';
 
--- What a row's constraints cannot say, or not clearly. Sessions check again what matters when they
--- read the table or fetch, so that a load with triggers disabled opens nothing.
+-- Rules that constraints cannot express, or not with a clear message. Sessions check the rules again when they
+-- read the table or fetch keys, so a load with triggers disabled does not weaken them.
 CREATE FUNCTION neon_auth_internal.check_provider() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -80,7 +80,7 @@ DECLARE
     defect text[] := neon_auth_internal.provider_defect(new);
     own_issuers text[];
     url CONSTANT text := coalesce(new.jwks_url, neon_auth_internal.discovery_url(new.issuers[1]));
-    -- Whether nothing but the scheme of the URL is amiss.
+    -- Only the scheme of the URL is wrong.
     is_plain CONSTANT boolean := url ^@ 'http://'
         AND neon_auth_internal.is_key_url(overlay(url PLACING 'https' FROM 1 FOR 4));
     plain_http CONSTANT text := format(
@@ -120,7 +120,7 @@ BEGIN
                      'of the keys; so the first issuer must be an https URL without a template, a query or a fragment.',
             HINT = CASE WHEN is_plain THEN plain_http ELSE 'Set jwks_url or jwks.' END;
     END IF;
-    -- No other transaction is writing providers: one_writer.
+    -- one_writer: no other transaction is writing providers now.
     own_issuers := neon_auth_internal.provider_issuers(new);
     SELECT p.name, i.issuer, a.audience, p.audiences = '{}' AS takes_all INTO other
       FROM neon_auth.providers p
@@ -198,8 +198,8 @@ CREATE TRIGGER check_provider BEFORE INSERT OR UPDATE ON neon_auth.providers
 COMMENT ON TRIGGER check_provider ON neon_auth.providers IS
     'Refuses a provider that is unusable, or that could not be told apart from another one';
 
--- pg_write_all_data gives the right to write every table, and with it would go the right to be
--- anybody. The owner's rights are needed, which the functions below have.
+-- pg_write_all_data grants writes to every table; with those of this one, its members could sign in as
+-- anybody. So the owner's rights are required, with which add_provider and drop_provider run.
 CREATE FUNCTION neon_auth_internal.guard_trust() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -217,7 +217,7 @@ END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.guard_trust() IS 'Lets only the owner write trusted tables';
 
--- So that two transactions cannot add the same issuer unseen by each other.
+-- Otherwise two transactions could add the same issuer without seeing each other's row.
 CREATE FUNCTION neon_auth_internal.one_writer() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'one_writer_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.one_writer() IS 'Waits until no other transaction is writing the table';
@@ -237,7 +237,7 @@ CREATE FUNCTION neon_auth_internal.trust_changed() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'trust_changed_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.trust_changed() IS
     'Makes every session read the providers and keys again once the transaction commits';
--- For rows, because logical replication fires no other triggers, TRUNCATE's apart.
+-- Row triggers, because logical replication fires no statement triggers except those of TRUNCATE.
 CREATE TRIGGER trust_changed AFTER INSERT OR UPDATE OR DELETE ON neon_auth.providers
     FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.trust_changed();
 ALTER TABLE neon_auth.providers ENABLE ALWAYS TRIGGER trust_changed;

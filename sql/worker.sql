@@ -1,10 +1,10 @@
--- Background work, in servers that have neon_auth in shared_preload_libraries.
+-- Background workers, which run if neon_auth is in shared_preload_libraries.
 
 CREATE FUNCTION neon_auth_internal.wake_worker() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'wake_worker_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.wake_worker() IS 'Wakes a background worker on commit';
 
--- For rows, because most statements on the queue write none.
+-- A row trigger, because most statements on the queue write no row.
 CREATE TRIGGER wake_worker AFTER INSERT OR UPDATE OF queued_at ON neon_auth.sync_queue
     FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.wake_worker();
 COMMENT ON TRIGGER wake_worker ON neon_auth.sync_queue IS 'Wakes a background worker to confirm the queue';
@@ -30,8 +30,8 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.worker_plan() IS
     'Returns the facts from which a background worker decides what is due';
 
--- COMMIT PREPARED tells no worker: as long as a prepared transaction holds the lock of having written
--- something that concerns them, they look again.
+-- COMMIT PREPARED wakes no worker. So workers poll while a prepared transaction holds the lock of a write to a
+-- table that they read.
 CREATE FUNCTION neon_auth_internal.awaits_prepared() RETURNS boolean
 LANGUAGE sql VOLATILE
 AS $$

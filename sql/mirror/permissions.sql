@@ -1,4 +1,4 @@
--- Who may do what: permissions in teams and in the whole project, and what permissions contain.
+-- Permissions of users in teams and in the whole project, and which permissions contain which.
 
 CREATE TABLE neon_auth.team_permissions_sync (
     team_id text NOT NULL
@@ -78,8 +78,8 @@ COMMENT ON COLUMN neon_auth.permission_definitions.contained_permission_ids IS
 COMMENT ON COLUMN neon_auth.permission_definitions.retired IS
     'True if the auth service no longer has it: it then grants nothing to its holders';
 
--- A policy may ask for each row, and climbing up the definitions takes longer than all the rest of
--- an answer: it is done here, when they change.
+-- A policy may check a permission for each row, and following the definitions takes longer than the rest of the
+-- check. So they are followed here, when they change.
 CREATE TABLE neon_auth_internal.permission_closure (
     scope text NOT NULL,
     id text NOT NULL,
@@ -121,7 +121,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.close_permissions() IS 'Rebuilds permission_closure';
--- So that no change is made unseen by another's closure.
+-- Otherwise the closure of one transaction would not contain a concurrent change of another.
 CREATE TRIGGER one_writer BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.permission_definitions
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.one_writer();
 ALTER TABLE neon_auth.permission_definitions ENABLE ALWAYS TRIGGER one_writer;

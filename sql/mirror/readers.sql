@@ -1,7 +1,7 @@
--- What policies ask the mirror about the signed-in user: which teams, which permissions.
+-- Readers of the mirror, for policies: teams, permissions and profile of the signed-in user.
 
--- A row of users_sync or teams_sync may be missing yet, and a membership counts all the same: the
--- auth service told of it. A deleted user or team grants nothing, whatever rows are left.
+-- A membership applies even if the row of its user or team does not exist yet: the auth service reported it. A
+-- deleted user or team grants nothing, even if rows of memberships are left.
 CREATE FUNCTION auth.team_ids() RETURNS text[]
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 SUPPORT neon_auth_internal.once_per_query

@@ -1,4 +1,4 @@
--- The teams of the auth service, and who is in them.
+-- Teams of the auth service and their members.
 
 CREATE TABLE neon_auth.teams_sync (
     raw_json   jsonb NOT NULL,
@@ -28,7 +28,7 @@ COMMENT ON INDEX neon_auth.teams_sync_deleted_at_idx IS 'For queries of existing
 COMMENT ON INDEX neon_auth.teams_sync_deleted_idx IS
     'For policies, which check of each team that it is not deleted; contains only deleted teams';
 
--- No foreign keys: a membership may be told of before its team and its user are.
+-- No foreign keys: a membership may be reported before its team and its user.
 CREATE TABLE neon_auth.team_members_sync (
     team_id text NOT NULL
         CONSTRAINT team_members_sync_team_id_check CHECK (octet_length(team_id) BETWEEN 1 AND 255),

@@ -1,4 +1,4 @@
--- The users of the auth service, as rows.
+-- Users of the auth service.
 
 CREATE TABLE neon_auth.users_sync (
     raw_json   jsonb NOT NULL,
@@ -76,8 +76,8 @@ COMMENT ON FUNCTION neon_auth.delete_user(text) IS
     'the row changed';
 REVOKE ALL ON FUNCTION neon_auth.delete_user(text) FROM PUBLIC;
 
--- An erased user is a deleted one of whom nothing else is known. It needs no mark of its own: a deletion
--- is final for all who write users, and a dump carries deleted_at.
+-- An erased user is a deleted user without data. It needs no mark of its own: no writer of users restores a
+-- deleted user, and a dump contains deleted_at.
 CREATE FUNCTION neon_auth_internal.erased(raw_json jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN jsonb_strip_nulls(jsonb_build_object(
@@ -94,8 +94,8 @@ BEGIN
     PERFORM neon_auth_internal.check_object('user', object,
         'Pass the id of the user: SELECT neon_auth.erase_user(''...'');');
     PERFORM neon_auth_internal.lock_mirror('user', erase_user.id, true);
-    -- A row even for a user of whom no event has told yet: its creation may come later. Whoever writes
-    -- arrays takes no lock of ours.
+    -- A row even for a user that is not known yet, whose creation may arrive later. Writers of arrays do not
+    -- take the lock, so the row may appear at this moment.
     INSERT INTO neon_auth.users_sync (raw_json, updated_at, deleted_at)
     SELECT object, moment, moment FROM clock_timestamp() AS moment
         ON CONFLICT ON CONSTRAINT users_sync_pkey DO NOTHING;
@@ -117,8 +117,7 @@ COMMENT ON FUNCTION neon_auth.erase_user(text) IS
     'the row changed';
 REVOKE ALL ON FUNCTION neon_auth.erase_user(text) FROM PUBLIC;
 
--- place is that of the last row looked at, as this function answers it. Whoever was deleted has no
--- memberships or permissions any more.
+-- place is the one that the last call returned. Deleted users have no memberships or permissions to delete.
 CREATE FUNCTION neon_auth_internal.erase_deleted(seconds bigint, place jsonb) RETURNS jsonb
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$

@@ -1,4 +1,4 @@
--- Neon Auth in one call, and its secrets.
+-- Neon Auth in one call.
 
 CREATE FUNCTION neon_auth_internal.rest_base(jwks_url text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -66,7 +66,7 @@ BEGIN
             DETAIL = format('It must end in /api/v1/projects/%s/.well-known/jwks.json.', project),
             HINT = 'For other issuers: SELECT neon_auth.add_provider(name => ..., issuers => ..., jwks_url => ...);';
     END IF;
-    -- Which host stands in iss is up to the SDK: the two cloud hosts are one service.
+    -- The SDK decides which of the two cloud hosts is in iss; they are one service.
     bases := CASE WHEN parts[1] = ANY (clouds) THEN clouds ELSE parts[1:1] END;
 
     issuers_of_project := ARRAY(

@@ -1,4 +1,4 @@
--- The Neon console, for projects whose auth it has set up.
+-- The Neon console, for projects whose auth it manages.
 
 CREATE FUNCTION neon_auth_internal.call_console(call text, neon_api_key text, neon_project_id text) RETURNS text
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'call_console_wrapper';
@@ -21,7 +21,7 @@ BEGIN
     BEGIN
         RETURN answer::jsonb;
     EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-        -- The original's context quotes the answer, which holds keys.
+        -- The context of the original error quotes the response, which contains keys.
         RAISE EXCEPTION USING
             ERRCODE = 'protocol_violation',
             MESSAGE = 'the Neon console''s response is not JSON',

@@ -1,19 +1,18 @@
--- Events of the auth service, applied.
+-- Applies events of the auth service.
 
 CREATE FUNCTION neon_auth_internal.standing(kind text, given jsonb) RETURNS text
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'standing_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.standing(text, jsonb) IS
     'Compares an object (kind: user or team) with its row: unknown (no row), deleted, equal, newer, older or unclear';
 
--- What became of an event, as handle_webhook answers it. IMMUTABLE, so that what is always the same
--- is made once, when the plan is.
+-- IMMUTABLE, so that a constant outcome is built once, when the statement is planned.
 CREATE FUNCTION neon_auth_internal.outcome(
     outcome text, reason text DEFAULT NULL, queued boolean DEFAULT NULL) RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'outcome_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.outcome(text, text, boolean) IS
     'Builds the outcome of an event: applied, unchanged or ignored, why, and if it queued something';
 
--- Under the search_path of handle_webhook, which calls it.
+-- No search_path of its own: handle_webhook, which calls it, pins one.
 CREATE FUNCTION neon_auth_internal.apply_user(action text, given jsonb) RETURNS jsonb
 LANGUAGE plpgsql
 AS $$
@@ -30,7 +29,7 @@ BEGIN
 
     standing := neon_auth_internal.standing('user', given);
     IF standing = 'unknown' THEN
-        -- Whoever writes arrays takes no lock of ours, and may be first.
+        -- Writers of arrays do not take the lock, and may be first.
         INSERT INTO neon_auth.users_sync (raw_json, updated_at) VALUES (given, clock_timestamp())
             ON CONFLICT (id) DO NOTHING;
         IF FOUND THEN
@@ -75,11 +74,11 @@ BEGIN
 
     standing := neon_auth_internal.standing('team', team);
     IF standing = 'unknown' THEN
-        -- Whoever writes arrays takes no lock of ours, and may be first.
+        -- Writers of arrays do not take the lock, and may be first.
         INSERT INTO neon_auth.teams_sync (raw_json, updated_at) VALUES (team, clock_timestamp())
             ON CONFLICT (id) DO NOTHING;
         IF FOUND THEN
-            -- No event tells who created it and is its first member.
+            -- No event reports the creator as its first member.
             PERFORM neon_auth_internal.queue_sync('team', team ->> 'id', '', 'No event tells of its first member.');
             RETURN neon_auth_internal.outcome('applied', queued => true);
         END IF;
@@ -133,7 +132,7 @@ BEGIN
     RETURNING m.webhook_id IS NOT NULL INTO was_told;
     DELETE FROM neon_auth.team_permissions_sync p WHERE p.team_id = team AND p.user_id = member;
     PERFORM neon_auth_internal.note_removal('team_member', team, member, '', coalesce(was_told, false));
-    -- No event tells of a creator's own membership, so not even the first removal need be the last word.
+    -- No event reports the membership of a team's creator, so even a first removal may be stale.
     PERFORM neon_auth_internal.queue_sync(
         'team_member', team, member, 'It was removed, and may have been created again.');
     RETURN neon_auth_internal.outcome(
@@ -208,7 +207,8 @@ BEGIN
          WHERE p.team_id = team AND p.user_id = holder AND p.permission_id = permission
         RETURNING p.webhook_id IS NOT NULL INTO was_told;
     END IF;
-    -- What followed from it is not known here. Rather too little until that is confirmed.
+    -- Which permissions followed from it is not known here. All inherited ones are removed until the REST API
+    -- confirms them: a brief loss of access is preferred to a brief excess.
     IF team IS NULL THEN
         DELETE FROM neon_auth.project_permissions_sync p WHERE p.user_id = holder AND p.inherited;
     ELSE

@@ -1,6 +1,6 @@
--- The queue of objects that the REST API has to confirm.
+-- Confirmation of queue entries by the REST API.
 
--- Unlogged as well: the entry of the queue that it was about is asked for again.
+-- Unlogged: after a crash it is empty, and the queue entry is requested again.
 CREATE UNLOGGED TABLE neon_auth_internal.sync_listed (
     asked_at bigint NOT NULL,
     kind text NOT NULL,
@@ -17,8 +17,8 @@ COMMENT ON COLUMN neon_auth_internal.sync_listed.team_id IS 'The team; NULL for 
 COMMENT ON COLUMN neon_auth_internal.sync_listed.user_id IS 'The user';
 COMMENT ON COLUMN neon_auth_internal.sync_listed.permission_id IS 'The permission; NULL for a membership';
 
--- The queue: what events could not decide, oldest first. Entries are told from later ones by
--- queued_at, which is compared for equality alone: no clock is good enough for more.
+-- The oldest entries come first. An entry that was queued again has another queued_at, which is compared only for
+-- equality: no clock is precise enough for an order.
 CREATE FUNCTION neon_auth_internal.queued(until timestamptz) RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
@@ -33,7 +33,7 @@ CREATE FUNCTION neon_auth_internal.end_listing() RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    -- Most lists are short, and a TRUNCATE makes new files.
+    -- Most lists are short and not stored, and a TRUNCATE creates new files.
     IF EXISTS (SELECT FROM neon_auth_internal.sync_listed) THEN
         TRUNCATE neon_auth_internal.sync_listed;
     END IF;
@@ -66,8 +66,8 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.refused(text, text, text, timestamptz, text) IS
     'Leaves a queue entry to the next full run, unless it was queued again';
 
--- Lists of the REST API about one entry of the queue. The last thousand items of a list are an argument
--- of the function that compares it; those before them are here. So no list is in memory as a whole.
+-- The last 1000 items of a list are an argument of the function that compares it; earlier ones are stored here.
+-- So no list is in memory as a whole.
 CREATE FUNCTION neon_auth_internal.list_items(asked_at bigint, kind text, items text) RETURNS void
 LANGUAGE sql
 AS $$
@@ -86,7 +86,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION neon_auth_internal.unlist_items(bigint, text) IS 'Deletes the stored items of a list';
 
--- The planner puts the body in the place of the call, and so knows how many rows there are.
+-- The planner inlines it, and so can estimate the number of rows.
 CREATE FUNCTION neon_auth_internal.listed(asked_at bigint, kind text, items text)
 RETURNS TABLE (team_id text, user_id text, permission_id text)
 LANGUAGE sql STABLE
@@ -100,9 +100,8 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.listed(bigint, text, text) IS
     'Returns all items of a list: the stored ones and those of a JSON array';
 
--- The REST API's answer about a team, or about one of its members (member is '' for all): the
--- memberships, the permissions that were given (direct), and all that follow from them. What
--- events told since it was asked stays. Answers how many rows are gone.
+-- The response is about a team, or about one of its members (member is '' for all): the memberships, the
+-- granted permissions (direct), and all permissions that follow from them (effective).
 CREATE FUNCTION neon_auth_internal.confirm_team(
     team text, member text, memberships text, direct text, effective text, asked_at bigint) RETURNS bigint
 LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
@@ -117,8 +116,8 @@ BEGIN
         PERFORM neon_auth_internal.forget_team(team);
         RETURN 0;
     END IF;
-    -- Nobody among them is deleted unseen while this is written. Counted, because PERFORM keeps all
-    -- rows of its query until the end.
+    -- So that none of the users is deleted at the same time. count(), because PERFORM keeps all rows of its
+    -- query until the end.
     PERFORM count(neon_auth_internal.lock_mirror('user', l.user_id, false))
        FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
       WHERE l.team_id = team AND (member = '' OR l.user_id = member);

@@ -1,4 +1,4 @@
--- Runs of neon_auth.sync(): how far each came.
+-- Runs of neon_auth.sync() and their progress.
 
 CREATE TABLE neon_auth.sync_runs (
     id bigint GENERATED ALWAYS AS IDENTITY,
@@ -43,7 +43,7 @@ COMMENT ON COLUMN neon_auth.sync_runs.error IS
     'Error of the last attempt, if its process could record it; NULL otherwise';
 COMMENT ON COLUMN neon_auth.sync_runs.failed_at IS 'Time of that error';
 
--- A run that was interrupted goes on where it was, unless what it has seen is lost or too old.
+-- An interrupted run continues, unless its scan is lost or too old.
 CREATE FUNCTION neon_auth_internal.begin_sync(kind text, source text) RETURNS jsonb
 LANGUAGE plpgsql
 AS $$
@@ -118,7 +118,7 @@ CREATE FUNCTION neon_auth_internal.end_scan(run bigint) RETURNS void
 LANGUAGE sql
 AS $$
     TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed;
-    -- What it was about has been compared since.
+    -- The run has compared their objects.
     DELETE FROM neon_auth.sync_queue q
      WHERE q.last_error IS NOT NULL AND q.queued_at < (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run);
 $$;
@@ -146,7 +146,7 @@ CREATE VIEW neon_auth.sync_progress AS
            r.started_at, l.pid
       FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
       LEFT JOIN pg_catalog.pg_locks l
-        -- The lock of src/service/stack/sync/run.rs that a run holds, and nobody who confirms the queue alone.
+        -- The lock that a run holds (src/service/stack/sync/run.rs), and that confirming the queue does not take.
         ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 20035 AND l.objid = 1
        AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
      WHERE r.finished_at IS NULL;

@@ -1,6 +1,6 @@
--- The mirror made equal to its source, which is read over the auth service's REST API.
+-- A full run: makes the mirror equal to its source, which it reads over the REST API.
 
--- Unlogged: after a crash it is empty, and the run that filled it starts over.
+-- Unlogged: after a crash it is empty, and the run starts over.
 CREATE UNLOGGED TABLE neon_auth_internal.sync_scan (
     kind text NOT NULL,
     team_id text NOT NULL DEFAULT '',
@@ -26,7 +26,7 @@ COMMENT ON TABLE neon_auth_internal.sync_unseen IS
 COMMENT ON COLUMN neon_auth_internal.sync_unseen.kind IS 'user or team';
 COMMENT ON COLUMN neon_auth_internal.sync_unseen.id IS 'Id of the user or team';
 
--- All functions from here on are called by the library as the tables' owner, with its search_path.
+-- The library calls the functions from here on as the owner of the tables, with its search_path.
 
 CREATE FUNCTION neon_auth_internal.sync_access() RETURNS jsonb
 LANGUAGE sql STABLE
@@ -47,9 +47,9 @@ COMMENT ON FUNCTION neon_auth_internal.sync_access() IS
     'Returns the URL of the REST API, its secret, and another source of the mirror if any; NULL without a '
     'provider of kind stack';
 
--- Objects of a page, as the REST API answered when it was asked at asked_at: users or teams. What
--- changed here since then stays as it is, and is queued if it differs. What stays without having
--- changed does so because of a trigger on the table: asking again would be answered the same.
+-- A page of users or teams that was requested at asked_at. A row that has changed since then stays, and is queued
+-- if it differs. A row that stays although it has not changed is kept by a trigger on the table: another
+-- request would not change that.
 CREATE FUNCTION neon_auth_internal.write_page(
     kind text, objects jsonb, asked_at bigint, OUT changed bigint, OUT kept bigint)
 LANGUAGE plpgsql
@@ -95,7 +95,7 @@ AS $$
                'It changed while the auth service was being read.'
           FROM differing d
          WHERE d.has_changed
-            -- The answer that is being written may be to a question of the queue: it is still open.
+            -- The response may be about an entry of the queue, which then stays.
             ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
            SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL
     )
@@ -113,7 +113,7 @@ DECLARE
     detail text;
 BEGIN
     given := objects;
-    -- Not before the service has answered: a project that was misspelt has no users.
+    -- Only after the service has responded: a misspelt project has no users.
     INSERT INTO neon_auth.sync_source (kind, source)
     SELECT r.kind, r.source FROM neon_auth.sync_runs r WHERE r.id = run
         ON CONFLICT DO NOTHING;
@@ -125,7 +125,7 @@ BEGIN
     RETURN NULL;
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-    -- It is there, whatever is wrong with it, and need not be asked for by its id.
+    -- The object exists, so it is not requested by its id.
     IF jsonb_array_length(given) = 1 THEN
         PERFORM neon_auth_internal.see_objects(kind, given);
     END IF;
@@ -135,10 +135,10 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.sync_page(bigint, text, text, bigint) IS
     'Writes a JSON array of users or teams, all or none; returns why one cannot become a row, NULL if all are written';
 
--- Not seen, and not from after the run began. What was seen has no index, which would cost each user
--- more than all else that is done to note it. So all are compared at once, in the order of their
--- ids: two sorts and a merge take the same small memory for a million users as for ten thousand,
--- and never look through one side for each row of the other. Sorted by bytes, which is fastest.
+-- Objects that were not seen and have not changed since the run began. sync_scan has no index, which would cost
+-- more per user than the rest of the scan. So all are compared at once in the order of their ids: two sorts and a
+-- merge need the same small memory for a million users as for ten thousand, and never search one side for each
+-- row of the other. Sorted by bytes, which is fastest.
 CREATE FUNCTION neon_auth_internal.find_unseen(run bigint, kind text) RETURNS void
 LANGUAGE plpgsql
 SET work_mem = '1MB' SET enable_hashjoin = off SET enable_nestloop = off SET enable_bitmapscan = off SET jit = off
@@ -177,7 +177,7 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.unseen(text, text) IS
     'Returns the next ids that find_unseen() recorded, as an array; NULL at the end';
 
--- The REST API answered that there is no such user or team.
+-- The REST API has responded that the object does not exist.
 CREATE FUNCTION neon_auth_internal.confirm_deleted(run bigint, kind text, id text) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -190,7 +190,6 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.confirm_deleted(bigint, text, text) IS
     'Marks a user or team as deleted that the auth service no longer has';
 
--- Rows of a list of memberships or permissions, as they were seen.
 CREATE FUNCTION neon_auth_internal.see(run bigint, kind text, items text) RETURNS void
 LANGUAGE sql
 AS $$
@@ -201,8 +200,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION neon_auth_internal.see(bigint, text, text) IS 'Records memberships or permissions as seen';
 
--- What is new is written; what is missing is queued, to be confirmed by itself. What events told
--- since the list was asked for stays. However long the lists are, they take little memory.
+-- New rows are written; missing ones are queued, and confirmed one by one. Changes by events since the list was
+-- requested stay. The memory does not grow with the lists.
 CREATE FUNCTION neon_auth_internal.sync_members(run bigint, asked_at bigint) RETURNS void
 LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
 AS $$
@@ -244,7 +243,7 @@ DECLARE
     in_teams bigint;
     in_project bigint;
 BEGIN
-    -- No EXCEPT: it keeps all of its one side in memory, whatever work_mem says.
+    -- Not EXCEPT, which keeps all of one side in memory, beyond work_mem.
     INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, inherited)
     SELECT g.team_id, g.user_id, g.permission_id, g.inherited
       FROM (SELECT s.team_id, s.user_id, s.permission_id, bool_and(s.kind = 'team_permission') AS inherited

@@ -1,4 +1,4 @@
--- Deliveries of the auth service's webhooks: verified, applied once, answered.
+-- Webhooks of the auth service: verifies each delivery and applies it once.
 
 CREATE TABLE neon_auth.webhook_deliveries (
     id text NOT NULL,
@@ -39,7 +39,7 @@ COMMENT ON FUNCTION neon_auth.prune_webhook_deliveries(interval) IS
     'Deletes older deliveries and returns how many. Keep more than 28 hours, for which the auth service retries';
 REVOKE ALL ON FUNCTION neon_auth.prune_webhook_deliveries(interval) FROM PUBLIC;
 
--- The time is passed in, so that what it answers follows from its arguments alone.
+-- The time is an argument, so that the function is IMMUTABLE.
 CREATE FUNCTION neon_auth_internal.verify_webhook(body text, headers jsonb, secrets text, at_epoch bigint) RETURNS text
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'verify_webhook_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.verify_webhook(text, jsonb, text, bigint) IS
@@ -53,8 +53,8 @@ COMMENT ON FUNCTION neon_auth_internal.open_delivery(text, jsonb) IS
     'Verifies a delivery and locks its id; returns id, event, if it is repeated, and what to apply (subject NULL: '
     'nothing)';
 
--- Statements instead of one expression: an expression is made ready as a whole in each transaction,
--- with every function in it.
+-- Statements instead of one expression: PL/pgSQL prepares a whole expression in each transaction, with every
+-- function in it.
 CREATE FUNCTION neon_auth.handle_webhook(body text, headers jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
