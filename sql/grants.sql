@@ -1,14 +1,15 @@
--- Who may use what, whatever ALTER DEFAULT PRIVILEGES has given or taken for new objects.
+-- Privileges on all objects, independent of ALTER DEFAULT PRIVILEGES.
 REVOKE ALL ON SCHEMA auth, neon_auth FROM PUBLIC;
 GRANT USAGE ON SCHEMA auth, neon_auth TO PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA auth TO PUBLIC;
 REVOKE ALL ON FUNCTION auth.impersonate(text, jsonb, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION neon_auth.verify_jwt(text) TO PUBLIC;
--- A view checks that its reader may execute the functions that it calls, but not that the reader may
--- use their schema. So these can be executed by everybody, and only through a view.
+-- A view checks that its reader has EXECUTE on the functions in it, but not USAGE on their schema. So PUBLIC
+-- can execute these functions, but only through a view.
 REVOKE ALL ON SCHEMA neon_auth_internal FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA neon_auth_internal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION neon_auth_internal.rest_base(text), neon_auth_internal.service(text, text),
+GRANT EXECUTE ON FUNCTION neon_auth_internal.fills_mirror(text),
+    neon_auth_internal.rest_base(text), neon_auth_internal.service(text, text),
     neon_auth_internal.judge_jwks(jsonb), neon_auth_internal.discovery_url(text), neon_auth_internal.time_of(bigint),
     neon_auth_internal.worker_state(), neon_auth_internal.counters() TO PUBLIC;
 
@@ -19,10 +20,12 @@ BEGIN
     FOR command IN
         SELECT format('REVOKE ALL ON %s %s FROM %s CASCADE', o.kind, o.name,
                       CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END)
-          FROM (SELECT 'pg_proc'::regclass AS class, oid, 'ROUTINE' AS kind, oid::regprocedure::text AS name, proowner AS owner, proacl AS acl
+          FROM (SELECT 'pg_proc'::regclass AS class, oid, 'ROUTINE' AS kind, oid::regprocedure::text AS name,
+                       proowner AS owner, proacl AS acl
                   FROM pg_proc
                 UNION ALL
-                SELECT 'pg_class'::regclass, oid, CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, oid::regclass::text, relowner, relacl
+                SELECT 'pg_class'::regclass, oid, CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+                       oid::regclass::text, relowner, relacl
                   FROM pg_class WHERE relkind IN ('r', 'v', 'S')
                 UNION ALL
                 SELECT 'pg_namespace'::regclass, oid, 'SCHEMA', quote_ident(nspname), nspowner, nspacl

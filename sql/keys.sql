@@ -17,36 +17,40 @@ CREATE TABLE neon_auth.jwks_cache (
     CONSTRAINT jwks_cache_url_check CHECK (num_nonnulls(jwks_url, discovery_url) > 0)
 );
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.jwks_cache', '');
-COMMENT ON TABLE neon_auth.jwks_cache IS 'The keys of each provider as last fetched; kept by neon_auth';
+COMMENT ON TABLE neon_auth.jwks_cache IS 'Keys of each provider as last fetched, maintained by neon_auth';
 COMMENT ON COLUMN neon_auth.jwks_cache.provider IS 'Name of the provider';
-COMMENT ON COLUMN neon_auth.jwks_cache.jwks_url IS 'Where the keys come from: the provider''s jwks_url, or the jwks_uri that its issuer names';
-COMMENT ON COLUMN neon_auth.jwks_cache.discovery_url IS 'The issuer''s discovery document, which is asked where the keys are; NULL where the provider has a jwks_url';
-COMMENT ON COLUMN neon_auth.jwks_cache.jwks IS 'The last good JWKS, as far as it is used: a key that cannot be used is only named';
-COMMENT ON COLUMN neon_auth.jwks_cache.skipped_keys IS 'The keys of the set that cannot be used, and why';
-COMMENT ON COLUMN neon_auth.jwks_cache.etag IS 'The ETag that came with it';
-COMMENT ON COLUMN neon_auth.jwks_cache.fetched_at IS 'When the key server last sent or confirmed it';
-COMMENT ON COLUMN neon_auth.jwks_cache.fresh_until IS 'Until when it is used without asking again';
-COMMENT ON COLUMN neon_auth.jwks_cache.attempted_at IS 'When the key server was last asked, with success or not';
-COMMENT ON COLUMN neon_auth.jwks_cache.missed_at IS 'When the key server was last asked for a key that is not in the set; jwks_cooldown bounds how often';
-COMMENT ON COLUMN neon_auth.jwks_cache.last_error IS 'Why the last attempt failed; NULL if it did not';
+COMMENT ON COLUMN neon_auth.jwks_cache.jwks_url IS
+    'URL of the keys: the provider''s jwks_url, or the jwks_uri of its discovery document';
+COMMENT ON COLUMN neon_auth.jwks_cache.discovery_url IS
+    'URL of the issuer''s discovery document, which names the URL of the keys; NULL if the provider has a jwks_url';
+COMMENT ON COLUMN neon_auth.jwks_cache.jwks IS 'The last valid JWKS, without the keys that cannot be used';
+COMMENT ON COLUMN neon_auth.jwks_cache.skipped_keys IS 'Keys of the set that cannot be used, and why';
+COMMENT ON COLUMN neon_auth.jwks_cache.etag IS 'The ETag of the response';
+COMMENT ON COLUMN neon_auth.jwks_cache.fetched_at IS 'Time at which the key server last sent or confirmed the set';
+COMMENT ON COLUMN neon_auth.jwks_cache.fresh_until IS 'End of the time for which the set is used without a request';
+COMMENT ON COLUMN neon_auth.jwks_cache.attempted_at IS 'Time of the last request to the key server, successful or not';
+COMMENT ON COLUMN neon_auth.jwks_cache.missed_at IS
+    'Time of the last request because of a key that the set lacks; limited by jwks_cooldown';
+COMMENT ON COLUMN neon_auth.jwks_cache.last_error IS 'Error of the last request; NULL if it succeeded';
 
 CREATE TRIGGER guard_trust BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.jwks_cache
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.guard_trust();
-COMMENT ON TRIGGER guard_trust ON neon_auth.jwks_cache IS 'Refuses to write what is trusted to all but the owner';
+COMMENT ON TRIGGER guard_trust ON neon_auth.jwks_cache IS 'Lets only the owner write keys';
 CREATE TRIGGER guard_trust_row BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.jwks_cache
     FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.guard_trust();
 ALTER TABLE neon_auth.jwks_cache ENABLE ALWAYS TRIGGER guard_trust_row;
-COMMENT ON TRIGGER guard_trust_row ON neon_auth.jwks_cache IS 'Refuses the same to logical replication, which fires no other triggers';
+COMMENT ON TRIGGER guard_trust_row ON neon_auth.jwks_cache IS
+    'The same for logical replication, which fires only row triggers';
 
--- For rows, because logical replication fires no other triggers, TRUNCATE's apart.
+-- Row triggers, because logical replication fires no statement triggers except those of TRUNCATE.
 CREATE TRIGGER trust_changed AFTER INSERT OR UPDATE OR DELETE ON neon_auth.jwks_cache
     FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.trust_changed();
 ALTER TABLE neon_auth.jwks_cache ENABLE ALWAYS TRIGGER trust_changed;
-COMMENT ON TRIGGER trust_changed ON neon_auth.jwks_cache IS 'Tells every session to read the keys again';
+COMMENT ON TRIGGER trust_changed ON neon_auth.jwks_cache IS 'Makes every session read the keys again';
 CREATE TRIGGER trust_emptied AFTER TRUNCATE ON neon_auth.jwks_cache
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.trust_changed();
 ALTER TABLE neon_auth.jwks_cache ENABLE ALWAYS TRIGGER trust_emptied;
-COMMENT ON TRIGGER trust_emptied ON neon_auth.jwks_cache IS 'Tells every session to read the keys again';
+COMMENT ON TRIGGER trust_emptied ON neon_auth.jwks_cache IS 'Makes every session read the keys again';
 
 CREATE FUNCTION neon_auth_internal.follow_provider() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -65,37 +69,40 @@ BEGIN
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.follow_provider() IS 'Renames or deletes the cached keys of a provider with the provider';
+COMMENT ON FUNCTION neon_auth_internal.follow_provider() IS
+    'Renames or deletes the cached keys of a provider that is renamed or deleted';
 CREATE TRIGGER follow_provider AFTER DELETE ON neon_auth.providers
     FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.follow_provider();
-COMMENT ON TRIGGER follow_provider ON neon_auth.providers IS 'Deletes the cached keys of a provider with the provider';
+COMMENT ON TRIGGER follow_provider ON neon_auth.providers IS 'Deletes the cached keys of a deleted provider';
 CREATE TRIGGER follow_provider_name AFTER UPDATE OF name ON neon_auth.providers
     FOR EACH ROW WHEN (old.name <> new.name) EXECUTE FUNCTION neon_auth_internal.follow_provider();
-COMMENT ON TRIGGER follow_provider_name ON neon_auth.providers IS 'Renames the cached keys of a provider with the provider';
+COMMENT ON TRIGGER follow_provider_name ON neon_auth.providers IS 'Renames the cached keys of a renamed provider';
 CREATE TRIGGER follow_providers AFTER TRUNCATE ON neon_auth.providers
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.follow_provider();
-COMMENT ON TRIGGER follow_providers ON neon_auth.providers IS 'Deletes all cached keys with the providers';
+COMMENT ON TRIGGER follow_providers ON neon_auth.providers IS 'Deletes all cached keys when providers is truncated';
 
--- A restore loads providers, and a worker or a session may fetch keys before it loads the cache. The
--- row of the dump takes the place of the fetched one: a duplicate key would end the restore. A fetch
--- itself inserts a row without keys.
+-- A restore loads providers, and a worker or a session may fetch keys before the restore loads the cache. The
+-- row of the dump replaces the fetched one: a duplicate key would end the restore. A fetch inserts a row
+-- without keys, so this trigger does not fire for it.
 CREATE FUNCTION neon_auth_internal.replace_fetched() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- A row that is being inserted becomes visible first.
+    -- Waits for a concurrent insert, so that the DELETE sees its row.
     LOCK TABLE neon_auth.jwks_cache IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM neon_auth.jwks_cache c WHERE c.provider = new.provider;
     RETURN new;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.replace_fetched() IS 'Lets a restored row of jwks_cache replace a row that was fetched meanwhile';
+COMMENT ON FUNCTION neon_auth_internal.replace_fetched() IS
+    'Lets a restored row of jwks_cache replace a row that was fetched in the meantime';
 CREATE TRIGGER replace_fetched BEFORE INSERT ON neon_auth.jwks_cache
     FOR EACH ROW WHEN (new.jwks IS NOT NULL) EXECUTE FUNCTION neon_auth_internal.replace_fetched();
-COMMENT ON TRIGGER replace_fetched ON neon_auth.jwks_cache IS 'Lets a restored row replace a row that was fetched meanwhile';
+COMMENT ON TRIGGER replace_fetched ON neon_auth.jwks_cache IS
+    'Lets a restored row replace a row that was fetched in the meantime';
 
--- An attempt is recorded before it is made, so that it counts whatever becomes of it. It is given up
--- where another was recorded since the one that the caller has seen.
+-- An attempt is recorded before it is made, so that it counts even if the process dies. It is abandoned if
+-- another attempt was recorded after the one that the caller has seen.
 CREATE FUNCTION neon_auth_internal.begin_jwks(provider text, seen text, cause text) RETURNS text
 LANGUAGE plpgsql
 AS $$
@@ -110,18 +117,19 @@ BEGIN
       INTO own
       FROM neon_auth.providers p
      WHERE p.name = begin_jwks.provider AND p.jwks IS NULL
-       -- Or a provider that is being dropped would leave the row behind.
+       -- Otherwise a provider that is being dropped would leave the row behind.
        FOR KEY SHARE;
     IF num_nonnulls(own.jwks_url, own.discovery_url) = 0 THEN
         RETURN NULL;
     END IF;
-    -- What came from elsewhere does not count.
+    -- Keys from another URL are not those of this provider.
     DELETE FROM neon_auth.jwks_cache AS c
      WHERE c.provider = begin_jwks.provider
        AND (c.discovery_url IS DISTINCT FROM own.discovery_url
             OR own.discovery_url IS NULL AND c.jwks_url <> own.jwks_url);
     INSERT INTO neon_auth.jwks_cache AS c (provider, jwks_url, discovery_url, attempted_at, missed_at)
-    VALUES (begin_jwks.provider, own.jwks_url, own.discovery_url, own.now, CASE cause WHEN 'unknown_key' THEN own.now END)
+    VALUES (begin_jwks.provider, own.jwks_url, own.discovery_url, own.now,
+            CASE cause WHEN 'unknown_key' THEN own.now END)
     ON CONFLICT (provider) DO UPDATE
        SET attempted_at = EXCLUDED.attempted_at,
            missed_at = coalesce(EXCLUDED.missed_at, c.missed_at)
@@ -131,11 +139,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.begin_jwks(text, text, text) IS
-    'Records an attempt to fetch a JWKS, and answers where from; NULL where the cache has moved on or the provider is gone';
+    'Records an attempt to fetch a JWKS and returns its URL; NULL if another attempt was recorded or the provider '
+    'is gone';
 
--- What was fetched has been read as text; what counts is what becomes of it as jsonb. A set that can
--- be used is not given up for one that cannot.
-CREATE FUNCTION neon_auth_internal.store_jwks(provider text, origin text, jwks_url text, jwks text, etag text, lifetime bigint) RETURNS text
+-- The response was checked as text; the keys that are used are those in the jsonb. A usable set is not
+-- replaced by an unusable one.
+CREATE FUNCTION neon_auth_internal.store_jwks(
+    provider text, origin text, jwks_url text, jwks text, etag text, lifetime bigint) RETURNS text
 LANGUAGE plpgsql
 AS $$
 #variable_conflict use_column
@@ -168,7 +178,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.store_jwks(text, text, text, text, text, bigint) IS
-    'Stores a JWKS that was fetched, for so many seconds, or, given none, that the one at hand still holds; answers why it cannot be used';
+    'Stores a fetched JWKS as fresh for so many seconds (NULL: the stored one is still valid); returns why it '
+    'cannot be used';
 
 CREATE FUNCTION neon_auth_internal.fail_jwks(provider text, origin text, reason text) RETURNS void
 LANGUAGE sql
@@ -177,19 +188,19 @@ AS $$
        SET last_error = reason
      WHERE c.provider = fail_jwks.provider AND coalesce(c.discovery_url, c.jwks_url) = origin;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.fail_jwks(text, text, text) IS 'Notes why a fetch failed';
+COMMENT ON FUNCTION neon_auth_internal.fail_jwks(text, text, text) IS 'Records the error of a fetch';
 
 CREATE FUNCTION neon_auth.verify_jwt(token text) RETURNS jsonb
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'neon_auth_verify_jwt';
 COMMENT ON FUNCTION neon_auth.verify_jwt(text) IS
-    'Verifies a token as auth.authenticate() does and answers its claims; the session''s identity stays as it is';
+    'Verifies a token as auth.authenticate() does and returns its claims; the session''s identity does not change';
 
 CREATE FUNCTION neon_auth.refresh_jwks(provider text DEFAULT NULL) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'refresh_jwks_wrapper';
 COMMENT ON FUNCTION neon_auth.refresh_jwks(text) IS
-    'Fetches a provider''s keys now, or those of all providers; an error says why a fetch failed';
+    'Fetches the keys of one provider or of all providers now; fails if a fetch fails';
 REVOKE ALL ON FUNCTION neon_auth.refresh_jwks(text) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.inspect_jwt(token text)
@@ -197,5 +208,5 @@ RETURNS TABLE (step text, ok boolean, detail text)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 20
 AS 'MODULE_PATHNAME', 'neon_auth_inspect_jwt';
 COMMENT ON FUNCTION neon_auth.inspect_jwt(text) IS
-    'Every check that a token has to pass, in order, with what was found and what was expected; raises no error for a bad token';
+    'Lists every check of a token in order, with the expected and the found value; does not fail for a bad token';
 REVOKE ALL ON FUNCTION neon_auth.inspect_jwt(text) FROM PUBLIC;

@@ -1,4 +1,4 @@
--- Trusted issuers: whose tokens are accepted, by which rules.
+-- Trusted issuers of tokens, and the rules for their tokens.
 
 CREATE TABLE neon_auth.providers (
     name text NOT NULL
@@ -42,31 +42,60 @@ CREATE TABLE neon_auth.providers (
     CONSTRAINT providers_stack_check CHECK (
         (kind = 'stack') = (project_id IS NOT NULL) AND (kind <> 'stack' OR num_nonnulls(jwks_url, jwks) = 1)),
     CONSTRAINT providers_role_claim_check CHECK (
-        CASE WHEN allowed_roles = '{}' THEN role_claim IS NULL ELSE role_claim IS NOT NULL OR default_role IS NOT NULL END)
+        CASE WHEN allowed_roles = '{}' THEN role_claim IS NULL
+             ELSE role_claim IS NOT NULL OR default_role IS NOT NULL END)
 );
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.providers', '');
 
+CREATE FUNCTION neon_auth_internal.fills_mirror(kind text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN kind IN ('stack');
+COMMENT ON FUNCTION neon_auth_internal.fills_mirror(text) IS
+    'Returns true for the kinds of provider that fill the mirror';
+
 COMMENT ON TABLE neon_auth.providers IS
-    'Trusted issuers of tokens and their rules. A change reaches every session at its next statement';
-COMMENT ON COLUMN neon_auth.providers.name IS 'Name of the provider, what auth.provider() answers: a to z, 0 to 9, _ and -, at most 63, a letter first';
+    'Trusted issuers of tokens, and their rules. A change reaches every session at its next statement';
+COMMENT ON COLUMN neon_auth.providers.name IS
+    'Name of the provider, which auth.provider() returns: at most 63 of a-z, 0-9, _ and -, the first a letter';
 COMMENT ON COLUMN neon_auth.providers.kind IS 'stack (Neon Auth, with its own consistency rules) or oidc (any other)';
-COMMENT ON COLUMN neon_auth.providers.project_id IS 'Project of the auth service; kind stack needs it, and no other has one';
-COMMENT ON COLUMN neon_auth.providers.issuers IS 'The values of the claim iss, compared exactly. {name} as a segment of the path must equal that claim, whose values required_claims lists';
-COMMENT ON COLUMN neon_auth.providers.audiences IS 'The claim aud must hold one of them; empty: aud may be anything, null, an empty array or absent';
-COMMENT ON COLUMN neon_auth.providers.jwks_url IS 'Where the keys are fetched: https, or http on loopback or a host of neon_auth.insecure_hosts. Neither this nor jwks: OpenID Connect Discovery';
-COMMENT ON COLUMN neon_auth.providers.jwks IS 'The keys themselves (RFC 7517), for which no network is used. Not with jwks_url';
-COMMENT ON COLUMN neon_auth.providers.algorithms IS 'The signature algorithms accepted (RFC 7518), one at least of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA, also named Ed25519';
-COMMENT ON COLUMN neon_auth.providers.typ IS 'The header typ that is required, such as at+jwt (case and application/ do not count); NULL: absent, JWT or at+jwt';
-COMMENT ON COLUMN neon_auth.providers.required_claims IS 'Claims that must be there: an object of paths and values (an array: any of them; null: any value), or an array of paths';
-COMMENT ON COLUMN neon_auth.providers.max_lifetime IS 'Longest time between the claims iat and exp, more than 0; NULL: any';
-COMMENT ON COLUMN neon_auth.providers.leeway IS 'Tolerance for clocks that differ, in the judgement of exp, nbf and iat: 0 to 5 minutes';
-COMMENT ON COLUMN neon_auth.providers.allow_anonymous IS 'Whether tokens are accepted whose claim is_anonymous (or what claim_map names for it) is anything but false';
-COMMENT ON COLUMN neon_auth.providers.allow_restricted IS 'Whether tokens are accepted whose claim is_restricted is anything but false';
-COMMENT ON COLUMN neon_auth.providers.role_claim IS 'Path of the claim that names the Postgres role which auth.authenticate() sets: app_metadata.role; NULL: no claim names one';
-COMMENT ON COLUMN neon_auth.providers.allowed_roles IS 'The roles that role_claim may name, and anonymous for anonymous users; where the claim is an array, its first that is listed here';
-COMMENT ON COLUMN neon_auth.providers.default_role IS 'The role of tokens without a role_claim that names one; NULL: they are refused, or keep the session''s role if there is no role_claim';
-COMMENT ON COLUMN neon_auth.providers.claim_map IS 'Paths of the claims that readers of schema auth read, where they are not the usual ones: {"email": "emails.0"}';
-COMMENT ON COLUMN neon_auth.providers.reject_deleted_users IS 'Whether tokens of users that are deleted in users_sync are refused';
+COMMENT ON COLUMN neon_auth.providers.project_id IS
+    'Project of the auth service; required for kind stack, NULL for others';
+COMMENT ON COLUMN neon_auth.providers.issuers IS
+    'Accepted values of the claim iss, compared exactly. A path segment {name} is replaced by the values that '
+    'required_claims lists for name';
+COMMENT ON COLUMN neon_auth.providers.audiences IS
+    'The claim aud must contain one of them; if empty, aud can be anything, null, an empty array or absent';
+COMMENT ON COLUMN neon_auth.providers.jwks_url IS
+    'URL of the keys: https, or http on loopback or neon_auth.insecure_hosts. If it and jwks are NULL: OpenID '
+    'Connect Discovery';
+COMMENT ON COLUMN neon_auth.providers.jwks IS
+    'The keys themselves (RFC 7517), used without the network; excludes jwks_url';
+COMMENT ON COLUMN neon_auth.providers.algorithms IS
+    'Accepted signature algorithms (RFC 7518): RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, '
+    'EdDSA (also Ed25519); at least one';
+COMMENT ON COLUMN neon_auth.providers.typ IS
+    'Required header typ, such as at+jwt (case and application/ are ignored); NULL: absent, JWT or at+jwt';
+COMMENT ON COLUMN neon_auth.providers.required_claims IS
+    'Required claims: an object of paths and values (an array: any of them; null: any value), or an array of paths';
+COMMENT ON COLUMN neon_auth.providers.max_lifetime IS
+    'Longest time between the claims iat and exp, more than 0; NULL: any';
+COMMENT ON COLUMN neon_auth.providers.leeway IS
+    'Tolerance for differing clocks when exp, nbf and iat are checked: 0 to 5 minutes';
+COMMENT ON COLUMN neon_auth.providers.allow_anonymous IS
+    'Accepts tokens whose claim is_anonymous (or the claim that claim_map names) is not false';
+COMMENT ON COLUMN neon_auth.providers.allow_restricted IS 'Accepts tokens whose claim is_restricted is not false';
+COMMENT ON COLUMN neon_auth.providers.role_claim IS
+    'Path of the claim that names the role which auth.authenticate() sets, such as app_metadata.role; NULL: none';
+COMMENT ON COLUMN neon_auth.providers.allowed_roles IS
+    'Roles that role_claim may name, and anonymous for anonymous users. Of an array, the first that is listed '
+    'here is set';
+COMMENT ON COLUMN neon_auth.providers.default_role IS
+    'Role for tokens whose role_claim names none. NULL: they are refused; without role_claim, the session''s role '
+    'stays';
+COMMENT ON COLUMN neon_auth.providers.claim_map IS
+    'Paths of claims with unusual names, for the readers of schema auth: {"email": "emails.0"}';
+COMMENT ON COLUMN neon_auth.providers.reject_deleted_users IS
+    'Refuses tokens of users that users_sync marks as deleted';
 
 CREATE FUNCTION neon_auth.add_provider(
     name text,
@@ -95,24 +124,33 @@ AS $$
 BEGIN
     INSERT INTO neon_auth.providers (
         name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims, max_lifetime,
-        leeway, allow_anonymous, allow_restricted, role_claim, allowed_roles, default_role, claim_map, reject_deleted_users)
+        leeway, allow_anonymous, allow_restricted, role_claim, allowed_roles, default_role, claim_map,
+        reject_deleted_users)
     VALUES (
         name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims, max_lifetime,
-        leeway, allow_anonymous, allow_restricted, role_claim, allowed_roles, default_role, claim_map, reject_deleted_users)
+        leeway, allow_anonymous, allow_restricted, role_claim, allowed_roles, default_role, claim_map,
+        reject_deleted_users)
         ON CONFLICT ON CONSTRAINT providers_pkey DO NOTHING;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_object',
-            MESSAGE = 'there is a provider of that name',
+            MESSAGE = 'a provider of that name already exists',
             DETAIL = format('The name given is %s.', to_json(name)),
-            HINT = format('Change it: UPDATE neon_auth.providers SET ... WHERE name = %L; or choose another name.', name);
+            HINT = format('Change it: UPDATE neon_auth.providers SET ... WHERE name = %L; or choose another name.',
+                          name);
+    END IF;
+    IF kind = 'stack' THEN
+        PERFORM neon_auth_internal.define_stack_permissions();
     END IF;
     PERFORM neon_auth_internal.check_provider_roles(array_remove(allowed_roles || default_role, NULL));
 END
 $$;
-COMMENT ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, jsonb, interval, interval, boolean, boolean, text, text[], text, jsonb, boolean) IS
-    'Trusts an issuer. name and issuers are required; issuers, audiences, algorithms and roles are arrays. The columns of neon_auth.providers say what each means';
-REVOKE ALL ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, jsonb, interval, interval, boolean, boolean, text, text[], text, jsonb, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, jsonb,
+    interval, interval, boolean, boolean, text, text[], text, jsonb, boolean) IS
+    'Trusts an issuer. Required: name, issuers. issuers, audiences, algorithms and allowed_roles are arrays. See '
+    'the columns of neon_auth.providers';
+REVOKE ALL ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, jsonb,
+    interval, interval, boolean, boolean, text, text[], text, jsonb, boolean) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.drop_provider(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -129,5 +167,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.drop_provider(text) IS
-    'Trusts an issuer no longer: its tokens are refused from the next statement of every session on. Who is signed in stays so until the transaction, or the token, ends';
+    'Removes a provider. New tokens are refused at once; current identities last until their transaction or token ends';
 REVOKE ALL ON FUNCTION neon_auth.drop_provider(text) FROM PUBLIC;

@@ -61,10 +61,10 @@ END
 $requirements$;
 
 CREATE SCHEMA auth;
-COMMENT ON SCHEMA auth IS 'neon_auth: who is signed in, for policies and applications';
+COMMENT ON SCHEMA auth IS 'neon_auth: the signed-in user, for policies and applications';
 
 CREATE SCHEMA neon_auth;
 COMMENT ON SCHEMA neon_auth IS 'neon_auth: users, providers and administration';
 
 CREATE SCHEMA neon_auth_internal;
-COMMENT ON SCHEMA neon_auth_internal IS 'neon_auth: its own parts, which nobody but the extension uses';
+COMMENT ON SCHEMA neon_auth_internal IS 'neon_auth: internal objects; only the extension uses them';

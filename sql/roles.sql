@@ -26,5 +26,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.setup_roles() IS
-    'Creates the roles authenticated and anonymous (NOLOGIN) and lets them use schema public, if there is one; tables are granted by you, one by one. Can be called again';
+    'Creates the roles authenticated and anonymous (NOLOGIN) with USAGE on schema public; grant tables yourself. '
+    'Can be repeated';
 REVOKE ALL ON FUNCTION neon_auth.setup_roles() FROM PUBLIC;

@@ -6,22 +6,24 @@ CREATE TABLE neon_auth_internal.secrets (
     service text,
     CONSTRAINT secrets_pkey PRIMARY KEY (name)
 );
--- ANALYZE would copy values to where the right to read every table shows them.
+-- ANALYZE would copy values to pg_statistic, which pg_read_all_data can read.
 ALTER TABLE neon_auth_internal.secrets ALTER COLUMN value SET STATISTICS 0;
--- Without a policy the owner alone, and so the functions below, reads them: pg_read_all_data gives
--- the right to read every table, but does not bypass row-level security.
+-- Without a policy only the owner, and so the functions below, can read them: pg_read_all_data grants SELECT
+-- on every table, but does not bypass row-level security.
 ALTER TABLE neon_auth_internal.secrets ENABLE ROW LEVEL SECURITY;
-COMMENT ON TABLE neon_auth_internal.secrets IS 'Keys of the auth service. Granted to nobody and never dumped: set them again after a restore';
+COMMENT ON TABLE neon_auth_internal.secrets IS
+    'Keys of the auth service. No role is granted them and no dump contains them: set them again after a restore';
 COMMENT ON COLUMN neon_auth_internal.secrets.name IS 'publishable_client_key, secret_server_key or webhook_secret';
-COMMENT ON COLUMN neon_auth_internal.secrets.value IS 'The key itself; of webhook_secret there may be several, with blanks between them, while one replaces another';
+COMMENT ON COLUMN neon_auth_internal.secrets.value IS
+    'The key; for webhook_secret possibly several with blanks between them, during a rotation';
 COMMENT ON COLUMN neon_auth_internal.secrets.service IS
-    'The auth service and project that were configured when it was stored: secret_server_key is sent nowhere else';
+    'Auth service and project that were configured when it was stored; secret_server_key is sent only there';
 
 CREATE FUNCTION neon_auth_internal.webhook_secret_defect(secrets text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'webhook_secret_defect_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.webhook_secret_defect(text) IS
-    'Why deliveries cannot be verified with a webhook secret, as a sentence; NULL when they can';
+    'Returns why a webhook secret cannot verify deliveries, as a sentence; NULL if it can';
 
 CREATE FUNCTION neon_auth.set_secret(name text, value text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -56,10 +58,11 @@ BEGIN
     VALUES (set_secret.name, set_secret.value,
             (SELECT neon_auth_internal.service(p.jwks_url, p.project_id)
                FROM neon_auth.providers p
-              WHERE p.name = 'stack' AND p.kind = 'stack'))
+              WHERE p.kind = 'stack'))
         ON CONFLICT (name) DO UPDATE SET value = excluded.value, service = excluded.service;
 END
 $$;
 COMMENT ON FUNCTION neon_auth.set_secret(text, text) IS
-    'Stores a key of the auth service; NULL or an empty value forgets it. Pass the value as a parameter, so that it is not in the statement''s text. secret_server_key is sent only to the auth service and project that are configured now';
+    'Stores a key of the configured auth service; NULL or an empty value deletes it. Pass the value as a '
+    'parameter: statements are logged';
 REVOKE ALL ON FUNCTION neon_auth.set_secret(text, text) FROM PUBLIC;

@@ -1,5 +1,4 @@
--- How things stand, at a glance. Whoever is granted the view sees what it shows, and none of the
--- tables behind it.
+-- The state of the extension at a glance. A role that is granted the view cannot read the tables behind it.
 
 CREATE VIEW neon_auth.status AS
     SELECT 'providers' AS component,
@@ -21,85 +20,105 @@ CREATE VIEW neon_auth.status AS
                                 rtrim(c.last_error, '.'), c.fetched_at)
                 WHEN c.jwks IS NULL AND c.attempted_at > now() - interval '1 minute' THEN 'A fetch is under way.'
                 WHEN c.jwks IS NULL THEN 'None. The last fetch was broken off.'
-                ELSE format('Fresh until %s; number of keys: %s.', c.fresh_until, jsonb_array_length(c.jwks -> 'keys') - cardinality(j.left_out)) END,
-                  CASE WHEN p.jwks IS NULL AND p.jwks_url IS NULL AND c.jwks IS NOT NULL THEN format(' They come from %s.', c.jwks_url) END,
-                  CASE WHEN j.exposes_secret THEN ' A secret is published, by which anybody can sign tokens: the issuer must replace that key.' END,
-                  CASE WHEN cardinality(j.left_out) > 0 THEN format(' Left out: %s.', array_to_string(j.left_out, '; ')) END),
+                ELSE format('Fresh until %s; number of keys: %s.', c.fresh_until,
+                            jsonb_array_length(c.jwks -> 'keys') - cardinality(j.left_out)) END,
+                  CASE WHEN p.jwks IS NULL AND p.jwks_url IS NULL AND c.jwks IS NOT NULL
+                       THEN format(' They come from %s.', c.jwks_url) END,
+                  CASE WHEN j.exposes_secret THEN ' A secret is published, with which anybody can sign tokens: '
+                                                  'the issuer must replace that key.' END,
+                  CASE WHEN cardinality(j.left_out) > 0
+                       THEN format(' Left out: %s.', array_to_string(j.left_out, '; ')) END),
            coalesce(CASE WHEN c.last_error IS NOT NULL THEN c.attempted_at END, c.fetched_at)
       FROM neon_auth.providers p
       LEFT JOIN neon_auth.jwks_cache c ON c.provider = p.name AND p.jwks IS NULL
-            AND coalesce(c.discovery_url, c.jwks_url) = coalesce(p.jwks_url, neon_auth_internal.discovery_url(p.issuers[1]))
+            AND coalesce(c.discovery_url, c.jwks_url)
+                = coalesce(p.jwks_url, neon_auth_internal.discovery_url(p.issuers[1]))
       LEFT JOIN LATERAL neon_auth_internal.judge_jwks(coalesce(p.jwks, c.jwks)) j ON true
     UNION ALL
-    -- Not every installation wants webhooks: without a secret they are out of use, not out of order,
-    -- unless some came before.
+    -- The rows about the mirror exist only if a provider fills it, or if there are webhooks or queue entries.
+    -- Without a secret, webhooks are not in use; that is an error only if some were accepted before.
     SELECT 'webhooks',
-           s.is_set OR d.event IS NULL,
+           s.is_set OR d.event IS NULL OR NOT s.is_configured,
            concat(CASE WHEN s.is_set THEN 'webhook_secret is set.'
                        ELSE 'webhook_secret is not set, so every delivery is refused.' END,
                   CASE WHEN d.event IS NULL THEN ' No delivery is known.'
                        ELSE format(' The last delivery: %s, %s.', d.event, d.outcome ->> 'outcome') END),
            d.received_at
-      FROM (SELECT EXISTS (SELECT FROM neon_auth_internal.secrets WHERE name = 'webhook_secret')) AS s(is_set)
+      FROM (SELECT EXISTS (SELECT FROM neon_auth_internal.secrets WHERE name = 'webhook_secret'),
+                   EXISTS (SELECT FROM neon_auth_internal.source WHERE kind = 'stack')) AS s(is_set, is_configured)
       LEFT JOIN (SELECT event, outcome, received_at FROM neon_auth.webhook_deliveries
                   ORDER BY received_at DESC LIMIT 1) AS d ON true
+     WHERE s.is_configured OR s.is_set OR d.event IS NOT NULL
     UNION ALL
     SELECT 'sync queue',
-           coalesce(min(q.queued_at) > now() - interval '1 day', true) AND count(q.last_error) = 0,
-           CASE WHEN count(*) = 0 THEN 'Nothing waits for confirmation.'
-                ELSE format('Waiting for confirmation by the REST API: %s; the longest since %s.', count(*), min(q.queued_at))
+           NOT s.is_configured
+               OR coalesce(min(q.queued_at) > now() - interval '1 day', true) AND count(q.last_error) = 0,
+           CASE WHEN count(q.queued_at) = 0 THEN 'Nothing waits for confirmation.'
+                ELSE format('Waiting for confirmation by the REST API: %s; the longest since %s.',
+                            count(q.queued_at), min(q.queued_at))
                      || CASE WHEN count(q.last_error) > 0
-                             THEN format(' Left to the next full synchronisation: %s, such as: %s', count(q.last_error), min(q.last_error))
+                             THEN format(' Left to the next full synchronisation: %s, such as: %s',
+                                         count(q.last_error), min(q.last_error))
                              ELSE '' END END,
            min(q.queued_at)
-      FROM neon_auth.sync_queue q
+      FROM (SELECT EXISTS (SELECT FROM neon_auth_internal.source WHERE kind = 'stack')) AS s(is_configured)
+      LEFT JOIN neon_auth.sync_queue q ON true
+     GROUP BY s.is_configured
+    HAVING s.is_configured OR count(q.queued_at) > 0
     UNION ALL
     SELECT 'synchronisation',
-           CASE WHEN p.name IS NULL THEN true
-                WHEN o.project_id IS NOT NULL THEN false
+           CASE WHEN o.source IS NOT NULL THEN false
                 WHEN s.name IS NULL OR r.id IS NULL THEN NOT w.preloaded AND r.id IS NULL
                 ELSE r.error IS NULL AND (r.finished_at IS NOT NULL OR r.started_at > now() - interval '1 day') END,
-           CASE WHEN p.name IS NULL THEN 'There is no provider "stack" to compare the mirror with.'
-                WHEN o.project_id IS NOT NULL
-                    THEN format('The mirror holds the users of another project, %s, and so is compared with none. If that is to change: DELETE FROM neon_auth.sync_source;',
-                                o.project_id)
+           CASE WHEN o.source IS NOT NULL
+                    THEN format('The mirror contains the users of another project, %s, so it is not compared. '
+                                'To replace them: DELETE FROM neon_auth.sync_source;', o.source)
                 WHEN neon_auth_internal.rest_base(p.jwks_url) IS NULL
-                    THEN 'The jwks_url of the provider "stack" is not that of a Stack Auth project, which tells where the REST API is.'
-                WHEN s.name IS NULL THEN 'secret_server_key is not set for this project, so the mirror cannot be compared with the auth service.'
-                WHEN r.id IS NULL THEN 'The mirror has never been compared with the auth service: CALL neon_auth.sync();'
+                    THEN format('The jwks_url of the provider %I is not that of a Stack Auth project, '
+                                'so the URL of the REST API is not known.', p.name)
+                WHEN s.name IS NULL
+                    THEN 'secret_server_key is not set for this project, so the mirror cannot be compared '
+                         'with the auth service.'
+                WHEN r.id IS NULL
+                    THEN 'The mirror has never been compared with the auth service: CALL neon_auth.sync();'
                 WHEN r.error IS NOT NULL THEN r.error
                 WHEN r.finished_at IS NULL THEN format('Under way, or interrupted, at: %s.', r.phase)
                 ELSE format('Rows changed: %s; found deleted: %s; skipped: %s%s', r.changed, r.deleted, r.skipped,
                             coalesce('. The last of those: ' || r.last_skip_reason, '.')) END,
            coalesce(CASE WHEN r.error IS NOT NULL THEN r.failed_at END, r.finished_at, r.started_at)
       FROM neon_auth_internal.worker_state() AS w
-      LEFT JOIN neon_auth.providers p ON p.name = 'stack' AND p.kind = 'stack'
+      JOIN neon_auth.providers p ON p.kind = 'stack'
       LEFT JOIN neon_auth_internal.other_source o ON true
-      LEFT JOIN neon_auth_internal.secrets s ON s.name = 'secret_server_key' AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)
+      LEFT JOIN neon_auth_internal.secrets s ON s.name = 'secret_server_key'
+            AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)
       LEFT JOIN (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r ON true
     UNION ALL
     SELECT 'workers',
            NOT w.preloaded OR w.standby
                OR (w.failures = 0 AND NOT w.overdue AND (w.visited_at IS NOT NULL OR NOT w.expected)),
            CASE WHEN NOT w.preloaded
-                    THEN 'None: neon_auth is not in shared_preload_libraries. Webhooks work; the rest waits for CALL neon_auth.sync().'
+                    THEN 'None: neon_auth is not in shared_preload_libraries. Webhooks work; the rest waits for '
+                         'CALL neon_auth.sync().'
                 WHEN w.standby THEN 'None on a standby.'
                 WHEN w.failures > 0
-                    THEN format('Visits that have failed, one after the other: %s. The server''s log has the reason. The next one: %s.',
+                    THEN format('Visits that failed in a row: %s. The server''s log has the reason. Next visit: %s.',
                                 w.failures, w.due_at)
                 WHEN w.overdue
-                    THEN format('One should have come at %s, and none has: max_worker_processes or neon_auth.max_workers may be reached.', w.due_at)
+                    THEN format('A worker was due at %s but did not start: max_worker_processes or '
+                                'neon_auth.max_workers may be reached.', w.due_at)
                 WHEN w.visited_at IS NULL AND w.expected THEN 'No background worker has been here yet.'
                 WHEN w.due_at IS NULL THEN 'One comes when there is something to do.'
                 ELSE format('One comes when there is something to do, and at %s.', w.due_at) END,
            w.visited_at
-      FROM (SELECT s.preloaded, neon_auth_internal.time_of(s.visited_at) AS visited_at, neon_auth_internal.time_of(s.due_at) AS due_at,
-                   coalesce(neon_auth_internal.time_of(s.due_at) < clock_timestamp() - interval '1 minute', false) AS overdue,
+      FROM (SELECT s.preloaded, neon_auth_internal.time_of(s.visited_at) AS visited_at,
+                   neon_auth_internal.time_of(s.due_at) AS due_at,
+                   coalesce(neon_auth_internal.time_of(s.due_at) < clock_timestamp() - interval '1 minute',
+                            false) AS overdue,
                    s.failures, pg_catalog.pg_is_in_recovery() AS standby,
                    EXISTS (SELECT FROM neon_auth.providers) AS expected
               FROM neon_auth_internal.worker_state() AS s) AS w;
-COMMENT ON VIEW neon_auth.status IS 'How things stand: one row for each component, with health and the reason';
-COMMENT ON COLUMN neon_auth.status.component IS 'What the row is about';
-COMMENT ON COLUMN neon_auth.status.ok IS 'Whether it is as it should be';
-COMMENT ON COLUMN neon_auth.status.detail IS 'How it is, and why';
-COMMENT ON COLUMN neon_auth.status.since IS 'Since when, where that is known';
+COMMENT ON VIEW neon_auth.status IS 'State of the extension: one row per component, with health and reason';
+COMMENT ON COLUMN neon_auth.status.component IS 'The component';
+COMMENT ON COLUMN neon_auth.status.ok IS 'True if healthy';
+COMMENT ON COLUMN neon_auth.status.detail IS 'Its state, and why';
+COMMENT ON COLUMN neon_auth.status.since IS 'Start of that state, where it is known';

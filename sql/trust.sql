@@ -1,38 +1,38 @@
--- What a provider must be like, and who may write what is trusted.
+-- Rules for rows of providers, and for who may write the trusted tables.
 
 CREATE FUNCTION neon_auth_internal.judge_jwks(jwks jsonb)
 RETURNS TABLE (defect text, hint text, left_out text[], exposes_secret boolean, storable text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1
 AS 'MODULE_PATHNAME', 'judge_jwks_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.judge_jwks(jsonb) IS
-    'Why a JWKS cannot verify tokens, which of its keys are left out and why, whether these are secret, and what may be stored';
+    'Returns why a JWKS cannot verify tokens, which keys are skipped and why, if one is secret, and the storable part';
 
 CREATE FUNCTION neon_auth_internal.is_key_url(url text) RETURNS boolean
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'is_key_url_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.is_key_url(text) IS
-    'Whether keys may be fetched from a URL: https, or http on loopback and on neon_auth.insecure_hosts';
+    'Returns true if keys may be fetched from a URL: https, or http on loopback and on neon_auth.insecure_hosts';
 
 CREATE FUNCTION neon_auth_internal.discovery_url(issuer text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'discovery_url_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.discovery_url(text) IS
-    'Where an issuer says that its keys are (OpenID Connect Discovery); NULL where it cannot';
+    'Returns the URL of an issuer''s discovery document (OpenID Connect Discovery); NULL if it cannot have one';
 
 CREATE FUNCTION neon_auth_internal.provider_defect(provider neon_auth.providers) RETURNS text[]
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'provider_defect_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.provider_defect(neon_auth.providers) IS
-    'Why sessions cannot use a provider: the column, the reason and what to do; NULL when they can';
+    'Returns why sessions cannot use a provider: the column, the reason and a hint; NULL if they can';
 
 CREATE FUNCTION neon_auth_internal.provider_issuers(provider neon_auth.providers) RETURNS text[]
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'provider_issuers_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.provider_issuers(neon_auth.providers) IS
-    'The issuers of a provider, with a claim in braces replaced by each of its accepted values';
+    'Returns the issuers of a provider, with a claim in braces replaced by each of its accepted values';
 
--- The roles of a provider must be there, and be such that row-level security holds for them. Not
--- when a row is loaded: a dump does not carry roles. Sessions refuse a role that bypasses it.
+-- The roles of a provider must exist and be subject to row-level security. This is not checked when a dump is
+-- loaded, because a dump does not contain roles. Sessions refuse a role that bypasses row-level security.
 CREATE FUNCTION neon_auth_internal.check_provider_roles(roles text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -58,16 +58,18 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_role_specification',
             MESSAGE = 'a role of the provider bypasses row-level security',
-            DETAIL = format('Role %s is a superuser, has BYPASSRLS, or is one of PostgreSQL''s predefined roles.', to_json(powerful[1])),
-            HINT = 'A token must not name such a role. Create one with the rights that its users need: CREATE ROLE ... NOLOGIN;';
+            DETAIL = format('Role %s is a superuser, has BYPASSRLS, or is one of PostgreSQL''s predefined roles.',
+                            to_json(powerful[1])),
+            HINT = 'A token must not name such a role. Create one with the rights that its users need: '
+                   'CREATE ROLE ... NOLOGIN;';
     END IF;
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.check_provider_roles(text[]) IS
-    'Refuses roles that are not there, superusers, those with BYPASSRLS, and predefined ones';
+    'Refuses roles that do not exist, bypass row-level security, or are predefined';
 
--- What a row's constraints cannot say, or not clearly. Sessions check again what matters when they
--- read the table or fetch, so that a load with triggers disabled opens nothing.
+-- Rules that constraints cannot express, or not with a clear message. Sessions check the rules again when they
+-- read the table or fetch keys, so a load with triggers disabled does not weaken them.
 CREATE FUNCTION neon_auth_internal.check_provider() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -78,11 +80,15 @@ DECLARE
     defect text[] := neon_auth_internal.provider_defect(new);
     own_issuers text[];
     url CONSTANT text := coalesce(new.jwks_url, neon_auth_internal.discovery_url(new.issuers[1]));
-    -- Whether nothing but the scheme of the URL is amiss.
-    is_plain CONSTANT boolean := url ^@ 'http://' AND neon_auth_internal.is_key_url(overlay(url PLACING 'https' FROM 1 FOR 4));
+    -- Only the scheme of the URL is wrong.
+    is_plain CONSTANT boolean := url ^@ 'http://'
+        AND neon_auth_internal.is_key_url(overlay(url PLACING 'https' FROM 1 FOR 4));
     plain_http CONSTANT text := format(
-        'Keys that come over plain http could be anybody''s. Pin the keys with jwks, or, where you trust the network between, have a superuser name the host: ALTER SYSTEM SET neon_auth.insecure_hosts = %L; SELECT pg_reload_conf(); SET is not enough, as workers fetch too.',
-        concat_ws(',', nullif(current_setting('neon_auth.insecure_hosts', true), ''), substring(url FROM '^http://([^/?#]+)')));
+        'Keys fetched over plain http could come from anybody. Pin the keys with jwks, or, if you trust the '
+        'network, let a superuser name the host: ALTER SYSTEM SET neon_auth.insecure_hosts = %L; '
+        'SELECT pg_reload_conf(); SET is not enough, as workers fetch too.',
+        concat_ws(',', nullif(current_setting('neon_auth.insecure_hosts', true), ''),
+                  substring(url FROM '^http://([^/?#]+)')));
 BEGIN
     IF defect IS NOT NULL THEN
         RAISE EXCEPTION USING
@@ -91,15 +97,17 @@ BEGIN
             DETAIL = defect[2],
             HINT = defect[3];
     END IF;
-    IF TG_OP = 'UPDATE' AND (new.allowed_roles, new.default_role) IS DISTINCT FROM (old.allowed_roles, old.default_role) THEN
+    IF TG_OP = 'UPDATE'
+       AND (new.allowed_roles, new.default_role) IS DISTINCT FROM (old.allowed_roles, old.default_role) THEN
         PERFORM neon_auth_internal.check_provider_roles(array_remove(new.allowed_roles || new.default_role, NULL));
     END IF;
     IF NOT neon_auth_internal.is_key_url(new.jwks_url) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the jwks_url must be https, or http on loopback',
-            DETAIL = CASE WHEN is_plain THEN 'It is http, and its host is neither loopback nor one of neon_auth.insecure_hosts.'
-                          ELSE 'A host without user and password must follow, then a port and a path if need be.' END,
+            DETAIL = CASE WHEN is_plain
+                          THEN 'It is http, and its host is neither loopback nor one of neon_auth.insecure_hosts.'
+                          ELSE 'A host without user and password must follow, then optionally a port and a path.' END,
             HINT = CASE WHEN is_plain THEN plain_http
                         ELSE 'For example: https://auth.example.com/.well-known/jwks.json' END;
     END IF;
@@ -108,10 +116,11 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the keys of this issuer cannot be discovered',
-            DETAIL = 'Without jwks_url and jwks, the keys are where <issuer>/.well-known/openid-configuration says; so the first issuer must be an https URL without a template, a query or a fragment.',
-            HINT = CASE WHEN is_plain THEN plain_http ELSE 'Give jwks_url or jwks.' END;
+            DETAIL = 'Without jwks_url and jwks, the document <issuer>/.well-known/openid-configuration names the URL '
+                     'of the keys; so the first issuer must be an https URL without a template, a query or a fragment.',
+            HINT = CASE WHEN is_plain THEN plain_http ELSE 'Set jwks_url or jwks.' END;
     END IF;
-    -- No other transaction is writing providers: one_writer.
+    -- one_writer: no other transaction is writing providers now.
     own_issuers := neon_auth_internal.provider_issuers(new);
     SELECT p.name, i.issuer, a.audience, p.audiences = '{}' AS takes_all INTO other
       FROM neon_auth.providers p
@@ -130,7 +139,8 @@ BEGIN
                         WHEN other.takes_all THEN ', and names no audiences.'
                         ELSE '; the new row names no audiences.' END,
             HINT = CASE WHEN other.takes_all
-                        THEN format('Name the audiences of both, for example UPDATE neon_auth.providers SET audiences = ''{<client id>}'' WHERE name = %L;', other.name)
+                        THEN format('Name the audiences of both, for example UPDATE neon_auth.providers '
+                                    'SET audiences = ''{<client id>}'' WHERE name = %L;', other.name)
                         ELSE 'Name audiences that the other does not have: audiences => ''{<client id>}''.' END;
     END IF;
     SELECT p.name INTO other
@@ -143,8 +153,22 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'check_violation',
             MESSAGE = 'providers that share their keys must name their audiences',
-            DETAIL = format('Provider %I has the same jwks_url, so a token for one would pass for the other.', other.name),
-            HINT = 'Set audiences for both, or, if they are one service, make it one provider: issuers => ''{first,second}''.';
+            DETAIL = format('Provider %I has the same jwks_url, so a token for one would pass for the other.',
+                            other.name),
+            HINT = 'Set audiences for both, or, if they are one service, make it one provider: '
+                   'issuers => ''{first,second}''.';
+    END IF;
+    SELECT p.name, p.kind INTO other
+      FROM neon_auth.providers p
+     WHERE p.name <> own_name
+       AND neon_auth_internal.fills_mirror(p.kind) AND neon_auth_internal.fills_mirror(new.kind);
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'unique_violation',
+            MESSAGE = 'only one provider can fill the mirror',
+            DETAIL = format('Provider %I of kind %s fills it already.', other.name, other.kind),
+            HINT = format('SELECT neon_auth.drop_provider(%L); and add the new one; or change that one: '
+                          'UPDATE neon_auth.providers SET ... WHERE name = %L;', other.name, other.name);
     END IF;
     SELECT * INTO judged FROM neon_auth_internal.judge_jwks(new.jwks);
     IF judged.defect IS NOT NULL THEN
@@ -158,7 +182,7 @@ BEGIN
         RAISE WARNING USING
             MESSAGE = 'the jwks contains a private or symmetric key, which is left out and not stored',
             DETAIL = array_to_string(judged.left_out, '; '),
-            HINT = 'Whoever has read it can sign tokens: the issuer must replace it.';
+            HINT = 'Anybody who has read it can sign tokens: the issuer must replace it.';
     ELSIF cardinality(judged.left_out) > 0 AND (TG_OP = 'INSERT' OR new.jwks IS DISTINCT FROM old.jwks) THEN
         RAISE NOTICE USING
             MESSAGE = 'the jwks contains keys that cannot be used',
@@ -167,13 +191,15 @@ BEGIN
     RETURN new;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.check_provider() IS 'Refuses a provider that would blur who signed a token';
+COMMENT ON FUNCTION neon_auth_internal.check_provider() IS
+    'Refuses a provider that is unusable, or that could not be told apart from another one';
 CREATE TRIGGER check_provider BEFORE INSERT OR UPDATE ON neon_auth.providers
     FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.check_provider();
-COMMENT ON TRIGGER check_provider ON neon_auth.providers IS 'Refuses a provider that would blur who signed a token';
+COMMENT ON TRIGGER check_provider ON neon_auth.providers IS
+    'Refuses a provider that is unusable, or that could not be told apart from another one';
 
--- pg_write_all_data gives the right to write every table, and with it would go the right to be
--- anybody. The owner's rights are needed, which the functions below have.
+-- pg_write_all_data grants writes to every table; with those of this one, its members could sign in as
+-- anybody. So the owner's rights are required, with which add_provider and drop_provider run.
 CREATE FUNCTION neon_auth_internal.guard_trust() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -182,38 +208,41 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'insufficient_privilege',
             MESSAGE = format('permission denied for table %I', TG_TABLE_NAME),
-            DETAIL = 'Who writes it decides whose tokens are trusted, so the right to write data is not enough.',
-            HINT = 'Have the functions granted: GRANT EXECUTE ON FUNCTION neon_auth.add_provider, neon_auth.drop_provider TO ...;';
+            DETAIL = 'Its rows decide whose tokens are trusted, so the right to write data is not enough.',
+            HINT = 'The owner can grant the functions: '
+                   'GRANT EXECUTE ON FUNCTION neon_auth.add_provider, neon_auth.drop_provider TO ...;';
     END IF;
     RETURN coalesce(new, old);
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.guard_trust() IS 'Refuses to write what is trusted to all but the owner';
+COMMENT ON FUNCTION neon_auth_internal.guard_trust() IS 'Lets only the owner write trusted tables';
 
--- So that two transactions cannot add the same issuer unseen by each other.
+-- Otherwise two transactions could add the same issuer without seeing each other's row.
 CREATE FUNCTION neon_auth_internal.one_writer() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'one_writer_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.one_writer() IS 'Waits until no other transaction is writing the table';
 CREATE TRIGGER one_writer BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.providers
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.one_writer();
-COMMENT ON TRIGGER one_writer ON neon_auth.providers IS 'Lets one transaction at a time write providers';
+COMMENT ON TRIGGER one_writer ON neon_auth.providers IS 'Lets only one transaction at a time write providers';
 CREATE TRIGGER guard_trust BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.providers
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.guard_trust();
-COMMENT ON TRIGGER guard_trust ON neon_auth.providers IS 'Refuses to write what is trusted to all but the owner';
+COMMENT ON TRIGGER guard_trust ON neon_auth.providers IS 'Lets only the owner write providers';
 CREATE TRIGGER guard_trust_row BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.providers
     FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.guard_trust();
 ALTER TABLE neon_auth.providers ENABLE ALWAYS TRIGGER guard_trust_row;
-COMMENT ON TRIGGER guard_trust_row ON neon_auth.providers IS 'Refuses the same to logical replication, which fires no other triggers';
+COMMENT ON TRIGGER guard_trust_row ON neon_auth.providers IS
+    'The same for logical replication, which fires only row triggers';
 
 CREATE FUNCTION neon_auth_internal.trust_changed() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'trust_changed_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.trust_changed() IS 'Tells every session, when the transaction commits, to read the providers and keys again';
--- For rows, because logical replication fires no other triggers, TRUNCATE's apart.
+COMMENT ON FUNCTION neon_auth_internal.trust_changed() IS
+    'Makes every session read the providers and keys again once the transaction commits';
+-- Row triggers, because logical replication fires no statement triggers except those of TRUNCATE.
 CREATE TRIGGER trust_changed AFTER INSERT OR UPDATE OR DELETE ON neon_auth.providers
     FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.trust_changed();
 ALTER TABLE neon_auth.providers ENABLE ALWAYS TRIGGER trust_changed;
-COMMENT ON TRIGGER trust_changed ON neon_auth.providers IS 'Tells every session to read the providers again';
+COMMENT ON TRIGGER trust_changed ON neon_auth.providers IS 'Makes every session read the providers again';
 CREATE TRIGGER trust_emptied AFTER TRUNCATE ON neon_auth.providers
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.trust_changed();
 ALTER TABLE neon_auth.providers ENABLE ALWAYS TRIGGER trust_emptied;
-COMMENT ON TRIGGER trust_emptied ON neon_auth.providers IS 'Tells every session to read the providers again';
+COMMENT ON TRIGGER trust_emptied ON neon_auth.providers IS 'Makes every session read the providers again';

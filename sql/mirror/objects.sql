@@ -1,23 +1,53 @@
--- The one writer of users and teams.
+-- The one writer of users and teams. kind is user or team.
 
--- What all who write arrays of users or teams have in common; all that is left to them is to write.
-CREATE FUNCTION neon_auth_internal.changed_objects(kind text, given jsonb, OUT known integer[], OUT new integer[]) RETURNS SETOF record
+-- Finds what has to be written; SQL only writes it.
+CREATE FUNCTION neon_auth_internal.changed_objects(
+    kind text, given jsonb, OUT known integer[], OUT new integer[]) RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'changed_objects_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.changed_objects(text, jsonb) IS
-    'Of an array of users or teams (kind: user or team) the last object for each id, in the order of ids, by its number in the array: those that differ from their row, and those that have none; an error if one is malformed';
+    'Positions in an array of the objects that differ from their row, and of those without a row. Fails if one is '
+    'malformed';
 
-CREATE FUNCTION neon_auth_internal.user_defect(raw_json jsonb) RETURNS text
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'user_defect_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.user_defect(jsonb) IS
-    'Why a user object cannot become a row of users_sync, as a sentence; NULL when it can';
+CREATE FUNCTION neon_auth_internal.object_defect(kind text, object jsonb) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'object_defect_wrapper';
+COMMENT ON FUNCTION neon_auth_internal.object_defect(text, jsonb) IS
+    'Returns why an object cannot become a row, as a sentence; NULL if it can';
+
+CREATE FUNCTION neon_auth_internal.check_object(kind text, object jsonb, hint text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- NULL is refused as JSON's null is: it comes from a variable that is not set.
+    defect CONSTANT text := neon_auth_internal.object_defect(kind, coalesce(object, 'null'));
+BEGIN
+    IF defect IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('the %s is malformed', kind),
+            DETAIL = defect,
+            HINT = hint;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.check_object(text, jsonb, text) IS 'Fails if an object cannot become a row';
+
+-- moment is when the source was asked for the object; NULL replaces every living row.
+CREATE FUNCTION neon_auth_internal.stays(deleted_at timestamptz, updated_at timestamptz, moment timestamptz)
+RETURNS boolean
+LANGUAGE sql
+AS $$ SELECT deleted_at IS NOT NULL OR neon_auth_internal.is_since(updated_at, moment) $$;
+COMMENT ON FUNCTION neon_auth_internal.stays(timestamptz, timestamptz, timestamptz) IS
+    'Returns true for a row that is not replaced: it is deleted, or has changed since the moment';
 
 -- What is known is updated, and only what is new is inserted: an INSERT … ON CONFLICT DO UPDATE locks
 -- a row as if its key changed, because id is generated from raw_json, and so waits for, and deadlocks
 -- with, every transaction of the application that has written a reference to it.
 --
 -- Known rows are found one by one over an index, in the order of the ids, whatever the planner believes
--- of a table that was empty a moment ago: two calls at once are not to deadlock.
-CREATE FUNCTION neon_auth_internal.write_users(given jsonb, moment timestamptz, OUT attempted bigint, OUT changed bigint)
+-- of a table that was empty a moment ago: two calls at once are not to deadlock. IS NOT TRUE has the form
+-- of no index, so that no other index than that of the ids is used.
+CREATE FUNCTION neon_auth_internal.write_objects(
+    kind text, given jsonb, moment timestamptz, OUT attempted bigint, OUT changed bigint)
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_indexscan = off
 AS $$
 DECLARE
@@ -25,65 +55,87 @@ DECLARE
     new integer[];
     inserted bigint := 0;
 BEGIN
-    SELECT c.known, c.new INTO known, new FROM neon_auth_internal.changed_objects('user', given) AS c;
+    SELECT c.known, c.new INTO known, new FROM neon_auth_internal.changed_objects(kind, given) AS c;
     attempted := coalesce(cardinality(known), 0) + coalesce(cardinality(new), 0);
     changed := 0;
     IF known IS NOT NULL THEN
-        UPDATE neon_auth.users_sync AS existing
-           SET raw_json = differing.object, updated_at = clock_timestamp()
-          FROM (SELECT given -> unnest((SELECT known)) AS object) AS differing
-         WHERE existing.id = differing.object ->> 'id'
-           -- Of no index's form, lest another one than that of the ids be used.
-           AND (existing.deleted_at IS NOT NULL OR neon_auth_internal.is_since(existing.updated_at, moment)) IS NOT TRUE;
+        IF kind = 'user' THEN
+            UPDATE neon_auth.users_sync AS existing
+               SET raw_json = differing.object, updated_at = clock_timestamp()
+              FROM (SELECT given -> unnest((SELECT known)) AS object) AS differing
+             WHERE existing.id = differing.object ->> 'id'
+               AND neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
+        ELSE
+            UPDATE neon_auth.teams_sync AS existing
+               SET raw_json = differing.object, updated_at = clock_timestamp()
+              FROM (SELECT given -> unnest((SELECT known)) AS object) AS differing
+             WHERE existing.id = differing.object ->> 'id'
+               AND neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
+        END IF;
         GET DIAGNOSTICS changed = ROW_COUNT;
     END IF;
     IF new IS NOT NULL THEN
-        -- Somebody else may insert the same at this moment.
-        INSERT INTO neon_auth.users_sync AS existing (raw_json, updated_at)
-        SELECT given -> unnest(new), clock_timestamp()
-            ON CONFLICT (id) DO UPDATE
-           SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
-         WHERE (existing.deleted_at IS NOT NULL OR neon_auth_internal.is_since(existing.updated_at, moment)) IS NOT TRUE;
+        -- Another transaction may insert the same at this moment.
+        IF kind = 'user' THEN
+            INSERT INTO neon_auth.users_sync AS existing (raw_json, updated_at)
+            SELECT given -> unnest(new), clock_timestamp()
+                ON CONFLICT (id) DO UPDATE
+               SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
+             WHERE neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
+        ELSE
+            INSERT INTO neon_auth.teams_sync AS existing (raw_json, updated_at)
+            SELECT given -> unnest(new), clock_timestamp()
+                ON CONFLICT (id) DO UPDATE
+               SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
+             WHERE neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
+        END IF;
         GET DIAGNOSTICS inserted = ROW_COUNT;
     END IF;
     changed := changed + inserted;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.write_users(jsonb, timestamptz) IS
-    'Writes those of an array of users that are new or differ, but over no row that has changed since a moment (NULL: over any); answers how many they are, and how many rows changed';
+COMMENT ON FUNCTION neon_auth_internal.write_objects(text, jsonb, timestamptz) IS
+    'Writes the new and the changed objects of an array, but not over rows that stay; counts them and the changed rows';
 
--- As neon_auth_internal.write_users().
-CREATE FUNCTION neon_auth_internal.write_teams(given jsonb, moment timestamptz, OUT attempted bigint, OUT changed bigint)
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_indexscan = off
+-- An event may report the deletion of an object that is not known yet, whose creation may arrive later:
+-- with even_unknown it gets a row.
+CREATE FUNCTION neon_auth_internal.delete_object(kind text, id text, even_unknown boolean) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
 DECLARE
-    known integer[];
-    new integer[];
-    inserted bigint := 0;
+    -- Taken here, where PL/pgSQL needs no query; before the time.
+    locked constant boolean := neon_auth_internal.lock_mirror(delete_object.kind, delete_object.id, true);
+    object constant jsonb := jsonb_build_object('id', delete_object.id);
+    moment constant timestamptz := clock_timestamp();
 BEGIN
-    SELECT c.known, c.new INTO known, new FROM neon_auth_internal.changed_objects('team', given) AS c;
-    attempted := coalesce(cardinality(known), 0) + coalesce(cardinality(new), 0);
-    changed := 0;
-    IF known IS NOT NULL THEN
-        UPDATE neon_auth.teams_sync AS existing
-           SET raw_json = differing.object, updated_at = clock_timestamp()
-          FROM (SELECT given -> unnest((SELECT known)) AS object) AS differing
-         WHERE existing.id = differing.object ->> 'id'
-           -- Of no index's form, lest another one than that of the ids be used.
-           AND (existing.deleted_at IS NOT NULL OR neon_auth_internal.is_since(existing.updated_at, moment)) IS NOT TRUE;
-        GET DIAGNOSTICS changed = ROW_COUNT;
+    IF delete_object.kind = 'user' THEN
+        UPDATE neon_auth.users_sync AS u SET deleted_at = moment, updated_at = moment
+         WHERE u.id = delete_object.id AND u.deleted_at IS NULL;
+        IF NOT FOUND AND even_unknown THEN
+            INSERT INTO neon_auth.users_sync AS u (raw_json, updated_at, deleted_at) VALUES (object, moment, moment)
+                ON CONFLICT (id) DO UPDATE
+               SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at WHERE u.deleted_at IS NULL;
+        END IF;
+        IF FOUND THEN
+            PERFORM neon_auth_internal.forget_user(delete_object.id);
+            RETURN true;
+        END IF;
+    ELSE
+        UPDATE neon_auth.teams_sync AS t SET deleted_at = moment, updated_at = moment
+         WHERE t.id = delete_object.id AND t.deleted_at IS NULL;
+        IF NOT FOUND AND even_unknown THEN
+            INSERT INTO neon_auth.teams_sync AS t (raw_json, updated_at, deleted_at) VALUES (object, moment, moment)
+                ON CONFLICT (id) DO UPDATE
+               SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at WHERE t.deleted_at IS NULL;
+        END IF;
+        IF FOUND THEN
+            PERFORM neon_auth_internal.forget_team(delete_object.id);
+            RETURN true;
+        END IF;
     END IF;
-    IF new IS NOT NULL THEN
-        -- Somebody else may insert the same at this moment.
-        INSERT INTO neon_auth.teams_sync AS existing (raw_json, updated_at)
-        SELECT given -> unnest(new), clock_timestamp()
-            ON CONFLICT (id) DO UPDATE
-           SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
-         WHERE (existing.deleted_at IS NOT NULL OR neon_auth_internal.is_since(existing.updated_at, moment)) IS NOT TRUE;
-        GET DIAGNOSTICS inserted = ROW_COUNT;
-    END IF;
-    changed := changed + inserted;
+    RETURN false;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.write_teams(jsonb, timestamptz) IS
-    'Writes those of an array of teams that are new or differ, but over no row that has changed since a moment (NULL: over any); answers how many they are, and how many rows changed';
+COMMENT ON FUNCTION neon_auth_internal.delete_object(text, text, boolean) IS
+    'Marks a user or team as deleted and ends its memberships and permissions; returns true if the row changed';

@@ -1,4 +1,4 @@
--- Who may do what: permissions in teams and in the whole project, and what permissions contain.
+-- Permissions of users in teams and in the whole project, and which permissions contain which.
 
 CREATE TABLE neon_auth.team_permissions_sync (
     team_id text NOT NULL
@@ -15,14 +15,18 @@ CREATE TABLE neon_auth.team_permissions_sync (
 CREATE INDEX team_permissions_sync_user_id_idx ON neon_auth.team_permissions_sync (user_id, team_id);
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.team_permissions_sync', '');
 COMMENT ON TABLE neon_auth.team_permissions_sync IS
-    'Which permissions users were given in teams; kept by neon_auth. They count while the user is a member';
+    'Permissions of users in teams, maintained by neon_auth. They apply while the user is a member';
 COMMENT ON COLUMN neon_auth.team_permissions_sync.team_id IS 'The team, an id of teams_sync';
 COMMENT ON COLUMN neon_auth.team_permissions_sync.user_id IS 'The user, an id of users_sync';
-COMMENT ON COLUMN neon_auth.team_permissions_sync.permission_id IS 'The permission, an id of permission_definitions of scope team';
-COMMENT ON COLUMN neon_auth.team_permissions_sync.webhook_id IS 'The webhook that told of it, an id of webhook_deliveries; NULL when it did not come by one';
-COMMENT ON COLUMN neon_auth.team_permissions_sync.inherited IS 'True for a permission that another one contains, as the REST API told';
-COMMENT ON COLUMN neon_auth.team_permissions_sync.created_at IS 'When it became known here as given, or as inherited; an answer that was asked for later counts more';
-COMMENT ON INDEX neon_auth.team_permissions_sync_user_id_idx IS 'The permissions of a user';
+COMMENT ON COLUMN neon_auth.team_permissions_sync.permission_id IS
+    'The permission, an id of permission_definitions of scope team';
+COMMENT ON COLUMN neon_auth.team_permissions_sync.webhook_id IS
+    'The webhook that reported it, an id of webhook_deliveries; NULL if none did';
+COMMENT ON COLUMN neon_auth.team_permissions_sync.inherited IS
+    'True if another permission of the user contains it, according to the REST API';
+COMMENT ON COLUMN neon_auth.team_permissions_sync.created_at IS
+    'Time at which it was written here, as granted or inherited; a REST response requested later overrides it';
+COMMENT ON INDEX neon_auth.team_permissions_sync_user_id_idx IS 'Permissions of a user';
 
 CREATE TABLE neon_auth.project_permissions_sync (
     user_id text NOT NULL
@@ -36,13 +40,18 @@ CREATE TABLE neon_auth.project_permissions_sync (
 );
 CREATE INDEX project_permissions_sync_permission_id_idx ON neon_auth.project_permissions_sync (permission_id);
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.project_permissions_sync', '');
-COMMENT ON TABLE neon_auth.project_permissions_sync IS 'Which permissions users were given in the whole project; kept by neon_auth';
+COMMENT ON TABLE neon_auth.project_permissions_sync IS
+    'Permissions of users in the whole project, maintained by neon_auth';
 COMMENT ON COLUMN neon_auth.project_permissions_sync.user_id IS 'The user, an id of users_sync';
-COMMENT ON COLUMN neon_auth.project_permissions_sync.permission_id IS 'The permission, an id of permission_definitions of scope project';
-COMMENT ON COLUMN neon_auth.project_permissions_sync.webhook_id IS 'The webhook that told of it, an id of webhook_deliveries; NULL when it did not come by one';
-COMMENT ON COLUMN neon_auth.project_permissions_sync.inherited IS 'True for a permission that another one contains, as the REST API told';
-COMMENT ON COLUMN neon_auth.project_permissions_sync.created_at IS 'When it became known here as given, or as inherited; an answer that was asked for later counts more';
-COMMENT ON INDEX neon_auth.project_permissions_sync_permission_id_idx IS 'Who has a permission';
+COMMENT ON COLUMN neon_auth.project_permissions_sync.permission_id IS
+    'The permission, an id of permission_definitions of scope project';
+COMMENT ON COLUMN neon_auth.project_permissions_sync.webhook_id IS
+    'The webhook that reported it, an id of webhook_deliveries; NULL if none did';
+COMMENT ON COLUMN neon_auth.project_permissions_sync.inherited IS
+    'True if another permission of the user contains it, according to the REST API';
+COMMENT ON COLUMN neon_auth.project_permissions_sync.created_at IS
+    'Time at which it was written here, as granted or inherited; a REST response requested later overrides it';
+COMMENT ON INDEX neon_auth.project_permissions_sync_permission_id_idx IS 'Users with a permission';
 
 CREATE TABLE neon_auth.permission_definitions (
     scope text NOT NULL DEFAULT 'team'
@@ -51,23 +60,26 @@ CREATE TABLE neon_auth.permission_definitions (
         CONSTRAINT permission_definitions_id_check CHECK (id ~ '^[$]?[a-z0-9_:]+$' AND octet_length(id) <= 255),
     description text,
     contained_permission_ids text[] NOT NULL DEFAULT '{}'
-        CONSTRAINT permission_definitions_contained_check CHECK (array_position(contained_permission_ids, NULL) IS NULL),
+        CONSTRAINT permission_definitions_contained_check
+        CHECK (array_position(contained_permission_ids, NULL) IS NULL),
     retired boolean NOT NULL DEFAULT false,
-    is_default boolean NOT NULL DEFAULT false,
     CONSTRAINT permission_definitions_pkey PRIMARY KEY (scope, id)
 );
+SELECT pg_catalog.pg_extension_config_dump('neon_auth.permission_definitions', '');
 COMMENT ON TABLE neon_auth.permission_definitions IS
-    'What permissions contain. No event and no server key tells of definitions: enter your own as the auth service has them';
+    'Contents of permissions. No event and no server key can read them: enter your own as the auth service '
+    'defines them';
 COMMENT ON COLUMN neon_auth.permission_definitions.scope IS 'team or project';
-COMMENT ON COLUMN neon_auth.permission_definitions.id IS 'Permission id; those of the auth service itself begin with a dollar sign';
-COMMENT ON COLUMN neon_auth.permission_definitions.description IS 'What it is for';
+COMMENT ON COLUMN neon_auth.permission_definitions.id IS
+    'Permission id; those of the auth service itself begin with a dollar sign';
+COMMENT ON COLUMN neon_auth.permission_definitions.description IS 'Description, for people';
 COMMENT ON COLUMN neon_auth.permission_definitions.contained_permission_ids IS
-    'The permissions of the same scope that whoever has this one has too, and so on; cycles do no harm';
-COMMENT ON COLUMN neon_auth.permission_definitions.retired IS 'True when the auth service has it no more: then it grants nothing, whoever was given it';
-COMMENT ON COLUMN neon_auth.permission_definitions.is_default IS 'True while the row is as CREATE EXTENSION made it; such rows are not dumped';
+    'Permissions of the same scope that this one grants too, and all that those contain; cycles are allowed';
+COMMENT ON COLUMN neon_auth.permission_definitions.retired IS
+    'True if the auth service no longer has it: it then grants nothing to its holders';
 
--- A policy may ask for each row, and climbing up the definitions takes longer than all the rest of
--- an answer: it is done here, when they change.
+-- A policy may check a permission for each row, and following the definitions takes longer than the rest of the
+-- check. So they are followed here, when they change.
 CREATE TABLE neon_auth_internal.permission_closure (
     scope text NOT NULL,
     id text NOT NULL,
@@ -75,10 +87,11 @@ CREATE TABLE neon_auth_internal.permission_closure (
     CONSTRAINT permission_closure_pkey PRIMARY KEY (scope, id)
 );
 COMMENT ON TABLE neon_auth_internal.permission_closure IS
-    'Which permissions grant which, at any depth; follows from permission_definitions and is written by its trigger alone';
+    'Which permissions grant which, at any depth; derived from permission_definitions by its trigger';
 COMMENT ON COLUMN neon_auth_internal.permission_closure.scope IS 'team or project';
 COMMENT ON COLUMN neon_auth_internal.permission_closure.id IS 'A permission that is defined or contained';
-COMMENT ON COLUMN neon_auth_internal.permission_closure.granted_by IS 'Itself and all that contain it, directly or not; empty once retired';
+COMMENT ON COLUMN neon_auth_internal.permission_closure.granted_by IS
+    'Itself and all permissions that contain it, directly or not; empty if it is retired';
 
 CREATE FUNCTION neon_auth_internal.close_permissions() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -107,13 +120,15 @@ BEGIN
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.close_permissions() IS 'Writes permission_closure anew';
--- So that no change is made unseen by another's closure.
+COMMENT ON FUNCTION neon_auth_internal.close_permissions() IS 'Rebuilds permission_closure';
+-- Otherwise the closure of one transaction would not contain a concurrent change of another.
 CREATE TRIGGER one_writer BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.permission_definitions
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.one_writer();
 ALTER TABLE neon_auth.permission_definitions ENABLE ALWAYS TRIGGER one_writer;
-COMMENT ON TRIGGER one_writer ON neon_auth.permission_definitions IS 'Lets one transaction at a time write definitions';
+COMMENT ON TRIGGER one_writer ON neon_auth.permission_definitions IS
+    'Lets only one transaction at a time write definitions';
 CREATE TRIGGER close_permissions AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.permission_definitions
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.close_permissions();
 ALTER TABLE neon_auth.permission_definitions ENABLE ALWAYS TRIGGER close_permissions;
-COMMENT ON TRIGGER close_permissions ON neon_auth.permission_definitions IS 'Keeps permission_closure as the definitions say';
+COMMENT ON TRIGGER close_permissions ON neon_auth.permission_definitions IS
+    'Rebuilds permission_closure from the definitions';

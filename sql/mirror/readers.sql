@@ -1,7 +1,7 @@
--- What policies ask the mirror about the signed-in user: which teams, which permissions.
+-- Readers of the mirror, for policies: teams, permissions and profile of the signed-in user.
 
--- A row of users_sync or teams_sync may be missing yet, and a membership counts all the same: the
--- auth service told of it. A deleted user or team grants nothing, whatever rows are left.
+-- A membership applies even if the row of its user or team does not exist yet: the auth service reported it. A
+-- deleted user or team grants nothing, even if rows of memberships are left.
 CREATE FUNCTION auth.team_ids() RETURNS text[]
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 SUPPORT neon_auth_internal.once_per_query
@@ -21,18 +21,19 @@ BEGIN
          ORDER BY m.team_id);
 END
 $$;
-COMMENT ON FUNCTION auth.team_ids() IS 'The teams that the signed-in user is in, for policies: team_id = ANY (auth.team_ids())';
+COMMENT ON FUNCTION auth.team_ids() IS 'Teams of the signed-in user, for policies: team_id = ANY (auth.team_ids())';
 
 CREATE FUNCTION auth.is_team_member(team_id text) RETURNS boolean
 LANGUAGE c STABLE STRICT PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'is_team_member_wrapper';
-COMMENT ON FUNCTION auth.is_team_member(text) IS 'Whether the signed-in user is in a team';
+COMMENT ON FUNCTION auth.is_team_member(text) IS 'True if the signed-in user is a member of the team';
 
 CREATE FUNCTION auth.has_permission(permission_id text, team_id text DEFAULT NULL) RETURNS boolean
 LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'has_permission_wrapper';
 COMMENT ON FUNCTION auth.has_permission(text, text) IS
-    'Whether the signed-in user, a member of the team, has a permission there or one that contains it; without a team: in the whole project';
+    'True if the signed-in user has the permission, or one that contains it: as a member of the team, or (NULL) '
+    'in the whole project';
 
 CREATE FUNCTION auth.profile() RETURNS neon_auth.users_sync
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -43,4 +44,5 @@ AS $$
      WHERE u.id = auth.user_id() AND u.deleted_at IS NULL
 $$;
 COMMENT ON FUNCTION auth.profile() IS
-    'The signed-in user''s row of users_sync, without what the auth service keeps from users (server_metadata, notes of administrators); NULL when absent or deleted';
+    'The signed-in user''s row of users_sync without server_metadata and administrators'' notes; NULL if absent '
+    'or deleted';

@@ -1,16 +1,35 @@
--- Whose users the mirror holds.
+-- Which auth service fills the mirror, and whose users the mirror contains.
 
--- Runs are not dumped, but what restores their users needs it: compared with another project, all
--- of them would be found deleted, and a deletion is final.
+-- The provider is known by its kind, whatever its name is. At most one fills the mirror: two services in
+-- one mirror would delete each other's users. check_provider() refuses a second one with a message that
+-- says how to go on; this index refuses it where that trigger does not see the first.
+CREATE UNIQUE INDEX providers_fills_mirror_idx ON neon_auth.providers (neon_auth_internal.fills_mirror(kind))
+    WHERE neon_auth_internal.fills_mirror(kind);
+COMMENT ON INDEX neon_auth.providers_fills_mirror_idx IS 'Lets at most one provider fill the mirror';
+
+CREATE VIEW neon_auth_internal.source AS
+    SELECT p.name AS provider, p.kind, p.project_id AS source
+      FROM neon_auth.providers p
+     WHERE neon_auth_internal.fills_mirror(p.kind);
+COMMENT ON VIEW neon_auth_internal.source IS 'The provider whose service fills the mirror; no row if there is none';
+COMMENT ON COLUMN neon_auth_internal.source.provider IS 'Name of the provider';
+COMMENT ON COLUMN neon_auth_internal.source.kind IS 'Kind of the provider';
+COMMENT ON COLUMN neon_auth_internal.source.source IS 'Set of users at the service: the project id for kind stack';
+
+-- Runs are not dumped, but a restored mirror needs this: compared with another source, all of its users
+-- would be found deleted, and a deletion is final.
 CREATE TABLE neon_auth.sync_source (
-    project_id text NOT NULL,
-    CONSTRAINT sync_source_pkey PRIMARY KEY (project_id)
+    kind text NOT NULL,
+    source text NOT NULL,
+    CONSTRAINT sync_source_pkey PRIMARY KEY (kind, source)
 );
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.sync_source', '');
-COMMENT ON TABLE neon_auth.sync_source IS 'The project that the mirror is of; no row before that is known';
-COMMENT ON COLUMN neon_auth.sync_source.project_id IS 'The project''s id';
+COMMENT ON TABLE neon_auth.sync_source IS
+    'Source of the users in the mirror; no row until the service has returned users';
+COMMENT ON COLUMN neon_auth.sync_source.kind IS 'Kind of the provider';
+COMMENT ON COLUMN neon_auth.sync_source.source IS 'Set of users at the service: the project id for kind stack';
 
--- Webhooks do not say which project sends them, so a mirror that they alone have filled is of the
+-- Webhooks do not say which project sends them, so a mirror that only webhooks have filled is of the
 -- project that was configured then.
 CREATE FUNCTION neon_auth_internal.remember_source() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -18,22 +37,35 @@ AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM neon_auth.sync_source)
        AND EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) THEN
-        INSERT INTO neon_auth.sync_source (project_id) VALUES (old.project_id);
+        IF TG_OP = 'TRUNCATE' THEN
+            INSERT INTO neon_auth.sync_source (kind, source)
+            SELECT s.kind, s.source FROM neon_auth_internal.source s WHERE s.source IS NOT NULL;
+        ELSIF old.project_id IS NOT NULL THEN
+            INSERT INTO neon_auth.sync_source (kind, source) VALUES (old.kind, old.project_id);
+        END IF;
     END IF;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.remember_source() IS 'Notes whose users the mirror holds before the provider "stack" is another project''s';
-CREATE TRIGGER remember_source AFTER UPDATE OF name, project_id OR DELETE ON neon_auth.providers
-    FOR EACH ROW WHEN (old.name = 'stack' AND old.project_id IS NOT NULL) EXECUTE FUNCTION neon_auth_internal.remember_source();
-COMMENT ON TRIGGER remember_source ON neon_auth.providers IS 'Notes whose users the mirror holds';
+COMMENT ON FUNCTION neon_auth_internal.remember_source() IS
+    'Records the source of the mirror when the provider that fills it changes or is dropped';
+CREATE TRIGGER remember_source AFTER UPDATE OF kind, project_id OR DELETE ON neon_auth.providers
+    FOR EACH ROW WHEN (neon_auth_internal.fills_mirror(old.kind))
+    EXECUTE FUNCTION neon_auth_internal.remember_source();
+COMMENT ON TRIGGER remember_source ON neon_auth.providers IS 'Records the source of the mirror';
+CREATE TRIGGER remember_sources BEFORE TRUNCATE ON neon_auth.providers
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.remember_source();
+COMMENT ON TRIGGER remember_sources ON neon_auth.providers IS 'Records the source of the mirror';
 
--- Asked about users whom it does not know, the project that is configured would have them all deleted.
--- A view, because neon_auth.status asks too, for whoever is granted it.
+-- Asked about users that it does not know, the configured source would have them all deleted.
+-- A view, because neon_auth.status reads it too, for roles that are granted only that.
 CREATE VIEW neon_auth_internal.other_source AS
-    SELECT s.project_id
+    SELECT s.kind, s.source
       FROM neon_auth.sync_source s
-      JOIN neon_auth.providers p ON p.name = 'stack' AND p.kind = 'stack' AND p.project_id <> s.project_id
+      JOIN neon_auth_internal.source configured ON (configured.kind, configured.source) <> (s.kind, s.source)
      WHERE EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL);
-COMMENT ON VIEW neon_auth_internal.other_source IS 'Whose users the mirror holds, if not those of the project that is configured; else no row';
-COMMENT ON COLUMN neon_auth_internal.other_source.project_id IS 'That other project''s id';
+COMMENT ON VIEW neon_auth_internal.other_source IS
+    'Source of the users in the mirror if another one is configured; otherwise no row';
+COMMENT ON COLUMN neon_auth_internal.other_source.kind IS 'Kind of the provider';
+COMMENT ON COLUMN neon_auth_internal.other_source.source IS
+    'Set of users at the service: the project id for kind stack';

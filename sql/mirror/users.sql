@@ -1,4 +1,4 @@
--- The users of the auth service, as rows.
+-- Users of the auth service.
 
 CREATE TABLE neon_auth.users_sync (
     raw_json   jsonb NOT NULL,
@@ -6,7 +6,8 @@ CREATE TABLE neon_auth.users_sync (
     name       text GENERATED ALWAYS AS (raw_json ->> 'display_name') STORED,
     email      text GENERATED ALWAYS AS (raw_json ->> 'primary_email') STORED,
     created_at timestamptz GENERATED ALWAYS AS
-               (to_timestamp(trunc((raw_json ->> 'signed_up_at_millis')::bigint::double precision) / 1000::double precision)) STORED,
+               (to_timestamp(trunc((raw_json ->> 'signed_up_at_millis')::bigint::double precision)
+                             / 1000::double precision)) STORED,
     updated_at timestamptz,
     deleted_at timestamptz,
     CONSTRAINT users_sync_pkey PRIMARY KEY (id)
@@ -15,47 +16,48 @@ CREATE INDEX users_sync_deleted_at_idx ON neon_auth.users_sync (deleted_at);
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.users_sync', '');
 
 COMMENT ON TABLE neon_auth.users_sync IS
-    'The users of the auth service, one row each; kept by neon_auth, deleted softly. Join with LEFT JOIN and deleted_at IS NULL';
-COMMENT ON COLUMN neon_auth.users_sync.raw_json IS 'The user object of the auth service, as it sent it; of an erased user id and sign-up time alone';
-COMMENT ON COLUMN neon_auth.users_sync.id IS 'User id, the claim sub of its tokens; text, so foreign keys to it are text too';
+    'Users of the auth service, maintained by neon_auth. Deleted users keep their row: LEFT JOIN, with deleted_at '
+    'IS NULL';
+COMMENT ON COLUMN neon_auth.users_sync.raw_json IS
+    'User object of the auth service, unchanged; only id and sign-up time for an erased user';
+COMMENT ON COLUMN neon_auth.users_sync.id IS
+    'User id, the claim sub of the user''s tokens; text, so foreign keys to it are text too';
 COMMENT ON COLUMN neon_auth.users_sync.name IS 'Display name';
 COMMENT ON COLUMN neon_auth.users_sync.email IS 'Primary e-mail address';
-COMMENT ON COLUMN neon_auth.users_sync.created_at IS 'When the user signed up, with milliseconds';
-COMMENT ON COLUMN neon_auth.users_sync.updated_at IS 'When this row last changed here, by the clock and not by the transaction; an answer that was asked for later counts more';
-COMMENT ON COLUMN neon_auth.users_sync.deleted_at IS 'When the user was deleted; NULL while it exists';
-COMMENT ON INDEX neon_auth.users_sync_deleted_at_idx IS 'For queries over living or deleted users';
+COMMENT ON COLUMN neon_auth.users_sync.created_at IS 'Time of sign-up, in milliseconds';
+COMMENT ON COLUMN neon_auth.users_sync.updated_at IS
+    'Last change to this row (clock_timestamp()); a REST response requested later overrides it';
+COMMENT ON COLUMN neon_auth.users_sync.deleted_at IS 'Time of deletion; NULL while the user exists';
+COMMENT ON INDEX neon_auth.users_sync_deleted_at_idx IS 'For queries of existing or deleted users';
 
 CREATE FUNCTION neon_auth.upsert_users(raw_json jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- #> '{}' is the same out of TOAST: else that would be done for each of its elements. NULL is
+    -- #> '{}' takes the array out of TOAST once, instead of once for each of its elements. NULL is
     -- refused as JSON's null is: it comes from a variable that is not set.
-    RETURN (SELECT w.changed FROM neon_auth_internal.write_users(coalesce(raw_json #> '{}', 'null'), NULL) AS w);
+    RETURN (SELECT w.changed
+              FROM neon_auth_internal.write_objects('user', coalesce(raw_json #> '{}', 'null'), NULL) AS w);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.upsert_users(jsonb) IS
-    'Writes an array of user objects into users_sync, all or none; answers how many rows changed. A deleted user stays deleted';
+    'Writes an array of user objects into users_sync, all or none; returns how many rows changed. Deleted users '
+    'stay deleted';
 REVOKE ALL ON FUNCTION neon_auth.upsert_users(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.upsert_user(raw_json jsonb) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    defect CONSTANT text := neon_auth_internal.user_defect(coalesce(raw_json, 'null'));
 BEGIN
-    IF defect IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'the user is malformed',
-            DETAIL = defect,
-            HINT = 'Pass the user object as the auth service sends it: {"id": "...", "display_name": "...", ...}';
-    END IF;
-    RETURN neon_auth.upsert_users(jsonb_build_array(raw_json)) > 0;
+    PERFORM neon_auth_internal.check_object('user', raw_json,
+        'Pass the user object as the auth service sends it: {"id": "...", "display_name": "...", ...}');
+    RETURN (SELECT w.changed > 0
+              FROM neon_auth_internal.write_objects('user', jsonb_build_array(raw_json), NULL) AS w);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.upsert_user(jsonb) IS
-    'Writes a user object of the auth service into users_sync; answers whether the row changed. A deleted user stays deleted';
+    'Writes a user object of the auth service into users_sync; returns true if the row changed. A deleted user '
+    'stays deleted';
 REVOKE ALL ON FUNCTION neon_auth.upsert_user(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.delete_user(id text) RETURNS boolean
@@ -63,34 +65,24 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF delete_user.id IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'the user is malformed',
-            DETAIL = neon_auth_internal.user_defect('{"id": null}'),
-            HINT = 'Pass the id of the user: SELECT neon_auth.delete_user(''...'');';
+        PERFORM neon_auth_internal.check_object('user', '{"id": null}',
+            'Pass the id of the user: SELECT neon_auth.delete_user(''...'');');
     END IF;
-    PERFORM neon_auth_internal.lock_mirror('user', delete_user.id, true);
-    UPDATE neon_auth.users_sync AS u
-       SET deleted_at = moment, updated_at = moment
-      FROM clock_timestamp() AS moment
-     WHERE u.id = delete_user.id AND u.deleted_at IS NULL;
-    IF NOT FOUND THEN
-        RETURN false;
-    END IF;
-    PERFORM neon_auth_internal.forget_user(delete_user.id);
-    RETURN true;
+    RETURN neon_auth_internal.delete_object('user', delete_user.id, false);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.delete_user(text) IS
-    'Marks a user as deleted, for good, and ends its memberships and permissions; the row stays, for foreign keys and history. Answers whether the row changed';
+    'Marks a user as deleted for good and ends its memberships and permissions; the row stays. Returns true if '
+    'the row changed';
 REVOKE ALL ON FUNCTION neon_auth.delete_user(text) FROM PUBLIC;
 
--- An erased user is a deleted one of whom nothing else is known. It needs no mark of its own: a deletion
--- is final for all who write users, and a dump carries deleted_at.
+-- An erased user is a deleted user without data. It needs no mark of its own: no writer of users restores a
+-- deleted user, and a dump contains deleted_at.
 CREATE FUNCTION neon_auth_internal.erased(raw_json jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN jsonb_strip_nulls(jsonb_build_object('id', raw_json -> 'id', 'signed_up_at_millis', raw_json -> 'signed_up_at_millis'));
-COMMENT ON FUNCTION neon_auth_internal.erased(jsonb) IS 'What is left of a user object once the user is erased: the id and the time of sign-up';
+RETURN jsonb_strip_nulls(jsonb_build_object(
+    'id', raw_json -> 'id', 'signed_up_at_millis', raw_json -> 'signed_up_at_millis'));
+COMMENT ON FUNCTION neon_auth_internal.erased(jsonb) IS 'Reduces a user object to the id and the time of sign-up';
 
 CREATE FUNCTION neon_auth.erase_user(id text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -99,22 +91,18 @@ DECLARE
     object constant jsonb := jsonb_build_object('id', erase_user.id);
     erased boolean;
 BEGIN
-    IF neon_auth_internal.user_defect(object) IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'the user is malformed',
-            DETAIL = neon_auth_internal.user_defect(object),
-            HINT = 'Pass the id of the user: SELECT neon_auth.erase_user(''...'');';
-    END IF;
+    PERFORM neon_auth_internal.check_object('user', object,
+        'Pass the id of the user: SELECT neon_auth.erase_user(''...'');');
     PERFORM neon_auth_internal.lock_mirror('user', erase_user.id, true);
-    -- A row even for a user of whom no event has told yet: its creation may come later. Whoever writes
-    -- arrays takes no lock of ours.
+    -- A row even for a user that is not known yet, whose creation may arrive later. Writers of arrays do not
+    -- take the lock, so the row may appear at this moment.
     INSERT INTO neon_auth.users_sync (raw_json, updated_at, deleted_at)
     SELECT object, moment, moment FROM clock_timestamp() AS moment
         ON CONFLICT ON CONSTRAINT users_sync_pkey DO NOTHING;
     erased := FOUND;
     UPDATE neon_auth.users_sync AS u
-       SET raw_json = neon_auth_internal.erased(u.raw_json), updated_at = moment, deleted_at = coalesce(u.deleted_at, moment)
+       SET raw_json = neon_auth_internal.erased(u.raw_json), updated_at = moment,
+           deleted_at = coalesce(u.deleted_at, moment)
       FROM clock_timestamp() AS moment
      WHERE u.id = erase_user.id AND (u.deleted_at IS NULL OR u.raw_json <> neon_auth_internal.erased(u.raw_json));
     erased := erased OR FOUND;
@@ -125,11 +113,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.erase_user(text) IS
-    'Deletes a user for good and all that is known of the user, but for the id and times, which later events need. Answers whether the row changed';
+    'Deletes a user for good and erases all its data but id and times, which later events need. Returns true if '
+    'the row changed';
 REVOKE ALL ON FUNCTION neon_auth.erase_user(text) FROM PUBLIC;
 
--- place is that of the last row looked at, as this function answers it. Whoever was deleted has no
--- memberships or permissions any more.
+-- place is the one that the last call returned. Deleted users have no memberships or permissions to delete.
 CREATE FUNCTION neon_auth_internal.erase_deleted(seconds bigint, place jsonb) RETURNS jsonb
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -149,4 +137,5 @@ AS $$
     SELECT jsonb_build_array(n.deleted_at, n.id) FROM next n ORDER BY n.deleted_at DESC, n.id DESC LIMIT 1;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.erase_deleted(bigint, jsonb) IS
-    'Erases the next thousand users after a place who were deleted so many seconds ago; answers the next place, NULL when there are no more';
+    'Erases the next 1000 users that were deleted so many seconds ago; returns the place to continue from, NULL '
+    'at the end';

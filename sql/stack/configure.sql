@@ -1,15 +1,16 @@
--- Neon Auth in one call, and its secrets.
+-- Neon Auth in one call.
 
 CREATE FUNCTION neon_auth_internal.rest_base(jwks_url text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN substring(jwks_url FROM '^(https?://.+?)/api/v1/projects/[^/?#]+/[.]well-known/jwks[.]json');
 COMMENT ON FUNCTION neon_auth_internal.rest_base(text) IS
-    'Where the REST API is, by the URL of a Stack Auth project''s keys; NULL for another URL';
+    'Returns the URL of the REST API, from the URL of a Stack Auth project''s keys; NULL for another URL';
 
 CREATE FUNCTION neon_auth_internal.service(jwks_url text, project_id text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN neon_auth_internal.rest_base(jwks_url) || '/api/v1/projects/' || project_id;
-COMMENT ON FUNCTION neon_auth_internal.service(text, text) IS 'One project at one auth service; NULL where the URL does not tell';
+COMMENT ON FUNCTION neon_auth_internal.service(text, text) IS
+    'Returns the URL of one project at one auth service; NULL if the URL of the keys does not contain it';
 
 CREATE FUNCTION neon_auth.configure(keys jsonb) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -20,18 +21,21 @@ DECLARE
     project text;
     parts text[];
     bases text[];
+    issuers_of_project text[];
+    audiences_of_project text[];
+    url text;
 BEGIN
     IF keys IS NULL OR jsonb_typeof(keys) <> 'object' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'configure takes the answer of the keys API',
-            DETAIL = format('It got %s.', coalesce('a JSON ' || jsonb_typeof(keys), 'NULL')),
-            HINT = 'Pass the JSON object as it came, with auth_provider_project_id, jwks_url and the keys.';
+            MESSAGE = 'configure needs the response of the keys API',
+            DETAIL = format('The argument is %s.', coalesce('a JSON ' || jsonb_typeof(keys), 'NULL')),
+            HINT = 'Pass the JSON object unchanged, with auth_provider_project_id, jwks_url and the keys.';
     END IF;
     IF keys ->> 'auth_provider' IS DISTINCT FROM 'stack' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'configure knows the auth_provider "stack" alone',
+            MESSAGE = 'configure supports only the auth_provider "stack"',
             DETAIL = format('The member auth_provider is %s.', coalesce(keys ->> 'auth_provider', 'missing')),
             HINT = 'For other issuers: SELECT neon_auth.add_provider(name => ..., issuers => ..., jwks_url => ...);';
     END IF;
@@ -39,21 +43,22 @@ BEGIN
         IF coalesce(jsonb_typeof(keys -> member), 'nothing') <> 'string' OR keys ->> member = '' THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'invalid_parameter_value',
-                MESSAGE = 'the answer of the keys API is not whole',
-                DETAIL = format('The member %s is missing or is no string with characters.', member),
-                HINT = 'Pass the JSON object as it came.';
+                MESSAGE = 'the response of the keys API is incomplete',
+                DETAIL = format('The member %s is missing, or is not a non-empty string.', member),
+                HINT = 'Pass the JSON object unchanged.';
         END IF;
     END LOOP;
     IF keys ->> 'schema_name' <> 'neon_auth' OR keys ->> 'table_name' <> 'users_sync' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'feature_not_supported',
-            MESSAGE = 'users are kept in neon_auth.users_sync',
-            DETAIL = format('The answer names %I.%I.', keys ->> 'schema_name', keys ->> 'table_name'),
+            MESSAGE = 'users are stored only in neon_auth.users_sync',
+            DETAIL = format('The response names %I.%I.', keys ->> 'schema_name', keys ->> 'table_name'),
             HINT = 'For another name, make a view: CREATE VIEW name AS SELECT * FROM neon_auth.users_sync;';
     END IF;
 
     project := keys ->> 'auth_provider_project_id';
-    parts := regexp_match(keys ->> 'jwks_url', '^(https?://.+?)/api/v1/projects/([^/?#]+)/[.]well-known/jwks[.]json([?].*)?$');
+    parts := regexp_match(keys ->> 'jwks_url',
+                          '^(https?://.+?)/api/v1/projects/([^/?#]+)/[.]well-known/jwks[.]json([?].*)?$');
     IF parts IS NULL OR parts[2] <> project THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -61,34 +66,49 @@ BEGIN
             DETAIL = format('It must end in /api/v1/projects/%s/.well-known/jwks.json.', project),
             HINT = 'For other issuers: SELECT neon_auth.add_provider(name => ..., issuers => ..., jwks_url => ...);';
     END IF;
-    -- Which host stands in iss is up to the SDK: the two cloud hosts are one service.
+    -- The SDK decides which of the two cloud hosts is in iss; they are one service.
     bases := CASE WHEN parts[1] = ANY (clouds) THEN clouds ELSE parts[1:1] END;
 
-    INSERT INTO neon_auth.providers AS p (name, kind, project_id, issuers, audiences, jwks_url, algorithms)
-    VALUES ('stack', 'stack', project,
-            ARRAY(SELECT base || path || project
-                    FROM unnest(bases) AS base,
-                         unnest('{/api/v1/projects/,/api/v1/projects-restricted-users/,/api/v1/projects-anonymous-users/}'::text[]) AS path),
-            ARRAY[project, project || ':restricted', project || ':anon'],
-            split_part(keys ->> 'jwks_url', '?', 1) || '?include_restricted=true&include_anonymous=true',
-            '{ES256}')
-        ON CONFLICT (name) DO UPDATE
-       SET kind = excluded.kind, project_id = excluded.project_id, issuers = excluded.issuers,
-           audiences = excluded.audiences, jwks_url = excluded.jwks_url, jwks = NULL,
-           algorithms = excluded.algorithms;
+    issuers_of_project := ARRAY(
+        SELECT base || path || project
+          FROM unnest(bases) AS base,
+               unnest(ARRAY['/api/v1/projects/', '/api/v1/projects-restricted-users/',
+                            '/api/v1/projects-anonymous-users/']) AS path);
+    audiences_of_project := ARRAY[project, project || ':restricted', project || ':anon'];
+    url := split_part(keys ->> 'jwks_url', '?', 1) || '?include_restricted=true&include_anonymous=true';
+    -- Changes no row, and waits for other writers of providers: the next statement sees what they wrote.
+    UPDATE neon_auth.providers AS p SET name = p.name WHERE false;
+    UPDATE neon_auth.providers AS p
+       SET project_id = project, issuers = issuers_of_project, audiences = audiences_of_project, jwks_url = url,
+           jwks = NULL, algorithms = '{ES256}'
+     WHERE p.kind = 'stack';
+    IF NOT FOUND THEN
+        INSERT INTO neon_auth.providers (name, kind, project_id, issuers, audiences, jwks_url, algorithms)
+        VALUES ('stack', 'stack', project, issuers_of_project, audiences_of_project, url, '{ES256}')
+            ON CONFLICT ON CONSTRAINT providers_pkey DO NOTHING;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'duplicate_object',
+                MESSAGE = 'a provider of that name already exists',
+                DETAIL = 'Provider stack is of another kind, and the new provider needs its name.',
+                HINT = 'UPDATE neon_auth.providers SET name = ''stack_oidc'' WHERE name = ''stack'';';
+        END IF;
+        PERFORM neon_auth_internal.define_stack_permissions();
+    END IF;
     PERFORM neon_auth.set_secret('publishable_client_key', keys ->> 'pub_client_key');
     PERFORM neon_auth.set_secret('secret_server_key', keys ->> 'secret_server_key');
 END
 $$;
 COMMENT ON FUNCTION neon_auth.configure(jsonb) IS
-    'Takes the answer of Neon''s keys API as it is: trusts the project''s tokens and stores its keys. Again to change them, issuers, audiences, algorithms and the source of the keys included; other columns of the provider stay';
+    'Takes the unchanged response of Neon''s keys API: trusts the project''s tokens and stores its keys. Can be '
+    'repeated; other columns stay';
 REVOKE ALL ON FUNCTION neon_auth.configure(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.sdk_env() RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    project text := (SELECT project_id FROM neon_auth.providers WHERE name = 'stack');
+    project text := (SELECT p.project_id FROM neon_auth.providers p WHERE p.kind = 'stack');
     client_key text := (SELECT value FROM neon_auth_internal.secrets WHERE name = 'publishable_client_key');
     server_key text := (SELECT value FROM neon_auth_internal.secrets WHERE name = 'secret_server_key');
 BEGIN
@@ -96,13 +116,15 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'Neon Auth is not configured',
-            DETAIL = CASE WHEN project IS NULL THEN 'There is no provider "stack".'
-                          ELSE 'Its keys are not stored; a dump does not carry them.' END,
+            DETAIL = CASE WHEN project IS NULL THEN 'There is no provider of kind stack.'
+                          ELSE 'Its keys are not stored; a dump does not contain them.' END,
             HINT = 'SELECT neon_auth.configure(''<response of the keys API>'');';
     END IF;
-    RETURN format(E'NEXT_PUBLIC_STACK_PROJECT_ID=%s\nNEXT_PUBLIC_STACK_PUBLISHABLE_CLIENT_KEY=%s\nSTACK_SECRET_SERVER_KEY=%s',
-                  project, client_key, server_key);
+    RETURN concat_ws(E'\n', 'NEXT_PUBLIC_STACK_PROJECT_ID=' || project,
+                     'NEXT_PUBLIC_STACK_PUBLISHABLE_CLIENT_KEY=' || client_key,
+                     'STACK_SECRET_SERVER_KEY=' || server_key);
 END
 $$;
-COMMENT ON FUNCTION neon_auth.sdk_env() IS 'The environment variables that the Stack Auth SDKs want, secrets included';
+COMMENT ON FUNCTION neon_auth.sdk_env() IS
+    'Returns the environment variables that the Stack Auth SDKs read, secrets included';
 REVOKE ALL ON FUNCTION neon_auth.sdk_env() FROM PUBLIC;

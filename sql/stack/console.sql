@@ -1,9 +1,9 @@
--- The Neon console, for projects whose auth it has set up.
+-- The Neon console, for projects whose auth it manages.
 
 CREATE FUNCTION neon_auth_internal.call_console(call text, neon_api_key text, neon_project_id text) RETURNS text
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'call_console_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.call_console(text, text, text) IS
-    'Asks the Neon console about a project''s auth and answers its JSON; call: keys or transfer_ownership';
+    'Requests a project''s auth from the Neon console and returns the JSON; call: keys or transfer_ownership';
 
 CREATE FUNCTION neon_auth_internal.console_answer(call text, neon_api_key text, neon_project_id text) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -15,21 +15,22 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'a Neon API key and the id of a Neon project are needed',
-            HINT = 'Both are to be had in the Neon console. Pass the key as a parameter, so that it is not logged.';
+            HINT = 'Create both in the Neon console. Pass the key as a parameter, so that it is not logged.';
     END IF;
     answer := neon_auth_internal.call_console(call, neon_api_key, neon_project_id);
     BEGIN
         RETURN answer::jsonb;
     EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-        -- The original's context quotes the answer, which holds keys.
+        -- The context of the original error quotes the response, which contains keys.
         RAISE EXCEPTION USING
             ERRCODE = 'protocol_violation',
-            MESSAGE = 'the Neon console''s answer is not JSON',
+            MESSAGE = 'the Neon console''s response is not JSON',
             HINT = 'Check the setting neon_auth.neon_api_url.';
     END;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.console_answer(text, text, text) IS 'The Neon console''s answer to a call';
+COMMENT ON FUNCTION neon_auth_internal.console_answer(text, text, text) IS
+    'Returns the Neon console''s response to a call';
 
 CREATE FUNCTION neon_auth.create_keys(neon_api_key text, neon_project_id text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -40,7 +41,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.create_keys(text, text) IS
-    'Has the Neon console make keys for a Neon project''s auth, configures with them, and answers the SDKs'' environment variables. Pass the API key as a parameter, so that it is not logged';
+    'Creates keys at the Neon console for a project, configures with them, returns the SDKs'' variables. Pass the '
+    'API key as a parameter';
 REVOKE ALL ON FUNCTION neon_auth.create_keys(text, text) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.claim_url(neon_api_key text, neon_project_id text) RETURNS text
@@ -52,12 +54,13 @@ BEGIN
     IF url IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'protocol_violation',
-            MESSAGE = 'the Neon console''s answer holds no URL',
+            MESSAGE = 'the Neon console''s response contains no URL',
             HINT = 'Check the setting neon_auth.neon_api_url.';
     END IF;
     RETURN url;
 END
 $$;
 COMMENT ON FUNCTION neon_auth.claim_url(text, text) IS
-    'The URL to open in a browser in order to claim the Stack Auth project behind a Neon project. Whoever has it can claim the project';
+    'Returns the URL to claim the Stack Auth project of a Neon project in a browser. Keep it secret: its holder '
+    'can claim the project';
 REVOKE ALL ON FUNCTION neon_auth.claim_url(text, text) FROM PUBLIC;

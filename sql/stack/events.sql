@@ -1,18 +1,18 @@
--- Events of the auth service, applied.
+-- Applies events of the auth service.
 
 CREATE FUNCTION neon_auth_internal.standing(kind text, given jsonb) RETURNS text
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'standing_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.standing(text, jsonb) IS
-    'How an object (kind: user or team) stands to its row: unknown (there is none), deleted, equal, newer, older, or unclear';
+    'Compares an object (kind: user or team) with its row: unknown (no row), deleted, equal, newer, older or unclear';
 
--- What became of an event, as handle_webhook answers it. IMMUTABLE, so that what is always the same
--- is made once, when the plan is.
-CREATE FUNCTION neon_auth_internal.outcome(outcome text, reason text DEFAULT NULL, queued boolean DEFAULT NULL) RETURNS jsonb
+-- IMMUTABLE, so that a constant outcome is built once, when the statement is planned.
+CREATE FUNCTION neon_auth_internal.outcome(
+    outcome text, reason text DEFAULT NULL, queued boolean DEFAULT NULL) RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'outcome_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.outcome(text, text, boolean) IS
-    'What became of an event: applied, unchanged or ignored, why, and whether something was queued for confirmation';
+    'Builds the outcome of an event: applied, unchanged or ignored, why, and if it queued something';
 
--- Under the search_path of handle_webhook, which calls it.
+-- No search_path of its own: handle_webhook, which calls it, pins one.
 CREATE FUNCTION neon_auth_internal.apply_user(action text, given jsonb) RETURNS jsonb
 LANGUAGE plpgsql
 AS $$
@@ -21,23 +21,17 @@ DECLARE
     standing text;
 BEGIN
     IF action = 'deleted' THEN
-        -- A row even for a user that nobody has told of yet: its creation may come later.
-        INSERT INTO neon_auth.users_sync AS u (raw_json, updated_at, deleted_at)
-        SELECT jsonb_build_object('id', given ->> 'id'), moment, moment FROM clock_timestamp() AS moment
-            ON CONFLICT (id) DO UPDATE
-           SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at
-         WHERE u.deleted_at IS NULL;
-        IF NOT FOUND THEN
+        IF NOT neon_auth_internal.delete_object('user', given ->> 'id', even_unknown => true) THEN
             RETURN neon_auth_internal.outcome('unchanged', 'The user is deleted already.');
         END IF;
-        PERFORM neon_auth_internal.forget_user(given ->> 'id');
         RETURN neon_auth_internal.outcome('applied');
     END IF;
 
     standing := neon_auth_internal.standing('user', given);
     IF standing = 'unknown' THEN
-        -- Whoever writes arrays takes no lock of ours, and may be first.
-        INSERT INTO neon_auth.users_sync (raw_json, updated_at) VALUES (given, clock_timestamp()) ON CONFLICT (id) DO NOTHING;
+        -- Writers of arrays do not take the lock, and may be first.
+        INSERT INTO neon_auth.users_sync (raw_json, updated_at) VALUES (given, clock_timestamp())
+            ON CONFLICT (id) DO NOTHING;
         IF FOUND THEN
             RETURN neon_auth_internal.outcome('applied');
         END IF;
@@ -51,7 +45,8 @@ BEGIN
         RETURN neon_auth_internal.outcome('ignored', 'What is known of the user is newer than its creation.');
     END IF;
     IF standing <> 'newer' THEN
-        PERFORM neon_auth_internal.queue_sync('user', '', given ->> 'id', 'Which of its updates is the latest cannot be told.');
+        PERFORM neon_auth_internal.queue_sync(
+            'user', '', given ->> 'id', 'It is not known which update is the latest.');
         IF standing = 'older' THEN
             RETURN neon_auth_internal.outcome('ignored', 'What is known of the user looks newer.', queued => true);
         END IF;
@@ -60,7 +55,8 @@ BEGIN
     RETURN neon_auth_internal.outcome('applied', queued => standing = 'unclear');
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.apply_user(text, jsonb) IS 'Applies a user''s event: created, updated or deleted';
+COMMENT ON FUNCTION neon_auth_internal.apply_user(text, jsonb) IS
+    'Applies a user''s event: created, updated or deleted';
 
 CREATE FUNCTION neon_auth_internal.apply_team(action text, team jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -70,25 +66,19 @@ DECLARE
     standing text;
 BEGIN
     IF action = 'deleted' THEN
-        -- A row even for a team that nobody has told of yet: its creation may come later.
-        INSERT INTO neon_auth.teams_sync AS t (raw_json, updated_at, deleted_at)
-        SELECT jsonb_build_object('id', team ->> 'id'), moment, moment FROM clock_timestamp() AS moment
-            ON CONFLICT (id) DO UPDATE
-           SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at
-         WHERE t.deleted_at IS NULL;
-        IF NOT FOUND THEN
+        IF NOT neon_auth_internal.delete_object('team', team ->> 'id', even_unknown => true) THEN
             RETURN neon_auth_internal.outcome('unchanged', 'The team is deleted already.');
         END IF;
-        PERFORM neon_auth_internal.forget_team(team ->> 'id');
         RETURN neon_auth_internal.outcome('applied');
     END IF;
 
     standing := neon_auth_internal.standing('team', team);
     IF standing = 'unknown' THEN
-        -- Whoever writes arrays takes no lock of ours, and may be first.
-        INSERT INTO neon_auth.teams_sync (raw_json, updated_at) VALUES (team, clock_timestamp()) ON CONFLICT (id) DO NOTHING;
+        -- Writers of arrays do not take the lock, and may be first.
+        INSERT INTO neon_auth.teams_sync (raw_json, updated_at) VALUES (team, clock_timestamp())
+            ON CONFLICT (id) DO NOTHING;
         IF FOUND THEN
-            -- No event tells who created it and is its first member.
+            -- No event reports the creator as its first member.
             PERFORM neon_auth_internal.queue_sync('team', team ->> 'id', '', 'No event tells of its first member.');
             RETURN neon_auth_internal.outcome('applied', queued => true);
         END IF;
@@ -102,11 +92,13 @@ BEGIN
         RETURN neon_auth_internal.outcome('ignored', 'What is known of the team is newer than its creation.');
     END IF;
     UPDATE neon_auth.teams_sync t SET raw_json = team, updated_at = clock_timestamp() WHERE t.id = team ->> 'id';
-    PERFORM neon_auth_internal.queue_sync('team', team ->> 'id', '', 'Which of its updates is the latest cannot be told.');
+    PERFORM neon_auth_internal.queue_sync(
+        'team', team ->> 'id', '', 'It is not known which update is the latest.');
     RETURN neon_auth_internal.outcome('applied', queued => true);
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.apply_team(text, jsonb) IS 'Applies a team''s event: created, updated or deleted';
+COMMENT ON FUNCTION neon_auth_internal.apply_team(text, jsonb) IS
+    'Applies a team''s event: created, updated or deleted';
 
 CREATE FUNCTION neon_auth_internal.apply_membership(action text, team text, member text, webhook_id text) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -122,14 +114,17 @@ BEGIN
     IF action = 'created' THEN
         is_late := neon_auth_internal.match_removal('team_member', team, member, '');
         IF is_late IS NOT NULL THEN
-            PERFORM neon_auth_internal.queue_sync('team_member', team, member, 'It was created and removed; which came last cannot be told.');
+            PERFORM neon_auth_internal.queue_sync(
+                'team_member', team, member, 'It was created and removed, in an order that is not known.');
         END IF;
         IF is_late THEN
             RETURN neon_auth_internal.outcome('ignored', 'Its removal came first.', queued => true);
         END IF;
-        INSERT INTO neon_auth.team_members_sync (team_id, user_id, webhook_id) VALUES (team, member, apply_membership.webhook_id)
+        INSERT INTO neon_auth.team_members_sync (team_id, user_id, webhook_id)
+        VALUES (team, member, apply_membership.webhook_id)
             ON CONFLICT (team_id, user_id) DO NOTHING;
-        RETURN neon_auth_internal.outcome(CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END, queued => is_late IS NOT NULL);
+        RETURN neon_auth_internal.outcome(
+            CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END, queued => is_late IS NOT NULL);
     END IF;
 
     DELETE FROM neon_auth.team_members_sync m
@@ -137,17 +132,21 @@ BEGIN
     RETURNING m.webhook_id IS NOT NULL INTO was_told;
     DELETE FROM neon_auth.team_permissions_sync p WHERE p.team_id = team AND p.user_id = member;
     PERFORM neon_auth_internal.note_removal('team_member', team, member, '', coalesce(was_told, false));
-    -- No event tells of a creator's own membership, so not even the first removal need be the last word.
-    PERFORM neon_auth_internal.queue_sync('team_member', team, member, 'It was removed; whether it was created again cannot be told.');
-    RETURN neon_auth_internal.outcome(CASE WHEN was_told IS NULL THEN 'unchanged' ELSE 'applied' END,
-                             CASE WHEN was_told IS NULL THEN 'There was no such membership; its creation may come late.' END,
-                             queued => true);
+    -- No event reports the membership of a team's creator, so even a first removal may be stale.
+    PERFORM neon_auth_internal.queue_sync(
+        'team_member', team, member, 'It was removed, and may have been created again.');
+    RETURN neon_auth_internal.outcome(
+        CASE WHEN was_told IS NULL THEN 'unchanged' ELSE 'applied' END,
+        CASE WHEN was_told IS NULL THEN 'The membership does not exist; its creation may arrive later.' END,
+        queued => true);
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.apply_membership(text, text, text, text) IS 'Applies a membership''s event: created or deleted';
+COMMENT ON FUNCTION neon_auth_internal.apply_membership(text, text, text, text) IS
+    'Applies a membership''s event: created or deleted';
 
 -- team is NULL for a permission in the whole project.
-CREATE FUNCTION neon_auth_internal.apply_permission(action text, team text, holder text, permission text, webhook_id text) RETURNS jsonb
+CREATE FUNCTION neon_auth_internal.apply_permission(
+    action text, team text, holder text, permission text, webhook_id text) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -163,20 +162,21 @@ BEGIN
         RETURN neon_auth_internal.outcome('ignored', reason);
     END IF;
     IF team IS NOT NULL THEN
-        membership_was_removed := EXISTS (
-            SELECT FROM neon_auth_internal.removals r
-             WHERE (r.kind, r.team_id, r.user_id) = ('team_member', team, holder));
+        membership_was_removed := neon_auth_internal.has_tombstone(team, holder);
         IF membership_was_removed
            AND NOT EXISTS (SELECT FROM neon_auth.team_members_sync m WHERE m.team_id = team AND m.user_id = holder) THEN
-            PERFORM neon_auth_internal.queue_sync(to_confirm, place, holder, 'A permission came after its membership was removed.');
-            RETURN neon_auth_internal.outcome('ignored', 'Its membership is removed, and with it all permissions.', queued => true);
+            PERFORM neon_auth_internal.queue_sync(
+                to_confirm, place, holder, 'A permission arrived after its membership was removed.');
+            RETURN neon_auth_internal.outcome(
+                'ignored', 'Its membership is removed, and with it all permissions.', queued => true);
         END IF;
     END IF;
 
     IF action = 'created' THEN
         is_late := neon_auth_internal.match_removal(kind, place, holder, permission);
         IF is_late IS NOT NULL OR membership_was_removed THEN
-            PERFORM neon_auth_internal.queue_sync(to_confirm, place, holder, 'A permission was created and removed; which came last cannot be told.');
+            PERFORM neon_auth_internal.queue_sync(
+                to_confirm, place, holder, 'A permission was created and removed, in an order that is not known.');
         END IF;
         IF is_late THEN
             RETURN neon_auth_internal.outcome('ignored', 'Its removal came first.', queued => true);
@@ -185,12 +185,14 @@ BEGIN
             INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, webhook_id)
             VALUES (holder, permission, apply_permission.webhook_id)
                 ON CONFLICT (user_id, permission_id) DO UPDATE
-               SET inherited = false, webhook_id = excluded.webhook_id, created_at = excluded.created_at WHERE p.inherited;
+               SET inherited = false, webhook_id = excluded.webhook_id, created_at = excluded.created_at
+             WHERE p.inherited;
         ELSE
             INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, webhook_id)
             VALUES (team, holder, permission, apply_permission.webhook_id)
                 ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
-               SET inherited = false, webhook_id = excluded.webhook_id, created_at = excluded.created_at WHERE p.inherited;
+               SET inherited = false, webhook_id = excluded.webhook_id, created_at = excluded.created_at
+             WHERE p.inherited;
         END IF;
         RETURN neon_auth_internal.outcome(CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END,
                                  queued => is_late IS NOT NULL OR membership_was_removed);
@@ -205,17 +207,20 @@ BEGIN
          WHERE p.team_id = team AND p.user_id = holder AND p.permission_id = permission
         RETURNING p.webhook_id IS NOT NULL INTO was_told;
     END IF;
-    -- What followed from it is not known here. Rather too little until that is confirmed.
+    -- Which permissions followed from it is not known here. All inherited ones are removed until the REST API
+    -- confirms them: a brief loss of access is preferred to a brief excess.
     IF team IS NULL THEN
         DELETE FROM neon_auth.project_permissions_sync p WHERE p.user_id = holder AND p.inherited;
     ELSE
         DELETE FROM neon_auth.team_permissions_sync p WHERE p.team_id = team AND p.user_id = holder AND p.inherited;
     END IF;
     PERFORM neon_auth_internal.note_removal(kind, place, holder, permission, coalesce(was_told, false));
-    PERFORM neon_auth_internal.queue_sync(to_confirm, place, holder, 'A permission was removed; whether it was created again cannot be told.');
-    RETURN neon_auth_internal.outcome(CASE WHEN was_told IS NULL THEN 'unchanged' ELSE 'applied' END,
-                             CASE WHEN was_told IS NULL THEN 'There was no such permission; its creation may come late.' END,
-                             queued => true);
+    PERFORM neon_auth_internal.queue_sync(
+        to_confirm, place, holder, 'A permission was removed, and may have been created again.');
+    RETURN neon_auth_internal.outcome(
+        CASE WHEN was_told IS NULL THEN 'unchanged' ELSE 'applied' END,
+        CASE WHEN was_told IS NULL THEN 'The permission does not exist; its creation may arrive later.' END,
+        queued => true);
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.apply_permission(text, text, text, text, text) IS

@@ -1,17 +1,52 @@
--- What the mirrors of users, teams and permissions have in common: order among their writers, and
--- memory of what events alone cannot decide.
+-- The order of changes that arrive in any order: the queue, tombstones, locks and rules.
+--
+-- Events carry neither a time nor a version, and arrive in any order. An answer of the REST API is as old
+-- as its question. These rules decide which change counts; everything that writes memberships or
+-- permissions follows them, and finds the functions for them in this file.
+--
+-- 1. Locks. A writer holds the lock of the team, then the lock of the user, until its transaction ends. So a
+--    deletion does not miss a row that another transaction is writing. (lock_mirror, ended)
+-- 2. The deletion of a user or a team is final. It ends memberships and permissions, and deletes tombstones
+--    and queue entries; later events about it are ignored. (ended, forget_user, forget_team, forget_deleted)
+-- 3. A membership or a permission can be created again after its removal, so its removal is not final. It
+--    leaves a tombstone. (note_removal)
+-- 4. A creation that arrives after a removal may be an older one. As many creations as removals arrived
+--    without theirs are ignored as late; all others are applied. Either way the pair is queued, and the
+--    REST API decides. (match_removal, queue_sync)
+-- 5. The removal of a membership removes all permissions in it. Until the membership exists again, no
+--    event grants a permission in it. (has_tombstone)
+-- 6. A change that arrived after the REST API was asked outranks the answer:
+--    - A row that was created since then stays, even if the answer lacks it. (is_since)
+--    - A removal since then keeps the answer from writing the row. Which removals do so depends on the row:
+--        a membership           the removal of this membership          outranked_memberships
+--        a team's permission    any removal of the same team and user   outranked_permissions
+--        a project's permission any project removal of the same user    outranked_permissions
+--      A permission is outranked by other removals too, because it may have followed from them: which
+--      permissions contain it is known only to the service.
+-- 7. An answer about one entry of the queue also deletes what it lacks. The lists of a full run are too
+--    long to be read at one moment: what they lack is queued. (confirm_team, sync_members, sync_permissions)
+-- 8. Where the order is not known, a right is rather missing until it is confirmed than granted.
+--
+-- Times are of the clock: now() is when the transaction began, which may be long before the question.
 
--- Times of changes decide whether an answer of the REST API, which may have been asked for before, is
--- older than what is here. So they are of the clock: now() is when the transaction began, and that may
--- have been long before the question.
-
--- Events carry neither time nor version and arrive in any order. Whoever applies one holds the
--- lock of its team and its user until the transaction ends, the team's first; a deletion then
--- cannot miss a row that is being written beside it.
 CREATE FUNCTION neon_auth_internal.lock_mirror(kind text, id text, exclusive boolean) RETURNS boolean
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'lock_mirror_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.lock_mirror(text, text, boolean) IS
-    'Locks a user, a team or a delivery until the transaction ends, and answers true; no advisory lock of users gets in the way';
+    'Locks a user, team or delivery until the transaction ends; returns true. Independent of the application''s '
+    'advisory locks';
+
+CREATE FUNCTION neon_auth_internal.time_of(microseconds bigint) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 'epoch'::timestamptz + microseconds * interval '1 microsecond';
+COMMENT ON FUNCTION neon_auth_internal.time_of(bigint) IS 'Converts microseconds since 1970 to a time';
+
+-- A time in the future is from before the clock was set back, or from another machine. If it counted as
+-- later than every question, no answer would ever be applied.
+CREATE FUNCTION neon_auth_internal.is_since(happened timestamptz, moment timestamptz) RETURNS boolean
+LANGUAGE sql
+RETURN happened BETWEEN moment AND clock_timestamp();
+COMMENT ON FUNCTION neon_auth_internal.is_since(timestamptz, timestamptz) IS
+    'Returns true for a time between the moment and now';
 
 CREATE TABLE neon_auth.sync_queue (
     kind text NOT NULL
@@ -26,15 +61,18 @@ CREATE TABLE neon_auth.sync_queue (
 CREATE INDEX sync_queue_user_id_idx ON neon_auth.sync_queue (user_id);
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.sync_queue', '');
 COMMENT ON TABLE neon_auth.sync_queue IS
-    'What events could not decide and the REST API of the auth service has to confirm';
+    'Changes that events could not decide, for confirmation by the auth service''s REST API';
 COMMENT ON COLUMN neon_auth.sync_queue.kind IS
-    'user (the object), team (the object, its members and their permissions), team_member (one membership and its permissions) or project_permissions (those of a user)';
-COMMENT ON COLUMN neon_auth.sync_queue.team_id IS 'The team, for team and team_member; else empty';
-COMMENT ON COLUMN neon_auth.sync_queue.user_id IS 'The user, for all but team; else empty';
-COMMENT ON COLUMN neon_auth.sync_queue.reason IS 'Why the last event about it could not be trusted alone';
-COMMENT ON COLUMN neon_auth.sync_queue.queued_at IS 'When it was queued, or queued again: a confirmation counts if it was asked for later';
-COMMENT ON COLUMN neon_auth.sync_queue.last_error IS 'How the REST API refused to answer: the next full synchronisation has to do; NULL while it is to be asked';
-COMMENT ON INDEX neon_auth.sync_queue_user_id_idx IS 'To forget what concerns a user who is deleted';
+    'user, team (with members and their permissions), team_member (with its permissions) or project_permissions '
+    '(of a user)';
+COMMENT ON COLUMN neon_auth.sync_queue.team_id IS 'The team, for team and team_member; otherwise empty';
+COMMENT ON COLUMN neon_auth.sync_queue.user_id IS 'The user; empty for team';
+COMMENT ON COLUMN neon_auth.sync_queue.reason IS 'Why the last event needs confirmation';
+COMMENT ON COLUMN neon_auth.sync_queue.queued_at IS
+    'Time at which it was last queued; only a response requested later confirms it';
+COMMENT ON COLUMN neon_auth.sync_queue.last_error IS
+    'Refusal by the REST API, which leaves the entry to the next full run; NULL while it is to be requested';
+COMMENT ON INDEX neon_auth.sync_queue_user_id_idx IS 'For the deletion of a user';
 
 CREATE FUNCTION neon_auth_internal.queue_sync(kind text, team_id text, user_id text, reason text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -47,40 +85,44 @@ BEGIN
        SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.queue_sync(text, text, text, text) IS 'Notes what the REST API has to confirm';
+COMMENT ON FUNCTION neon_auth_internal.queue_sync(text, text, text, text) IS
+    'Queues an object for confirmation by the REST API';
 
 -- Memberships and permissions come and go, so their deletion is no end, as a user's is. What was
 -- removed is remembered: a creation that comes after may be an older one, late.
-CREATE TABLE neon_auth_internal.removals (
+CREATE TABLE neon_auth_internal.tombstones (
     kind text NOT NULL
-        CONSTRAINT removals_kind_check CHECK (kind IN ('team_member', 'team_permission', 'project_permission')),
+        CONSTRAINT tombstones_kind_check CHECK (kind IN ('team_member', 'team_permission', 'project_permission')),
     team_id text NOT NULL DEFAULT '',
     user_id text NOT NULL,
     permission_id text NOT NULL DEFAULT '',
     unmatched integer NOT NULL
-        CONSTRAINT removals_unmatched_check CHECK (unmatched >= 0),
+        CONSTRAINT tombstones_unmatched_check CHECK (unmatched >= 0),
     removed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    CONSTRAINT removals_pkey PRIMARY KEY (team_id, user_id, kind, permission_id)
+    CONSTRAINT tombstones_pkey PRIMARY KEY (team_id, user_id, kind, permission_id)
 );
-CREATE INDEX removals_user_id_idx ON neon_auth_internal.removals (user_id);
-SELECT pg_catalog.pg_extension_config_dump('neon_auth_internal.removals', '');
-COMMENT ON TABLE neon_auth_internal.removals IS
-    'Memberships and permissions that were removed, so that a late event does not bring them back';
-COMMENT ON COLUMN neon_auth_internal.removals.kind IS 'team_member, team_permission or project_permission';
-COMMENT ON COLUMN neon_auth_internal.removals.team_id IS 'The team; empty for project_permission';
-COMMENT ON COLUMN neon_auth_internal.removals.user_id IS 'The user';
-COMMENT ON COLUMN neon_auth_internal.removals.permission_id IS 'The permission; empty for team_member';
-COMMENT ON COLUMN neon_auth_internal.removals.unmatched IS 'How many removals came whose creation did not: as many creations are taken for late ones';
-COMMENT ON COLUMN neon_auth_internal.removals.removed_at IS 'When the last removal came; an answer that was asked for later counts more';
-COMMENT ON INDEX neon_auth_internal.removals_user_id_idx IS 'To forget what concerns a user who is deleted';
+CREATE INDEX tombstones_user_id_idx ON neon_auth_internal.tombstones (user_id);
+SELECT pg_catalog.pg_extension_config_dump('neon_auth_internal.tombstones', '');
+COMMENT ON TABLE neon_auth_internal.tombstones IS
+    'Removed memberships and permissions, which a stale event must not restore';
+COMMENT ON COLUMN neon_auth_internal.tombstones.kind IS 'team_member, team_permission or project_permission';
+COMMENT ON COLUMN neon_auth_internal.tombstones.team_id IS 'The team; empty for project_permission';
+COMMENT ON COLUMN neon_auth_internal.tombstones.user_id IS 'The user';
+COMMENT ON COLUMN neon_auth_internal.tombstones.permission_id IS 'The permission; empty for team_member';
+COMMENT ON COLUMN neon_auth_internal.tombstones.unmatched IS
+    'Removals that arrived without their creation: as many creations are ignored as stale';
+COMMENT ON COLUMN neon_auth_internal.tombstones.removed_at IS
+    'Time of the last removal; a REST response requested later overrides it';
+COMMENT ON INDEX neon_auth_internal.tombstones_user_id_idx IS 'For the deletion of a user';
 
-CREATE FUNCTION neon_auth_internal.note_removal(kind text, team_id text, user_id text, permission_id text, creation_was_told boolean)
+CREATE FUNCTION neon_auth_internal.note_removal(
+    kind text, team_id text, user_id text, permission_id text, creation_was_told boolean)
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
-    INSERT INTO neon_auth_internal.removals AS r (kind, team_id, user_id, permission_id, unmatched)
+    INSERT INTO neon_auth_internal.tombstones AS r (kind, team_id, user_id, permission_id, unmatched)
     VALUES (note_removal.kind, note_removal.team_id, note_removal.user_id, note_removal.permission_id,
             (NOT creation_was_told)::integer)
         ON CONFLICT (team_id, user_id, kind, permission_id) DO UPDATE
@@ -88,9 +130,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.note_removal(text, text, text, text, boolean) IS
-    'Remembers a removal, and whether the event that told of the creation came before it';
+    'Records a removal, and if its creation was reported before';
 
-CREATE FUNCTION neon_auth_internal.match_removal(kind text, team_id text, user_id text, permission_id text) RETURNS boolean
+CREATE FUNCTION neon_auth_internal.match_removal(
+    kind text, team_id text, user_id text, permission_id text) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -98,11 +141,11 @@ DECLARE
     left_over integer;
 BEGIN
     SELECT r.unmatched INTO left_over
-      FROM neon_auth_internal.removals r
+      FROM neon_auth_internal.tombstones r
      WHERE (r.kind, r.team_id, r.user_id, r.permission_id)
          = (match_removal.kind, match_removal.team_id, match_removal.user_id, match_removal.permission_id);
     IF left_over > 0 THEN
-        UPDATE neon_auth_internal.removals r
+        UPDATE neon_auth_internal.tombstones r
            SET unmatched = r.unmatched - 1
          WHERE (r.kind, r.team_id, r.user_id, r.permission_id)
              = (match_removal.kind, match_removal.team_id, match_removal.user_id, match_removal.permission_id);
@@ -111,7 +154,44 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.match_removal(text, text, text, text) IS
-    'Whether a creation is taken for one that a removal has overtaken; NULL when nothing was removed';
+    'Returns true if a creation is taken for one that its removal has overtaken; NULL if nothing was removed';
+
+-- A PL/pgSQL function keeps its plan, which an SQL function that is not inlined does not.
+CREATE FUNCTION neon_auth_internal.has_tombstone(team_id text, user_id text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN EXISTS (SELECT FROM neon_auth_internal.tombstones t
+                    WHERE (t.kind, t.team_id, t.user_id)
+                        = ('team_member', has_tombstone.team_id, has_tombstone.user_id));
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.has_tombstone(text, text) IS 'Returns true if the membership was removed';
+
+-- Sets, which the planner inlines and joins: a function that is called for each of a million memberships
+-- would take longer than all the rest. They are declared STABLE because a volatile one is not inlined.
+CREATE FUNCTION neon_auth_internal.outranked_memberships(asked_at timestamptz)
+RETURNS TABLE (team_id text, user_id text)
+LANGUAGE sql STABLE
+AS $$
+    SELECT t.team_id, t.user_id
+      FROM neon_auth_internal.tombstones t
+     WHERE t.kind = 'team_member' AND neon_auth_internal.is_since(t.removed_at, asked_at);
+$$;
+COMMENT ON FUNCTION neon_auth_internal.outranked_memberships(timestamptz) IS
+    'Memberships that a REST response, requested at a time, must not write';
+
+CREATE FUNCTION neon_auth_internal.outranked_permissions(asked_at timestamptz)
+RETURNS TABLE (team_id text, user_id text)
+LANGUAGE sql STABLE
+AS $$
+    SELECT t.team_id, t.user_id
+      FROM neon_auth_internal.tombstones t
+     WHERE neon_auth_internal.is_since(t.removed_at, asked_at);
+$$;
+COMMENT ON FUNCTION neon_auth_internal.outranked_permissions(timestamptz) IS
+    'Teams (empty: the project) and users whose permissions a REST response, requested at a time, must not write';
 
 CREATE FUNCTION neon_auth_internal.ended(team_id text, user_id text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -129,7 +209,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.ended(text, text) IS
-    'Locks a team (NULL: none) and a user; answers which of them is deleted, for then no event about both counts';
+    'Locks a team (NULL: none) and a user; if one is deleted, returns so as a sentence, and no event about both '
+    'applies';
 
 CREATE FUNCTION neon_auth_internal.forget_user(id text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -137,20 +218,20 @@ AS $$
     DELETE FROM neon_auth.team_members_sync WHERE user_id = id;
     DELETE FROM neon_auth.team_permissions_sync WHERE user_id = id;
     DELETE FROM neon_auth.project_permissions_sync WHERE user_id = id;
-    DELETE FROM neon_auth_internal.removals WHERE user_id = id;
+    DELETE FROM neon_auth_internal.tombstones WHERE user_id = id;
     DELETE FROM neon_auth.sync_queue WHERE user_id = id;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.forget_user(text) IS 'Ends the memberships and permissions of a user who is deleted';
+COMMENT ON FUNCTION neon_auth_internal.forget_user(text) IS 'Ends the memberships and permissions of a deleted user';
 
 CREATE FUNCTION neon_auth_internal.forget_team(id text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
     DELETE FROM neon_auth.team_members_sync WHERE team_id = id;
     DELETE FROM neon_auth.team_permissions_sync WHERE team_id = id;
-    DELETE FROM neon_auth_internal.removals WHERE team_id = id;
+    DELETE FROM neon_auth_internal.tombstones WHERE team_id = id;
     DELETE FROM neon_auth.sync_queue WHERE team_id = id;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.forget_team(text) IS 'Ends the memberships and permissions in a team that is deleted';
+COMMENT ON FUNCTION neon_auth_internal.forget_team(text) IS 'Ends the memberships and permissions in a deleted team';
 
 -- A deletion that committed while lists were being written saw nothing of what they brought, nor
 -- they of it.
@@ -170,16 +251,4 @@ AS $$
             OR EXISTS (SELECT FROM neon_auth.team_permissions_sync p WHERE p.team_id = t.id));
 $$;
 COMMENT ON FUNCTION neon_auth_internal.forget_deleted() IS
-    'Ends the memberships and permissions that are left of users and teams who are deleted';
-
-CREATE FUNCTION neon_auth_internal.time_of(microseconds bigint) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN 'epoch'::timestamptz + microseconds * interval '1 microsecond';
-COMMENT ON FUNCTION neon_auth_internal.time_of(bigint) IS 'A time from microseconds since 1970';
-
--- A time to come is from before the clock was set back, or from another machine's. Would it count
--- as later than any question, no answer would ever be taken.
-CREATE FUNCTION neon_auth_internal.is_since(happened timestamptz, moment timestamptz) RETURNS boolean
-LANGUAGE sql
-RETURN happened BETWEEN moment AND clock_timestamp();
-COMMENT ON FUNCTION neon_auth_internal.is_since(timestamptz, timestamptz) IS 'Whether something happened between a moment and now';
+    'Ends the remaining memberships and permissions of all deleted users and teams';

@@ -1,43 +1,26 @@
--- The permissions that every project of Stack Auth begins with.
+-- The permissions that every project of Stack Auth has.
 
-INSERT INTO neon_auth.permission_definitions (id, description, contained_permission_ids, is_default) VALUES
-    ('$update_team', 'Change the team', '{}', true),
-    ('$delete_team', 'Delete the team', '{}', true),
-    ('$read_members', 'See who is in the team', '{}', true),
-    ('$remove_members', 'Remove members', '{}', true),
-    ('$invite_members', 'Invite members', '{}', true),
-    ('$manage_api_keys', 'Manage the team''s API keys', '{}', true),
-    ('team_member', 'Default of whoever joins a team', '{$read_members,$invite_members}', true),
-    ('team_admin', 'Default of whoever creates a team',
-     '{$update_team,$delete_team,$read_members,$remove_members,$invite_members,$manage_api_keys}', true);
-SELECT pg_catalog.pg_extension_config_dump('neon_auth.permission_definitions', 'WHERE NOT is_default');
-
--- CREATE EXTENSION makes the defaults, also when it is a restore that runs it. So a dump carries
--- the rows that differ alone, and those take the place of a default.
-CREATE FUNCTION neon_auth_internal.keep_permission_defaults() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+-- Once: an administrator who has deleted or changed one of them does not get it back. A dump contains
+-- all definitions, so nothing is defined when rows of neon_auth.providers are loaded.
+CREATE FUNCTION neon_auth_internal.define_stack_permissions() RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    IF TG_OP <> 'DELETE' THEN
-        IF TG_OP = 'INSERT' THEN
-            DELETE FROM neon_auth.permission_definitions d WHERE d.scope = new.scope AND d.id = new.id AND d.is_default;
-        END IF;
-        new.is_default := false;
-        RETURN new;
-    END IF;
-    IF old.is_default AND pg_trigger_depth() = 1 THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = 'a default permission cannot be deleted',
-            DETAIL = format('A restore would bring %s back.', old.id),
-            HINT = format('UPDATE neon_auth.permission_definitions SET retired = true WHERE scope = %L AND id = %L;', old.scope, old.id);
-    END IF;
-    RETURN old;
-END
+    INSERT INTO neon_auth.permission_definitions AS d (scope, id, description, contained_permission_ids)
+    WITH stack(id, description, contained_permission_ids) AS (
+        VALUES ('$update_team', 'Change the team', '{}'::text[]),
+               ('$delete_team', 'Delete the team', '{}'),
+               ('$read_members', 'See who is in the team', '{}'),
+               ('$remove_members', 'Remove members', '{}'),
+               ('$invite_members', 'Invite members', '{}'),
+               ('$manage_api_keys', 'Manage the team''s API keys', '{}'),
+               ('team_member', 'Default of every member of a team', '{$read_members,$invite_members}'),
+               ('team_admin', 'Default of the user who creates a team',
+                '{$update_team,$delete_team,$read_members,$remove_members,$invite_members,$manage_api_keys}'))
+    SELECT 'team', s.id, s.description, s.contained_permission_ids
+      FROM stack s
+     WHERE NOT EXISTS (SELECT FROM stack
+                         JOIN neon_auth.permission_definitions k ON k.scope = 'team' AND k.id = stack.id)
+        ON CONFLICT DO NOTHING;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.keep_permission_defaults() IS 'Keeps apart the default permissions and those that a dump has to carry';
-CREATE TRIGGER keep_permission_defaults BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.permission_definitions
-    FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.keep_permission_defaults();
-ALTER TABLE neon_auth.permission_definitions ENABLE ALWAYS TRIGGER keep_permission_defaults;
-COMMENT ON TRIGGER keep_permission_defaults ON neon_auth.permission_definitions IS
-    'Keeps apart the default permissions and those that a dump has to carry';
+COMMENT ON FUNCTION neon_auth_internal.define_stack_permissions() IS
+    'Defines the default permissions of Stack Auth, unless one of them is defined';

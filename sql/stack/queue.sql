@@ -1,6 +1,6 @@
--- The queue of objects that the REST API has to confirm.
+-- Confirmation of queue entries by the REST API.
 
--- Unlogged as well: the entry of the queue that it was about is asked for again.
+-- Unlogged: after a crash it is empty, and the queue entry is requested again.
 CREATE UNLOGGED TABLE neon_auth_internal.sync_listed (
     asked_at bigint NOT NULL,
     kind text NOT NULL,
@@ -9,15 +9,16 @@ CREATE UNLOGGED TABLE neon_auth_internal.sync_listed (
     permission_id text
 );
 COMMENT ON TABLE neon_auth_internal.sync_listed IS
-    'The long lists of the REST API about the entry of sync_queue that is being confirmed; empty otherwise';
-COMMENT ON COLUMN neon_auth_internal.sync_listed.asked_at IS 'When the entry was asked for, in microseconds since 1970: rows of another attempt do not count';
+    'Long lists of the REST API about the queue entry that is being confirmed; otherwise empty';
+COMMENT ON COLUMN neon_auth_internal.sync_listed.asked_at IS
+    'Time of the request in microseconds since 1970; rows of another attempt are ignored';
 COMMENT ON COLUMN neon_auth_internal.sync_listed.kind IS 'member, direct (permission) or effective (permission)';
 COMMENT ON COLUMN neon_auth_internal.sync_listed.team_id IS 'The team; NULL for a permission in the project';
 COMMENT ON COLUMN neon_auth_internal.sync_listed.user_id IS 'The user';
 COMMENT ON COLUMN neon_auth_internal.sync_listed.permission_id IS 'The permission; NULL for a membership';
 
--- The queue: what events could not decide, oldest first. Entries are told from later ones by
--- queued_at, which is compared for equality alone: no clock is good enough for more.
+-- The oldest entries come first. An entry that was queued again has another queued_at, which is compared only for
+-- equality: no clock is precise enough for an order.
 CREATE FUNCTION neon_auth_internal.queued(until timestamptz) RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
@@ -26,19 +27,20 @@ AS $$
              WHERE e.queued_at <= until AND e.last_error IS NULL ORDER BY e.queued_at LIMIT 100) AS q;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.queued(timestamptz) IS
-    'What the REST API has to confirm first, of what was queued until then, as an array; NULL when there is nothing';
+    'Returns the oldest queue entries up to a time, as an array; NULL if there are none';
 
 CREATE FUNCTION neon_auth_internal.end_listing() RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    -- Most lists are short, and a TRUNCATE makes new files.
+    -- Most lists are short and not stored, and a TRUNCATE creates new files.
     IF EXISTS (SELECT FROM neon_auth_internal.sync_listed) THEN
         TRUNCATE neon_auth_internal.sync_listed;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.end_listing() IS 'Forgets all stored items, once their entry is confirmed or refused';
+COMMENT ON FUNCTION neon_auth_internal.end_listing() IS
+    'Deletes the stored items, once their entry is confirmed or refused';
 
 CREATE FUNCTION neon_auth_internal.confirmed(kind text, team_id text, user_id text, queued_at timestamptz) RETURNS void
 LANGUAGE sql
@@ -49,9 +51,10 @@ AS $$
     SELECT neon_auth_internal.end_listing();
 $$;
 COMMENT ON FUNCTION neon_auth_internal.confirmed(text, text, text, timestamptz) IS
-    'Takes an entry out of the queue, unless it was queued again since';
+    'Deletes a queue entry, unless it was queued again';
 
-CREATE FUNCTION neon_auth_internal.refused(kind text, team_id text, user_id text, queued_at timestamptz, last_error text) RETURNS void
+CREATE FUNCTION neon_auth_internal.refused(
+    kind text, team_id text, user_id text, queued_at timestamptz, last_error text) RETURNS void
 LANGUAGE sql
 AS $$
     UPDATE neon_auth.sync_queue q
@@ -61,10 +64,10 @@ AS $$
     SELECT neon_auth_internal.end_listing();
 $$;
 COMMENT ON FUNCTION neon_auth_internal.refused(text, text, text, timestamptz, text) IS
-    'Leaves an entry of the queue to the next full synchronisation, unless it was queued again since';
+    'Leaves a queue entry to the next full run, unless it was queued again';
 
--- Lists of the REST API about one entry of the queue. The last thousand items of a list are an argument
--- of the function that compares it; those before them are here. So no list is in memory as a whole.
+-- The last 1000 items of a list are an argument of the function that compares it; earlier ones are stored here.
+-- So no list is in memory as a whole.
 CREATE FUNCTION neon_auth_internal.list_items(asked_at bigint, kind text, items text) RETURNS void
 LANGUAGE sql
 AS $$
@@ -72,16 +75,18 @@ AS $$
     SELECT list_items.asked_at, list_items.kind, i.team_id, i.user_id, i.id
       FROM jsonb_to_recordset(items::jsonb) AS i(team_id text, user_id text, id text);
 $$;
-COMMENT ON FUNCTION neon_auth_internal.list_items(bigint, text, text) IS 'Stores items of a long list, given as a JSON array';
+COMMENT ON FUNCTION neon_auth_internal.list_items(bigint, text, text) IS
+    'Stores items of a long list, given as a JSON array';
 
 CREATE FUNCTION neon_auth_internal.unlist_items(asked_at bigint, kind text) RETURNS void
 LANGUAGE sql
 AS $$
-    DELETE FROM neon_auth_internal.sync_listed l WHERE l.asked_at = unlist_items.asked_at AND l.kind = unlist_items.kind;
+    DELETE FROM neon_auth_internal.sync_listed l
+     WHERE l.asked_at = unlist_items.asked_at AND l.kind = unlist_items.kind;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.unlist_items(bigint, text) IS 'Forgets the stored items of a list';
+COMMENT ON FUNCTION neon_auth_internal.unlist_items(bigint, text) IS 'Deletes the stored items of a list';
 
--- The planner puts the body in the place of the call, and so knows how many rows there are.
+-- The planner inlines it, and so can estimate the number of rows.
 CREATE FUNCTION neon_auth_internal.listed(asked_at bigint, kind text, items text)
 RETURNS TABLE (team_id text, user_id text, permission_id text)
 LANGUAGE sql STABLE
@@ -92,13 +97,13 @@ AS $$
       FROM neon_auth_internal.sync_listed l
      WHERE l.asked_at = listed.asked_at AND l.kind = listed.kind;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.listed(bigint, text, text) IS 'All items of a list: those stored, and those given as a JSON array';
+COMMENT ON FUNCTION neon_auth_internal.listed(bigint, text, text) IS
+    'Returns all items of a list: the stored ones and those of a JSON array';
 
--- The REST API's answer about a team, or about one of its members (member is '' for all): the
--- memberships, the permissions that were given (direct), and all that follow from them. What
--- events told since it was asked stays. Answers how many rows are gone.
-CREATE FUNCTION neon_auth_internal.confirm_team(team text, member text, memberships text, direct text, effective text, asked_at bigint)
-RETURNS bigint
+-- The response is about a team, or about one of its members (member is '' for all): the memberships, the
+-- granted permissions (direct), and all permissions that follow from them (effective).
+CREATE FUNCTION neon_auth_internal.confirm_team(
+    team text, member text, memberships text, direct text, effective text, asked_at bigint) RETURNS bigint
 LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
 AS $$
 DECLARE
@@ -111,13 +116,14 @@ BEGIN
         PERFORM neon_auth_internal.forget_team(team);
         RETURN 0;
     END IF;
-    -- Nobody among them is deleted unseen while this is written. Counted, because PERFORM keeps all
-    -- rows of its query until the end.
+    -- So that none of the users is deleted at the same time. count(), because PERFORM keeps all rows of its
+    -- query until the end.
     PERFORM count(neon_auth_internal.lock_mirror('user', l.user_id, false))
        FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
       WHERE l.team_id = team AND (member = '' OR l.user_id = member);
     DELETE FROM neon_auth.team_members_sync m
-     WHERE m.team_id = team AND (member = '' OR m.user_id = member) AND NOT neon_auth_internal.is_since(m.created_at, moment)
+     WHERE m.team_id = team AND (member = '' OR m.user_id = member)
+       AND NOT neon_auth_internal.is_since(m.created_at, moment)
        AND NOT EXISTS (SELECT FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
                         WHERE l.team_id = team AND l.user_id = m.user_id);
     GET DIAGNOSTICS gone = ROW_COUNT;
@@ -126,9 +132,8 @@ BEGIN
       FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
      WHERE l.team_id = team AND (member = '' OR l.user_id = member)
        AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = l.user_id AND u.deleted_at IS NOT NULL)
-       AND NOT EXISTS (SELECT FROM neon_auth_internal.removals r
-                        WHERE r.kind = 'team_member' AND r.team_id = team AND r.user_id = l.user_id
-                          AND neon_auth_internal.is_since(r.removed_at, moment))
+       AND NOT EXISTS (SELECT FROM neon_auth_internal.outranked_memberships(moment) o
+                        WHERE o.team_id = team AND o.user_id = l.user_id)
         ON CONFLICT (team_id, user_id) DO NOTHING;
 
     WITH given AS (
@@ -145,23 +150,25 @@ BEGIN
         SELECT team, g.user_id, g.permission_id, g.inherited
           FROM given g
           JOIN neon_auth.team_members_sync m ON m.team_id = team AND m.user_id = g.user_id
-         WHERE NOT EXISTS (SELECT FROM neon_auth_internal.removals r
-                            WHERE r.team_id = team AND r.user_id = g.user_id AND neon_auth_internal.is_since(r.removed_at, moment))
+         WHERE NOT EXISTS (SELECT FROM neon_auth_internal.outranked_permissions(moment) o
+                            WHERE o.team_id = team AND o.user_id = g.user_id)
             ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
-           SET inherited = excluded.inherited WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
+           SET inherited = excluded.inherited
+         WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
     )
     DELETE FROM neon_auth.team_permissions_sync p
-     WHERE p.team_id = team AND (member = '' OR p.user_id = member) AND NOT neon_auth_internal.is_since(p.created_at, moment)
+     WHERE p.team_id = team AND (member = '' OR p.user_id = member)
+       AND NOT neon_auth_internal.is_since(p.created_at, moment)
        AND NOT EXISTS (SELECT FROM given g WHERE g.user_id = p.user_id AND g.permission_id = p.permission_id);
     GET DIAGNOSTICS gone_permissions = ROW_COUNT;
     RETURN gone + gone_permissions;
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.confirm_team(text, text, text, text, text, bigint) IS
-    'Makes memberships and permissions in a team as the auth service says they are';
+    'Makes the memberships and permissions in a team equal to a REST response; returns how many rows were deleted';
 
-CREATE FUNCTION neon_auth_internal.confirm_project_permissions(holder text, direct text, effective text, asked_at bigint)
-RETURNS bigint
+CREATE FUNCTION neon_auth_internal.confirm_project_permissions(
+    holder text, direct text, effective text, asked_at bigint) RETURNS bigint
 LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
 AS $$
 DECLARE
@@ -182,10 +189,11 @@ BEGIN
         INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, inherited)
         SELECT holder, g.permission_id, g.inherited
           FROM given g
-         WHERE NOT EXISTS (SELECT FROM neon_auth_internal.removals r
-                            WHERE r.kind = 'project_permission' AND r.user_id = holder AND neon_auth_internal.is_since(r.removed_at, moment))
+         WHERE NOT EXISTS (SELECT FROM neon_auth_internal.outranked_permissions(moment) o
+                            WHERE o.team_id = '' AND o.user_id = holder)
             ON CONFLICT (user_id, permission_id) DO UPDATE
-           SET inherited = excluded.inherited WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
+           SET inherited = excluded.inherited
+         WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
     )
     DELETE FROM neon_auth.project_permissions_sync p
      WHERE p.user_id = holder AND NOT neon_auth_internal.is_since(p.created_at, moment)
@@ -195,4 +203,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.confirm_project_permissions(text, text, text, bigint) IS
-    'Makes a user''s permissions in the project as the auth service says they are';
+    'Makes a user''s permissions in the project equal to a REST response; returns how many rows were deleted';

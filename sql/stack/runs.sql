@@ -1,8 +1,9 @@
--- Runs of neon_auth.sync(): how far each came.
+-- Runs of neon_auth.sync() and their progress.
 
 CREATE TABLE neon_auth.sync_runs (
     id bigint GENERATED ALWAYS AS IDENTITY,
-    project_id text NOT NULL,
+    kind text NOT NULL,
+    source text NOT NULL,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     finished_at timestamptz,
     phase text NOT NULL DEFAULT 'users'
@@ -21,48 +22,56 @@ CREATE TABLE neon_auth.sync_runs (
     CONSTRAINT sync_runs_pkey PRIMARY KEY (id)
 );
 COMMENT ON TABLE neon_auth.sync_runs IS
-    'Every time the mirror was compared with the auth service; the last row is the latest. Not dumped';
+    'Comparisons of the mirror with the auth service; the last row is the latest. Not dumped';
 COMMENT ON COLUMN neon_auth.sync_runs.id IS 'Number of the run';
-COMMENT ON COLUMN neon_auth.sync_runs.project_id IS 'The project that was read';
-COMMENT ON COLUMN neon_auth.sync_runs.started_at IS 'When it began';
-COMMENT ON COLUMN neon_auth.sync_runs.finished_at IS 'When the mirror was equal to the source; NULL until then';
-COMMENT ON COLUMN neon_auth.sync_runs.phase IS 'What it is at, or was at when it was interrupted';
-COMMENT ON COLUMN neon_auth.sync_runs.phase_started_at IS 'When that phase began';
-COMMENT ON COLUMN neon_auth.sync_runs.cursor IS 'Where the list of users goes on';
-COMMENT ON COLUMN neon_auth.sync_runs.total IS 'How many objects the phase has to look at; NULL while that is not known';
-COMMENT ON COLUMN neon_auth.sync_runs.done IS 'How many it has looked at';
+COMMENT ON COLUMN neon_auth.sync_runs.kind IS 'Kind of the provider';
+COMMENT ON COLUMN neon_auth.sync_runs.source IS 'Set of users at the service: the project id for kind stack';
+COMMENT ON COLUMN neon_auth.sync_runs.started_at IS 'Start of the run';
+COMMENT ON COLUMN neon_auth.sync_runs.finished_at IS
+    'Time at which the mirror was equal to the source; NULL until then';
+COMMENT ON COLUMN neon_auth.sync_runs.phase IS 'Current phase, or the phase in which the run was interrupted';
+COMMENT ON COLUMN neon_auth.sync_runs.phase_started_at IS 'Start of the phase';
+COMMENT ON COLUMN neon_auth.sync_runs.cursor IS 'Cursor of the next page of users';
+COMMENT ON COLUMN neon_auth.sync_runs.total IS 'Objects of the phase; NULL while that is not known';
+COMMENT ON COLUMN neon_auth.sync_runs.done IS 'Objects of the phase that are done';
 COMMENT ON COLUMN neon_auth.sync_runs.changed IS 'Rows that the run added or changed';
-COMMENT ON COLUMN neon_auth.sync_runs.deleted IS 'Users, teams, memberships and permissions that it found deleted';
-COMMENT ON COLUMN neon_auth.sync_runs.skipped IS 'Objects that cannot be rows, or that a trigger kept from becoming them';
-COMMENT ON COLUMN neon_auth.sync_runs.last_skip_reason IS 'What is wrong with the last of those';
-COMMENT ON COLUMN neon_auth.sync_runs.error IS 'Why its last attempt ended early, if its process was there to note it; NULL if none did';
-COMMENT ON COLUMN neon_auth.sync_runs.failed_at IS 'When that was';
+COMMENT ON COLUMN neon_auth.sync_runs.deleted IS 'Users, teams, memberships and permissions that the run found deleted';
+COMMENT ON COLUMN neon_auth.sync_runs.skipped IS
+    'Objects that cannot become rows, or that a trigger on the table kept out';
+COMMENT ON COLUMN neon_auth.sync_runs.last_skip_reason IS 'Reason for the last of them';
+COMMENT ON COLUMN neon_auth.sync_runs.error IS
+    'Error of the last attempt, if its process could record it; NULL otherwise';
+COMMENT ON COLUMN neon_auth.sync_runs.failed_at IS 'Time of that error';
 
--- A run that was interrupted goes on where it was, unless what it has seen is lost or too old.
-CREATE FUNCTION neon_auth_internal.begin_sync(project text) RETURNS jsonb
+-- An interrupted run continues, unless its scan is lost or too old.
+CREATE FUNCTION neon_auth_internal.begin_sync(kind text, source text) RETURNS jsonb
 LANGUAGE plpgsql
 AS $$
+#variable_conflict use_column
 DECLARE
     run neon_auth.sync_runs;
     is_first boolean;
 BEGIN
-    -- Of the project that it names, nobody is left.
-    DELETE FROM neon_auth.sync_source s WHERE s.project_id <> project;
+    -- No living user is left of the source that it names.
+    DELETE FROM neon_auth.sync_source s WHERE (s.kind, s.source) <> (begin_sync.kind, begin_sync.source);
     SELECT * INTO run FROM neon_auth.sync_runs r ORDER BY r.id DESC LIMIT 1;
-    IF run.finished_at IS NULL AND run.project_id = project AND run.started_at > now() - interval '1 day'
+    IF run.finished_at IS NULL AND (run.kind, run.source) = (begin_sync.kind, begin_sync.source)
+       AND run.started_at > now() - interval '1 day'
        AND EXISTS (SELECT FROM neon_auth_internal.sync_scan s WHERE s.kind = 'run' AND s.team_id = run.id::text) THEN
         RETURN to_jsonb(run) || '{"goes_on": true}';
     END IF;
     is_first := NOT EXISTS (SELECT FROM neon_auth.sync_runs r WHERE r.finished_at IS NOT NULL);
     TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed;
-    INSERT INTO neon_auth.sync_runs (project_id, total)
-    VALUES (project, CASE WHEN NOT is_first THEN (SELECT count(*) FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) END)
+    INSERT INTO neon_auth.sync_runs (kind, source, total)
+    VALUES (begin_sync.kind, begin_sync.source,
+            CASE WHEN NOT is_first THEN (SELECT count(*) FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) END)
     RETURNING * INTO run;
     INSERT INTO neon_auth_internal.sync_scan (kind, team_id) VALUES ('run', run.id::text);
     RETURN to_jsonb(run) || '{"goes_on": false}';
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.begin_sync(text) IS 'The run to go on with, new or interrupted';
+COMMENT ON FUNCTION neon_auth_internal.begin_sync(text, text) IS
+    'Returns the run to continue: a new one, or one that was interrupted';
 
 CREATE FUNCTION neon_auth_internal.enter_phase(run bigint, phase text) RETURNS void
 LANGUAGE sql
@@ -74,16 +83,19 @@ AS $$
            failed_at = CASE WHEN enter_phase.phase <> 'done' THEN r.failed_at END
      WHERE r.id = run;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.enter_phase(bigint, text) IS 'Notes that a run goes on to another phase, or is done';
+COMMENT ON FUNCTION neon_auth_internal.enter_phase(bigint, text) IS
+    'Records that a run enters another phase, or is done';
 
 CREATE FUNCTION neon_auth_internal.fail_sync(run bigint, reason text) RETURNS void
 LANGUAGE sql
 AS $$
     UPDATE neon_auth.sync_runs r SET error = reason, failed_at = clock_timestamp() WHERE r.id = run;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.fail_sync(bigint, text) IS 'Notes why a run ended early; the next one goes on with it';
+COMMENT ON FUNCTION neon_auth_internal.fail_sync(bigint, text) IS
+    'Records the error that ended a run; the next run continues it';
 
-CREATE FUNCTION neon_auth_internal.count_sync(run bigint, done bigint, changed bigint, deleted bigint, skipped bigint, last_skip_reason text) RETURNS void
+CREATE FUNCTION neon_auth_internal.count_sync(
+    run bigint, done bigint, changed bigint, deleted bigint, skipped bigint, last_skip_reason text) RETURNS void
 LANGUAGE sql
 AS $$
     UPDATE neon_auth.sync_runs r
@@ -92,29 +104,32 @@ AS $$
            last_skip_reason = coalesce(count_sync.last_skip_reason, r.last_skip_reason)
      WHERE r.id = run;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.count_sync(bigint, bigint, bigint, bigint, bigint, text) IS 'Adds to what a run has done';
+COMMENT ON FUNCTION neon_auth_internal.count_sync(bigint, bigint, bigint, bigint, bigint, text) IS
+    'Adds to the counts of a run';
 
 CREATE FUNCTION neon_auth_internal.set_cursor(run bigint, cursor text) RETURNS void
 LANGUAGE sql
 AS $$
     UPDATE neon_auth.sync_runs r SET cursor = nullif(set_cursor.cursor, '') WHERE r.id = run;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.set_cursor(bigint, text) IS 'Notes where the list of users goes on';
+COMMENT ON FUNCTION neon_auth_internal.set_cursor(bigint, text) IS 'Records the cursor of the next page of users';
 
 CREATE FUNCTION neon_auth_internal.end_scan(run bigint) RETURNS void
 LANGUAGE sql
 AS $$
     TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed;
-    -- What it was about has been compared since.
+    -- The run has compared their objects.
     DELETE FROM neon_auth.sync_queue q
      WHERE q.last_error IS NOT NULL AND q.queued_at < (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run);
 $$;
-COMMENT ON FUNCTION neon_auth_internal.end_scan(bigint) IS 'Forgets what a run has seen, and what was left to it';
+COMMENT ON FUNCTION neon_auth_internal.end_scan(bigint) IS
+    'Deletes the scan of a run, and the queue entries that were left to it';
 
 CREATE PROCEDURE neon_auth.sync()
 LANGUAGE c AS 'MODULE_PATHNAME', 'neon_auth_sync';
 COMMENT ON PROCEDURE neon_auth.sync() IS
-    'Makes the mirror equal to the auth service, over its REST API, in many short transactions; goes on where it was interrupted. CALL it outside of a transaction block';
+    'Makes the mirror equal to the auth service over its REST API, in many short transactions; continues an '
+    'interrupted run. CALL it outside a transaction';
 REVOKE ALL ON PROCEDURE neon_auth.sync() FROM PUBLIC;
 
 CREATE VIEW neon_auth.sync_progress AS
@@ -124,26 +139,29 @@ CREATE VIEW neon_auth.sync_progress AS
            r.total,
            round(r.done / greatest(extract(epoch FROM clock_timestamp() - r.phase_started_at), 0.001), 1) AS rate,
            CASE WHEN r.done > 0 AND r.total >= r.done
-                THEN clock_timestamp() + (clock_timestamp() - r.phase_started_at) * ((r.total - r.done) / r.done::double precision)
+                THEN clock_timestamp()
+                     + (clock_timestamp() - r.phase_started_at) * ((r.total - r.done) / r.done::double precision)
            END AS estimated_end,
            r.changed, r.deleted, r.skipped, r.last_skip_reason,
            r.started_at, l.pid
       FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
       LEFT JOIN pg_catalog.pg_locks l
-        -- The lock of src/service/stack/sync/run.rs that a run holds, and nobody who confirms the queue alone.
+        -- The lock that a run holds (src/service/stack/sync/run.rs), and that confirming the queue does not take.
         ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 20035 AND l.objid = 1
        AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
      WHERE r.finished_at IS NULL;
-COMMENT ON VIEW neon_auth.sync_progress IS 'How far the synchronisation is that runs, or was interrupted; no row when there is none';
-COMMENT ON COLUMN neon_auth.sync_progress.phase IS 'What it is at';
-COMMENT ON COLUMN neon_auth.sync_progress.running IS 'False when it was interrupted: the next one goes on with it';
+COMMENT ON VIEW neon_auth.sync_progress IS 'Progress of the current or interrupted run; no row if there is none';
+COMMENT ON COLUMN neon_auth.sync_progress.phase IS 'Current phase';
+COMMENT ON COLUMN neon_auth.sync_progress.running IS 'False if the run was interrupted: the next one continues it';
 COMMENT ON COLUMN neon_auth.sync_progress.done IS 'Objects of the phase that are done';
-COMMENT ON COLUMN neon_auth.sync_progress.total IS 'All of them; NULL when that is not known, as the first time';
-COMMENT ON COLUMN neon_auth.sync_progress.rate IS 'Objects a second in this phase';
-COMMENT ON COLUMN neon_auth.sync_progress.estimated_end IS 'When the phase will be done at that rate';
+COMMENT ON COLUMN neon_auth.sync_progress.total IS
+    'Objects of the phase; NULL while that is not known, as in the first run';
+COMMENT ON COLUMN neon_auth.sync_progress.rate IS 'Objects per second in this phase';
+COMMENT ON COLUMN neon_auth.sync_progress.estimated_end IS 'End of the phase at that rate';
 COMMENT ON COLUMN neon_auth.sync_progress.changed IS 'Rows added or changed so far';
 COMMENT ON COLUMN neon_auth.sync_progress.deleted IS 'Users, teams, memberships and permissions found deleted so far';
-COMMENT ON COLUMN neon_auth.sync_progress.skipped IS 'Objects that cannot be rows, or that a trigger kept from becoming them';
-COMMENT ON COLUMN neon_auth.sync_progress.last_skip_reason IS 'What is wrong with the last of those';
-COMMENT ON COLUMN neon_auth.sync_progress.started_at IS 'When it began';
-COMMENT ON COLUMN neon_auth.sync_progress.pid IS 'The process that does it';
+COMMENT ON COLUMN neon_auth.sync_progress.skipped IS
+    'Objects that cannot become rows, or that a trigger on the table kept out';
+COMMENT ON COLUMN neon_auth.sync_progress.last_skip_reason IS 'Reason for the last of them';
+COMMENT ON COLUMN neon_auth.sync_progress.started_at IS 'Start of the run';
+COMMENT ON COLUMN neon_auth.sync_progress.pid IS 'Process that runs it';

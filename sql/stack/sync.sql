@@ -1,6 +1,6 @@
--- The mirror made equal to its source, which is read over the auth service's REST API.
+-- A full run: makes the mirror equal to its source, which it reads over the REST API.
 
--- Unlogged: after a crash it is empty, and the run that filled it starts over.
+-- Unlogged: after a crash it is empty, and the run starts over.
 CREATE UNLOGGED TABLE neon_auth_internal.sync_scan (
     kind text NOT NULL,
     team_id text NOT NULL DEFAULT '',
@@ -8,12 +8,13 @@ CREATE UNLOGGED TABLE neon_auth_internal.sync_scan (
     permission_id text NOT NULL DEFAULT ''
 );
 COMMENT ON TABLE neon_auth_internal.sync_scan IS
-    'What the run under way has seen at the auth service, to find what it did not see; empty between runs';
+    'Objects that the current run has seen at the auth service, to find those it has not seen; empty between runs';
 COMMENT ON COLUMN neon_auth_internal.sync_scan.kind IS
-    'run (the run''s number as team_id), user, team, member, direct_team, team_permission, direct_project or project_permission';
-COMMENT ON COLUMN neon_auth_internal.sync_scan.team_id IS 'The team; else empty';
-COMMENT ON COLUMN neon_auth_internal.sync_scan.user_id IS 'The user; else empty';
-COMMENT ON COLUMN neon_auth_internal.sync_scan.permission_id IS 'The permission; else empty';
+    'run (its number as team_id), user, team, member, direct_team, team_permission, direct_project or '
+    'project_permission';
+COMMENT ON COLUMN neon_auth_internal.sync_scan.team_id IS 'The team; otherwise empty';
+COMMENT ON COLUMN neon_auth_internal.sync_scan.user_id IS 'The user; otherwise empty';
+COMMENT ON COLUMN neon_auth_internal.sync_scan.permission_id IS 'The permission; otherwise empty';
 
 CREATE UNLOGGED TABLE neon_auth_internal.sync_unseen (
     kind text NOT NULL,
@@ -21,48 +22,51 @@ CREATE UNLOGGED TABLE neon_auth_internal.sync_unseen (
     CONSTRAINT sync_unseen_pkey PRIMARY KEY (kind, id)
 );
 COMMENT ON TABLE neon_auth_internal.sync_unseen IS
-    'What the run under way has not seen at the auth service, and asks for by its id; empty between runs';
+    'Objects of the mirror that the current run has not seen, and requests by id; empty between runs';
 COMMENT ON COLUMN neon_auth_internal.sync_unseen.kind IS 'user or team';
-COMMENT ON COLUMN neon_auth_internal.sync_unseen.id IS 'Its id';
+COMMENT ON COLUMN neon_auth_internal.sync_unseen.id IS 'Id of the user or team';
 
--- All functions from here on are called by the library as the tables' owner, with its search_path.
+-- The library calls the functions from here on as the owner of the tables, with its search_path.
 
 CREATE FUNCTION neon_auth_internal.sync_access() RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
     SELECT jsonb_build_object(
+               'provider', p.name,
                'project', p.project_id,
                'base', neon_auth_internal.rest_base(p.jwks_url),
                'secret', (SELECT s.value FROM neon_auth_internal.secrets s
-                           WHERE s.name = 'secret_server_key' AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)),
-               'other_source', (SELECT o.project_id FROM neon_auth_internal.other_source o))
+                           WHERE s.name = 'secret_server_key'
+                             AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)),
+               'other_source', (SELECT CASE o.kind WHEN p.kind THEN o.source ELSE concat_ws(' ', o.kind, o.source) END
+                                  FROM neon_auth_internal.other_source o))
       FROM neon_auth.providers p
-     WHERE p.name = 'stack' AND p.kind = 'stack';
+     WHERE p.kind = 'stack';
 $$;
 COMMENT ON FUNCTION neon_auth_internal.sync_access() IS
-    'Where the REST API is, what opens it, and whose users the mirror holds if not that project''s; NULL when there is no provider "stack"';
+    'Returns the URL of the REST API, its secret, and another source of the mirror if any; NULL without a '
+    'provider of kind stack';
 
--- Objects of a page, as the REST API answered when it was asked at asked_at: users or teams. What
--- changed here since then stays as it is, and is queued if it differs. What stays without having
--- changed does so because of a trigger on the table: asking again would be answered the same.
-CREATE FUNCTION neon_auth_internal.write_page(kind text, objects jsonb, asked_at bigint, OUT changed bigint, OUT kept bigint)
+-- A page of users or teams that was requested at asked_at. A row that has changed since then stays, and is queued
+-- if it differs. A row that stays although it has not changed is kept by a trigger on the table: another
+-- request would not change that.
+CREATE FUNCTION neon_auth_internal.write_page(
+    kind text, objects jsonb, asked_at bigint, OUT changed bigint, OUT kept bigint)
 LANGUAGE plpgsql
 AS $$
 DECLARE
     moment constant timestamptz := neon_auth_internal.time_of(asked_at);
     attempted bigint;
 BEGIN
-    IF kind = 'user' THEN
-        SELECT w.attempted, w.changed INTO attempted, changed FROM neon_auth_internal.write_users(objects, moment) AS w;
-    ELSE
-        SELECT w.attempted, w.changed INTO attempted, changed FROM neon_auth_internal.write_teams(objects, moment) AS w;
-    END IF;
+    SELECT w.attempted, w.changed INTO attempted, changed
+      FROM neon_auth_internal.write_objects(kind, objects, moment) AS w;
     PERFORM neon_auth_internal.see_objects(kind, objects);
     kept := CASE WHEN changed < attempted THEN neon_auth_internal.queue_changed(kind, objects, moment) ELSE 0 END;
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.write_page(text, jsonb, bigint) IS
-    'Writes users or teams as the REST API answered, and notes that they were seen; answers how many rows changed, and how many a trigger kept as they were';
+    'Writes users or teams of a REST response and records them as seen; counts changed rows and those that a '
+    'trigger kept';
 
 CREATE FUNCTION neon_auth_internal.see_objects(kind text, objects jsonb) RETURNS void
 LANGUAGE sql
@@ -72,7 +76,7 @@ AS $$
            CASE WHEN see_objects.kind = 'team' THEN seen.id ELSE '' END
       FROM (SELECT jsonb_path_query(objects, '$[*].id ? (@.type() == "string")') #>> '{}' AS id) AS seen;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.see_objects(text, jsonb) IS 'Notes users or teams that the auth service told of';
+COMMENT ON FUNCTION neon_auth_internal.see_objects(text, jsonb) IS 'Records users or teams as seen';
 
 CREATE FUNCTION neon_auth_internal.queue_changed(kind text, objects jsonb, moment timestamptz) RETURNS bigint
 LANGUAGE sql
@@ -91,14 +95,14 @@ AS $$
                'It changed while the auth service was being read.'
           FROM differing d
          WHERE d.has_changed
-            -- The answer that is being written may be to a question of the queue: it is still open.
+            -- The response may be about an entry of the queue, which then stays.
             ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
            SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL
     )
     SELECT count(*) FROM differing d WHERE NOT d.has_changed;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.queue_changed(text, jsonb, timestamptz) IS
-    'Queues those of an array of users or teams whose row is another one since a moment; answers how many differ from theirs for no such reason';
+    'Queues the users or teams of an array whose row has changed since a moment; counts the others that differ';
 
 CREATE FUNCTION neon_auth_internal.sync_page(run bigint, kind text, objects text, asked_at bigint) RETURNS text
 LANGUAGE plpgsql
@@ -109,17 +113,19 @@ DECLARE
     detail text;
 BEGIN
     given := objects;
-    -- Not before the service has answered: a project that was misspelt has no users.
-    INSERT INTO neon_auth.sync_source (project_id)
-    SELECT r.project_id FROM neon_auth.sync_runs r WHERE r.id = run
+    -- Only after the service has responded: a misspelt project has no users.
+    INSERT INTO neon_auth.sync_source (kind, source)
+    SELECT r.kind, r.source FROM neon_auth.sync_runs r WHERE r.id = run
         ON CONFLICT DO NOTHING;
     written := neon_auth_internal.write_page(kind, given, asked_at);
-    PERFORM neon_auth_internal.count_sync(run, jsonb_array_length(given), written.changed, 0, written.kept,
-                                 CASE WHEN written.kept > 0 THEN format('A %s: a trigger on neon_auth.%ss_sync keeps the row as it is.', kind, kind) END);
+    PERFORM neon_auth_internal.count_sync(
+        run, jsonb_array_length(given), written.changed, 0, written.kept,
+        CASE WHEN written.kept > 0
+             THEN format('A %s: a trigger on neon_auth.%ss_sync keeps the row as it is.', kind, kind) END);
     RETURN NULL;
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-    -- It is there, whatever is wrong with it, and need not be asked for by its id.
+    -- The object exists, so it is not requested by its id.
     IF jsonb_array_length(given) = 1 THEN
         PERFORM neon_auth_internal.see_objects(kind, given);
     END IF;
@@ -127,12 +133,12 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.sync_page(bigint, text, text, bigint) IS
-    'Writes a JSON array of users or teams, all or none; answers what cannot be a row, NULL when all are written';
+    'Writes a JSON array of users or teams, all or none; returns why one cannot become a row, NULL if all are written';
 
--- Not seen, and not from after the run began. What was seen has no index, which would cost each user
--- more than all else that is done to note it. So all are compared at once, in the order of their
--- ids: two sorts and a merge take the same small memory for a million users as for ten thousand,
--- and never look through one side for each row of the other. Sorted by bytes, which is fastest.
+-- Objects that were not seen and have not changed since the run began. sync_scan has no index, which would cost
+-- more per user than the rest of the scan. So all are compared at once in the order of their ids: two sorts and a
+-- merge need the same small memory for a million users as for ten thousand, and never search one side for each
+-- row of the other. Sorted by bytes, which is fastest.
 CREATE FUNCTION neon_auth_internal.find_unseen(run bigint, kind text) RETURNS void
 LANGUAGE plpgsql
 SET work_mem = '1MB' SET enable_hashjoin = off SET enable_nestloop = off SET enable_bitmapscan = off SET jit = off
@@ -146,18 +152,20 @@ BEGIN
         SELECT 'user', u.id
           FROM neon_auth.users_sync u
          WHERE u.deleted_at IS NULL AND neon_auth_internal.is_since(u.updated_at, began) IS NOT TRUE
-           AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s WHERE s.kind = 'user' AND s.user_id COLLATE "C" = u.id COLLATE "C");
+           AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s
+                            WHERE s.kind = 'user' AND s.user_id COLLATE "C" = u.id COLLATE "C");
     ELSE
         INSERT INTO neon_auth_internal.sync_unseen (kind, id)
         SELECT 'team', t.id
           FROM neon_auth.teams_sync t
          WHERE t.deleted_at IS NULL AND neon_auth_internal.is_since(t.updated_at, began) IS NOT TRUE
-           AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s WHERE s.kind = 'team' AND s.team_id COLLATE "C" = t.id COLLATE "C");
+           AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s
+                            WHERE s.kind = 'team' AND s.team_id COLLATE "C" = t.id COLLATE "C");
     END IF;
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.find_unseen(bigint, text) IS
-    'Notes the users or teams of the mirror that the run did not see at the auth service';
+    'Records the users or teams of the mirror that the run has not seen';
 
 CREATE FUNCTION neon_auth_internal.unseen(kind text, after_id text) RETURNS jsonb
 LANGUAGE sql STABLE
@@ -167,24 +175,21 @@ AS $$
              WHERE n.kind = unseen.kind AND n.id > after_id ORDER BY n.id LIMIT 1000) AS next;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.unseen(text, text) IS
-    'The next of those that find_unseen() noted, as an array of ids; NULL when there are no more';
+    'Returns the next ids that find_unseen() recorded, as an array; NULL at the end';
 
--- The REST API answered that there is no such user or team.
+-- The REST API has responded that the object does not exist.
 CREATE FUNCTION neon_auth_internal.confirm_deleted(run bigint, kind text, id text) RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    object constant jsonb := jsonb_build_object('id', id);
-    answer jsonb;
+    deleted constant boolean := neon_auth_internal.delete_object(kind, id, even_unknown => true);
 BEGIN
-    answer := CASE WHEN kind = 'user' THEN neon_auth_internal.apply_user('deleted', object)
-                   ELSE neon_auth_internal.apply_team('deleted', object) END;
-    PERFORM neon_auth_internal.count_sync(run, 0, 0, (answer ->> 'outcome' = 'applied')::integer, 0, NULL);
+    PERFORM neon_auth_internal.count_sync(run, 0, 0, deleted::integer, 0, NULL);
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.confirm_deleted(bigint, text, text) IS 'Marks a user or a team as deleted that the auth service has no more';
+COMMENT ON FUNCTION neon_auth_internal.confirm_deleted(bigint, text, text) IS
+    'Marks a user or team as deleted that the auth service no longer has';
 
--- Rows of a list of memberships or permissions, as they were seen.
 CREATE FUNCTION neon_auth_internal.see(run bigint, kind text, items text) RETURNS void
 LANGUAGE sql
 AS $$
@@ -193,10 +198,10 @@ AS $$
     SELECT see.kind, coalesce(i.team_id, ''), i.user_id, coalesce(i.id, '')
       FROM jsonb_to_recordset(items::jsonb) AS i(team_id text, user_id text, id text);
 $$;
-COMMENT ON FUNCTION neon_auth_internal.see(bigint, text, text) IS 'Notes memberships or permissions that the auth service told of';
+COMMENT ON FUNCTION neon_auth_internal.see(bigint, text, text) IS 'Records memberships or permissions as seen';
 
--- What is new is written; what is missing is queued, to be confirmed by itself. What events told
--- since the list was asked for stays. However long the lists are, they take little memory.
+-- New rows are written; missing ones are queued, and confirmed one by one. Changes by events since the list was
+-- requested stay. The memory does not grow with the lists.
 CREATE FUNCTION neon_auth_internal.sync_members(run bigint, asked_at bigint) RETURNS void
 LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
 AS $$
@@ -211,9 +216,8 @@ BEGIN
        AND NOT EXISTS (SELECT FROM neon_auth.team_members_sync m WHERE m.team_id = s.team_id AND m.user_id = s.user_id)
        AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
        AND NOT EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
-       AND NOT EXISTS (SELECT FROM neon_auth_internal.removals r
-                        WHERE r.kind = 'team_member' AND r.team_id = s.team_id AND r.user_id = s.user_id
-                          AND neon_auth_internal.is_since(r.removed_at, moment))
+       AND NOT EXISTS (SELECT FROM neon_auth_internal.outranked_memberships(moment) o
+                        WHERE o.team_id = s.team_id AND o.user_id = s.user_id)
         ON CONFLICT (team_id, user_id) DO NOTHING;
     GET DIAGNOSTICS changed = ROW_COUNT;
     INSERT INTO neon_auth.sync_queue (kind, team_id, user_id, reason)
@@ -223,11 +227,13 @@ BEGIN
        AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s
                         WHERE s.kind = 'member' AND s.team_id = m.team_id AND s.user_id = m.user_id)
         ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
-       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL WHERE sync_queue.last_error IS NOT NULL;
+       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL
+     WHERE sync_queue.last_error IS NOT NULL;
     PERFORM neon_auth_internal.count_sync(run, 0, changed, 0, 0, NULL);
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.sync_members(bigint, bigint) IS 'Compares the mirror''s memberships with those that were seen';
+COMMENT ON FUNCTION neon_auth_internal.sync_members(bigint, bigint) IS
+    'Compares the mirror''s memberships with the seen ones';
 
 CREATE FUNCTION neon_auth_internal.sync_permissions(run bigint, asked_at bigint) RETURNS void
 LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
@@ -237,7 +243,7 @@ DECLARE
     in_teams bigint;
     in_project bigint;
 BEGIN
-    -- No EXCEPT: it keeps all of its one side in memory, whatever work_mem says.
+    -- Not EXCEPT, which keeps all of one side in memory, beyond work_mem.
     INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, inherited)
     SELECT g.team_id, g.user_id, g.permission_id, g.inherited
       FROM (SELECT s.team_id, s.user_id, s.permission_id, bool_and(s.kind = 'team_permission') AS inherited
@@ -245,13 +251,14 @@ BEGIN
              WHERE s.kind IN ('team_permission', 'direct_team')
                AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
                AND NOT EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
-               AND NOT EXISTS (SELECT FROM neon_auth_internal.removals r
-                                WHERE r.team_id = s.team_id AND r.user_id = s.user_id AND neon_auth_internal.is_since(r.removed_at, moment))
+               AND NOT EXISTS (SELECT FROM neon_auth_internal.outranked_permissions(moment) o
+                                WHERE o.team_id = s.team_id AND o.user_id = s.user_id)
              GROUP BY s.team_id, s.user_id, s.permission_id) AS g
      WHERE NOT EXISTS (SELECT FROM neon_auth.team_permissions_sync k
                         WHERE k.team_id = g.team_id AND k.user_id = g.user_id
                           AND k.permission_id = g.permission_id AND k.inherited = g.inherited)
-        ON CONFLICT (team_id, user_id, permission_id) DO UPDATE SET inherited = excluded.inherited WHERE NOT neon_auth_internal.is_since(p.created_at, moment);
+        ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
+       SET inherited = excluded.inherited WHERE NOT neon_auth_internal.is_since(p.created_at, moment);
     GET DIAGNOSTICS in_teams = ROW_COUNT;
     INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, inherited)
     SELECT g.user_id, g.permission_id, g.inherited
@@ -259,12 +266,13 @@ BEGIN
               FROM neon_auth_internal.sync_scan s
              WHERE s.kind IN ('project_permission', 'direct_project')
                AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
-               AND NOT EXISTS (SELECT FROM neon_auth_internal.removals r
-                                WHERE r.kind = 'project_permission' AND r.user_id = s.user_id AND neon_auth_internal.is_since(r.removed_at, moment))
+               AND NOT EXISTS (SELECT FROM neon_auth_internal.outranked_permissions(moment) o
+                                WHERE o.team_id = '' AND o.user_id = s.user_id)
              GROUP BY s.user_id, s.permission_id) AS g
      WHERE NOT EXISTS (SELECT FROM neon_auth.project_permissions_sync k
                         WHERE k.user_id = g.user_id AND k.permission_id = g.permission_id AND k.inherited = g.inherited)
-        ON CONFLICT (user_id, permission_id) DO UPDATE SET inherited = excluded.inherited WHERE NOT neon_auth_internal.is_since(p.created_at, moment);
+        ON CONFLICT (user_id, permission_id) DO UPDATE
+       SET inherited = excluded.inherited WHERE NOT neon_auth_internal.is_since(p.created_at, moment);
     GET DIAGNOSTICS in_project = ROW_COUNT;
 
     INSERT INTO neon_auth.sync_queue (kind, team_id, user_id, reason)
@@ -275,7 +283,8 @@ BEGIN
                         WHERE s.kind IN ('team_permission', 'direct_team') AND s.team_id = p.team_id
                           AND s.user_id = p.user_id AND s.permission_id = p.permission_id)
         ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
-       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL WHERE sync_queue.last_error IS NOT NULL;
+       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL
+     WHERE sync_queue.last_error IS NOT NULL;
     INSERT INTO neon_auth.sync_queue (kind, user_id, reason)
     SELECT DISTINCT 'project_permissions', p.user_id, 'The list of all permissions lacks one.'
       FROM neon_auth.project_permissions_sync p
@@ -284,15 +293,17 @@ BEGIN
                         WHERE s.kind IN ('project_permission', 'direct_project')
                           AND s.user_id = p.user_id AND s.permission_id = p.permission_id)
         ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
-       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL WHERE sync_queue.last_error IS NOT NULL;
+       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL
+     WHERE sync_queue.last_error IS NOT NULL;
     PERFORM neon_auth_internal.count_sync(run, 0, in_teams + in_project, 0, 0, NULL);
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.sync_permissions(bigint, bigint) IS 'Compares the mirror''s permissions with those that were seen';
+COMMENT ON FUNCTION neon_auth_internal.sync_permissions(bigint, bigint) IS
+    'Compares the mirror''s permissions with the seen ones';
 
 CREATE FUNCTION neon_auth_internal.unsee(kind text) RETURNS void
 LANGUAGE sql
 AS $$
     DELETE FROM neon_auth_internal.sync_scan s WHERE s.kind = unsee.kind;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.unsee(text) IS 'Forgets what the run under way has seen of one kind';
+COMMENT ON FUNCTION neon_auth_internal.unsee(text) IS 'Deletes the current run''s scan of one kind';

@@ -1,4 +1,4 @@
--- Deliveries of the auth service's webhooks: verified, applied once, answered.
+-- Webhooks of the auth service: verifies each delivery and applies it once.
 
 CREATE TABLE neon_auth.webhook_deliveries (
     id text NOT NULL,
@@ -9,12 +9,13 @@ CREATE TABLE neon_auth.webhook_deliveries (
 );
 CREATE INDEX webhook_deliveries_received_at_idx ON neon_auth.webhook_deliveries (received_at);
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.webhook_deliveries', '');
-COMMENT ON TABLE neon_auth.webhook_deliveries IS 'The webhooks that were accepted, so that none counts twice; see neon_auth.prune_webhook_deliveries()';
-COMMENT ON COLUMN neon_auth.webhook_deliveries.id IS 'The message''s id (svix-id), the same for every attempt to deliver it';
-COMMENT ON COLUMN neon_auth.webhook_deliveries.event IS 'Its type, such as user.created';
-COMMENT ON COLUMN neon_auth.webhook_deliveries.outcome IS 'What became of it, as neon_auth.handle_webhook() answered';
-COMMENT ON COLUMN neon_auth.webhook_deliveries.received_at IS 'When the transaction began that accepted it';
-COMMENT ON INDEX neon_auth.webhook_deliveries_received_at_idx IS 'To forget old ones, and to find the last';
+COMMENT ON TABLE neon_auth.webhook_deliveries IS
+    'Accepted webhooks, so that each is applied once; see neon_auth.prune_webhook_deliveries()';
+COMMENT ON COLUMN neon_auth.webhook_deliveries.id IS 'Message id (svix-id), the same for every attempt at delivery';
+COMMENT ON COLUMN neon_auth.webhook_deliveries.event IS 'Type of the event, such as user.created';
+COMMENT ON COLUMN neon_auth.webhook_deliveries.outcome IS 'Outcome, as neon_auth.handle_webhook() returned it';
+COMMENT ON COLUMN neon_auth.webhook_deliveries.received_at IS 'Start of the transaction that accepted it';
+COMMENT ON INDEX neon_auth.webhook_deliveries_received_at_idx IS 'To delete old deliveries and to find the last one';
 
 CREATE FUNCTION neon_auth.prune_webhook_deliveries(older_than interval DEFAULT '90 days') RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -35,24 +36,25 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.prune_webhook_deliveries(interval) IS
-    'Forgets deliveries that are older, and answers how many. Keep more than 28 hours, for which the auth service retries';
+    'Deletes older deliveries and returns how many. Keep more than 28 hours, for which the auth service retries';
 REVOKE ALL ON FUNCTION neon_auth.prune_webhook_deliveries(interval) FROM PUBLIC;
 
--- The time is passed in, so that what it answers follows from its arguments alone.
+-- The time is an argument, so that the function is IMMUTABLE.
 CREATE FUNCTION neon_auth_internal.verify_webhook(body text, headers jsonb, secrets text, at_epoch bigint) RETURNS text
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'verify_webhook_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.verify_webhook(text, jsonb, text, bigint) IS
-    'Verifies a delivery''s signature (Svix, or standard-webhooks) and answers the message''s id';
+    'Verifies a delivery''s signature (Svix, or standard-webhooks) and returns the message id';
 
 CREATE FUNCTION neon_auth_internal.open_delivery(
     body text, headers jsonb,
     OUT id text, OUT event text, OUT repeated boolean, OUT subject text, OUT action text, OUT data jsonb)
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'open_delivery_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.open_delivery(text, jsonb) IS
-    'Verifies a delivery with the webhook_secret that is set, and locks it until the transaction ends, so that none is in hand twice. Answers the message''s id, its type, whether it was accepted before, and if not, what it does to what: subject is NULL for an event that no table mirrors; data is fit to be applied';
+    'Verifies a delivery and locks its id; returns id, event, if it is repeated, and what to apply (subject NULL: '
+    'nothing)';
 
--- Statements instead of one expression: an expression is made ready as a whole in each transaction,
--- with every function in it.
+-- Statements instead of one expression: PL/pgSQL prepares a whole expression in each transaction, with every
+-- function in it.
 CREATE FUNCTION neon_auth.handle_webhook(body text, headers jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -86,12 +88,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.handle_webhook(text, jsonb) IS
-    'Verifies a webhook''s delivery, applies it once, and answers what was done. body: as it came, byte for byte; headers: an object. Grant it to whoever receives webhooks: the signature decides';
+    'Verifies a delivery, applies it once, returns the outcome. body: the raw text; headers: an object. Grant it '
+    'to the relay, which need not be trusted';
 REVOKE ALL ON FUNCTION neon_auth.handle_webhook(text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth_internal.parse_headers(headers text) RETURNS jsonb
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'parse_headers_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.parse_headers(text) IS 'What stands for a delivery''s headers, as jsonb';
+COMMENT ON FUNCTION neon_auth_internal.parse_headers(text) IS 'Parses a delivery''s headers';
 
 CREATE FUNCTION neon_auth.postgrest_webhook(text) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -103,12 +106,12 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'there are no request headers',
-            DETAIL = 'The setting request.headers, which PostgREST gives to each request, is empty.',
+            DETAIL = 'The setting request.headers, which PostgREST sets for each request, is empty.',
             HINT = 'SELECT neon_auth.handle_webhook(body, headers);';
     END IF;
     RETURN neon_auth.handle_webhook($1, neon_auth_internal.parse_headers(headers));
 END
 $$;
 COMMENT ON FUNCTION neon_auth.postgrest_webhook(text) IS
-    'neon_auth.handle_webhook(), with the headers that PostgREST puts into request.headers; takes the body as it came';
+    'neon_auth.handle_webhook() with the raw body and the headers that PostgREST puts into request.headers';
 REVOKE ALL ON FUNCTION neon_auth.postgrest_webhook(text) FROM PUBLIC;

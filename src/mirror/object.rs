@@ -44,11 +44,13 @@ impl ObjectType {
     }
 }
 
-/// `neon_auth_internal.user_defect(raw_json)`: why a user object cannot become a row, as a sentence.
+/// `neon_auth_internal.object_defect(kind, object)`: why a user or a team cannot become a row, as a sentence.
 #[pg_extern(sql = false)]
-fn user_defect(user: AnyElement) -> Option<String> {
+fn object_defect(kind: &str, object: AnyElement) -> Option<String> {
     // SAFETY: used before the argument is gone.
-    USER.check(&unsafe { JsonbPart::whole(&user) }).err()
+    ObjectType::named(kind)
+        .check(&unsafe { JsonbPart::whole(&object) })
+        .err()
 }
 
 /// A member that is a string, neither empty nor too long for an index.

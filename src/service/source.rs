@@ -40,14 +40,13 @@ pub fn drain(steps: Steps) -> Result<(), Stop> {
 
 /// The source that a provider is configured for; one provider at most is.
 fn configured(steps: Steps) -> Option<Source> {
-    let kinds = "SELECT string_agg(DISTINCT p.kind, ' ') FROM neon_auth.providers p";
-    let kinds = steps.transaction(|| spi::read(kinds, &[]))?;
-    let mut kinds = kinds.split(' ').filter_map(Kind::named);
-    kinds.find_map(source_of)
+    let kind = "SELECT s.kind FROM neon_auth_internal.source s";
+    let kind = steps.transaction(|| spi::read(kind, &[]))?;
+    source_of(Kind::named(&kind)?)
 }
 
 fn no_source() -> Stop {
     Stop::Problem(Problem::CannotSync {
-        reason: "There is no provider \"stack\".".to_owned(),
+        reason: "There is no provider of kind stack.".to_owned(),
     })
 }

@@ -6,7 +6,7 @@ LANGUAGE sql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'DELETE FROM neon_auth.providers AS p WHERE p.name = drop_provider.name';
 ALTER TABLE neon_auth.webhook_deliveries ALTER COLUMN received_at DROP DEFAULT;
 ALTER TABLE neon_auth.providers DROP CONSTRAINT providers_leeway_check;
-DROP INDEX neon_auth_internal.removals_user_id_idx;
+DROP INDEX neon_auth_internal.tombstones_user_id_idx;
 DROP TRIGGER guard_trust ON neon_auth.jwks_cache;
 GRANT EXECUTE ON FUNCTION neon_auth.sdk_env() TO PUBLIC;
 ALTER FUNCTION neon_auth.delete_user(text) RESET search_path;

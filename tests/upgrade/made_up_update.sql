@@ -10,12 +10,12 @@ ALTER TABLE neon_auth.webhook_deliveries ALTER COLUMN received_at SET DEFAULT no
 --
 ALTER TABLE neon_auth.providers ADD CONSTRAINT providers_leeway_check CHECK (leeway BETWEEN interval '0' AND interval '5 minutes');
 --
-CREATE INDEX removals_user_id_idx ON neon_auth_internal.removals (user_id);
-COMMENT ON INDEX neon_auth_internal.removals_user_id_idx IS 'To forget what concerns a user who is deleted';
+CREATE INDEX tombstones_user_id_idx ON neon_auth_internal.tombstones (user_id);
+COMMENT ON INDEX neon_auth_internal.tombstones_user_id_idx IS 'For the deletion of a user';
 --
 CREATE TRIGGER guard_trust BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth.jwks_cache
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.guard_trust();
-COMMENT ON TRIGGER guard_trust ON neon_auth.jwks_cache IS 'Refuses to write what is trusted to all but the owner';
+COMMENT ON TRIGGER guard_trust ON neon_auth.jwks_cache IS 'Lets only the owner write keys';
 --
 REVOKE ALL ON FUNCTION neon_auth.sdk_env() FROM PUBLIC;
 --

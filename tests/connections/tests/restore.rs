@@ -36,7 +36,7 @@ UPDATE neon_auth.permission_definitions SET retired = true WHERE id = '$read_mem
 SELECT neon_auth_internal.queue_sync('user', '', 'u' || n, 'To be confirmed.') FROM generate_series(1, 100) n;
 SELECT neon_auth_internal.note_removal('team_member', 't1', 'u' || n, '', false) FROM generate_series(1, 100) n;
 INSERT INTO neon_auth.webhook_deliveries (id, event, outcome) SELECT 'msg_' || n, 'user.created', '{}' FROM generate_series(1, 100) n;
-INSERT INTO neon_auth.sync_source (project_id) SELECT project_id FROM neon_auth.providers WHERE project_id IS NOT NULL;
+INSERT INTO neon_auth.sync_source (kind, source) SELECT kind, source FROM neon_auth_internal.source;
 SELECT neon_auth.add_provider('idp' || n, ARRAY['https://idp' || n || '.example.com'], '{shop}', 'https://idp' || n || '.example.com/jwks')
   FROM generate_series(1, 200) n;
 INSERT INTO neon_auth.jwks_cache (provider, jwks_url, jwks, fetched_at, fresh_until, attempted_at)

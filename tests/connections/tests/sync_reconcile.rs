@@ -94,7 +94,7 @@ fn versions(session: &mut Session) -> Vec<Option<String>> {
         "neon_auth.team_members_sync",
         "neon_auth.team_permissions_sync",
         "neon_auth.project_permissions_sync",
-        "neon_auth_internal.removals",
+        "neon_auth_internal.tombstones",
         "neon_auth.webhook_deliveries",
     ] {
         let query = format!(

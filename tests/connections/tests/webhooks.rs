@@ -162,7 +162,7 @@ fn nothing_slips_past_a_deletion_beside_it() {
     for table in [
         "neon_auth.team_members_sync",
         "neon_auth.team_permissions_sync",
-        "neon_auth_internal.removals",
+        "neon_auth_internal.tombstones",
         "neon_auth.sync_queue",
     ] {
         assert_eq!(count(&mut session, table), "0", "{table}");
@@ -492,7 +492,7 @@ fn forget(session: &mut Session) {
     session.run(
         "TRUNCATE neon_auth.users_sync, neon_auth.teams_sync, neon_auth.team_members_sync,
                   neon_auth.team_permissions_sync, neon_auth.project_permissions_sync,
-                  neon_auth.webhook_deliveries, neon_auth_internal.removals, neon_auth.sync_queue",
+                  neon_auth.webhook_deliveries, neon_auth_internal.tombstones, neon_auth.sync_queue",
     );
 }
 

@@ -127,7 +127,7 @@ fn what_is_queued_is_not_asked_of_another_project() {
          SELECT 'user', u.id, 'for the test' FROM neon_auth.users_sync u",
     );
     eventually("a worker refuses to ask", || {
-        world.status("workers").1.contains("have failed")
+        world.status("workers").1.contains("failed in a row")
     });
     assert_eq!(world.mirrored(), 1);
     assert!(world.stack.received("/api/v1/users").is_empty());
@@ -191,17 +191,17 @@ fn what_is_old_is_forgotten() {
          INSERT INTO neon_auth.webhook_deliveries (id, event, outcome, received_at)
          SELECT age, 'user.created', '{}', now() - make_interval(days => age::int)
            FROM unnest(ARRAY['91', '89']) AS age;
-         INSERT INTO neon_auth_internal.removals (kind, user_id, unmatched, removed_at)
+         INSERT INTO neon_auth_internal.tombstones (kind, user_id, unmatched, removed_at)
          SELECT 'project_permission', age, 0, now() - make_interval(days => age::int)
            FROM unnest(ARRAY['91', '89']) AS age;
-         INSERT INTO neon_auth.sync_runs (project_id, phase, started_at, finished_at)
-         SELECT 'former', 'done', now() - make_interval(days => age::int), now() - make_interval(days => age::int)
+         INSERT INTO neon_auth.sync_runs (kind, source, phase, started_at, finished_at)
+         SELECT 'stack', 'former', 'done', now() - make_interval(days => age::int), now() - make_interval(days => age::int)
            FROM unnest(ARRAY['91', '89']) AS age",
     );
     cluster.administrator().run("SELECT pg_reload_conf()");
     eventually("what is older than 90 days is gone", || {
         let left = "SELECT concat((SELECT count(*) FROM neon_auth.webhook_deliveries), ' ',
-                                  (SELECT count(*) FROM neon_auth_internal.removals), ' ',
+                                  (SELECT count(*) FROM neon_auth_internal.tombstones), ' ',
                                   (SELECT count(*) FROM neon_auth.sync_runs))";
         session.value(left, &[]) == Some("1 1 1".to_owned())
     });

@@ -2,6 +2,7 @@
 CREATE DATABASE neon_auth_mirror TEMPLATE template0;
 \c neon_auth_mirror
 CREATE EXTENSION neon_auth;
+SELECT neon_auth_internal.define_stack_permissions();
 INSERT INTO neon_auth.users_sync (raw_json) VALUES ('{"id": "u1", "display_name": "Alice Example"}');
 SELECT neon_auth_internal.apply_team('created', '{"id": "t1", "display_name": "Red"}') ->> 'outcome' AS team,
        neon_auth_internal.apply_team('deleted', '{"id": "t2"}') ->> 'outcome' AS deleted,
@@ -24,7 +25,7 @@ CREATE FUNCTION public.fingerprint() RETURNS TABLE (what text, rows bigint, md5 
             UNION ALL SELECT 'definitions', d::text FROM neon_auth.permission_definitions d
             UNION ALL SELECT 'closure', c::text FROM neon_auth_internal.permission_closure c
             UNION ALL SELECT 'deliveries', d::text FROM neon_auth.webhook_deliveries d
-            UNION ALL SELECT 'removals', r::text FROM neon_auth_internal.removals r
+            UNION ALL SELECT 'tombstones', r::text FROM neon_auth_internal.tombstones r
             UNION ALL SELECT 'queue', q::text FROM neon_auth.sync_queue q) AS everything(what, line)
      GROUP BY 1
 $$;

@@ -1,6 +1,6 @@
 -- What permissions contain: the auth service's defaults, and an administrator's own.
 \set SHOW_CONTEXT never
-SELECT scope, id COLLATE "C" AS id, contained_permission_ids, retired, is_default FROM neon_auth.permission_definitions ORDER BY 2;
+SELECT scope, id COLLATE "C" AS id, contained_permission_ids, retired FROM neon_auth.permission_definitions ORDER BY 2;
 SELECT id COLLATE "C" AS id, granted_by FROM neon_auth_internal.permission_closure ORDER BY 1;
 BEGIN;
 CREATE TEMP VIEW closure AS
@@ -18,28 +18,18 @@ UPDATE neon_auth.permission_definitions SET retired = true WHERE scope = 'team' 
 DELETE FROM neon_auth.permission_definitions WHERE id IN ('x', 'self') OR scope = 'project';
 SELECT * FROM closure WHERE id NOT LIKE 'team%';
 
--- A default can be changed and retired; it is no default then, and a dump has it.
-SELECT condition FROM pg_extension, unnest(extconfig, extcondition) AS dumped(config, condition)
- WHERE extname = 'neon_auth' AND config = 'neon_auth.permission_definitions'::regclass;
+-- A default is a definition like any other.
 UPDATE neon_auth.permission_definitions SET contained_permission_ids = '{$read_members}' WHERE id = 'team_member';
 UPDATE neon_auth.permission_definitions SET retired = true WHERE id = '$manage_api_keys';
-SELECT id COLLATE "C" AS id, contained_permission_ids, retired, is_default FROM neon_auth.permission_definitions
+SELECT id COLLATE "C" AS id, contained_permission_ids, retired FROM neon_auth.permission_definitions
  WHERE id IN ('team_member', '$manage_api_keys', 'team_admin') ORDER BY 1;
 SELECT id COLLATE "C" AS id, granted_by FROM neon_auth_internal.permission_closure WHERE id IN ('$invite_members', '$manage_api_keys') ORDER BY 1;
--- A restore inserts such rows where CREATE EXTENSION has made the defaults again.
 DELETE FROM neon_auth.permission_definitions WHERE id = 'team_member';
-INSERT INTO neon_auth.permission_definitions (scope, id, contained_permission_ids, is_default) VALUES ('team', 'team_admin', '{$read_members}', false);
-SELECT id, contained_permission_ids, is_default FROM neon_auth.permission_definitions WHERE id = 'team_admin';
--- Nobody can make a default.
-INSERT INTO neon_auth.permission_definitions (id, is_default) VALUES ('mine', true);
-SELECT id, is_default FROM neon_auth.permission_definitions WHERE id = 'mine';
+SELECT * FROM closure WHERE id LIKE 'team%';
+INSERT INTO neon_auth.permission_definitions (id) VALUES ('mine');
 SAVEPOINT s;
 -- A row of one's own is in the way of another, as ever.
 INSERT INTO neon_auth.permission_definitions (id) VALUES ('mine');
-\echo :SQLSTATE
-ROLLBACK TO s;
--- A default that were deleted would be back after a restore.
-DELETE FROM neon_auth.permission_definitions WHERE id = '$read_members';
 \echo :SQLSTATE
 ROLLBACK TO s;
 INSERT INTO neon_auth.permission_definitions (id) VALUES ('Not An Id');
@@ -54,6 +44,6 @@ ROLLBACK;
 -- Triggers for replicas too: a load with session_replication_role = replica keeps the closure.
 BEGIN;
 SET LOCAL session_replication_role = replica;
-INSERT INTO neon_auth.permission_definitions (id, contained_permission_ids) VALUES ('team_admin', '{f}');
+UPDATE neon_auth.permission_definitions SET contained_permission_ids = '{f}' WHERE id = 'team_admin';
 SELECT granted_by FROM neon_auth_internal.permission_closure WHERE id = 'f';
 ROLLBACK;

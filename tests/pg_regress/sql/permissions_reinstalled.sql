@@ -1,7 +1,7 @@
 -- What a session knows of the mirror's tables follows them, whoever replaces them, and back again.
 CREATE DATABASE neon_auth_reinstalled TEMPLATE template0;
 \c neon_auth_reinstalled
-\set fill 'INSERT INTO neon_auth.team_members_sync VALUES (''t1'', ''u1''); INSERT INTO neon_auth.team_permissions_sync VALUES (''t1'', ''u1'', ''team_admin'');'
+\set fill 'DO $$BEGIN PERFORM neon_auth_internal.define_stack_permissions(); END$$; INSERT INTO neon_auth.team_members_sync VALUES (''t1'', ''u1''); INSERT INTO neon_auth.team_permissions_sync VALUES (''t1'', ''u1'', ''team_admin'');'
 CREATE EXTENSION neon_auth;
 :fill
 PREPARE ask AS SELECT auth.has_permission('$update_team', 't1') AS has;

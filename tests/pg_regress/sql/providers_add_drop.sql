@@ -25,6 +25,7 @@ SELECT neon_auth.drop_provider(NULL);
 
 -- Every argument reaches the column of its name.
 BEGIN;
+SELECT neon_auth.drop_provider('stack');
 SELECT neon_auth.add_provider(name => 'all', issuers => '{a,b}', audiences => '{c}', jwks_url => 'https://idp.example.com/keys',
     algorithms => '{RS256}', kind => 'stack', project_id => 'p', typ => 'at+jwt', required_claims => '["jti"]',
     max_lifetime => '1 h', leeway => '1 s', allow_anonymous => true, allow_restricted => true,

@@ -123,6 +123,7 @@ BEGIN
     END LOOP;
 END
 $$;
+DROP INDEX neon_auth.providers_fills_mirror_idx;
 SELECT change, pg_temp.outcome(change, :'token') AS outcome
   FROM unnest(ARRAY[
        $$algorithms = '{RS256,HS256}'$$, $$algorithms = '{RS256,NULL}'$$, $$audiences = '{NULL,shop}'$$,

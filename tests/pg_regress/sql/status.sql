@@ -26,6 +26,7 @@ SELECT * FROM neon_auth.status ORDER BY component COLLATE "C";
 SELECT count(*) FROM neon_auth.status WHERE ok IS NULL OR detail IS NULL OR component IS NULL;
 -- Webhooks: whether there is a secret, never which; the last delivery, and what REST has to confirm.
 SAVEPOINT s;
+SELECT neon_auth.add_provider('neon', '{https://neon.example.com}', '{neon}', jwks => :'jwks', kind => 'stack', project_id => 'neon');
 CREATE VIEW pg_temp.webhooks AS
 SELECT component, ok, regexp_replace(detail, 'since .*', 'since then.') AS detail, since = now() AS since_now
   FROM neon_auth.status WHERE component IN ('webhooks', 'sync queue') ORDER BY component COLLATE "C";
@@ -47,6 +48,12 @@ SELECT neon_auth.set_secret('webhook_secret', NULL);
 SELECT * FROM pg_temp.webhooks;
 SELECT s.detail LIKE format('%%since %s.', q.queued_at) AND s.since = q.queued_at AS oldest
   FROM neon_auth.status s, neon_auth.sync_queue q WHERE s.component = 'sync queue' AND q.kind = 'team';
+-- Without a service that they concern, they are no concern.
+SELECT neon_auth.drop_provider('neon');
+SELECT * FROM pg_temp.webhooks;
+DELETE FROM neon_auth.sync_queue;
+DELETE FROM neon_auth.webhook_deliveries;
+SELECT * FROM pg_temp.webhooks;
 ROLLBACK TO s;
 -- Workers: one who should have come long ago is missed.
 CREATE OR REPLACE FUNCTION neon_auth_internal.worker_state(OUT preloaded boolean, OUT visited_at bigint, OUT due_at bigint, OUT failures bigint)

@@ -114,6 +114,16 @@ UNION ALL
 SELECT format('schema %s', nspname)
   FROM pg_namespace WHERE nspname IN ('auth', 'neon_auth', 'neon_auth_internal') AND obj_description(oid, 'pg_namespace') IS NULL;
 
+-- Comments of more than 160 characters
+SELECT pg_describe_object(d.classoid, d.objoid, d.objsubid) AS description, length(d.description)
+  FROM pg_description d
+ WHERE length(d.description) > 160
+   AND EXISTS (SELECT FROM member m
+                LEFT JOIN pg_trigger t ON d.classoid = 'pg_trigger'::regclass AND t.oid = d.objoid
+                LEFT JOIN pg_index i ON d.classoid = 'pg_class'::regclass AND i.indexrelid = d.objoid
+                WHERE (m.classid, m.objid) IN ((d.classoid, d.objoid), ('pg_class'::regclass, t.tgrelid),
+                                               ('pg_class'::regclass, i.indrelid)));
+
 -- Definer functions whose search_path is not pinned, or with anything before pg_catalog
 SELECT p.oid::regprocedure AS function, p.proconfig AS settings
   FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid

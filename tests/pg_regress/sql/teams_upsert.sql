@@ -27,6 +27,25 @@ SELECT id, name, deleted_at IS NOT NULL AS deleted FROM neon_auth.teams_sync ORD
 SELECT count(*) FROM neon_auth.sync_queue;
 ROLLBACK;
 
+-- One team by itself.
+BEGIN;
+SELECT neon_auth.upsert_team('{"id": "t1", "display_name": "Red"}') AS new, neon_auth.upsert_team('{"id": "t1", "display_name": "Red"}') AS same,
+       neon_auth.upsert_team('{"id": "t1", "display_name": "Crimson"}') AS changed;
+SELECT id, name, raw_json FROM neon_auth.teams_sync;
+SELECT neon_auth.delete_team('t1');
+SELECT neon_auth.upsert_team('{"id": "t1", "display_name": "Again"}');
+SELECT id, name, deleted_at IS NOT NULL AS deleted FROM neon_auth.teams_sync;
+SAVEPOINT s;
+SELECT neon_auth.upsert_team(NULL);
+\echo :SQLSTATE
+ROLLBACK TO s;
+SELECT neon_auth.upsert_team('{"id": 7}');
+\echo :SQLSTATE
+ROLLBACK TO s;
+SELECT neon_auth.upsert_team('{"id": "t2", "created_at_millis": "yesterday"}');
+\echo :SQLSTATE
+ROLLBACK;
+
 -- One that is malformed keeps all out, and is named by its place.
 SELECT neon_auth.upsert_teams('[{"id": "t1"}, {"id": 7}]');
 \echo :SQLSTATE
@@ -39,6 +58,10 @@ SELECT count(*) FROM neon_auth.teams_sync;
 -- Nobody may call it but who is granted it, and that alone is enough.
 SET SESSION AUTHORIZATION stranger;
 SELECT neon_auth.upsert_teams('[]');
+\echo :SQLSTATE
+SELECT neon_auth.upsert_team('{"id": "t1"}');
+\echo :SQLSTATE
+SELECT neon_auth.delete_team('t1');
 \echo :SQLSTATE
 SELECT neon_auth_internal.changed_objects('team', '[]');
 \echo :SQLSTATE

@@ -55,7 +55,7 @@ SELECT * FROM everything;
 SELECT id, name, deleted_at BETWEEN now() AND clock_timestamp() AS deleted_now FROM neon_auth.users_sync ORDER BY id;
 -- What ends for good has nothing left to be confirmed.
 SELECT kind, team_id, user_id FROM neon_auth.sync_queue ORDER BY 1, 2, 3;
-SELECT kind, team_id, user_id, permission_id FROM neon_auth_internal.removals ORDER BY 1, 2, 3, 4;
+SELECT kind, team_id, user_id, permission_id FROM neon_auth_internal.tombstones ORDER BY 1, 2, 3, 4;
 
 -- Events of other kinds are no errors.
 SELECT event, deliver(event, '{"id": "x", "teams": 7}')

@@ -44,7 +44,7 @@ SELECT pg_temp.refusal('{"type": "user.created", "data": {"id": "u1", "display_n
 -- Nothing of it is there, and no delivery is remembered: the next attempt has its chance.
 SELECT (SELECT count(*) FROM neon_auth.users_sync) AS users, (SELECT count(*) FROM neon_auth.teams_sync) AS teams,
        (SELECT count(*) FROM neon_auth.team_members_sync) AS members, (SELECT count(*) FROM neon_auth.team_permissions_sync) AS team_permissions,
-       (SELECT count(*) FROM neon_auth.project_permissions_sync) AS project_permissions, (SELECT count(*) FROM neon_auth_internal.removals) AS removals,
+       (SELECT count(*) FROM neon_auth.project_permissions_sync) AS project_permissions, (SELECT count(*) FROM neon_auth_internal.tombstones) AS removals,
        (SELECT count(*) FROM neon_auth.sync_queue) AS queue, (SELECT array_agg(event) FROM neon_auth.webhook_deliveries) AS deliveries;
 
 -- What to do is said too.
@@ -111,7 +111,7 @@ SELECT deliver('team_membership.deleted', '{"team_id": "t1", "user_id": "u1"}', 
 \echo :SQLSTATE
 ROLLBACK TO s;
 SELECT team_id, user_id FROM neon_auth.team_members_sync;
-SELECT count(*) FROM neon_auth_internal.removals;
+SELECT count(*) FROM neon_auth_internal.tombstones;
 SELECT count(*) FROM neon_auth.webhook_deliveries WHERE id = 'msg_fails';
 DROP TRIGGER refuse ON neon_auth.team_permissions_sync;
 SELECT deliver('team_membership.deleted', '{"team_id": "t1", "user_id": "u1"}', 'msg_fails');

@@ -33,6 +33,7 @@ const NO_URL: &str = "The URL of the REST API cannot be derived from the jwks_ur
 /// Where the service is, and what opens it.
 #[derive(Clone, Deserialize)]
 pub struct Access {
+    provider: String,
     project: Option<String>,
     base: Option<String>,
     secret: Option<String>,
@@ -78,13 +79,16 @@ impl Api {
             reason: reason.to_owned(),
         };
         let base = access.base.ok_or_else(|| {
-            missing("The jwks_url of the provider \"stack\" is not that of a Stack Auth project.")
+            missing(&format!(
+                "The jwks_url of the provider \"{}\" is not that of a Stack Auth project.",
+                access.provider
+            ))
         })?;
         let uri: Uri = base.parse().map_err(|_| missing(NO_URL))?;
         http::check(&uri, "jwks_url", &PlainHttp::default()).map_err(|reason| missing(&reason))?;
         let project = access
             .project
-            .ok_or_else(|| missing("The provider \"stack\" has no project_id."))?;
+            .ok_or_else(|| missing("The provider has no project_id."))?;
         if let Some(mirrored) = access.other_source {
             return Err(Problem::OtherProject {
                 mirrored,

@@ -14,7 +14,7 @@ use crate::service::stack::rest::items::{self, Reader};
 
 #[derive(Deserialize)]
 struct Entry {
-    kind: Kind,
+    kind: EntryKind,
     team_id: String,
     user_id: String,
     queued_at: String,
@@ -22,20 +22,20 @@ struct Entry {
 
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+enum EntryKind {
     User,
     Team,
     TeamMember,
     ProjectPermissions,
 }
 
-impl Kind {
+impl EntryKind {
     fn name(self) -> &'static str {
         match self {
-            Kind::User => "user",
-            Kind::Team => "team",
-            Kind::TeamMember => "team_member",
-            Kind::ProjectPermissions => "project_permissions",
+            EntryKind::User => "user",
+            EntryKind::Team => "team",
+            EntryKind::TeamMember => "team_member",
+            EntryKind::ProjectPermissions => "project_permissions",
         }
     }
 }
@@ -89,14 +89,14 @@ impl Queue<'_> {
     fn confirm(&self, entry: &Entry) -> Result<(), Stop> {
         let asked_at = clock::microseconds();
         let outcome = match entry.kind {
-            Kind::User => self.object(&USERS, &entry.user_id, asked_at).map(drop),
-            Kind::Team => match self.object(&TEAMS, &entry.team_id, asked_at) {
+            EntryKind::User => self.object(&USERS, &entry.user_id, asked_at).map(drop),
+            EntryKind::Team => match self.object(&TEAMS, &entry.team_id, asked_at) {
                 // With a team goes all that is in it.
                 Ok(Found::Gone) => Ok(()),
                 found => found.and_then(|_| self.team(entry, asked_at)),
             },
-            Kind::TeamMember => self.team(entry, asked_at),
-            Kind::ProjectPermissions => self.project_permissions(&entry.user_id, asked_at),
+            EntryKind::TeamMember => self.team(entry, asked_at),
+            EntryKind::ProjectPermissions => self.project_permissions(&entry.user_id, asked_at),
         };
         let kind = entry.kind.name();
         let entry = [kind, &entry.team_id, &entry.user_id, &entry.queued_at];

@@ -146,7 +146,7 @@ fn open(steps: Steps) -> Result<Api, Problem> {
         Some(access) => serde_json::from_str(&access).expect("sync_access() answers its own form"),
         None => {
             return Err(Problem::CannotSync {
-                reason: "There is no provider \"stack\".".to_owned(),
+                reason: "There is no provider of kind stack.".to_owned(),
             });
         }
     };
@@ -165,7 +165,7 @@ struct Begun {
 fn begin(api: &Api, steps: Steps) -> Begun {
     let begun = steps.transaction(|| {
         spi::write(
-            "SELECT neon_auth_internal.begin_sync($1)::text",
+            "SELECT neon_auth_internal.begin_sync('stack', $1)::text",
             &[api.project()],
         )
         .expect("begin_sync() answers")
