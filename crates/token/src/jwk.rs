@@ -13,7 +13,7 @@ use crate::left_out::{Kind, Reason};
 use crate::member::{malformed, member, string, unsupported};
 use crate::public_key::PublicKey;
 use crate::value::{Map, Value};
-use crate::{Algorithm, parameters, shown};
+use crate::{Algorithm, parameters};
 
 /// The members of private and symmetric keys (RFC 7518 section 6, RFC 8037, AKP).
 const SECRETS: [&str; 9] = ["k", "d", "p", "q", "dp", "dq", "qi", "oth", "priv"];
