@@ -16,14 +16,14 @@ CREATE VIEW neon_auth.status AS
                 WHEN c.provider IS NULL THEN 'Not fetched yet; the first token will.'
                 WHEN c.last_error IS NOT NULL AND c.jwks IS NULL THEN 'None. ' || c.last_error
                 WHEN c.last_error IS NOT NULL
-                    THEN format('%s. Those fetched at %s serve as long as neon_auth.jwks_max_stale lets them.',
+                    THEN format('%s. Keys fetched at %s are used until they exceed neon_auth.jwks_max_stale.',
                                 rtrim(c.last_error, '.'), c.fetched_at)
-                WHEN c.jwks IS NULL AND c.attempted_at > now() - interval '1 minute' THEN 'A fetch is under way.'
-                WHEN c.jwks IS NULL THEN 'None. The last fetch was broken off.'
+                WHEN c.jwks IS NULL AND c.attempted_at > now() - interval '1 minute' THEN 'A fetch is running.'
+                WHEN c.jwks IS NULL THEN 'None. The last fetch was interrupted.'
                 ELSE format('Fresh until %s; number of keys: %s.', c.fresh_until,
                             jsonb_array_length(c.jwks -> 'keys') - cardinality(j.left_out)) END,
                   CASE WHEN p.jwks IS NULL AND p.jwks_url IS NULL AND c.jwks IS NOT NULL
-                       THEN format(' They come from %s.', c.jwks_url) END,
+                       THEN format(' Their URL is %s.', c.jwks_url) END,
                   CASE WHEN j.exposes_secret THEN ' A secret is published, with which anybody can sign tokens: '
                                                   'the issuer must replace that key.' END,
                   CASE WHEN cardinality(j.left_out) > 0
@@ -82,7 +82,7 @@ CREATE VIEW neon_auth.status AS
                 WHEN r.id IS NULL
                     THEN 'The mirror has never been compared with the auth service: CALL neon_auth.sync();'
                 WHEN r.error IS NOT NULL THEN r.error
-                WHEN r.finished_at IS NULL THEN format('Under way, or interrupted, at: %s.', r.phase)
+                WHEN r.finished_at IS NULL THEN format('Running, or interrupted, in the phase: %s.', r.phase)
                 ELSE format('Rows changed: %s; found deleted: %s; skipped: %s%s', r.changed, r.deleted, r.skipped,
                             coalesce('. The last of those: ' || r.last_skip_reason, '.')) END,
            coalesce(CASE WHEN r.error IS NOT NULL THEN r.failed_at END, r.finished_at, r.started_at)
@@ -106,9 +106,9 @@ CREATE VIEW neon_auth.status AS
                 WHEN w.overdue
                     THEN format('A worker was due at %s but did not start: max_worker_processes or '
                                 'neon_auth.max_workers may be reached.', w.due_at)
-                WHEN w.visited_at IS NULL AND w.expected THEN 'No background worker has been here yet.'
-                WHEN w.due_at IS NULL THEN 'One comes when there is something to do.'
-                ELSE format('One comes when there is something to do, and at %s.', w.due_at) END,
+                WHEN w.visited_at IS NULL AND w.expected THEN 'No background worker has run here yet.'
+                WHEN w.due_at IS NULL THEN 'A worker starts when there is work.'
+                ELSE format('A worker starts when there is work, and at %s.', w.due_at) END,
            w.visited_at
       FROM (SELECT s.preloaded, neon_auth_internal.time_of(s.visited_at) AS visited_at,
                    neon_auth_internal.time_of(s.due_at) AS due_at,

@@ -35,6 +35,8 @@ COMMENT ON FUNCTION auth.has_permission(text, text) IS
     'True if the signed-in user has the permission, or one that contains it: as a member of the team, or (NULL) '
     'in the whole project';
 
+-- The hidden members are those that Stack Auth keeps from its users. They are hidden whatever fills the mirror now:
+-- rows that Stack Auth wrote outlive its provider.
 CREATE FUNCTION auth.profile() RETURNS neon_auth.users_sync
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$

@@ -49,7 +49,7 @@ fn the_first_token_discovers_and_fetches() {
         )
         .unwrap_or_default();
     assert!(
-        status.contains(&format!("They come from {url}.")),
+        status.contains(&format!("Their URL is {url}.")),
         "{status}"
     );
 }

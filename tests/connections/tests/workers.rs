@@ -31,7 +31,7 @@ fn every_configured_database_is_served_without_being_named() {
         });
         assert!(world.status("keys of stack").0);
         let (ok, detail) = world.status("workers");
-        assert!(ok && detail.starts_with("One comes when"), "{detail}");
+        assert!(ok && detail.starts_with("A worker starts when"), "{detail}");
         assert!(world.counted("worker_visits") >= 1);
         assert!(world.counted("rest_requests") >= 1);
         assert_eq!(world.counted("rest_failures"), 0);
