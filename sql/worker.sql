@@ -51,7 +51,7 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     -- Far more than the 28 hours for which the auth service retries a delivery.
-    age constant interval := '90 days';
+    age constant interval := interval '90 days';
 BEGIN
     PERFORM neon_auth.prune_webhook_deliveries(age);
     DELETE FROM neon_auth_internal.tombstones WHERE removed_at < now() - age;
