@@ -1,4 +1,4 @@
-//! Lists of hosts in settings: `host` or `host:port`, with commas between them.
+//! Lists of hosts in settings: `host` or `host:port`, separated by commas.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::net::Ipv6Addr;
@@ -12,7 +12,7 @@ pub fn listed(list: &str) -> impl Iterator<Item = &str> {
         .filter(|host| !host.is_empty())
 }
 
-/// Refuses a value of which an entry could be the host of no URL.
+/// Check hook: refuses a value with an entry that cannot be the host of a URL.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn check(
     value: *mut *mut c_char,

@@ -1,8 +1,8 @@
-//! How a process that is no session behaves, and how sessions wake it.
+//! How a background process behaves, and how sessions wake the launcher.
 //!
-//! `process` sets up its signals and settings, and knows whether somebody waits for its database to
-//! be left; `steps` works in short transactions, in a procedure as in a worker; `wake` is how
-//! sessions tell the launcher that there is something to do.
+//! `process` sets up signals and settings, and knows whether another session waits for the worker's
+//! database; `steps` does work in short transactions, in a procedure as in a worker; `wake` lets a
+//! session tell the launcher that its database has work.
 
 pub mod process;
 pub mod steps;

@@ -1,4 +1,4 @@
-//! Work in many short transactions, with waits between them that hold nothing.
+//! Work in many short transactions, with no lock or snapshot held while waiting between them.
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use crate::pg::raised;
 /// Why the work ends early.
 pub enum Stop {
     Problem(Problem),
-    /// Somebody waits for the database to be left, as CREATE DATABASE … TEMPLATE does.
+    /// Another session waits for the database, for example CREATE DATABASE … TEMPLATE.
     GiveWay,
 }
 
@@ -24,7 +24,7 @@ impl From<Problem> for Stop {
     }
 }
 
-/// Where the work is done.
+/// Where the work runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Steps {
     /// In a procedure called outside of a transaction block, connected to SPI as non-atomic.
@@ -40,7 +40,7 @@ impl Steps {
             Steps::Worker => BackgroundWorker::transaction(AssertUnwindSafe(body)),
             // SAFETY: SPI is connected and lets us commit; the snapshot is popped before that.
             Steps::Procedure => unsafe {
-                // What came before, if it was only waiting, ends with its snapshot.
+                // The transaction before, if it was only waiting, ends with its snapshot.
                 commit();
                 read_committed();
                 pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
@@ -52,7 +52,7 @@ impl Steps {
         }
     }
 
-    /// To be called often while waiting.
+    /// Call it often while waiting.
     pub fn tick(self) -> Result<(), Stop> {
         if self == Steps::Worker && !process::database_is_free() {
             return Err(Stop::GiveWay);
@@ -84,10 +84,12 @@ unsafe fn commit() {
     unsafe { raised::caught_as_raised(|| SPI_commit()) }
 }
 
-/// After an ERROR in it, everything is as before it: the error may be noted before it is passed on.
+/// After an ERROR in the body, everything is as before it, so that the error can be recorded before
+/// it is raised again.
 ///
 /// # Safety
-/// A transaction must be under way, with an active snapshot; the body leaves no subtransaction.
+/// A transaction must be active, with an active snapshot; the body must leave no subtransaction
+/// open.
 unsafe fn in_subtransaction<R>(body: impl FnOnce() -> R) -> R {
     unsafe {
         let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
@@ -111,8 +113,8 @@ unsafe fn in_subtransaction<R>(body: impl FnOnce() -> R) -> R {
     }
 }
 
-/// What another session commits must be seen at the next statement, whatever this session's
-/// default is.
+/// The next statement must see what other sessions commit, whatever this session's default
+/// isolation level is.
 unsafe fn read_committed() {
     unsafe {
         pg_sys::XactIsoLevel = pg_sys::XACT_READ_COMMITTED as i32;

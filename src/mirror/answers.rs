@@ -1,8 +1,9 @@
-//! What was asked of the mirror before, with the same answer for sure.
+//! Cache of membership and permission checks, valid for one statement.
 //!
-//! A policy asks for each row, and most rows are of the same few teams. An answer holds as long as
-//! the same rows are seen: by snapshots that take the same transactions for ended, at the same
-//! command of the same (sub)transaction. So nothing that is revoked outlives the statement.
+//! A policy calls for each row, and most rows belong to the same few teams. A cached result is
+//! valid while the same rows are visible: for snapshots that see the same transactions as finished,
+//! at the same command of the same (sub)transaction. So a revoked right does not outlive the
+//! statement.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -10,15 +11,15 @@ use std::ffi::c_void;
 
 use pgrx::prelude::*;
 
-/// Answers that are kept; whoever asks more at once begins anew.
+/// Maximum number of cached results; when it is reached, the cache is cleared.
 const MOST: usize = 1000;
-/// Bytes of the longest question that is kept. Its parts are ids of 255 bytes at most; a longer one
-/// is not about anything that is stored, and costs no more to answer again than to keep.
+/// Longest cached key in bytes. Its parts are ids of at most 255 bytes; a longer one cannot match a
+/// stored id, and looking it up again is as cheap as caching it.
 const LONGEST: usize = 1024;
 
 thread_local! {
     static KNOWN: RefCell<Option<Known>> = const { RefCell::new(None) };
-    /// Whether the ends of transactions are heard of.
+    /// Whether the callbacks for ends of transactions are registered.
     static LISTENING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -27,7 +28,7 @@ struct Known {
     answers: HashMap<String, bool>,
 }
 
-/// The answer to a question; its words tell it from all others.
+/// The result for a key; its words distinguish it from all others.
 pub fn answer(question: &[&str], find: impl FnOnce() -> bool) -> bool {
     if question.iter().map(|word| word.len() + 1).sum::<usize>() > LONGEST {
         return find();
@@ -35,7 +36,7 @@ pub fn answer(question: &[&str], find: impl FnOnce() -> bool) -> bool {
     let Some(moment) = Moment::current() else {
         return find();
     };
-    // Text holds no NUL.
+    // Text contains no NUL.
     let question = question.join("\0");
     listen();
     let known = KNOWN.with_borrow_mut(|known| match known {
@@ -61,8 +62,8 @@ pub fn answer(question: &[&str], find: impl FnOnce() -> bool) -> bool {
     })
 }
 
-/// What a snapshot sees, within one (sub)transaction: the changes of transactions that had ended,
-/// and its own up to a command.
+/// What a snapshot sees, within one (sub)transaction: the changes of finished transactions, and its
+/// own up to a command.
 #[derive(PartialEq)]
 struct Moment {
     xmin: pg_sys::TransactionId,
@@ -72,7 +73,8 @@ struct Moment {
 }
 
 impl Moment {
-    /// That of the statement; `None` for a snapshot that does not hold all of it, and without one.
+    /// The view of the statement's snapshot; `None` without a snapshot, and for one that does not
+    /// contain all the numbers.
     fn current() -> Option<Self> {
         // SAFETY: a snapshot has as many numbers as it says.
         unsafe {
@@ -104,12 +106,12 @@ impl Moment {
     }
 }
 
-/// Registers, once, for the ends of transactions, with which their own changes may go.
+/// Registers, once, for ends of transactions, after which their own changes may disappear.
 fn listen() {
     if LISTENING.replace(true) {
         return;
     }
-    // SAFETY: guarded callbacks that touch this process's memory alone.
+    // SAFETY: guarded callbacks that touch only this process's memory.
     unsafe {
         pg_sys::RegisterXactCallback(Some(transaction_changed), std::ptr::null_mut());
         pg_sys::RegisterSubXactCallback(Some(subtransaction_changed), std::ptr::null_mut());

@@ -1,4 +1,4 @@
-//! The order among those who write the mirror; its tables and rules are SQL.
+//! Locks that order the writers of the mirror; the tables and rules are SQL.
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -6,12 +6,12 @@ use pgrx::prelude::*;
 use crate::pg::lock;
 use crate::version;
 
-/// How many locks there are of each kind. A transaction may apply any number of events, and the
-/// server's table of locks is finite; that two ids share a lock only makes one wait at times.
+/// Number of locks of each kind. A transaction may apply any number of events, and the server's
+/// lock table is finite. Two ids may share a lock, which only makes one transaction wait sometimes.
 const SLOTS: u32 = 1024;
 
-/// `neon_auth_internal.lock_mirror(kind, id, exclusive)`: locks until the transaction ends. It answers true,
-/// since PL/pgSQL can take a value without the query that nothing would need.
+/// `neon_auth_internal.lock_mirror(kind, id, exclusive)`: locks until the transaction ends. It
+/// returns true, because PL/pgSQL can assign a value without running a query.
 #[pg_extern(sql = false)]
 pub fn lock_mirror(kind: &str, id: &str, exclusive: bool) -> Result<bool, ErrorReport> {
     version::agree()?;

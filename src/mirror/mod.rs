@@ -1,5 +1,5 @@
-//! The mirror of users, teams and permissions. Its tables and rules are SQL; here is what SQL
-//! cannot do, or not fast enough for a policy that asks for each row.
+//! The mirror of users, teams and permissions. Its tables and rules are SQL; this folder contains
+//! what SQL cannot do, or not fast enough for a policy that calls for each row.
 
 mod answers;
 mod changes;

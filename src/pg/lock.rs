@@ -1,19 +1,21 @@
-//! Locks of the extension's own.
+//! The extension's own locks.
 //!
-//! They are advisory locks in key spaces of their own: `pg_advisory_lock()` writes 1 or 2 into the
-//! field that holds the space here, so no user can hold up authentication or webhooks by taking one.
+//! They are advisory locks in separate key spaces: `pg_advisory_lock()` writes 1 or 2 into the
+//! field that contains the space here, so no user can block authentication or webhooks by taking
+//! one.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use pgrx::pg_sys;
 
-/// What the locks are about.
+/// What a lock protects.
 #[derive(Clone, Copy)]
 pub enum Space {
     Keys = 0x4e41,
     Mirror = 0x4e42,
-    /// Held by the one that asks the REST API for the mirror, be it to compare all or to confirm
-    /// what is queued; src/service/stack/sync/run.rs tells the two apart for neon_auth.sync_progress.
+    /// Held by the process that reads the REST API for the mirror, to synchronise everything or to
+    /// confirm the queue; src/service/stack/sync/run.rs distinguishes the two for
+    /// neon_auth.sync_progress.
     Sync = 0x4e43,
     /// The right to write a table whose rows are checked against each other.
     Writer = 0x4e44,
@@ -33,19 +35,19 @@ impl Lock {
         lock
     }
 
-    /// The same, if nobody has it.
+    /// The same, unless another process holds it.
     pub fn try_now(space: Space, kind: u32, object: u32) -> Option<Self> {
         let lock = Self(tag(space, kind, object));
         lock.acquire(false, true).then_some(lock)
     }
 
-    /// Waits for the lock and holds it over transactions, until this process ends.
+    /// Waits for the lock and holds it across transactions, until this process ends.
     pub fn hold_until_exit(space: Space, kind: u32, object: u32) {
         Self(tag(space, kind, object)).acquire(true, false);
     }
 
-    /// Takes the lock over transactions, if nobody has it. It is to be released also when an ERROR
-    /// passes by.
+    /// Acquires the lock across transactions, unless another process holds it. It must be released
+    /// also after an ERROR.
     pub fn try_for_session(space: Space, kind: u32, object: u32) -> Option<Self> {
         let lock = Self(tag(space, kind, object));
         lock.acquire(true, true).then_some(lock)
@@ -67,7 +69,7 @@ impl Lock {
     }
 
     fn let_go(&self, for_session: bool) {
-        // SAFETY: the lock that `acquire` got.
+        // SAFETY: the lock that `acquire` acquired.
         unsafe {
             pg_sys::LockRelease(&raw const self.0, Self::MODE, for_session);
         }

@@ -1,11 +1,11 @@
-//! Errors of PostgreSQL on their way through Rust: they arrive as they were raised.
+//! Errors of PostgreSQL that pass through Rust unchanged.
 //!
-//! pgrx catches an ERROR of each C function that Rust calls, unwinds Rust by a panic, and raises an
-//! ERROR anew where the panic leaves our function. It carries over what it has a place for: message,
-//! DETAIL, HINT, and the SQLSTATE if it knows it. A trigger's own SQLSTATE becomes XX000, and its
-//! CONTEXT and the names of tables and constraints are lost. So where a C function may run somebody
-//! else's code, `caught_as_raised` keeps the ERROR itself aside, and where the panic leaves the
-//! function that SQL called, `pass` raises that one instead.
+//! pgrx catches an ERROR of each C function that Rust calls, unwinds Rust by a panic, and raises a
+//! new ERROR where the panic leaves our function. The new ERROR has message, DETAIL, HINT, and the
+//! SQLSTATE if pgrx knows it. A trigger's own SQLSTATE becomes XX000, and its CONTEXT and the names
+//! of tables and constraints are lost. So where a C function may run other people's code,
+//! `caught_as_raised` saves the ERROR itself, and where the panic leaves the function that SQL
+//! called, `pass` raises the saved ERROR instead.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -15,19 +15,19 @@ use cee_scape::{SigJmpBufFields, call_with_sigsetjmp};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys};
 
-/// What marks an ERROR of pgrx that stands for the one kept aside. To PostgreSQL it is where to
-/// look for translations.
+/// Marks an ERROR of pgrx that stands for the saved one. For PostgreSQL this field is the domain
+/// for translations.
 const MARK: &CStr = c"neon_auth: as raised";
 
 thread_local! {
-    /// The last ERROR that was kept aside; it lives until the next one.
+    /// The last saved ERROR; it lives until the next one.
     static KEPT: Cell<*mut pg_sys::ErrorData> = const { Cell::new(std::ptr::null_mut()) };
 }
 
-/// Calls PostgreSQL where that may run somebody else's code.
+/// Calls PostgreSQL code that may run other people's code.
 ///
 /// # Safety
-/// As the call itself demands; it must own nothing that is to be dropped.
+/// As the call itself requires; it must own nothing that needs dropping.
 pub unsafe fn caught_as_raised<T>(call: impl FnOnce() -> T) -> T {
     unsafe {
         match caught(call) {
@@ -37,15 +37,15 @@ pub unsafe fn caught_as_raised<T>(call: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Calls a function of ours for SQL. An ERROR that was kept aside leaves it as it was raised.
+/// Calls a function of ours for SQL. A saved ERROR leaves it as it was raised.
 ///
 /// # Safety
-/// PostgreSQL must have passed what is passed on.
+/// PostgreSQL must have passed the arguments.
 pub unsafe fn pass(
     call: pg_sys::FunctionCallInfo,
     function: unsafe extern "C-unwind" fn(pg_sys::FunctionCallInfo) -> pg_sys::Datum,
 ) -> pg_sys::Datum {
-    // Without pgrx's guard, because no frame of Rust that owns anything is left to unwind.
+    // Without pgrx's guard, because no frame of Rust remains that owns anything.
     unsafe extern "C-unwind" {
         fn ReThrowError(error: *mut pg_sys::ErrorData) -> !;
         fn pg_re_throw() -> !;
@@ -62,14 +62,14 @@ pub unsafe fn pass(
         pg_sys::FreeErrorData(error);
         if is_kept {
             pg_sys::FlushErrorState();
-            // It copies what it is given.
+            // It copies the data that it is given.
             ReThrowError(kept);
         }
         pg_re_throw()
     }
 }
 
-/// `None` after an ERROR, which is on PostgreSQL's stack of errors then.
+/// `None` after an ERROR, which is then on PostgreSQL's error stack.
 unsafe fn caught<T>(call: impl FnOnce() -> T) -> Option<T> {
     unsafe {
         let context = pg_sys::CurrentMemoryContext;
@@ -92,7 +92,7 @@ unsafe fn caught<T>(call: impl FnOnce() -> T) -> Option<T> {
     }
 }
 
-/// Keeps the ERROR that was caught aside, and has pgrx's panic unwind Rust in its place.
+/// Saves the caught ERROR, and lets pgrx's panic unwind Rust instead.
 unsafe fn keep() -> ! {
     unsafe {
         let context = pg_sys::MemoryContextSwitchTo(pg_sys::TopMemoryContext);
@@ -127,24 +127,25 @@ unsafe fn is_same(one: *const std::ffi::c_char, other: *const std::ffi::c_char) 
     unsafe { !one.is_null() && !other.is_null() && CStr::from_ptr(one) == CStr::from_ptr(other) }
 }
 
-/// Has panics say where they were in the server log alone. pgrx notes a backtrace for every ERROR
-/// that passes through Rust, and with `RUST_BACKTRACE` set that becomes the ERROR's DETAIL. To be
-/// called once pgrx has registered its hook, which it does as the library is loaded.
+/// Writes the location of panics only into the server log. pgrx records a backtrace for every ERROR
+/// that passes through Rust, and with `RUST_BACKTRACE` set that becomes the ERROR's DETAIL. Call it
+/// after pgrx has registered its hook, which it does when the library is loaded.
 pub fn keep_backtraces_in_the_log() {
     drop(std::panic::take_hook());
     let write_to_log = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        // An ERROR on its way is no text.
+        // An ERROR that is being raised is not a text.
         if panic.payload_as_str().is_some() {
             write_to_log(panic);
         }
     }));
 }
 
-/// Defines for SQL a function that passes errors on as they were raised, around one that pgrx made.
+/// Defines for SQL a function that passes errors on as they were raised, around one that pgrx
+/// generated.
 macro_rules! passes_errors {
     ($($name:ident, $info:ident => $function:ident;)*) => {$(
-        /// What PostgreSQL asks of each function of a library.
+        /// What PostgreSQL requires of each function of a library.
         #[unsafe(no_mangle)]
         pub extern "C" fn $info() -> &'static pgrx::pg_sys::Pg_finfo_record {
             const V1: pgrx::pg_sys::Pg_finfo_record =

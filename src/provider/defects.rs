@@ -1,18 +1,18 @@
-//! What is wrong with a row of `neon_auth.providers`, said to two readers: the trigger that
-//! refuses to write the row, and the session that meets it after a load with triggers disabled.
+//! Defects of a row of `neon_auth.providers`, for two callers: the trigger that refuses to write
+//! the row, and the session that reads the row after a load with triggers disabled.
 
-/// Why a row cannot be used.
+/// Why a row is invalid.
 #[derive(Clone)]
 pub struct Defect {
-    /// The column that is at fault.
+    /// The invalid column.
     pub column: &'static str,
-    /// Why, as a sentence or two.
+    /// Why, in a sentence or two.
     pub detail: String,
     /// What to do about it.
     pub hint: String,
 }
 
-/// What is wrong with a row: the first thing found.
+/// The first defect found in a row.
 #[derive(Default)]
 pub struct Defects(Option<Defect>);
 
@@ -30,7 +30,7 @@ impl Defects {
         });
     }
 
-    /// A value that must be there.
+    /// A required value.
     pub fn value<T: Default>(&mut self, column: &'static str, value: Option<T>) -> T {
         value.unwrap_or_else(|| {
             let hint = match column {

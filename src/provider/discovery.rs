@@ -1,12 +1,13 @@
-//! Where the keys of a provider are to be had: at its own URL, or where its issuer says.
+//! Where the keys of a provider are: at its own URL, or at the URL in its issuer's discovery
+//! document.
 
-/// How the URLs of documents end that say where the keys are.
+/// The endings of the URLs of discovery documents.
 const DOCUMENTS: [&str; 2] = [
     "/.well-known/openid-configuration",
     "/.well-known/oauth-authorization-server",
 ];
 
-/// Where the search for a provider's keys begins.
+/// The URL from which a provider's keys are found.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Origin {
     /// `jwks_url`.
@@ -16,7 +17,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// By its issuer's discovery document, if an issuer has one.
+    /// The issuer's discovery document, if the issuer can have one.
     pub fn discovered(issuer: &str) -> Option<Self> {
         Some(Self::Issuer {
             issuer: issuer.to_owned(),
@@ -24,7 +25,7 @@ impl Origin {
         })
     }
 
-    /// The URL that is asked first.
+    /// The URL that is requested first.
     pub fn url(&self) -> &str {
         match self {
             Self::Url(url) => url,
@@ -43,7 +44,7 @@ pub fn url(issuer: &str) -> Option<String> {
     Some(format!("{base}/.well-known/openid-configuration"))
 }
 
-/// Whether a URL is that of a discovery document (or of RFC 8414's) rather than of keys.
+/// Whether a URL is that of a discovery document (or of RFC 8414's) instead of a key set.
 pub fn is_document(url: &str) -> bool {
     let path = url.split(['?', '#']).next().unwrap_or_default();
     DOCUMENTS

@@ -1,14 +1,14 @@
-//! Services that sign for many applications, or many customers, under one issuer or with one key.
+//! Services that sign tokens for many applications, or many customers, with one issuer or key.
 //!
-//! Who trusts such an issuer without more trusts tokens that anybody can get for an application of
-//! his own. So a provider of theirs has to say which tokens are its own.
+//! A provider that trusts such an issuer without further rules would trust tokens that anyone can
+//! get for their own application. So it must have a rule that distinguishes its own tokens.
 
 use neon_auth_token::{IssuerTemplate, RequiredClaim};
 
 use super::defects::Defects;
 use crate::error::quoted;
 
-/// Issuers that sign for the applications of everybody.
+/// Issuers that sign for all customers' applications.
 const ISSUERS: &[&str] = &[
     "accounts.google.com",
     "https://accounts.google.com",
@@ -26,7 +26,7 @@ const ISSUERS: &[&str] = &[
     "https://www.paypal.com",
 ];
 
-/// Issuers of which there is one for each project or pool, whose keys or clients are many.
+/// Prefixes of issuers that exist once per project or pool, whose keys or clients are shared.
 const ISSUERS_BEGIN: &[&str] = &[
     "https://securetoken.google.com/",
     "https://session.firebase.google.com/",
@@ -47,20 +47,20 @@ const ENTRA: &[&str] = &[
     "sts.chinacloudapi.cn",
 ];
 
-/// How the hosts end that Entra External ID and Azure AD B2C give to each customer.
+/// The endings of the hosts that Entra External ID and Azure AD B2C give to each customer.
 const ENTRA_END: &[&str] = &[".ciamlogin.com", ".b2clogin.com"];
 
-/// What stands for any tenant there.
+/// Path segments that mean any tenant.
 const ANY_TENANT: &[&str] = &["common", "organizations", "consumers"];
 
-/// Claims that say for which application a token was made. The tenant (`tid`) says whose users may
-/// sign in, not to which application.
+/// Claims that name the application for which a token was issued. The tenant (`tid`) determines
+/// whose users may sign in, not to which application.
 const TELLING: &[&str] = &["aud", "azp", "appid", "client_id"];
 
-/// Whose workflows choose the audience of their tokens themselves.
+/// An issuer whose workflows choose the audience of their tokens themselves.
 const GITHUB_ACTIONS: &str = "https://token.actions.githubusercontent.com";
 
-/// Claims that say from whose repository such a token comes.
+/// Claims that name the repository for which such a token was issued.
 const REPOSITORY: &[&str] = &[
     "repository",
     "repository_id",
@@ -69,7 +69,7 @@ const REPOSITORY: &[&str] = &[
     "sub",
 ];
 
-/// Finds a provider that trusts more than it can mean to.
+/// Adds a defect for a provider that trusts more than it can intend.
 pub fn judge(
     defects: &mut Defects,
     issuers: &[String],

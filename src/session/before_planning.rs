@@ -1,8 +1,8 @@
-//! Before a query is planned, and after its policies have joined it, its readers are put into
-//! sub-selects: see `once`, which says why. Here each call is met in the query that it stands in,
-//! be it of a view, a policy, a WITH or an EXISTS.
+//! Before a query is planned, and after its policies have been added, its readers are wrapped in
+//! sub-selects; `once` says why. Each call is found in the query that contains it, be it of a view,
+//! a policy, a WITH or an EXISTS.
 //!
-//! Every query is walked for readers, and only one that has some is changed.
+//! Every query is searched for readers, and only a query with readers is changed.
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
@@ -19,7 +19,7 @@ use crate::pg::nodes::{
 static mut PREVIOUS: pg_sys::planner_hook_type = None;
 
 unsafe extern "C-unwind" {
-    // Without pgrx's guard: an ERROR of the planner passes over our frame as it would without us.
+    // Without pgrx's guard: an ERROR of the planner skips our frame as it would without us.
     fn standard_planner(
         query: *mut pg_sys::Query,
         text: *const c_char,
@@ -45,7 +45,8 @@ unsafe extern "C-unwind" fn plan(
     options: c_int,
     parameters: pg_sys::ParamListInfo,
 ) -> *mut pg_sys::PlannedStmt {
-    // SAFETY: a query of PostgreSQL's, which the planner may change; the chain as PostgreSQL has it.
+    // SAFETY: a query of PostgreSQL's, which the planner may change; the next hook is called as
+    // PostgreSQL calls it.
     unsafe {
         if finds_reader(query.cast(), std::ptr::null_mut()) {
             wrap_readers(query);
@@ -77,7 +78,7 @@ unsafe extern "C-unwind" fn finds_reader(node: *mut pg_sys::Node, nothing: *mut 
 /// Whether a call is of a function with our support function.
 fn is_reader(call: &pg_sys::FuncExpr) -> bool {
     thread_local! {
-        /// The support functions that were met last: ours, and one that is not.
+        /// The most recently seen support functions: ours, and one that is not ours.
         static OURS: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
         static OTHER: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
     }
@@ -125,7 +126,8 @@ unsafe fn wrap_in(query: *mut pg_sys::Query, repeats: bool) {
         let mut level = Level {
             query,
             repeats,
-            // With grouping sets a call may be what is grouped by, to be NULL in some rows.
+            // With grouping sets, the call may be a grouping expression, and must be NULL in some
+            // rows.
             wraps: repeats && (*query).groupingSets.is_null(),
         };
         let flags = pg_sys::QTW_DONT_COPY_QUERY | pg_sys::QTW_IGNORE_JOINALIASES;
@@ -150,20 +152,20 @@ unsafe extern "C-unwind" fn wrap(
                 wrap_in(node.cast(), repeats_within(&*node.cast(), level));
                 node
             }
-            // The target of a conflict is compared with indexes, which have no sub-selects.
+            // The conflict target is compared with indexes, which have no sub-selects.
             pg_sys::NodeTag::T_OnConflictExpr => {
                 let conflict = node.cast::<pg_sys::OnConflictExpr>();
                 (*conflict).onConflictSet = wrap((*conflict).onConflictSet.cast(), context).cast();
                 (*conflict).onConflictWhere = wrap((*conflict).onConflictWhere, context);
                 node
             }
-            // FROM reader() is called once there.
+            // FROM reader() is called only once.
             pg_sys::NodeTag::T_RangeTblFunction
                 if is_reader_call((*node.cast::<pg_sys::RangeTblFunction>()).funcexpr) =>
             {
                 node
             }
-            // An aggregate of a query around this one is evaluated there.
+            // An aggregate of an outer query is evaluated there.
             pg_sys::NodeTag::T_Aggref if (*node.cast::<pg_sys::Aggref>()).agglevelsup > 0 => node,
             pg_sys::NodeTag::T_FuncExpr if level.wraps && is_reader_call(node) => {
                 let call = expression_tree_mutator(node, wrap, context).cast::<pg_sys::FuncExpr>();
@@ -186,8 +188,8 @@ unsafe fn is_reader_call(node: *mut pg_sys::Node) -> bool {
     }
 }
 
-/// Whether a query inside another may evaluate its expressions many times: what reads tables, and
-/// what is asked anew for each row of the query around it. `(SELECT auth.user_id())` is not.
+/// Whether a query inside another may evaluate its expressions many times: one that reads tables,
+/// or is evaluated for each row of the outer query. `(SELECT auth.user_id())` is neither.
 unsafe fn repeats_within(query: &pg_sys::Query, around: &Level) -> bool {
     unsafe {
         reads_rows(query)

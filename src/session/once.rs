@@ -1,15 +1,15 @@
-//! Readers are evaluated once per query, although nobody wrote `(select auth.user_id())`.
+//! Readers are evaluated once per query, without writing `(select auth.user_id())`.
 //!
-//! A policy's `user_id = auth.user_id()` would call the reader for each row, and a stable
-//! function's call is no constant to an index or to partition pruning until it runs. An
-//! uncorrelated sub-select around the same call takes its place. The planner makes an InitPlan of
-//! it: one evaluation for each execution, whose result serves every row, every parallel worker and
-//! every index condition.
+//! A policy's `user_id = auth.user_id()` would call the reader for each row, and a call of a stable
+//! function is not a constant for an index or for partition pruning until it runs. So the call is
+//! replaced by an uncorrelated sub-select around it. The planner makes an InitPlan of the
+//! sub-select: one evaluation per execution, whose result is used for every row, every parallel
+//! worker and every index condition.
 //!
-//! This is done before planning, see `before_planning`, where each call stands in its query. What
-//! appears only while the planner simplifies expressions (the body of an SQL function, arguments
-//! that become constants) and what is planned while the library is being loaded, the planner asks
-//! about call by call, and the answer is the same sub-select.
+//! This is done before planning, see `before_planning`, in the query that contains each call. For
+//! calls that appear only while the planner simplifies expressions (the body of an SQL function,
+//! arguments that become constants), and for queries that are planned while the library is being
+//! loaded, the planner calls the support function, which returns the same sub-select.
 
 use std::ffi::c_void;
 
@@ -46,11 +46,10 @@ pub fn support_address() -> usize {
 
 unsafe fn simplify(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::SubLink {
     unsafe {
-        // Without a query there is nobody to make the InitPlan, and once the planner looks at
-        // single tables it makes no more of them: a branch of a UNION ALL may have put a constant
-        // in the place of a column by then. Without a table there is nothing to repeat the call;
-        // the sub-select itself is such a query. With grouping sets the call may be what is
-        // grouped by, to be NULL in some rows.
+        // Without a query, no InitPlan can be made, nor once the planner processes single tables: a
+        // branch of a UNION ALL may have replaced a column by a constant by then. Without a table
+        // the call is not repeated; the sub-select itself is such a query. With grouping sets the
+        // call may be a grouping expression, and must be NULL in some rows.
         if request.root.is_null()
             || (*request.root).parse.is_null()
             || !(*request.root).simple_rel_array.is_null()
@@ -70,9 +69,9 @@ unsafe fn simplify(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::Sub
     }
 }
 
-/// Whether the planner may be asking about a call that stands in another query than the one it
-/// names. It simplifies parts of an EXISTS on behalf of the query around it, and would never plan
-/// a sub-select in a query that does not say that it has one.
+/// Whether the planner may ask about a call in another query than the one it passes. It simplifies
+/// parts of an EXISTS on behalf of the outer query, and does not plan a sub-select in a query that
+/// is not marked as having one.
 unsafe fn may_stand_in_an_exists(root: &pg_sys::PlannerInfo) -> bool {
     unsafe {
         if !(*root.parse).hasSubLinks {
@@ -80,7 +79,7 @@ unsafe fn may_stand_in_an_exists(root: &pg_sys::PlannerInfo) -> bool {
         }
         let flags = pg_sys::QTW_IGNORE_RC_SUBQUERIES | pg_sys::QTW_IGNORE_JOINALIASES;
         let nothing = std::ptr::null_mut();
-        // What came from the branches of a UNION ALL is in the second.
+        // Conditions from the branches of a UNION ALL are in the second list.
         query_tree_walker(root.parse, finds_unsure_exists, nothing, flags as i32)
             || finds_unsure_exists(root.append_rel_list.cast(), nothing)
     }
@@ -108,8 +107,8 @@ unsafe extern "C-unwind" fn finds_unsure_exists(
     }
 }
 
-/// A walker that ends at a function that is a reader, or may become one: not at PostgreSQL's own,
-/// and not at readers that stand in a sub-select already.
+/// A walker that ends at a function that is a reader, or may become one: not at PostgreSQL's own
+/// functions, and not at readers inside a sub-select.
 unsafe extern "C-unwind" fn finds_function(node: *mut pg_sys::Node, nothing: *mut c_void) -> bool {
     unsafe {
         if node.is_null() {
@@ -131,8 +130,8 @@ unsafe extern "C-unwind" fn is_not_built_in(function: pg_sys::Oid, _: *mut c_voi
 }
 
 /// Whether all expressions are the same for all rows of their query: constants, parameters of the
-/// statement, readers in a sub-select of their own, and what functions that are not volatile make
-/// of those. Whatever is not plainly of this kind counts as different.
+/// statement, readers in their own sub-select, and non-volatile functions of those. Any other
+/// expression counts as different.
 ///
 /// # Safety
 /// It must be a list of expressions.
@@ -149,7 +148,7 @@ unsafe fn is_same_for_all_rows(expression: *mut pg_sys::Node) -> bool {
             pg_sys::NodeTag::T_Param => {
                 (*expression.cast::<pg_sys::Param>()).paramkind == pg_sys::ParamKind::PARAM_EXTERN
             }
-            // What VARIADIC makes of several.
+            // The array that VARIADIC builds from several arguments.
             pg_sys::NodeTag::T_ArrayExpr => {
                 are_same_for_all_rows((*expression.cast::<pg_sys::ArrayExpr>()).elements)
             }
@@ -181,7 +180,7 @@ unsafe fn is_same_for_all_rows(expression: *mut pg_sys::Node) -> bool {
     }
 }
 
-/// Whether a function answers the same throughout a statement.
+/// Whether a function returns the same result throughout a statement.
 unsafe fn is_steady(function: pg_sys::Oid) -> bool {
     unsafe { pg_sys::func_volatile(function) as u8 != pg_sys::PROVOLATILE_VOLATILE }
 }
@@ -211,10 +210,10 @@ unsafe fn is_lone_call(link: &pg_sys::SubLink) -> bool {
 /// `(SELECT call)`.
 ///
 /// # Safety
-/// The query that it is put into must say that it has sub-selects.
+/// The query that will contain it must be marked as having sub-selects.
 pub unsafe fn sub_select(call: *mut pg_sys::FuncExpr) -> *mut pg_sys::SubLink {
     unsafe {
-        // The planner's node lives on its stack.
+        // The planner's node is on its stack.
         let call = pg_sys::copyObjectImpl(call.cast()).cast();
         let column = pg_sys::makeTargetEntry(call, 1, c"reader".as_ptr().cast_mut(), false);
         let mut query = PgBox::<pg_sys::Query>::alloc_node(pg_sys::NodeTag::T_Query);

@@ -48,10 +48,7 @@ fn the_first_token_discovers_and_fetches() {
             &[],
         )
         .unwrap_or_default();
-    assert!(
-        status.contains(&format!("Their URL is {url}.")),
-        "{status}"
-    );
+    assert!(status.contains(&format!("Their URL is {url}.")), "{status}");
 }
 
 #[test]

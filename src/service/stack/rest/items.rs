@@ -1,20 +1,20 @@
-//! What the mirror needs of an item of a list, as JSON text that PostgreSQL can take.
+//! The members of an item that the mirror needs, as JSON text that PostgreSQL can store.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// Most characters of what is told of an item that cannot be read.
+/// Maximum number of characters in the description of an invalid item.
 const LONGEST_DEFECT: usize = 200;
 
-/// How an item becomes what is kept of it; the error says why it cannot.
+/// How an item becomes the stored text; the error says why it cannot.
 pub type Reader = fn(&RawValue) -> Result<String, String>;
 
-/// A user or a team, as it is: PostgreSQL looks at what is in it.
+/// A user or a team, unchanged: PostgreSQL checks its members.
 pub fn object(item: &RawValue) -> Result<String, String> {
     Ok(item.get().to_owned())
 }
 
-/// A membership without what is told of its user.
+/// A membership without the data of its user.
 pub fn membership(item: &RawValue) -> Result<String, String> {
     #[derive(Deserialize, Serialize)]
     struct Membership {
@@ -48,7 +48,7 @@ pub fn project_permission(item: &RawValue) -> Result<String, String> {
 
 fn read<'a, T: Deserialize<'a>>(item: &'a RawValue) -> Result<T, String> {
     serde_json::from_str(item.get()).map_err(|error| {
-        // It may quote the item, however long that is.
+        // The message may quote the item, which may be long.
         let error: String = error.to_string().chars().take(LONGEST_DEFECT).collect();
         format!("An item of a list is invalid: {error}.")
     })

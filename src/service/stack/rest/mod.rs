@@ -1,6 +1,6 @@
 //! The auth service's REST API.
 //!
-//! `api` asks, `answer` reads what comes back, and `items` takes out what the mirror needs.
+//! `api` sends requests, `answer` parses responses, and `items` extracts what the mirror needs.
 
 pub mod answer;
 pub mod api;

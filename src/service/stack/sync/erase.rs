@@ -1,10 +1,10 @@
-//! Users who were deleted long ago, erased.
+//! Erases users who were deleted some time ago.
 
 use crate::background::steps::{Steps, Stop};
 use crate::pg::spi;
 use crate::settings;
 
-/// Erases who was deleted `neon_auth.erase_deleted_after` ago, in short transactions.
+/// Erases users who were deleted `neon_auth.erase_deleted_after` ago, in short transactions.
 pub fn erase_deleted(steps: Steps) -> Result<(), Stop> {
     let seconds = settings::ERASE_DELETED_AFTER.get();
     if seconds == 0 {

@@ -1,7 +1,7 @@
-//! The mirror made equal to what the REST API answers.
+//! Makes the mirror equal to the REST API.
 //!
-//! `objects` brings users and teams into the mirror; `pages` leads through the pages of a list;
-//! `queue` confirms what events left undecided, `run` compares everything, and `erase` erases
+//! `objects` writes users and teams into the mirror; `pages` follows the pages of a list; `queue`
+//! confirms objects whose events may be stale, `run` synchronises everything, and `erase` erases
 //! deleted users.
 
 mod erase;

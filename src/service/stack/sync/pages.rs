@@ -1,4 +1,4 @@
-//! The way from page to page of a list, which comes to an end whatever the service answers.
+//! The pages of a list, with an end even if the service returns endless cursors.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -6,8 +6,8 @@ use std::hash::{BuildHasher, RandomState};
 use crate::background::steps::Stop;
 use crate::error::Problem;
 
-/// The most pages of a list. It bounds the memory for the cursors to a few megabytes, and a service
-/// that makes up another cursor for each page.
+/// Maximum number of pages of a list. It limits the memory for the cursors to a few megabytes, and
+/// ends a list whose every page has a new cursor.
 const MOST_PAGES: usize = 100_000;
 
 /// The cursors of one reading of a list, as digests.
@@ -18,7 +18,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// `list` is how the list is called in a message.
+    /// `list` names the list in messages.
     pub fn of(list: &'static str) -> Self {
         Self {
             list,
@@ -27,7 +27,7 @@ impl Pages {
         }
     }
 
-    /// Takes note of the cursor of a further page. An error, if the list has led there before, or is
+    /// Records the cursor of a further page. An error, if the list had this cursor before, or is
     /// too long.
     pub fn enter(&mut self, cursor: &str) -> Result<(), Stop> {
         let is_new = self.seen.insert(self.digests.hash_one(cursor));
@@ -38,7 +38,7 @@ impl Pages {
         }
     }
 
-    /// Lets the list lead once more to a cursor that was of no use.
+    /// Forgets a cursor that led to no page, so that the list may contain it once more.
     pub fn leave(&mut self, cursor: &str) {
         self.seen.remove(&self.digests.hash_one(cursor));
     }
