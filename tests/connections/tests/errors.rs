@@ -56,7 +56,9 @@ fn calls(world: &World) -> Vec<(&'static str, &'static str, String)> {
         ("upsert_user", "neon_auth.users_sync", format!("SELECT neon_auth.upsert_user('{{\"id\": \"{id}\"}}')")),
         ("upsert_users", "neon_auth.users_sync", format!("SELECT neon_auth.upsert_users('[{{\"id\": \"{id}\"}}]')")),
         ("delete_user", "neon_auth.users_sync", "SELECT neon_auth.delete_user('there')".to_owned()),
+        ("upsert_team", "neon_auth.teams_sync", "SELECT neon_auth.upsert_team('{\"id\": \"t\"}')".to_owned()),
         ("upsert_teams", "neon_auth.teams_sync", "SELECT neon_auth.upsert_teams('[{\"id\": \"t\"}]')".to_owned()),
+        ("delete_team", "neon_auth.teams_sync", "SELECT neon_auth.delete_team('there')".to_owned()),
         (
             "handle_webhook",
             "neon_auth.users_sync",
@@ -98,6 +100,7 @@ fn a_triggers_error_arrives_as_it_was_raised() {
     let world = world(&cluster);
     let mut session = world.superuser();
     session.run("SELECT neon_auth.upsert_user('{\"id\": \"there\"}')");
+    session.run("SELECT neon_auth.upsert_team('{\"id\": \"there\"}')");
     world
         .stack
         .sign_up(NewUser::named("first", "first@example.com"));
