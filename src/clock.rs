@@ -1,13 +1,13 @@
-//! The time: by the machine's clock, since 1970.
+//! The time since 1970, by the server's clock.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One second, in microseconds.
 pub const SECOND: i64 = 1_000_000;
-/// When PostgreSQL's timestamps begin, in seconds since 1970.
+/// The epoch of PostgreSQL's timestamps, in seconds since 1970.
 const POSTGRES_EPOCH: i64 = 946_684_800;
 
-/// Seconds since 1970. A clock that stands before 1970 makes no sense, and zero refuses every token.
+/// Seconds since 1970. A clock before 1970 is wrong; zero then refuses every token.
 pub fn seconds() -> i64 {
     microseconds() / SECOND
 }

@@ -1,7 +1,7 @@
-//! The one table of errors: what went wrong → SQLSTATE, message, DETAIL, HINT.
+//! The table of errors: what went wrong → SQLSTATE, message, DETAIL, HINT.
 //!
-//! Messages are stable and carry no values; DETAIL carries the values that help, never a token,
-//! a signature, a key or a secret; a HINT says what to do, as SQL where SQL does it.
+//! Messages are stable and contain no values; DETAIL contains the helpful values, never a token, a
+//! signature, a key or a secret; a HINT names the cure, as SQL where SQL does it.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use neon_auth_token::Refusal;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
 
-/// What an ERROR that was caught says, wherever it was raised.
+/// The report of a caught ERROR, whichever side raised it.
 pub fn report_of(error: &CaughtError) -> &ErrorReportWithLevel {
     match error {
         CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => report,
@@ -17,123 +17,123 @@ pub fn report_of(error: &CaughtError) -> &ErrorReportWithLevel {
     }
 }
 
-/// Everything that the extension's Rust side refuses.
+/// Every error that the Rust side raises.
 #[derive(Debug)]
 pub enum Problem {
-    /// The token itself: its form, its signature or what it claims.
+    /// The token itself: its form, its signature or its claims.
     Token(Refusal),
-    /// The token's key is not in the provider's set, which is fetched now and then.
+    /// The token's key is not in the provider's key set.
     UnknownKey {
         refusal: Refusal,
         provider: String,
-        /// How old the set is; none for keys that are pinned.
+        /// The age of the set; `None` for pinned keys.
         about: Option<String>,
     },
-    /// The library and the SQL objects of this database are not of one version.
+    /// The versions of the library and of this database's SQL objects differ.
     OtherVersion {
         library: &'static str,
         installed: Option<String>,
-        /// Whether the library is the older of the two.
+        /// Whether the library is older than the extension.
         is_older: bool,
     },
-    /// No provider is configured at all.
+    /// No provider is configured.
     NoProvider,
-    /// No provider names the token's issuer; `near` is a provider, and an issuer of it that only looks
-    /// different.
+    /// No provider has the token's issuer. `near`: a provider and its issuer that differs only in
+    /// case or a slash.
     UnknownIssuer {
         issuer: String,
         near: Option<(String, String)>,
     },
-    /// More than one provider names the token's issuer, and its audience does not choose one.
+    /// More than one provider has the token's issuer, and the audience does not choose one.
     AmbiguousIssuer { issuer: String },
-    /// Several providers name the token's issuer, and none of them the token's audience.
+    /// Several providers have the token's issuer, but none has the token's audience.
     NoSuchAudience {
         issuer: String,
         audiences: Vec<String>,
     },
-    /// A row of `neon_auth.providers` that cannot be used.
+    /// An unusable row of `neon_auth.providers`.
     UnusableProvider { provider: String, reason: String },
-    /// There are no keys to verify with, or they are too old to be trusted.
+    /// There are no keys to verify with, or they are too stale.
     NoKeys { provider: String, reason: String },
-    /// `reject_deleted_users`, and the mirror says deleted.
+    /// The provider has `reject_deleted_users`, and the mirror marks the user as deleted.
     UserDeleted { provider: String },
-    /// The provider maps a claim to a role, and this token names none that is allowed.
+    /// The provider maps a claim to a role, and the token names no allowed role.
     RoleRefused { provider: String, reason: String },
-    /// The user is anonymous, and the provider does not list the role anonymous.
+    /// The user is anonymous, and the provider does not allow the role `anonymous`.
     AnonymousRoleRefused { provider: String },
-    /// The role that goes with the token does not exist.
+    /// The token's role does not exist.
     RoleMissing { role: String, user: String },
-    /// The session's user may not switch to the role that goes with the token.
+    /// The session's user may not set the token's role.
     RoleNotGranted {
         role: String,
         user: String,
         is_member: bool,
     },
-    /// The session's identity has run out.
+    /// The session's identity has expired.
     Expired { ago: i64 },
     /// A refused token has ended the identity, and the query was planned for its role.
     Ended,
-    /// A role would have to be set where PostgreSQL lets none be set.
+    /// A role must be set or reset where PostgreSQL does not allow it.
     RoleHeld,
-    /// `impersonate` was called with something that cannot be an identity.
+    /// `impersonate` was called with arguments that do not form an identity.
     BadImpersonation { reason: String },
-    /// `refresh_jwks` was asked for a provider that is not there.
+    /// The provider that was named does not exist.
     NoSuchProvider { provider: String },
-    /// A webhook came, and there is no secret to verify it with.
+    /// A webhook arrived, but no secret is set to verify it with.
     NoWebhookSecret,
-    /// One of the webhook secrets is none.
+    /// One of the webhook secrets is invalid.
     UnusableWebhookSecret { number: usize, reason: String },
-    /// A delivery that is not the auth service's, or not of now.
+    /// A delivery that was not signed by the auth service, or whose headers are invalid.
     WebhookRefused { why: &'static str, detail: String },
-    /// A delivery that was signed long ago, or is yet to be signed, by the clock of this server;
-    /// times in seconds since 1970.
+    /// A delivery that was signed too long ago, or in the future, by this server's clock; times in
+    /// seconds since 1970.
     WebhookUntimely {
         signed_at: i64,
         now: i64,
         tolerance: u64,
     },
-    /// A delivery that comes in a transaction that does not see what others commit.
+    /// A delivery in a transaction that does not see what other sessions commit.
     WebhookInSnapshot { level: &'static str },
-    /// A delivery of something that PostgreSQL's parser of JSON refuses, as it said.
+    /// A delivery with JSON that PostgreSQL's parser refuses; `said` is its message.
     UnusableJson {
         what: &'static str,
         code: PgSqlErrorCode,
         said: String,
     },
-    /// A delivery whose body is that of no event, or of one that cannot be applied.
+    /// A delivery whose body is not a valid event.
     NoEvent { defect: String },
-    /// What reading the REST API takes is not configured.
+    /// The configuration for the REST API is incomplete.
     CannotSync { reason: String },
-    /// The mirror holds the users of another project.
+    /// The mirror contains the users of another project.
     OtherProject {
         mirrored: String,
         configured: String,
     },
-    /// `sync()` was called where it cannot commit.
+    /// `sync()` was called in a transaction block, where it cannot commit.
     SyncInTransaction,
     /// `sync()` was called on a standby.
     SyncOnStandby,
-    /// Another session or a worker is at it.
+    /// Another session or a worker is running a synchronisation.
     SyncUnderWay,
-    /// The REST API gives no answer that could be used, also after some time.
+    /// The REST API did not return a valid response, even after retries.
     ServiceUnreachable { reason: String },
-    /// The REST API takes the secret server key for none.
+    /// The REST API rejected the secret server key.
     ServerKeyRefused { status: u16, code: Option<String> },
-    /// The Neon console gives no answer.
+    /// The Neon console did not return a valid response.
     ConsoleUnreachable { reason: String },
-    /// The Neon console refuses.
+    /// The Neon console rejected the request.
     ConsoleRefused {
         status: u16,
         message: Option<String>,
     },
-    /// The REST API refuses a question.
+    /// The REST API rejected a request.
     ServiceRefused { status: u16, code: Option<String> },
-    /// What should be an array of users or teams is none.
+    /// The argument is not an array of users or teams.
     NoArray {
         of: &'static str,
         given: &'static str,
     },
-    /// An object of an array that cannot become a row.
+    /// An object of the array that cannot become a row.
     MalformedElement {
         of: &'static str,
         index: usize,
@@ -474,7 +474,7 @@ impl From<&Problem> for ErrorReport {
     }
 }
 
-/// Seconds since 1970 as a date, or as they are where there is no such date.
+/// Seconds since 1970 as a date, or as a number if there is no such date.
 fn moment(seconds: i64) -> String {
     const LAST: u64 = 253_402_300_799;
     match u64::try_from(seconds) {
@@ -485,7 +485,7 @@ fn moment(seconds: i64) -> String {
     }
 }
 
-/// What the REST API answered, in words.
+/// The status and code that the REST API returned, as a sentence.
 fn answered(status: u16, code: Option<&str>) -> String {
     match code {
         Some(code) => format!(
@@ -506,12 +506,12 @@ pub fn quoted(value: &str) -> String {
     format!("{shown:?}")
 }
 
-/// A name as an SQL identifier, for a HINT that can be run as it is.
+/// A name as an SQL identifier, for a HINT that can be executed.
 fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A value as an SQL literal, for a HINT that can be run as it is.
+/// A value as an SQL literal, for a HINT that can be executed.
 fn literal(value: &str) -> String {
     format!("'{}'", value.replace('\'', "''"))
 }

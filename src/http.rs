@@ -1,9 +1,9 @@
-//! HTTP requests out of a database session: bounded, interruptible, to https only.
+//! HTTP requests of a database session: limited in time and size, interruptible, and only to https.
 //!
-//! A request runs on a thread of its own with every signal blocked, so that they reach the
-//! process's main thread, which waits on its latch: a cancel, `statement_timeout` or a shutdown
-//! ends the wait at once, and with it the thread's connection. Only while it looks up a name or
-//! opens the connection does the thread live on, until its time limit for that.
+//! A request runs on its own thread with every signal blocked, so that signals reach the process's
+//! main thread, which waits on its latch. A cancel, `statement_timeout` or a shutdown ends the wait
+//! at once and closes the thread's connection. Only during name resolution and connecting does the
+//! thread continue, until the time limit for that.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
@@ -22,14 +22,14 @@ use ureq::typestate::AgentScope;
 
 use crate::{hosts, settings};
 
-/// How often a waiting main thread looks whether it should go on waiting.
+/// How often a waiting main thread checks whether to continue waiting.
 pub const TICK: Duration = Duration::from_millis(200);
-/// The longest that a thread is waited for that is not wanted any more.
+/// How long to wait for a thread whose result is not needed any more.
 const FAREWELL: Duration = Duration::from_millis(20);
-/// What is said of `Timeout::Connect`, which is bounded alike for all that the library asks.
+/// Message for `Timeout::Connect`; the limit is the same for all requests of the library.
 pub const NOT_CONNECTED: &str = "No connection was established within neon_auth.connect_timeout.";
 
-/// What every request needs of the settings, read on the main thread.
+/// The settings that every request needs, read on the main thread.
 pub struct Settings {
     connect: Duration,
     ca_file: Option<String>,
@@ -37,7 +37,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// For requests that carry a secret: plain http is for loopback only.
+    /// For requests that contain a secret: plain http only to loopback.
     pub fn read() -> Self {
         Self {
             connect: milliseconds(settings::CONNECT_TIMEOUT.get()),
@@ -49,7 +49,7 @@ impl Settings {
         }
     }
 
-    /// For requests for keys: plain http is for loopback and for `neon_auth.insecure_hosts`.
+    /// For requests for keys: plain http only to loopback and `neon_auth.insecure_hosts`.
     pub fn for_keys() -> Self {
         Self {
             plain: PlainHttp::for_keys(),
@@ -57,8 +57,8 @@ impl Settings {
         }
     }
 
-    /// An agent for a URL that [`check`] accepts. `name` is the URL's in messages; nothing of the
-    /// agent's outlives the handle.
+    /// An agent for a URL that [`check`] accepts. `name` names the URL in messages; the agent must
+    /// not outlive the handle.
     pub fn agent(
         &self,
         uri: &Uri,
@@ -119,12 +119,13 @@ pub fn milliseconds(setting: i32) -> Duration {
     Duration::from_millis(setting.unsigned_abs().into())
 }
 
-/// The hosts that may be asked by plain http, besides loopback; `None` where no setting names any.
+/// The hosts that may be reached by plain http, in addition to loopback; `None` if no setting names
+/// any.
 #[derive(Clone, Default)]
 pub struct PlainHttp(Option<Vec<String>>);
 
 impl PlainHttp {
-    /// Those of `neon_auth.insecure_hosts`, read on the main thread.
+    /// The hosts of `neon_auth.insecure_hosts`, read on the main thread.
     pub fn for_keys() -> Self {
         let setting = settings::INSECURE_HOSTS.get().unwrap_or_default();
         let hosts = setting.to_string_lossy().to_ascii_lowercase();
@@ -139,8 +140,8 @@ impl PlainHttp {
     }
 }
 
-/// Whether a URL may be asked at all: https, or http on loopback or on a host of `plain`, and
-/// without user and password. `name` is the URL's in messages.
+/// Checks that a URL may be requested: https, or http to loopback or to a host of `plain`, and
+/// without user and password. `name` names the URL in messages.
 pub fn check(uri: &Uri, name: &str, plain: &PlainHttp) -> Result<(), String> {
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let host = uri.host().unwrap_or_default();
@@ -161,8 +162,8 @@ pub fn check(uri: &Uri, name: &str, plain: &PlainHttp) -> Result<(), String> {
     }
 }
 
-/// Whether keys may be fetched from a URL. It must mean the same to everybody who reads it: no
-/// white space, no fragment, and the scheme in lower case.
+/// Whether keys may be fetched from a URL. Every parser must read it the same way: no white space,
+/// no fragment, and the scheme in lower case.
 pub fn may_fetch_keys(url: &str, plain: &PlainHttp) -> bool {
     (url.starts_with("https://") || url.starts_with("http://"))
         && !url.contains(|c: char| c.is_whitespace() || c.is_control() || "#\\".contains(c))
@@ -179,7 +180,7 @@ fn is_loopback(host: &str) -> bool {
             .is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Work on a thread, and the way in which its results come to the main thread.
+/// Work on a thread, and the channel of its results to the main thread.
 pub struct RequestThread<T> {
     results: Receiver<T>,
     wakeups: UnixStream,
@@ -187,15 +188,15 @@ pub struct RequestThread<T> {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Where the work puts its results.
+/// The sender of the results.
 pub struct Sender<T> {
     results: SyncSender<T>,
     wakeup: UnixStream,
     cancel_handle: CancelHandle,
 }
 
-/// What a thread's connections hang on, and how the main thread cuts them off: whoever sends a
-/// byte now and then would otherwise keep a thread that nobody listens to.
+/// The connections of a thread, so that the main thread can close them: a server that sends a byte
+/// now and then would otherwise keep a thread alive whose result is not needed.
 #[derive(Clone, Default)]
 pub struct CancelHandle(Arc<Mutex<State>>);
 
@@ -231,8 +232,8 @@ impl CancelHandle {
 impl<T> Drop for RequestThread<T> {
     fn drop(&mut self) {
         self.cancel_handle.cancel();
-        // With its last result a thread is as good as over: the next one takes its memory, and not
-        // more of it, if it waits for that.
+        // After its last result a thread ends at once. Waiting for that lets the next thread reuse
+        // its memory.
         let last = self.results.recv_timeout(FAREWELL);
         if let (Err(RecvTimeoutError::Disconnected), Some(thread)) = (last, self.thread.take()) {
             let _ = thread.join();
@@ -241,16 +242,16 @@ impl<T> Drop for RequestThread<T> {
 }
 
 impl<T> Sender<T> {
-    /// Hands over a result, once there is room; false when nobody wants any more.
+    /// Hands over a result when there is room; false if the receiver has ended.
     pub fn send(&self, result: T) -> bool {
-        // A socket that cannot take more wakes already.
+        // A full socket has woken the main thread already.
         self.results.send(result).is_ok() && {
             let _ = (&self.wakeup).write(&[0]);
             true
         }
     }
 
-    /// What the agents of this work are to hang on.
+    /// The handle for the connections of this work.
     pub fn cancel_handle(&self) -> &CancelHandle {
         &self.cancel_handle
     }
@@ -262,7 +263,7 @@ impl<T: Send + 'static> RequestThread<T> {
         let (wakeup, wakeups) = UnixStream::pair().map_err(failed)?;
         wakeup.set_nonblocking(true).map_err(failed)?;
         wakeups.set_nonblocking(true).map_err(failed)?;
-        // One result that waits, one in the making: what is large is not piled up.
+        // One result waits while the next one is made, so that large results do not accumulate.
         let (sender, results) = mpsc::sync_channel(1);
         let cancel_handle = CancelHandle::default();
         let sender = Sender {
@@ -273,7 +274,7 @@ impl<T: Send + 'static> RequestThread<T> {
         let signals = BlockedSignals::block();
         let thread = std::thread::Builder::new()
             .name("neon_auth http".to_owned())
-            // Dropping the sender wakes whoever waits.
+            // Dropping the sender wakes the main thread.
             .spawn(move || work(&sender));
         drop(signals);
         Ok(Self {
@@ -284,8 +285,8 @@ impl<T: Send + 'static> RequestThread<T> {
         })
     }
 
-    /// The next result, or `None` when there will be no more. Answers interrupts while it waits,
-    /// and calls `tick` five times a second, whose error ends the wait.
+    /// The next result, or `None` if there will be no more. Handles interrupts while it waits, and
+    /// calls `tick` five times a second; an error of `tick` ends the wait.
     pub fn next<E>(&mut self, mut tick: impl FnMut() -> Result<(), E>) -> Result<Option<T>, E> {
         loop {
             match self.results.try_recv() {
@@ -312,7 +313,7 @@ impl<T: Send + 'static> RequestThread<T> {
     }
 }
 
-/// Waits for the latch, for a socket to become readable, or for the time to pass; and answers
+/// Waits for the latch, for a socket to become readable, or for the time to pass; and handles
 /// interrupts.
 pub fn wait(socket: Option<&UnixStream>, longest: Duration) {
     let mut events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
@@ -333,7 +334,7 @@ pub fn wait(socket: Option<&UnixStream>, longest: Duration) {
     pgrx::check_for_interrupts!();
 }
 
-/// Every signal blocked until dropped; a thread inherits the mask that it is born under.
+/// Blocks every signal until dropped; a new thread inherits this mask.
 struct BlockedSignals {
     before: libc::sigset_t,
 }

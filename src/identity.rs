@@ -1,4 +1,4 @@
-//! What an identity is.
+//! The identity of a session or transaction.
 
 use std::cell::OnceCell;
 
@@ -11,58 +11,60 @@ use uuid::Uuid;
 use crate::kind::{ClaimNames, Kind};
 use crate::pg::jsonb::Jsonb;
 
-/// The claims of a verified token, or of `impersonate`, with what readers ask for most kept
-/// ready in its own type.
+/// The claims of a verified token, or of `impersonate`, with the most frequently read ones stored
+/// in their own types.
 pub struct Identity {
-    /// Name of the provider that vouched for it; `None` when impersonated.
+    /// Name of the provider that accepted the token; `None` when impersonated.
     pub provider: Option<String>,
-    /// The provider's kind, by which claims have their names.
+    /// The provider's kind, which determines the names of claims.
     kind: Kind,
     /// `sub`.
     pub subject: String,
-    /// `sub` where it is a UUID as PostgreSQL writes it: hyphenated, in lower case.
+    /// `sub` if it is a UUID as PostgreSQL writes it: with hyphens, in lower case.
     pub uuid: Option<Uuid>,
     /// `exp`, in seconds since 1970.
     pub expires_at: Option<i64>,
-    /// The Postgres role that was set with it, where its provider maps one.
+    /// The Postgres role that was set with it, if its provider maps one.
     pub role: Option<String>,
-    /// `exp` plus the provider's leeway: readers refuse from this second on.
+    /// `exp` plus the provider's leeway: from this second on, readers raise an error.
     pub valid_until: Option<i64>,
     claims: Claims,
-    /// What the readers find that the provider maps, by their names; null for nothing.
+    /// The values that `claim_map` gives to readers, by the readers' names; null for an absent
+    /// claim.
     mapped: Map<String, Value>,
-    /// What its text begins with, up to the claims.
+    /// The beginning of its text, up to the claims.
     head: String,
-    /// The claims as `jsonb`, and the organization; made when first asked for.
+    /// The claims as `jsonb`, and the organization; created at the first use.
     jsonb: OnceCell<Jsonb>,
     organization: OnceCell<Option<Jsonb>>,
 }
 
-/// What a provider adds to a token that it vouches for.
+/// The provider's part of an identity.
 pub struct Vouched<'v> {
     /// The provider's name.
     pub provider: &'v str,
     pub kind: Kind,
     /// The seconds after `exp` for which the identity is still valid.
     pub leeway: u64,
-    /// What the readers find that the provider maps, by their names; null for nothing.
+    /// The values that `claim_map` gives to readers, by the readers' names; null for an absent
+    /// claim.
     pub mapped: Map<String, Value>,
-    /// The Postgres role that comes with the token.
+    /// The token's Postgres role.
     pub role: Option<&'v str>,
 }
 
-/// Every claim, parsed and as JSON text.
+/// All claims, parsed and as JSON text.
 enum Claims {
-    /// Those of a token, shared with its verdict.
+    /// Claims of a token, shared with the cached result of its verification.
     Signed(Verified),
-    /// Those of `impersonate`, or inherited as text.
+    /// Claims of `impersonate`, or inherited as text.
     Own {
         members: Map<String, Value>,
         json: String,
     },
 }
 
-/// An identity as text: one line of JSON, with the claims as they came.
+/// An identity as text: one line of JSON, with the claims unchanged.
 #[derive(Deserialize)]
 struct Stored<'a> {
     provider: Option<&'a str>,
@@ -76,7 +78,7 @@ struct Stored<'a> {
 }
 
 impl Identity {
-    /// The identity that a provider's verified token gives, with the role that comes with it.
+    /// The identity of a provider's verified token, with its role.
     pub fn verified(vouched: Vouched<'_>, verified: &Verified) -> Self {
         let Vouched {
             provider,
@@ -103,8 +105,8 @@ impl Identity {
         }
     }
 
-    /// The identity that nobody vouches for. Answers a reason where the claims cannot be one:
-    /// no `sub`, or an `exp` that is no time.
+    /// An identity without a provider. Returns a reason if the claims do not form one: no `sub`, or
+    /// an `exp` that is not a time.
     pub fn impersonated(claims: Map<String, Value>) -> Result<Self, &'static str> {
         let json = Value::Object(claims.clone()).to_string();
         let valid_until = seconds(&claims);
@@ -119,7 +121,7 @@ impl Identity {
         )
     }
 
-    /// Reads back what `write_to` wrote.
+    /// Parses the text that `write_to` wrote.
     pub fn from_text(text: &str) -> Option<Self> {
         let stored: Stored = serde_json::from_str(text).ok()?;
         let json = stored.claims.get();
@@ -179,13 +181,13 @@ impl Identity {
         })
     }
 
-    /// Appends the identity as text, from which `from_text` makes it again.
+    /// Appends the identity as text, which `from_text` parses.
     pub fn write_to(&self, text: &mut String) {
         let claims = match &self.claims {
             Claims::Signed(verified) => verified.claims_json(),
             Claims::Own { json, .. } => json,
         };
-        // With room for the NUL that ends a C string.
+        // With room for the NUL at the end of a C string.
         text.reserve_exact(self.head.len() + claims.len() + 2);
         text.push_str(&self.head);
         text.push_str(claims);
@@ -211,7 +213,7 @@ impl Identity {
         })
     }
 
-    /// The organization that the user acts for, where it is an object.
+    /// The user's current organization, if it is an object.
     pub fn organization(&self) -> Option<&Jsonb> {
         let made = || match self.read("organization", self.names().organization)? {
             organization @ Value::Object(_) => Some(Jsonb::from_json(&organization.to_string())),
@@ -232,12 +234,12 @@ impl Identity {
         self.kind.claims()
     }
 
-    /// What a reader reads that is a string: the claim of a name, unless the provider maps it.
+    /// The string that a reader returns: the claim of that name, unless the provider maps it.
     pub fn string(&self, reader: &str, claim: &str) -> Option<&str> {
         self.read(reader, claim)?.as_str()
     }
 
-    /// Whether the address is verified, as far as the claims tell.
+    /// Whether the claims say that the address is verified.
     pub fn email_verified(&self) -> Option<bool> {
         match self.mapped.get("email_verified") {
             Some(mapped) => mapped.as_bool(),
@@ -245,7 +247,7 @@ impl Identity {
         }
     }
 
-    /// Whether the user is anonymous. What is neither yes nor no counts as anonymous.
+    /// Whether the user is anonymous. A value that is neither true nor false means anonymous.
     pub fn is_anonymous(&self) -> Option<bool> {
         match self.mapped.get("is_anonymous") {
             Some(mapped) => mapped.as_bool(),
@@ -258,18 +260,18 @@ impl Identity {
         mapped.or_else(|| self.claims().get(claim))
     }
 
-    /// What stands at a path of member names, and of positions in arrays.
+    /// The value at a path of member names and array positions.
     pub fn at(&self, path: &[String]) -> Option<&Value> {
         claim_at(self.claims(), path)
     }
 }
 
-/// The claim `exp`, rounded down as that of a token is.
+/// The claim `exp`, rounded down like that of a token.
 fn seconds(claims: &Map<String, Value>) -> Option<i64> {
     claims.get("exp")?.as_number()?.floor()
 }
 
-/// The text of an identity, up to its claims; these are JSON already.
+/// The text of an identity, up to its claims, which are JSON already.
 fn head(
     provider: Option<&str>,
     kind: Kind,
@@ -291,8 +293,8 @@ fn head(
     head
 }
 
-/// A UUID in the form that Stack, and `uuid::text`, write; other spellings of a UUID, in upper case
-/// for one, are other subjects, and must not become the same `uid()`.
+/// A UUID in the form that Stack and `uuid::text` write. Other spellings of a UUID, for example in
+/// upper case, are other subjects, and must not result in the same `uid()`.
 pub fn hyphenated(text: &str) -> Option<Uuid> {
     let uuid = Uuid::try_parse(text).ok()?;
     (text == uuid.hyphenated().to_string()).then_some(uuid)

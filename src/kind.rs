@@ -1,13 +1,13 @@
-//! The kinds of services that providers are of.
+//! The kinds of providers.
 //!
-//! What differs by kind is one `match` in each of four places: where keys come from and what a
-//! credential must be (`provider/rules.rs`), the names of claims (here), and what fills the mirror
-//! (`service`).
+//! Each difference between kinds is one `match`, in four places: where keys come from and what a
+//! credential must contain (`provider/rules.rs`), the names of claims (here), and what fills the
+//! mirror (`service`).
 
-/// What kind of service a provider is.
+/// The kind of a provider.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// An issuer of JWTs with a JWKS, of which nothing more is known.
+    /// Any issuer of JWTs with a JWKS.
     Oidc,
     /// Neon Auth on Stack Auth.
     Stack,
@@ -45,7 +45,7 @@ const STACK: ClaimNames = ClaimNames {
 impl Kind {
     const ALL: [Self; 2] = [Self::Oidc, Self::Stack];
 
-    /// As the column `kind` of `neon_auth.providers` has it.
+    /// The value of the column `kind` of `neon_auth.providers`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Oidc => "oidc",

@@ -1,8 +1,8 @@
 //! `CREATE EXTENSION neon_auth`: the users of Neon Auth as rows, tokens verified inside the
 //! database, and row-level security policies that name the signed-in user.
 //!
-//! The SQL surface is written in `sql/`, one file a subject, so that signature, privileges and
-//! comment of every object stand side by side; Rust holds what lies behind it.
+//! The SQL objects are defined in `sql/`, one file per subject, with signature, privileges and
+//! comment of each object side by side; Rust contains their implementation.
 
 use pgrx::prelude::*;
 

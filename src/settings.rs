@@ -1,5 +1,4 @@
-//! Every setting of the extension. The identity is a setting too, but nobody sets it:
-//! `session::store` keeps it.
+//! Every setting of the extension except the identity, which only `session::current` sets.
 
 use std::ffi::CString;
 
@@ -19,28 +18,28 @@ pub enum LogAuthentication {
     All,
 }
 
-/// Seconds for which a fetched JWKS is used without asking again, unless the server's
-/// `Cache-Control` says less or more (between the cooldown and a day).
+/// Seconds for which a fetched JWKS is used without a new request, unless the server's
+/// `Cache-Control` says otherwise (between the cooldown and a day).
 pub static JWKS_CACHE_TIME: GucSetting<i32> = GucSetting::<i32>::new(600);
 /// Seconds between two attempts to fetch one provider's JWKS, failed ones included.
 pub static JWKS_COOLDOWN: GucSetting<i32> = GucSetting::<i32>::new(30);
-/// Seconds for which the last good JWKS serves beyond its cache time while the key server is out
-/// of reach.
+/// Seconds for which a stale JWKS is used while the key server cannot be reached.
 pub static JWKS_MAX_STALE: GucSetting<i32> = GucSetting::<i32>::new(3600);
-/// Milliseconds to open a connection, to whichever server.
+/// Milliseconds to open a connection, to any server.
 pub static CONNECT_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(2000);
 /// Milliseconds for the whole request to the key server.
 pub static JWKS_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5000);
-/// Where the Neon console's API is.
+/// URL of the Neon console's API.
 pub static NEON_API_URL: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"https://console.neon.tech/api/v2"));
-/// Milliseconds for which the REST API may be silent, and for a whole request to the console.
+/// Milliseconds to wait for the next part of a response of the REST API, and for a whole request to
+/// the console.
 pub static API_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
-/// Seconds between two full comparisons of the mirror with the auth service; 0 for none.
+/// Seconds between two full synchronisations of the mirror; 0 for none.
 pub static SYNC_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(3600);
 /// Seconds after which a deleted user is erased; 0 for never.
 pub static ERASE_DELETED_AFTER: GucSetting<i32> = GucSetting::<i32>::new(0);
-/// Background workers that may visit databases at one time.
+/// Maximum number of background workers at one time.
 pub static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(3);
 /// Maximum size of a token in bytes.
 pub static MAX_TOKEN_SIZE: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
@@ -52,7 +51,7 @@ pub static INSECURE_HOSTS: GucSetting<Option<CString>> = GucSetting::<Option<CSt
 pub static LOG_AUTHENTICATION: GucSetting<LogAuthentication> =
     GucSetting::<LogAuthentication>::new(LogAuthentication::Off);
 
-/// Registers the settings; only a superuser changes one, or whoever is granted `SET` on it.
+/// Registers the settings; only a superuser can change one, or a role that is granted `SET` on it.
 pub fn define() {
     let seconds = |name, short, long, setting, min, max| {
         GucRegistry::define_int_guc(
@@ -196,8 +195,8 @@ pub fn define() {
     );
 }
 
-/// Refuses unknown `neon_auth.*` settings from here on, and drops placeholders made before the
-/// library was loaded. Called once every setting is defined.
+/// Refuses unknown `neon_auth.*` settings from now on, and drops placeholders that were set before
+/// the library was loaded. Call it after every setting is defined.
 pub fn reserve_prefix() {
     // SAFETY: we are in _PG_init.
     unsafe { compat::reserve_settings(c"neon_auth") };

@@ -1,8 +1,7 @@
-//! What the server's processes share about the databases that use the extension: what has been
-//! counted, and when a worker is to visit. There is none of it without preloading, and nothing
-//! but workers and statistics need it.
+//! Shared memory about the databases that use the extension: counters, and when a worker is due. It
+//! exists only with preloading; only workers and statistics need it.
 //!
-//! All of it is atomic, and read without locks. One lock is for places that are taken or freed,
+//! Everything is atomic, and read without locks. One lock is for allocating and freeing slots,
 //! which happens once for a database.
 
 use std::cell::Cell;
@@ -13,13 +12,13 @@ use std::sync::atomic::{
 use pgrx::prelude::*;
 use pgrx::{PGRXSharedMemory, PgAtomic, PgLwLock, pg_shmem_init};
 
-/// Databases that there is room for; further ones are neither counted nor visited.
+/// Number of databases with a slot; further ones are neither counted nor served by workers.
 const DATABASES: usize = 1024;
-/// The time of a visit that is not planned.
+/// The time of a run that is not planned.
 pub const NEVER: i64 = i64::MAX;
 
 static SHARED: PgAtomic<Shared> = unsafe { PgAtomic::new(c"neon_auth") };
-/// Held to take a place or to free one; without it two sessions could take two for one database.
+/// Held to allocate or free a slot; without it two sessions could allocate two for one database.
 static PLACES: PgLwLock<u32> = unsafe { PgLwLock::new(c"neon_auth_places") };
 
 thread_local! {
@@ -27,40 +26,40 @@ thread_local! {
 }
 
 pub struct Shared {
-    /// The latch of the launcher, or null. Latches stay where they are as long as the server runs.
+    /// The latch of the launcher, or null. Latches keep their address as long as the server runs.
     launcher: AtomicPtr<pg_sys::Latch>,
     databases: [Database; DATABASES],
 }
 
-// SAFETY: atomics and nothing else; the pointer is into shared memory, the same everywhere.
+// SAFETY: only atomics; the pointer is into shared memory, the same in every process.
 unsafe impl PGRXSharedMemory for Shared {}
 
-/// What is known of one database.
+/// The state of one database.
 pub struct Database {
-    /// Its OID, or 0 while the place is free.
+    /// Its OID, or 0 while the slot is free.
     oid: AtomicU32,
-    /// Somebody has something for a worker to do.
+    /// A session has work for a worker.
     pub wanted: AtomicBool,
-    /// Somebody has changed settings, so that failures of before mean nothing any more.
+    /// A session has changed settings, so earlier failures are obsolete.
     pub reset: AtomicBool,
-    /// When a worker is to visit, in microseconds since 1970.
+    /// When a worker is due, in microseconds since 1970.
     pub due_at: AtomicI64,
-    /// After failures: until when nobody can want one earlier, likewise.
+    /// After failures: the end of the back-off, likewise. No session can wake a worker earlier.
     pub retry_at: AtomicI64,
-    /// When one was last there, likewise; 0 for never.
+    /// When a worker was last running, likewise; 0 for never.
     pub visited_at: AtomicI64,
-    /// When what is old was last forgotten, likewise; 0 for never.
+    /// When old records were last pruned, likewise; 0 for never.
     pub pruned_at: AtomicI64,
-    /// The process of a visitor who may be told to leave by cancelling its statement; 0 for none.
+    /// PID of a worker that may be asked to leave by cancelling its statement; 0 for none.
     pub visitor: AtomicI32,
-    /// How many visits have failed, one after the other, or failed to confirm what is queued.
+    /// Number of consecutive worker runs that failed, or that failed to confirm the queue.
     pub failures: AtomicU32,
-    /// How many full comparisons have failed, one after the other.
+    /// Number of consecutive full synchronisations that failed.
     pub sync_failures: AtomicU32,
     counters: [AtomicU64; Counter::ALL.len()],
 }
 
-/// What is counted.
+/// The counters.
 #[derive(Clone, Copy)]
 pub enum Counter {
     TokensAccepted,
@@ -157,7 +156,7 @@ impl Shared {
     }
 }
 
-/// Asks for the memory, while the server loads the library.
+/// Requests the memory, while the server loads the library.
 pub fn define() {
     IS_PRELOADED.set(true);
     pg_shmem_init!(SHARED = Shared::new());
@@ -169,7 +168,8 @@ pub fn is_preloaded() -> bool {
     IS_PRELOADED.get()
 }
 
-/// The place of a database, taken if it has none. `None` for no database, and when all are taken.
+/// The slot of a database, allocated if it has none. `None` for no database, and if all slots are
+/// used.
 pub fn database(oid: pg_sys::Oid) -> Option<&'static Database> {
     if oid == pg_sys::InvalidOid {
         return None;
@@ -194,7 +194,7 @@ fn shared() -> Option<&'static Shared> {
     is_preloaded().then(|| SHARED.get())
 }
 
-/// The place of this session's database.
+/// The slot of this session's database.
 pub fn here() -> Option<&'static Database> {
     thread_local! {
         static HERE: Cell<Option<&'static Database>> = const { Cell::new(None) };
@@ -206,14 +206,14 @@ pub fn here() -> Option<&'static Database> {
     HERE.get()
 }
 
-/// Counts one more.
+/// Increments a counter.
 pub fn count(counter: Counter) {
     if let Some(here) = here() {
         here.counters[counter as usize].fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// The databases that are known, with their OIDs.
+/// The databases that have a slot, with their OIDs.
 pub fn databases() -> impl Iterator<Item = (pg_sys::Oid, &'static Database)> {
     shared()
         .into_iter()
@@ -229,12 +229,12 @@ impl Database {
         self.oid.load(Ordering::Acquire) == oid
     }
 
-    /// Whether this is still the place of a database.
+    /// Whether this is still the slot of a database.
     pub fn belongs_to(&self, oid: pg_sys::Oid) -> bool {
         self.is_of(oid.to_u32())
     }
 
-    /// When a worker is to visit, all told.
+    /// When a worker is due, everything considered.
     pub fn next_visit(&self) -> i64 {
         if self.reset.load(Ordering::Acquire) {
             return 0;
@@ -247,13 +247,13 @@ impl Database {
         }
     }
 
-    /// Takes note that settings have changed.
+    /// Records that settings have changed.
     pub fn request_reset(&self) {
         self.reset.store(true, Ordering::Release);
         self.wanted.store(true, Ordering::Release);
     }
 
-    /// Frees the place of a database that is no more, and so has no sessions.
+    /// Frees the slot of a database that does not exist any more, and so has no sessions.
     pub fn free(&self) {
         let _places = PLACES.exclusive();
         self.wanted.store(false, Ordering::Relaxed);
@@ -272,7 +272,7 @@ impl Database {
     }
 }
 
-/// Makes this process the launcher.
+/// Registers this process as the launcher.
 pub fn become_launcher() {
     if let Some(shared) = shared() {
         // SAFETY: reads a variable of this process.
@@ -281,8 +281,8 @@ pub fn become_launcher() {
     }
 }
 
-/// Wakes the launcher, if there is one. A latch that serves another process by now makes that one
-/// look around in vain.
+/// Wakes the launcher, if there is one. If its latch now belongs to another process, that one wakes
+/// up for nothing, which is harmless.
 pub fn wake_launcher() {
     if let Some(shared) = shared() {
         let latch = shared.launcher.load(Ordering::Acquire);
@@ -325,7 +325,7 @@ fn worker_state() -> TableIterator<
 > {
     let time = |at: i64| (at != 0 && at != NEVER).then_some(at);
     let (visited_at, due_at, failures) = here().map_or((None, None, 0), |here| {
-        // Whoever is at work has yet to say when the next one is to come.
+        // A running worker has not set the next time yet.
         let is_visited = here.visitor.load(Ordering::Relaxed) != 0;
         (
             time(here.visited_at.load(Ordering::Relaxed)),

@@ -1,12 +1,12 @@
-//! Whether this library and the SQL objects of the database are of one version.
+//! Whether this library and the SQL objects of the database have the same version.
 //!
-//! A new library serves databases whose `ALTER EXTENSION neon_auth UPDATE` is still to come, and a
-//! session goes on with the library that it has loaded. Neither may answer for tables and
-//! functions that it does not know. So whatever reads or writes the extension's tables asks here
-//! first, and so does whoever lets an identity in; readers of the identity need not.
+//! After an update, a new library runs in databases without `ALTER EXTENSION neon_auth UPDATE`, and
+//! a session continues with the library that it has loaded. Neither may use tables and functions
+//! that it does not know. So all code that reads or writes the extension's tables checks the
+//! version first, and so does all code that sets an identity; readers of the identity need not.
 //!
-//! The answer is remembered until a table or a function changes somewhere, as every update that
-//! means anything does. `CREATE`, `ALTER` and `DROP EXTENSION` and `pg_dump` never ask.
+//! The result is cached until a table or a function changes in the database, as in every update
+//! that matters. `CREATE`, `ALTER` and `DROP EXTENSION` and `pg_dump` do not check it.
 
 use std::cell::Cell;
 
@@ -21,9 +21,9 @@ thread_local! {
     static AGREED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Registers for the messages that tell of changes; once, when the library is loaded.
+/// Registers for invalidation messages; once, when the library is loaded.
 pub fn define() {
-    // SAFETY: guarded callbacks that touch this process's memory alone.
+    // SAFETY: guarded callbacks that touch only this process's memory.
     unsafe {
         pg_sys::CacheRegisterRelcacheCallback(Some(relation_changed), pg_sys::Datum::from(0));
         pg_sys::CacheRegisterSyscacheCallback(
@@ -39,7 +39,7 @@ pub fn agree() -> Result<(), Problem> {
     if AGREED.get() {
         return Ok(());
     }
-    // Before the reading, so that a change that arrives meanwhile counts.
+    // Before the reading, so that a change during the reading is not missed.
     AGREED.set(true);
     let outcome = match installed() {
         Some(version) if version == LIBRARY => Ok(()),
@@ -57,14 +57,15 @@ pub fn agree() -> Result<(), Problem> {
     outcome
 }
 
-/// The same, raised.
+/// The same, raised as an ERROR.
 pub fn demand() {
     if let Err(problem) = agree() {
         ErrorReport::from(problem).report(PgLogLevel::ERROR);
     }
 }
 
-/// Whether one version comes before another. What is not made of numbers comes after nothing.
+/// Whether one version is before another. A version that does not consist of numbers is before
+/// none.
 fn is_older(version: &str, other: &str) -> bool {
     fn numbers(version: &str) -> Option<Vec<u32>> {
         version.split('.').map(|part| part.parse().ok()).collect()
@@ -72,12 +73,12 @@ fn is_older(version: &str, other: &str) -> bool {
     matches!((numbers(version), numbers(other)), (Some(a), Some(b)) if a < b)
 }
 
-/// The version in `pg_extension`; `None` where the extension is not installed.
+/// The version in `pg_extension`; `None` if the extension is not installed.
 fn installed() -> Option<String> {
     let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
     let mut key = pg_sys::ScanKeyData::default();
-    // SAFETY: a catalog look-up inside a transaction; what is opened is closed, and after an
-    // ERROR the abort does it.
+    // SAFETY: a catalog look-up inside a transaction; what is opened is closed, and after an ERROR
+    // the abort closes it.
     unsafe {
         pg_sys::ScanKeyInit(
             &raw mut key,

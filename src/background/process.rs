@@ -1,4 +1,4 @@
-//! How a background process behaves: its signals and settings, and when it leaves its database.
+//! Signals and settings of a background process, and when it must leave its database.
 
 use std::ffi::CStr;
 
@@ -7,8 +7,8 @@ use pgrx::pg_sys;
 
 use crate::pg::compat;
 
-/// Makes a worker end at its next interrupt check, as backends do, and independent of what the
-/// server or the database sets for its sessions. To be called before connecting, with the longest
+/// Makes a worker end at its next interrupt check, as backends do, and independent of the settings
+/// that the server or the database has for sessions. Call it before connecting, with the longest
 /// time to wait for a lock.
 pub fn settle_in(lock_timeout: &CStr) {
     unsafe extern "C-unwind" {
@@ -19,7 +19,7 @@ pub fn settle_in(lock_timeout: &CStr) {
         (c"default_transaction_read_only", c"off"),
         (c"default_transaction_deferrable", c"off"),
         (c"lock_timeout", lock_timeout),
-        // Whoever else is in a deadlock with a worker should win: the worker comes again.
+        // In a deadlock with a worker, the other side should win: the worker retries.
         (c"deadlock_timeout", c"100ms"),
     ];
     // SAFETY: the handler is PostgreSQL's own, and so are the settings.
@@ -37,15 +37,15 @@ pub fn settle_in(lock_timeout: &CStr) {
     }
 }
 
-/// Whether nobody waits for this worker's database to be left. Outside of transactions.
+/// Whether no session waits for this worker's database. Call it outside of transactions.
 pub fn database_is_free() -> bool {
     // SAFETY: reads a variable of this process.
     is_free(unsafe { pg_sys::MyDatabaseId })
 }
 
-/// Whether nobody waits for a database to be left: whoever copies, drops or moves it locks it
-/// first, in a mode that new connections would wait for, and then waits for all others to go.
-/// Outside of transactions.
+/// Whether no session waits for a database. A session that copies, drops or moves it first locks
+/// it, in a mode that blocks new connections, and then waits until all others have left. Call it
+/// outside of transactions.
 pub fn is_free(database: pg_sys::Oid) -> bool {
     let mode = pg_sys::RowExclusiveLock as pg_sys::LOCKMODE;
     let tag = pg_sys::LOCKTAG {
@@ -57,7 +57,7 @@ pub fn is_free(database: pg_sys::Oid) -> bool {
         locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
     };
     BackgroundWorker::transaction(|| {
-        // SAFETY: inside a transaction, which lets go of the lock as it ends.
+        // SAFETY: inside a transaction, which releases the lock at its end.
         let got = unsafe { pg_sys::LockAcquire(&raw const tag, mode, false, true) };
         got != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
     })

@@ -1,4 +1,4 @@
-//! A session tells the workers that its database has something to do, once that is committed.
+//! A session wakes the workers for its database when its transaction commits.
 
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
@@ -11,26 +11,27 @@ use pgrx::{PgXactCallbackEvent, register_xact_callback};
 use crate::shared;
 
 thread_local! {
-    /// Whether this transaction will tell.
+    /// Whether this transaction will wake them.
     static WILL_TELL: Cell<bool> = const { Cell::new(false) };
-    /// And whether it will tell of settings that have changed.
+    /// Whether it will also report changed settings.
     static RESETS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Has a worker come when this transaction commits, whatever went wrong before: settings change.
+/// Wakes a worker when this transaction commits, even during back-off after failures: settings
+/// change.
 pub fn reset_at_commit() {
     RESETS.set(true);
     at_commit();
 }
 
-/// Has a worker come when this transaction commits.
+/// Wakes a worker when this transaction commits.
 fn at_commit() {
-    // The place is found now: after the commit there is no room for errors.
+    // Find the slot now: no error may be raised after the commit.
     if shared::here().is_none() || WILL_TELL.replace(true) {
         return;
     }
     register_xact_callback(PgXactCallbackEvent::Abort, forget);
-    // COMMIT PREPARED runs none of this; the worker who comes sees that it is yet to come.
+    // COMMIT PREPARED runs none of this; the worker sees that a prepared transaction is pending.
     register_xact_callback(PgXactCallbackEvent::Prepare, tell);
     register_xact_callback(PgXactCallbackEvent::Commit, tell);
 }
@@ -52,8 +53,9 @@ fn forget() {
     RESETS.set(false);
 }
 
-/// `neon_auth_internal.wake_worker()`: trigger on what workers care for. On the queue it is for rows, of
-/// which most statements write none; elsewhere for statements.
+/// `neon_auth_internal.wake_worker()`: trigger on tables whose changes give workers something to
+/// do. On the queue it is a row trigger, because most statements write no row there; on the other
+/// tables it is a statement trigger.
 #[pg_trigger(sql = false)]
 fn wake_worker<'a>(
     trigger: &'a PgTrigger<'a>,

@@ -1,9 +1,9 @@
-//! Which of an array of objects change a mirror's table.
+//! Which objects of an array change a table of the mirror.
 //!
-//! SQL did this with a sort, a window over the array and a comparison of every member, and took
-//! as long as the writing itself. Here each object is looked at once and in place, the ids are
-//! sorted in memory, and the table is asked for each by its index. SQL is left with a bare
-//! `UPDATE` of what has changed, and an `INSERT` of what is new.
+//! In SQL this took a sort, a window over the array and a comparison of every member, as long as
+//! the write itself. Here each object is read once and in place, the ids are sorted in memory, and
+//! each is looked up in the table's index. SQL only runs a plain `UPDATE` of the changed rows and
+//! an `INSERT` of the new ones.
 
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -13,20 +13,20 @@ use super::object::ObjectType;
 use crate::error::Problem;
 use crate::pg::jsonb::JsonbPart;
 
-/// `neon_auth_internal.changed_objects(kind, given)`: where in an array of users or teams those are that
-/// differ from their row, and those that have none; NULL for nowhere. The objects themselves, as
-/// arrays, would be copied six times on their way.
+/// `neon_auth_internal.changed_objects(kind, given)`: the positions in an array of users or teams
+/// of those that differ from their row, and of those that have none; NULL for no positions. Arrays
+/// of the objects themselves would be copied six times.
 ///
-/// One that is malformed is an error. Of several for one id the last counts. They come in the
-/// order of their ids' bytes, so that two calls at once lock rows in the same order. Objects of
-/// the deleted are left out, and a NOTICE says so.
+/// A malformed object is an error. Of several objects with one id, the last is used. They are
+/// sorted by the bytes of their ids, so that concurrent calls lock rows in the same order. Objects
+/// of deleted users or teams are ignored, with a NOTICE.
 #[pg_extern(sql = false)]
 fn changed_objects(
     kind: &str,
     given: AnyElement,
 ) -> Result<TableIterator<'static, (name!(known, Places), name!(new, Places))>, ErrorReport> {
     let kind = ObjectType::named(kind);
-    // SAFETY: it lives as long as the call, in whose memory context a set is begun.
+    // SAFETY: it lives as long as the call, in whose memory context the set is built.
     let given = unsafe { JsonbPart::whole(&given) };
     let mut objects = checked(kind, &given)?;
     last_of_each(&mut objects);
@@ -48,7 +48,7 @@ fn changed_objects(
     Ok(TableIterator::once((places(&known), places(&new))))
 }
 
-/// Numbers of elements, or NULL for none.
+/// Positions of elements, or NULL for none.
 type Places = Option<Vec<i32>>;
 
 fn places(objects: &[Object]) -> Places {
@@ -59,7 +59,7 @@ fn places(objects: &[Object]) -> Places {
 struct Object {
     id: JsonbPart,
     whole: JsonbPart,
-    /// Its number in the array, counted from 0.
+    /// Its position in the array, counted from 0.
     place: i32,
     /// Whether it has no row yet.
     is_new: bool,
@@ -98,7 +98,7 @@ fn checked(kind: &ObjectType, given: &JsonbPart) -> Result<Vec<Object>, Problem>
 }
 
 fn last_of_each(objects: &mut Vec<Object>) {
-    // Stable, so the last given comes last.
+    // Stable, so the last object for an id stays last.
     objects.sort_by(|one, other| one.id().cmp(other.id()));
     objects.dedup_by(|later, kept| {
         let same = later.id() == kept.id();
@@ -109,8 +109,8 @@ fn last_of_each(objects: &mut Vec<Object>) {
     });
 }
 
-/// Leaves out what has not changed, and tells what is new. Answers how many more were left out
-/// because their row is that of something deleted.
+/// Removes unchanged objects, and marks the new ones. Returns how many others were removed because
+/// their row is marked as deleted.
 fn compare_with_rows(kind: &ObjectType, objects: &mut Vec<Object>) -> usize {
     let mut deleted = 0;
     let mut lookups = kind.table.lookups(1);

@@ -10,7 +10,7 @@ const LONGEST_ID: usize = 255;
 /// The last millisecond of the year 9999.
 const LAST_MILLISECOND: u64 = 253_402_300_799_999;
 
-/// What a table mirrors.
+/// The object kind that a table mirrors.
 pub struct ObjectType {
     pub name: &'static str,
     pub table: Table,
@@ -36,7 +36,7 @@ impl ObjectType {
             .expect("the functions of sql/ name one of them")
     }
 
-    /// The id of an object that can be a row, or why it cannot, as a sentence.
+    /// The id of an object that can become a row, or a sentence why it cannot.
     pub fn check(&self, object: &JsonbPart) -> Result<JsonbPart, String> {
         let id = id(object, "id")?;
         millis(object, self.created_at)?;
@@ -47,7 +47,7 @@ impl ObjectType {
 /// `neon_auth_internal.object_defect(kind, object)`: why a user or a team cannot become a row, as a sentence.
 #[pg_extern(sql = false)]
 fn object_defect(kind: &str, object: AnyElement) -> Option<String> {
-    // SAFETY: used before the argument is gone.
+    // SAFETY: used while the argument exists.
     ObjectType::named(kind)
         .check(&unsafe { JsonbPart::whole(&object) })
         .err()
@@ -76,8 +76,8 @@ pub fn id(object: &JsonbPart, member: &str) -> Result<JsonbPart, String> {
     Ok(id)
 }
 
-/// A member that is missing, null, or a number that the generated column takes: without a point,
-/// whatever stands behind it.
+/// A member that is missing, null, or a number that the generated column accepts: without a decimal
+/// point, even before zeros.
 fn millis(object: &JsonbPart, member: &str) -> Result<(), String> {
     let Some(time) = object.member(member).filter(|time| time.kind() != "null") else {
         return Ok(());

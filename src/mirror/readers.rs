@@ -1,7 +1,7 @@
-//! What policies ask about the signed-in user's teams and permissions.
+//! The readers for the signed-in user's teams and permissions.
 //!
-//! A row of a user or a team may be missing yet, and a membership counts all the same: the auth
-//! service told of it. A deleted user or team grants nothing, whatever rows are left.
+//! The row of a user or a team may still be missing; the membership is valid all the same, because
+//! the auth service reported it. A deleted user or team grants nothing, whatever rows remain.
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -54,7 +54,7 @@ fn is_deleted_user(user: &str) -> bool {
     })
 }
 
-/// Whether one of the holder's permissions grants this one. Holders have few.
+/// Whether one of the user's permissions grants this one. Users have few.
 fn holds(table: Table, holder: &[&str], scope: &str, permission: &str) -> bool {
     let found = table.find(holder, |row| {
         grants(scope, row.text(c"permission_id")?, permission).then_some(())
@@ -62,8 +62,8 @@ fn holds(table: Table, holder: &[&str], scope: &str, permission: &str) -> bool {
     found.is_some()
 }
 
-/// Whether a permission is another one or contains it. What is not defined counts for itself alone:
-/// no event tells of definitions.
+/// Whether a permission is another one or contains it. An undefined permission contains no other:
+/// no event reports definitions.
 fn grants(scope: &str, held: &str, permission: &str) -> bool {
     answers::answer(&["grants", scope, held, permission], || {
         let granted_by = Table::Closure.find(&[scope, permission], |row| row.texts(c"granted_by"));

@@ -1,6 +1,6 @@
 //! What differs between the majors of PostgreSQL.
 //!
-//! Each `cfg` names the old majors, so that a new one is taken for one like the newest.
+//! Each `cfg` names the old majors, so that a new major is treated like the newest.
 
 use std::ffi::{CStr, c_int, c_void};
 
@@ -8,10 +8,10 @@ use pgrx::pg_sys;
 
 /// What a walk does with a node: true ends the walk.
 pub type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
-/// What a mutation puts in the place of a node.
+/// What replaces a node in a mutation.
 pub type Mutator = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> *mut pg_sys::Node;
 
-// Since 16 these are macros, around functions of other names.
+// Since 16 these are macros around functions with other names.
 unsafe extern "C-unwind" {
     #[cfg_attr(
         not(any(feature = "pg14", feature = "pg15")),
@@ -73,7 +73,7 @@ macro_rules! with_arguments_of_executor_run {
 }
 pub(crate) use with_arguments_of_executor_run;
 
-/// Begins a scan of an index with so many keys. Since 18 scans can be counted.
+/// Begins an index scan with this number of keys. Since 18 scans can be counted.
 ///
 /// # Safety
 /// Both must be open, and the snapshot in use until the scan ends.
@@ -95,7 +95,7 @@ pub unsafe fn index_beginscan(
     }
 }
 
-/// Has a signal handled. Since 18 the function has another name in the server.
+/// Installs a handler for a signal. Since 18 the function has another name in the server.
 ///
 /// # Safety
 /// The handler must do what is safe in one.
@@ -108,7 +108,7 @@ pub unsafe fn handle_signal(signal: u32, handler: unsafe extern "C-unwind" fn(c_
     }
 }
 
-/// Whether a user can switch to a role by SET ROLE. Until 15 every member could.
+/// Whether a user may set a role by SET ROLE. Until 15 every member could.
 ///
 /// # Safety
 /// Inside a transaction.
@@ -122,7 +122,7 @@ pub unsafe fn can_set_role(user: pg_sys::Oid, role: pg_sys::Oid) -> bool {
     }
 }
 
-/// Refuses settings with this prefix from here on that are not defined; 14 warns of them.
+/// Refuses undefined settings with this prefix from now on; 14 warns about them.
 ///
 /// # Safety
 /// While the library is loaded.

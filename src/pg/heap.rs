@@ -1,19 +1,21 @@
-//! The rows of one of the extension's tables, all of them and without a query.
+//! All rows of one of the extension's small tables, read without a query.
 //!
-//! To parse and plan a query over catalogs that a new backend has yet to read costs it more than
-//! all else that its first token asks for. A scan of the heap needs the table's description alone.
+//! Parsing and planning a query needs catalogs that a new backend has not read yet, which costs
+//! more than everything else that its first token needs. A heap scan needs only the table's
+//! description.
 
 use pgrx::pg_sys;
 
 use super::row::{Row, slot_for_tuples};
 use super::tables::Relation;
 
-/// Passes each row to `read`, by what is committed now, whatever snapshot the transaction holds:
-/// a policy decided on an old snapshot would outlive the transaction in this session's memory.
+/// Passes each row to `read`, with the latest committed state, whatever snapshot the transaction
+/// has: a policy decided on an old snapshot would outlive the transaction in this session's cache.
 /// Assigns no transaction id, and works in READ ONLY transactions and on a standby.
 pub fn each(table: &Relation, mut read: impl FnMut(&Row)) {
     let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
-    // SAFETY: inside a transaction; what is opened is closed, and after an ERROR the abort does it.
+    // SAFETY: inside a transaction; what is opened is closed, and after an ERROR the abort closes
+    // it.
     unsafe {
         let relation = pg_sys::table_open(table.oid(), lock);
         let slot = slot_for_tuples((*relation).rd_att);

@@ -1,7 +1,7 @@
-//! Rows of the mirror by their key, straight from an index.
+//! Rows of the mirror by their key, read directly from an index.
 //!
-//! A query through SPI costs 4 to 20 µs, most of it to start and end the executor; this costs
-//! about one. It reads as the tables' owner, by the snapshot of the statement that asks, takes no
+//! A query through SPI costs 4 to 20 µs, mostly to start and end the executor; this costs about
+//! one. It reads as the tables' owner, with the snapshot of the calling statement, assigns no
 //! transaction id, and works in parallel workers and on a standby.
 
 use std::cell::Cell;
@@ -14,7 +14,7 @@ use super::row::Row;
 use super::tables::INDEXED;
 use crate::version;
 
-/// A table with an index to look into, over columns of type text; in the order of `INDEXED`.
+/// A table with an index for look-ups, over columns of type text; in the order of `INDEXED`.
 #[derive(Clone, Copy)]
 pub enum Table {
     Users,
@@ -31,19 +31,20 @@ pub enum Table {
 const UNKNOWN: [[pg_sys::Oid; 2]; INDEXED.len()] = [[pg_sys::InvalidOid; 2]; INDEXED.len()];
 
 thread_local! {
-    /// The OIDs of the names, as far as they are known. Looking them up takes as long as a row.
+    /// The OIDs of the names that are known. Looking them up takes as long as reading a row.
     static OIDS: Cell<[[pg_sys::Oid; 2]; INDEXED.len()]> = const { Cell::new(UNKNOWN) };
 }
 
 const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
 
-/// Registers for the invalidations.
+/// Registers for invalidation messages.
 pub fn define() {
-    // SAFETY: a guarded callback that touches this process's memory alone.
+    // SAFETY: a guarded callback that touches only this process's memory.
     unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(invalidated), pg_sys::Datum::from(0)) };
 }
 
-/// What is dropped, renamed, or made by a transaction that fails has a message of its own.
+/// A dropped or renamed table, or one created by a transaction that fails, has its own invalidation
+/// message.
 #[pg_guard]
 unsafe extern "C-unwind" fn invalidated(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
     let is_known =
@@ -59,8 +60,8 @@ impl Table {
         self.find(key, |_| Some(())).is_some()
     }
 
-    /// The first answer that `read` gives to a row with this key, or with these first columns of
-    /// one.
+    /// The first result that `read` returns for a row with this key, or with these leading columns
+    /// of a key.
     pub fn find<T>(self, key: &[&str], read: impl FnMut(&Row) -> Option<T>) -> Option<T> {
         let mut lookups = self.lookups(key.len());
         let answer = lookups.find(key, read);
@@ -68,18 +69,18 @@ impl Table {
         answer
     }
 
-    /// Any number of look-ups by as many columns of the index.
+    /// Any number of look-ups by the same number of columns of the index.
     pub fn lookups(self, columns: usize) -> Lookups {
         version::demand();
-        // SAFETY: what is opened is closed, and after an ERROR the abort does it.
+        // SAFETY: what is opened is closed, and after an ERROR the abort closes it.
         unsafe {
-            // After a COMMIT of its own a procedure has none, until its next statement.
+            // After its own COMMIT a procedure has no snapshot until its next statement.
             let has_own_snapshot = !pg_sys::ActiveSnapshotSet();
             if has_own_snapshot {
                 pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
             }
             let relation = self.open();
-            // Only now: the lock may have come with the news of another index.
+            // Only now: locking may have received the invalidation of another index.
             let index = pg_sys::index_open(self.oid(1), LOCK);
             Lookups {
                 has_own_snapshot,
@@ -103,7 +104,7 @@ impl Table {
             if !relation.is_null() {
                 return relation;
             }
-            // Dropped, and nobody had told yet.
+            // Dropped, and no invalidation has arrived yet.
             OIDS.set(UNKNOWN);
             pg_sys::table_open(self.oid(0), LOCK)
         }
@@ -116,7 +117,7 @@ impl Table {
             return known;
         }
         let oid = INDEXED[self as usize][which].oid();
-        // Read again: a look-up may bring messages too.
+        // Read again: a look-up may receive invalidations too.
         let mut oids = OIDS.get();
         oids[self as usize][which] = oid;
         OIDS.set(oids);
@@ -124,7 +125,7 @@ impl Table {
     }
 }
 
-/// A table that is open to be asked.
+/// A table that is open for look-ups.
 pub struct Lookups {
     has_own_snapshot: bool,
     relation: pg_sys::Relation,
@@ -135,7 +136,7 @@ pub struct Lookups {
 }
 
 impl Lookups {
-    /// The first answer that `read` gives to a row with this key.
+    /// The first result that `read` returns for a row with this key.
     pub fn find<T>(&mut self, key: &[&str], mut read: impl FnMut(&Row) -> Option<T>) -> Option<T> {
         assert_eq!(key.len(), self.keys.len());
         for (column, value) in self.keys.iter_mut().zip(key) {
@@ -143,7 +144,7 @@ impl Lookups {
         }
         let forward = pg_sys::ScanDirection::ForwardScanDirection;
         let mut answer = None;
-        // SAFETY: all is open; the scan copies the keys, and the values live until it is done.
+        // SAFETY: everything is open; the scan copies the keys, and the values live until it ends.
         unsafe {
             let count = self.keys.len() as i32;
             pg_sys::index_rescan(
@@ -169,8 +170,8 @@ impl Lookups {
         unsafe {
             pg_sys::ExecDropSingleTupleTableSlot(self.slot);
             pg_sys::index_endscan(self.scan);
-            // The locks stay until the transaction ends, as those of any query do. Whoever asks for
-            // each row gets them once.
+            // The locks are held until the transaction ends, as those of any query. Calls for each
+            // row lock only once.
             let keep = pg_sys::NoLock as pg_sys::LOCKMODE;
             pg_sys::index_close(self.index, keep);
             pg_sys::table_close(self.relation, keep);
@@ -181,7 +182,7 @@ impl Lookups {
     }
 }
 
-/// That a column of the index, counted from 1, equals a value that is yet to come.
+/// The condition that a column of the index, counted from 1, equals a value that is set later.
 fn is_equal(column: usize) -> pg_sys::ScanKeyData {
     let mut key = pg_sys::ScanKeyData::default();
     // SAFETY: fills in a struct.

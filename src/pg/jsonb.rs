@@ -10,18 +10,18 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
 };
 use pgrx::{AnyElement, direct_function_call_as_datum, pg_sys};
 
-/// A `jsonb` value, kept ready.
+/// A stored `jsonb` value.
 pub struct Jsonb(Box<[u8]>);
 
 impl Jsonb {
-    /// From JSON text that has been parsed before, and so is good.
+    /// From JSON text that was parsed before, and so is valid.
     pub fn from_json(json: &str) -> Self {
-        let json = CString::new(json).expect("JSON text holds no NUL");
-        // SAFETY: jsonb_in takes a C string and answers a varlena, which is copied and freed.
+        let json = CString::new(json).expect("JSON text contains no NUL");
+        // SAFETY: jsonb_in takes a C string and returns a varlena, which is copied and freed.
         unsafe {
             let argument = Some(pg_sys::Datum::from(json.as_ptr()));
             let datum = direct_function_call_as_datum(pg_sys::jsonb_in, &[argument])
-                .expect("jsonb_in answers no NULL");
+                .expect("jsonb_in never returns NULL");
             let value = datum.cast_mut_ptr::<pg_sys::varlena>();
             let length = pgrx::varsize_any(value);
             let bytes = std::slice::from_raw_parts(value.cast::<u8>(), length).into();
@@ -30,10 +30,10 @@ impl Jsonb {
         }
     }
 
-    /// From a `jsonb` datum, however it is stored.
+    /// From a `jsonb` datum in any storage form.
     ///
     /// # Safety
-    /// It must be one.
+    /// It must be a `jsonb`.
     pub unsafe fn from_datum(datum: pg_sys::Datum) -> Self {
         unsafe {
             let stored = datum.cast_mut_ptr::<pg_sys::varlena>();
@@ -69,18 +69,18 @@ impl Jsonb {
     }
 }
 
-/// The JSON text of an argument that the SQL declaration says is `jsonb`. What `jsonb` can hold
-/// goes beyond what every JSON parser takes, so the text is to be parsed with care.
+/// The JSON text of an argument that is `jsonb` by its SQL declaration. `jsonb` can contain more
+/// than some JSON parsers accept, so parse the text with care.
 pub fn text_of(jsonb: &AnyElement) -> String {
     // SAFETY: the argument is a jsonb.
     unsafe { text_of_datum(jsonb.datum()) }
 }
 
 unsafe fn text_of_datum(jsonb: pg_sys::Datum) -> String {
-    // SAFETY: jsonb_out takes a jsonb and answers a C string in UTF-8, the database's encoding.
+    // SAFETY: jsonb_out takes a jsonb and returns a C string in UTF-8, the database's encoding.
     unsafe {
         let datum = direct_function_call_as_datum(pg_sys::jsonb_out, &[Some(jsonb)])
-            .expect("jsonb_out answers no NULL");
+            .expect("jsonb_out never returns NULL");
         let text = datum.cast_mut_ptr();
         let owned = CStr::from_ptr(text).to_string_lossy().into_owned();
         pg_sys::pfree(text.cast());
@@ -88,28 +88,28 @@ unsafe fn text_of_datum(jsonb: pg_sys::Datum) -> String {
     }
 }
 
-/// What stands somewhere in a `jsonb` value, read in place: nothing is parsed or copied, so that
-/// looking at two members of an object costs nothing for all its others.
+/// A part of a `jsonb` value, read in place: nothing is parsed or copied, so reading two members of
+/// an object does not cost anything for the others.
 #[derive(Clone, Copy)]
 pub struct JsonbPart(pg_sys::JsonbValue);
 
 impl JsonbPart {
-    /// The whole of an argument that the SQL declaration says is `jsonb`.
+    /// The whole of an argument that is `jsonb` by its SQL declaration.
     ///
     /// # Safety
-    /// Neither it nor any part of it may be used once the argument, or the memory context that is
-    /// now the current one, is gone.
+    /// Neither it nor any part of it may be used after the argument, or the now current memory
+    /// context, is freed.
     pub unsafe fn whole(jsonb: &AnyElement) -> Self {
         unsafe { Self::of_datum(jsonb.datum()) }
     }
 
-    /// The same of a datum.
+    /// The whole of a datum.
     ///
     /// # Safety
     /// It must be a `jsonb`, and live as long.
     pub unsafe fn of_datum(jsonb: pg_sys::Datum) -> Self {
-        // SAFETY: a jsonb is a varlena, whose contents are its outermost container. A scalar is
-        // kept as the only element of an array that is marked so.
+        // SAFETY: a jsonb is a varlena, whose content is its outermost container. A scalar is
+        // stored as the only element of an array that is marked so.
         unsafe {
             let value = pg_sys::pg_detoast_datum(jsonb.cast_mut_ptr());
             let container: *mut pg_sys::JsonbContainer = pgrx::vardata_any(value).cast_mut().cast();
@@ -126,27 +126,28 @@ impl JsonbPart {
         }
     }
 
-    /// From JSON text, in the current memory context; raises what `jsonb` cannot hold.
+    /// From JSON text, in the current memory context; raises an error for JSON that `jsonb` cannot
+    /// contain.
     ///
-    /// Neither it nor any part of it may be used once that context is gone.
+    /// Neither it nor any part of it may be used after that context is freed.
     pub fn parse(json: &str) -> Self {
-        let json = CString::new(json).expect("PostgreSQL's text holds no NUL");
-        // SAFETY: jsonb_in takes a C string and answers a jsonb, which stays in the context.
+        let json = CString::new(json).expect("PostgreSQL's text contains no NUL");
+        // SAFETY: jsonb_in takes a C string and returns a jsonb, which lives in the context.
         unsafe {
             let argument = Some(pg_sys::Datum::from(json.as_ptr()));
             let jsonb = direct_function_call_as_datum(pg_sys::jsonb_in, &[argument])
-                .expect("jsonb_in answers no NULL");
+                .expect("jsonb_in never returns NULL");
             Self::of_datum(jsonb)
         }
     }
 
-    /// A copy as a `jsonb` of its own, in the current memory context.
+    /// A copy as a separate `jsonb`, in the current memory context.
     pub fn to_datum(mut self) -> pg_sys::Datum {
         // SAFETY: the value is copied.
         unsafe { pg_sys::Datum::from(pg_sys::JsonbValueToJsonb(&raw mut self.0)) }
     }
 
-    /// What `jsonb_typeof` answers.
+    /// What `jsonb_typeof` returns.
     pub fn kind(&self) -> &'static str {
         match self.0.type_ {
             pg_sys::jbvType::jbvNull => "null",
@@ -176,12 +177,12 @@ impl JsonbPart {
         if self.0.type_ != pg_sys::jbvType::jbvNumeric {
             return None;
         }
-        // SAFETY: numeric_out takes a numeric and answers a C string, which is copied and freed.
+        // SAFETY: numeric_out takes a numeric and returns a C string, which is copied and freed.
         unsafe {
             let number = Some(pg_sys::Datum::from(self.0.val.numeric));
             let digits: *mut std::ffi::c_char =
                 direct_function_call_as_datum(pg_sys::numeric_out, &[number])
-                    .expect("numeric_out answers no NULL")
+                    .expect("numeric_out never returns NULL")
                     .cast_mut_ptr();
             let copy = CStr::from_ptr(digits).to_string_lossy().into_owned();
             pg_sys::pfree(digits.cast());
@@ -189,17 +190,17 @@ impl JsonbPart {
         }
     }
 
-    /// How two numbers compare; `None` unless both are numbers.
+    /// The order of two numbers; `None` unless both are numbers.
     pub fn compare_numbers(&self, other: &Self) -> Option<Ordering> {
         let number = pg_sys::jbvType::jbvNumeric;
         if self.0.type_ != number || other.0.type_ != number {
             return None;
         }
-        // SAFETY: numeric_cmp takes two of type numeric and answers an integer.
+        // SAFETY: numeric_cmp takes two of type numeric and returns an integer.
         unsafe {
             let numbers = [&self.0, &other.0].map(|part| Some(part.val.numeric.into()));
             let order = direct_function_call_as_datum(pg_sys::numeric_cmp, &numbers)
-                .expect("numeric_cmp answers no NULL");
+                .expect("numeric_cmp never returns NULL");
             Some((order.value() as i32).cmp(&0))
         }
     }
@@ -233,7 +234,7 @@ impl JsonbPart {
         self.inside(pg_sys::JB_FARRAY)
     }
 
-    /// All that an array holds, or an object: name, value, name, value.
+    /// The content of an array, or of an object: name, value, name, value.
     fn inside(&self, flag: u32) -> Option<Vec<Self>> {
         use pg_sys::JsonbIteratorToken::{WJB_ELEM, WJB_KEY, WJB_VALUE};
         if !self.is(flag) {
@@ -241,10 +242,10 @@ impl JsonbPart {
         }
         let mut part = pg_sys::JsonbValue::default();
         let mut parts = Vec::new();
-        // SAFETY: the container of an array or object; those within are passed over as a whole.
+        // SAFETY: the container of an array or object; nested containers are skipped as a whole.
         unsafe {
             let mut iterator = pg_sys::JsonbIteratorInit(self.0.val.binary.data);
-            // The first step is into it.
+            // The first step enters the container.
             pg_sys::JsonbIteratorNext(&raw mut iterator, &raw mut part, true);
             while let WJB_ELEM | WJB_KEY | WJB_VALUE =
                 pg_sys::JsonbIteratorNext(&raw mut iterator, &raw mut part, true)
@@ -255,14 +256,15 @@ impl JsonbPart {
         Some(parts)
     }
 
-    /// Whether an object or array equals a `jsonb` datum, as `=` has it. The same bytes are the
-    /// rule and cost least; other bytes may still say the same, as 1 and 1.0 do.
+    /// Whether an object or array equals a `jsonb` datum, as `=` compares. Equal values usually
+    /// have the same bytes, which is cheap to compare; different bytes may still be equal, such as
+    /// 1 and 1.0.
     ///
     /// # Safety
     /// The datum must be a `jsonb`.
     pub unsafe fn equals(&self, datum: pg_sys::Datum) -> bool {
-        // SAFETY: the same bytes are the same container; the comparison wants them aligned, which
-        // a value is once it is detoasted wholly.
+        // SAFETY: the same bytes are the same container; the comparison needs aligned values, which
+        // fully detoasted ones are.
         unsafe {
             let given = self.0.val.binary;
             let packed = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
@@ -284,13 +286,13 @@ impl JsonbPart {
     }
 
     fn is(&self, flag: u32) -> bool {
-        // SAFETY: the container of what is neither scalar nor taken apart.
+        // SAFETY: the container of a value that is neither scalar nor an iterator.
         self.0.type_ == pg_sys::jbvType::jbvBinary
             && unsafe { (*self.0.val.binary.data).header & flag != 0 }
     }
 }
 
-// SAFETY: a copy as a jsonb of its own, in the caller's memory context.
+// SAFETY: a copy as a separate jsonb, in the caller's memory context.
 unsafe impl BoxRet for JsonbPart {
     unsafe fn box_into<'fcx>(self, call: &mut FcInfo<'fcx>) -> Datum<'fcx> {
         unsafe { call.return_raw_datum(self.to_datum()) }

@@ -1,9 +1,10 @@
-//! What the extension needs of PostgreSQL, beyond what pgrx has.
+//! PostgreSQL interfaces that the extension needs in addition to pgrx.
 //!
-//! `spi` runs SQL as the tables' owner, `heap` reads all rows of a small table and `index` rows by
-//! their key, both without a query, from the `tables` that are named there, and each as a `row`; `jsonb` reads and makes values of that type; `lock` has locks
-//! of the extension's own; `nodes` walks query trees; `raised` passes errors on as they were raised; `value` is what
-//! functions return without a Rust value in between.
+//! `spi` runs SQL as the tables' owner; `heap` reads all rows of a small table and `index` rows by
+//! their key, both without a query, from the `tables` that are named there, and each as a `row`;
+//! `jsonb` reads and builds values of that type; `lock` has the extension's own locks; `nodes`
+//! walks query trees; `raised` preserves errors as they were raised; `value` builds results of
+//! functions without a Rust value in between.
 
 pub mod compat;
 pub mod heap;

@@ -1,8 +1,7 @@
-//! PostgreSQL's own ways through a tree of nodes, without the guard that pgrx puts around each
-//! call: a walk makes one call for each node, and every query is walked before it is planned.
+//! PostgreSQL's own walkers of node trees, without the guard that pgrx puts around each call: a
+//! walk makes one call per node, and every query is walked before it is planned.
 //!
-//! An ERROR passes over the frames of whoever calls these, which must own nothing that needs
-//! dropping.
+//! An ERROR skips the frames of the callers, which must own nothing that needs dropping.
 
 use std::ffi::c_void;
 
@@ -23,7 +22,7 @@ unsafe extern "C-unwind" {
 /// The pointers of a PostgreSQL list.
 ///
 /// # Safety
-/// It must be a list of pointers to such things, or null.
+/// It must be a list of pointers to this type, or null.
 pub unsafe fn elements<T>(list: *mut pg_sys::List) -> impl Iterator<Item = *mut T> {
     let length = if list.is_null() {
         0
@@ -33,7 +32,7 @@ pub unsafe fn elements<T>(list: *mut pg_sys::List) -> impl Iterator<Item = *mut 
     (0..length).map(move |n| unsafe { (*(*list).elements.offset(n as isize)).ptr_value.cast() })
 }
 
-/// Whether a table, or what is like one, is among the entries.
+/// Whether a table, or a relation like one, is among the entries.
 ///
 /// # Safety
 /// It must be the range table of a query or of a plan.

@@ -7,15 +7,15 @@ use pgrx::{FromDatum, IntoDatum, direct_function_call, pg_sys};
 use super::jsonb::{Jsonb, JsonbPart};
 use crate::clock;
 
-/// A row, while its page is held. Each method returns `None` for NULL.
+/// A row, while its page is pinned. Each method returns `None` for NULL.
 pub struct Row {
     slot: *mut pg_sys::TupleTableSlot,
-    /// Whether a column that the table lacks is an error, rather than NULL.
+    /// Whether a missing column is an error instead of NULL.
     is_complete: bool,
 }
 
 impl Row {
-    /// The row in a slot, of a table that has the columns of sql/.
+    /// The row in a slot, of a table that has all columns of sql/.
     ///
     /// # Safety
     /// The slot must hold a row for as long as this is used.
@@ -26,7 +26,7 @@ impl Row {
         }
     }
 
-    /// The same of a table that an update of the extension may be about to give further columns.
+    /// The same, for a table to which an update of the extension may still have to add columns.
     ///
     /// # Safety
     /// As above.
@@ -37,13 +37,13 @@ impl Row {
         }
     }
 
-    /// The row that a composite value is, likewise.
+    /// The row that a composite value contains, likewise.
     ///
     /// # Safety
     /// The datum must be of a table's row type.
     pub unsafe fn of_composite(datum: pg_sys::Datum) -> Self {
-        // SAFETY: a composite value names its type; the description is a copy in the current memory
-        // context, where the slot, its tuple and what is detoasted stay too.
+        // SAFETY: a composite value names its type; the description is copied into the current
+        // memory context, where the slot, its tuple and detoasted values live too.
         unsafe {
             let header: pg_sys::HeapTupleHeader =
                 pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast();
@@ -78,7 +78,7 @@ impl Row {
         self.text(column).map(str::to_owned)
     }
 
-    /// The items of a `text[]`, some of which may be NULL.
+    /// The items of a `text[]`, which may contain NULL.
     pub fn texts(&self, column: &CStr) -> Option<Vec<Option<String>>> {
         let datum = self.datum(column)?;
         // SAFETY: the column is a text[].
@@ -91,14 +91,14 @@ impl Row {
         Some(unsafe { Jsonb::from_datum(datum) })
     }
 
-    /// A column of type jsonb, taken apart.
+    /// A column of type jsonb, for reading in place.
     pub fn part(&self, column: &CStr) -> Option<JsonbPart> {
         let datum = self.datum(column)?;
-        // SAFETY: the same; the part is used while the page is held.
+        // SAFETY: the same; the part is used while the page is pinned.
         Some(unsafe { JsonbPart::of_datum(datum) })
     }
 
-    /// Whether a column of type jsonb is the object given.
+    /// Whether a column of type jsonb equals the given object.
     pub fn equals(&self, column: &CStr, object: &JsonbPart) -> bool {
         // SAFETY: the same.
         self.datum(column)
@@ -136,7 +136,7 @@ impl Row {
     }
 }
 
-/// A slot for tuples that lie elsewhere.
+/// A slot for tuples that are stored elsewhere.
 ///
 /// # Safety
 /// The description must last as long as the slot.

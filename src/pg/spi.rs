@@ -1,8 +1,8 @@
-//! The extension's own tables, read and written as their owner.
+//! Reads and writes the extension's own tables as their owner.
 //!
-//! `authenticate` and its kin run with their caller's rights, by which they may set a role or not,
-//! but callers may not touch these tables. So the switch of user and search_path that a definer
-//! function with a pinned search_path makes is made here, around one statement.
+//! `authenticate` and similar functions run with their caller's rights, which decide whether a role
+//! may be set, but callers may not access these tables. So this file switches user and search_path
+//! around one statement, as a definer function with a fixed search_path does.
 
 use std::ffi::CString;
 
@@ -11,11 +11,11 @@ use pgrx::{FromDatum, IntoDatum, PgRelation, pg_sys};
 use super::raised;
 use super::tables::PROVIDERS;
 
-/// Runs a query that yields at most one text value, and answers it.
+/// Runs a query that returns at most one text value, and returns it.
 ///
-/// It sees what is committed now, whatever snapshot the transaction holds: a policy decided on
-/// an old snapshot would outlive the transaction in this session's cache. It assigns no
-/// transaction id and works in READ ONLY transactions and on a standby.
+/// It sees the latest committed state, whatever snapshot the transaction has: a policy decided on
+/// an old snapshot would outlive the transaction in this session's cache. It assigns no transaction
+/// id and works in READ ONLY transactions and on a standby.
 pub fn read(query: &str, arguments: &[&str]) -> Option<String> {
     // SAFETY: the snapshot is popped in the same nesting; after an ERROR the abort does both.
     unsafe {
@@ -28,12 +28,12 @@ pub fn read(query: &str, arguments: &[&str]) -> Option<String> {
 
 /// Runs a statement that changes the extension's tables.
 pub fn write(statement: &str, arguments: &[&str]) -> Option<String> {
-    // SAFETY: as `run` asks, a transaction is under way.
+    // SAFETY: a transaction is active, as `run` requires.
     unsafe { run(statement, arguments, false) }
 }
 
 /// # Safety
-/// A transaction must be under way, with an active snapshot when `read_only`.
+/// A transaction must be active, with an active snapshot when `read_only`.
 unsafe fn run(query: &str, arguments: &[&str], read_only: bool) -> Option<String> {
     unsafe extern "C-unwind" {
         fn SPI_execute_with_args(
@@ -46,7 +46,7 @@ unsafe fn run(query: &str, arguments: &[&str], read_only: bool) -> Option<String
             most: std::ffi::c_long,
         ) -> i32;
     }
-    let query = CString::new(query).expect("our own SQL holds no NUL");
+    let query = CString::new(query).expect("our own SQL contains no NUL");
     unsafe {
         let outer_context = pg_sys::CurrentMemoryContext;
         let pinned = PinnedOwner::enter();
@@ -58,7 +58,7 @@ unsafe fn run(query: &str, arguments: &[&str], read_only: bool) -> Option<String
             .collect();
         let (query, count) = (query.as_ptr(), arguments.len() as i32);
         let (types, values) = (types.as_mut_ptr(), values.as_mut_ptr());
-        // All rows, although the first is answered: a statement that is stopped early fires no
+        // All rows, although only the first is returned: a statement that is stopped early fires no
         // AFTER triggers.
         let all = 0;
         let outcome = raised::caught_as_raised(|| {
@@ -91,8 +91,8 @@ unsafe fn run(query: &str, arguments: &[&str], read_only: bool) -> Option<String
     }
 }
 
-/// The owner's rights and a search_path that nobody can shadow. When an ERROR passes by, the
-/// abort of the (sub)transaction puts back both, so there is no Drop.
+/// The owner's rights and a search_path that cannot be shadowed. After an ERROR, the abort of the
+/// (sub)transaction restores both, so there is no Drop.
 struct PinnedOwner {
     user: pg_sys::Oid,
     context: i32,

@@ -6,9 +6,9 @@ use pgrx::pg_sys;
 
 use crate::version;
 
-/// The schema of what administrators are offered.
+/// The schema of the objects for administrators.
 const OFFERED: &CStr = c"neon_auth";
-/// The schema of all else.
+/// The schema of all internal objects.
 const INTERNAL: &CStr = c"neon_auth_internal";
 
 /// A table, or one of its indexes.
@@ -21,8 +21,8 @@ pub struct Relation {
 pub const PROVIDERS: Relation = offered(c"providers");
 pub const JWKS_CACHE: Relation = offered(c"jwks_cache");
 
-/// A table and its index for look-ups: the primary key, or a smaller one, or one that begins with the
-/// user, whose entries lie beside each other. What is in the processor's cache costs half.
+/// A table and its index for look-ups: the primary key, or a smaller index, or one that begins with
+/// the user, whose entries are adjacent. Data in the processor's cache costs half.
 pub const INDEXED: [[Relation; 2]; 9] = [
     [offered(c"users_sync"), offered(c"users_sync_pkey")],
     [offered(c"teams_sync"), offered(c"teams_sync_pkey")],
@@ -65,8 +65,8 @@ const fn internal(name: &'static CStr) -> Relation {
 }
 
 impl Relation {
-    /// Its OID. Raises 55000 where the extension is not of this library's version, and 3F000 or 42P01
-    /// where the relation does not exist.
+    /// Its OID. Raises 55000 if the extension does not have this library's version, and 3F000 or
+    /// 42P01 if the relation does not exist.
     pub fn oid(&self) -> pg_sys::Oid {
         version::demand();
         // SAFETY: catalog look-ups inside a transaction.

@@ -1,5 +1,5 @@
-//! What readers answer with: PostgreSQL values made straight from the identity, without a Rust
-//! value in between.
+//! Results of readers: PostgreSQL values built directly from the identity, without a Rust value in
+//! between.
 
 use pgrx::callconv::{BoxRet, FcInfo};
 use pgrx::datum::Datum;

@@ -1,4 +1,4 @@
-//! From a token's text to an identity that a provider vouches for.
+//! From the text of a token to the identity that its provider accepts.
 
 use std::rc::Rc;
 
@@ -16,8 +16,8 @@ use crate::identity::{Identity, Vouched};
 use crate::pg::spi;
 use crate::shared::{self, Counter};
 
-/// Verifies a token against the provider that its issuer names, fetching keys where they are
-/// missing, outdated or lack the token's.
+/// Verifies a token with the provider that its issuer names; fetches keys if they are missing,
+/// stale, or do not include the token's key.
 pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
     let seen = match text.len() <= longest() {
         true => seen::before(text)?,
@@ -35,7 +35,8 @@ pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
         }
     };
     reject_deleted(&admitted.provider, &admitted.identity.subject)?;
-    // Roles come and go, so this is no part of what is remembered.
+    // Roles may be created, dropped and granted at any time, so this is not part of the cached
+    // result.
     if let Some(role) = &admitted.role.role {
         role::demand(&admitted.provider, role)?;
     }
@@ -76,7 +77,8 @@ fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
             Cause::Age => freshness.may_attempt(now),
             Cause::UnknownKey => freshness.may_look_for_key(now),
         };
-        // Once, and never within the cooldown; but an attempt that is under way may end well.
+        // Only once, and never within the cooldown; but an attempt that is already running may
+        // succeed.
         if may_ask {
             refresh::fetch_once(&provider, cause);
         } else {
@@ -86,7 +88,7 @@ fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
     }
 }
 
-/// Says when a key that is not in the set can be looked for again.
+/// Adds when the keys may be fetched again for an unknown key.
 fn unknown_key(
     refusal: Refusal,
     provider: &Provider,
@@ -124,7 +126,7 @@ fn judge(
     Ok((Rc::new(admitted), keys))
 }
 
-/// Refuses a deleted user, where the provider asks for that.
+/// Refuses a deleted user, if the provider has `reject_deleted_users`.
 pub fn reject_deleted(provider: &Provider, subject: &str) -> Result<(), Problem> {
     if !provider.reject_deleted_users {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What comes of a credential that a provider vouches for.
+//! The result of verifying a credential.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use super::role;
 use super::trust::Provider;
 use crate::identity::Identity;
 
-/// A credential that a provider vouches for.
+/// A credential that a provider accepts.
 pub struct Admitted {
     pub provider: Rc<Provider>,
     pub proof: Proof,
@@ -16,7 +16,7 @@ pub struct Admitted {
     pub role: role::Choice,
 }
 
-/// What the credential was.
+/// The kind of credential.
 pub enum Proof {
     Jwt(Verified),
 }

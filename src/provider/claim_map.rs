@@ -1,12 +1,12 @@
-//! Which claims the readers of schema `auth` read, where an issuer has names of its own for them.
+//! `claim_map`: which claims the readers of schema `auth` read, for issuers that use other names.
 
 use neon_auth_token::{ClaimPath, Flag, Map, Value};
 
 use crate::error::quoted;
 
-/// Readers of a claim that is a string.
+/// Readers of string claims.
 const TEXTS: [&str; 4] = ["role", "email", "selected_team_id", "organization_id"];
-/// Readers of a claim that says yes or no.
+/// Readers of boolean claims.
 const FLAGS: [&str; 2] = [EMAIL_VERIFIED, IS_ANONYMOUS];
 const EMAIL_VERIFIED: &str = "email_verified";
 const IS_ANONYMOUS: &str = "is_anonymous";
@@ -21,17 +21,17 @@ pub struct ClaimMap {
     organization: Option<Organization>,
 }
 
-/// Where the organization is.
+/// The path of the organization.
 enum Organization {
-    /// An object; or its id alone.
+    /// An object; or only its id.
     At(ClaimPath),
-    /// Claims of their own, each with the name of the member that it becomes.
+    /// Separate claims, each with the name of the member that it becomes.
     Of(Vec<(String, ClaimPath)>),
 }
 
 impl ClaimMap {
-    /// Reads `{"email": "emails.0", "organization": {"id": "org_id", "role": "org_role"}, …}`.
-    /// An error says why it cannot be used, in a sentence.
+    /// Parses `{"email": "emails.0", "organization": {"id": "org_id", "role": "org_role"}, …}`. An
+    /// error is a sentence that says why the map is invalid.
     pub fn parse(json: &Value) -> Result<Self, String> {
         let Value::Object(members) = json else {
             return Err("The claim_map is not an object.".to_owned());
@@ -63,14 +63,14 @@ impl ClaimMap {
         names.collect::<Vec<_>>().join(", ")
     }
 
-    /// Where the token says whether its user is anonymous.
+    /// The claim that says whether the user is anonymous.
     pub fn is_anonymous(&self) -> Option<&Flag> {
         let mut flags = self.flags.iter();
         flags.find_map(|(name, flag)| (*name == IS_ANONYMOUS).then_some(flag))
     }
 
-    /// What the readers that are mapped find in a token's claims: null for nothing, so that
-    /// the claim of a reader's own name does not take its place.
+    /// The values of the mapped readers in a token's claims: null for an absent claim, so that the
+    /// claim of the reader's own name is not used instead.
     pub fn resolve(&self, claims: &Map<String, Value>) -> Map<String, Value> {
         let mut found = Map::new();
         for (reader, path) in &self.texts {
@@ -78,7 +78,8 @@ impl ClaimMap {
             found.insert((*reader).to_owned(), text.cloned().unwrap_or(Value::Null));
         }
         for (reader, flag) in &self.flags {
-            // What is neither yes nor no counts as anonymous, and says nothing about an address.
+            // A value that is neither true nor false makes a user anonymous, and does not verify an
+            // address.
             let said = flag.read(claims, (*reader == IS_ANONYMOUS).then_some(true));
             found.insert((*reader).to_owned(), said.map_or(Value::Null, Value::Bool));
         }

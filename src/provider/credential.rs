@@ -1,10 +1,10 @@
-//! A token's form, before anything of it is verified.
+//! A token in its form, not verified yet.
 
 use neon_auth_token::{Refusal, Token};
 
 use crate::settings::MAX_TOKEN_SIZE;
 
-/// The token, of which nothing is verified yet.
+/// The token, not verified yet.
 pub fn read(text: &str) -> Result<Token<'_>, Refusal> {
     Token::parse(text, longest())
 }

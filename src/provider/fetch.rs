@@ -1,6 +1,6 @@
-//! The HTTP requests for a JWKS, bounded in time and size and interruptible: one, or two where the
-//! issuer's discovery document is asked first. It is asked each time, so that an issuer may move
-//! its keys.
+//! The HTTP requests for a JWKS, limited in time and size, and interruptible: one request, or two
+//! if the issuer's discovery document is read first. The document is read each time, so that an
+//! issuer may move its keys.
 
 use std::time::{Duration, Instant};
 
@@ -14,21 +14,21 @@ use crate::http::{self, CancelHandle, RequestThread, milliseconds};
 use crate::settings;
 use crate::shared::{self, Counter};
 
-/// Largest JWKS that is read, in bytes.
+/// Maximum size of a JWKS in bytes.
 const MAX_BODY: u64 = 256 * 1024;
-/// Bounds of the time for which a key server may ask us to keep its answer, in seconds.
+/// Limits for the cache time that a key server may request, in seconds.
 const LONGEST_CACHE_TIME: i64 = 86_400;
 
-/// A question to a key server.
+/// A request to a key server.
 pub struct KeyRequest {
     pub origin: Origin,
-    /// The set at hand: where it came from and its ETag. The server may answer that it still holds.
+    /// The cached set: its URL and its ETag. The server may respond that it is still valid.
     pub at_hand: Option<(String, String)>,
 }
 
-/// What the key server answered.
+/// The response of the key server.
 pub enum KeyResponse {
-    /// A set that parsed, as text and parsed, where it was, and how to ask for it again.
+    /// A set, as text and parsed, with its URL and its ETag.
     Keys {
         url: String,
         json: String,
@@ -36,11 +36,11 @@ pub enum KeyResponse {
         etag: Option<String>,
         lifetime: i64,
     },
-    /// The set at hand still holds, for so many seconds.
+    /// The cached set is still valid, for this number of seconds.
     Unchanged { url: String, lifetime: i64 },
 }
 
-/// What a request needs of the settings, read on the main thread.
+/// The settings that a request needs, read on the main thread.
 struct Limits {
     http: http::Settings,
     total: Duration,
@@ -48,8 +48,8 @@ struct Limits {
     shortest_cache_time: i64,
 }
 
-/// Fetches a JWKS. The error is a sentence for DETAIL and `jwks_cache.last_error`.
-/// `go_on` is asked now and then whether the answer is still wanted.
+/// Fetches a JWKS. The error is a sentence for DETAIL and `jwks_cache.last_error`. `go_on` is
+/// called periodically to check whether the response is still needed.
 pub fn get(request: KeyRequest, go_on: impl Fn() -> bool) -> Result<KeyResponse, String> {
     let limits = Limits {
         http: http::Settings::for_keys(),
@@ -76,7 +76,7 @@ pub fn get(request: KeyRequest, go_on: impl Fn() -> bool) -> Result<KeyResponse,
     outcome
 }
 
-/// The request itself; runs off the main thread and so touches nothing of PostgreSQL.
+/// The request itself; runs off the main thread, so it calls nothing of PostgreSQL.
 fn perform(
     request: &KeyRequest,
     limits: &Limits,
@@ -129,7 +129,7 @@ fn perform(
     })
 }
 
-/// Asks an issuer where its keys are.
+/// Reads the URL of an issuer's keys from its discovery document.
 fn discover(
     server: &Server<'_>,
     issuer: &str,
@@ -148,18 +148,18 @@ fn discover(
     Ok(url)
 }
 
-/// One of the servers that are asked, and how.
+/// A server for requests.
 struct Server<'s> {
-    /// Who it is in messages.
+    /// Its name in messages.
     who: &'static str,
-    /// What its URL is in messages.
+    /// The name of its URL in messages.
     name: &'static str,
     http: &'s http::Settings,
     cancel_handle: &'s CancelHandle,
 }
 
 impl Server<'_> {
-    /// One request. The answer is 200, or 304 where an ETag is given.
+    /// One request. The status of the response is 200, or 304 if an ETag is given.
     fn ask(
         &self,
         url: &str,
@@ -224,7 +224,7 @@ impl Server<'_> {
     }
 }
 
-/// A URL for a message: without what may be secret in it, user, password, query and fragment.
+/// A URL for a message, without the parts that may be secret: user, password, query and fragment.
 fn shown(url: &str) -> String {
     const LONGEST: usize = 200;
     let url = url.split(['?', '#']).next().unwrap_or_default();
@@ -251,7 +251,7 @@ fn unusable(bad: &BadKeySet) -> String {
     }
 }
 
-/// Seconds for which an answer may be used: `max-age` within bounds, else the setting.
+/// Seconds for which a response may be used: `max-age` within limits, else the setting.
 fn lifetime(cache_control: Option<&str>, limits: &Limits) -> i64 {
     let directives = || {
         cache_control

@@ -1,15 +1,15 @@
-//! Whether the keys at hand will do: fresh, due for a refresh, or too old to be trusted.
+//! Whether the cached keys may be used: fresh, due for a refresh, or too stale.
 //!
 //! | age of the set            | what happens                                                |
 //! |---------------------------|-------------------------------------------------------------|
-//! | fresh                     | it serves                                                   |
-//! | last fifth of its time    | it serves, and a refresh starts behind the session's back   |
-//! | past its time             | refreshed first; if that fails, it serves `jwks_max_stale`  |
+//! | fresh                     | it is used                                                  |
+//! | last fifth of its time    | it is used, and a refresh starts in the background          |
+//! | past its time             | refreshed first; if that fails, it is used for `jwks_max_stale` |
 //! | past that too, or no set  | refreshed first; if that fails, tokens are refused          |
 //!
-//! No attempt is made within `jwks_cooldown` of the last one, successful or not. For a key that is
-//! not in the set, what counts is the last attempt that was made for such a key, or that failed:
-//! that the set has just been refreshed for its age says nothing about a key that is newer.
+//! No attempt is made within `jwks_cooldown` after the last one, successful or not. For a key that
+//! is not in the set, only attempts for such a key and failed attempts start the cooldown: a
+//! scheduled refresh a moment ago says nothing about a key that is newer.
 
 use std::cell::RefCell;
 use std::num::NonZeroUsize;
@@ -23,11 +23,11 @@ use crate::clock::SECOND;
 use crate::error::Problem;
 use crate::settings;
 
-/// URLs whose keys a session keeps for itself; the one longest unused goes first.
+/// Number of URLs whose keys a session caches itself; the least recently used is evicted.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
 thread_local! {
-    /// What this session fetched for itself because it could not be stored, by URL.
+    /// Keys that this session fetched because they could not be stored, by URL.
     static LOCAL: RefCell<LruCache<String, Local>> = RefCell::new(LruCache::new(CAPACITY));
 }
 
@@ -35,20 +35,20 @@ thread_local! {
 struct Local {
     keys: Option<Rc<KeySet>>,
     times: CacheTimes,
-    /// When the stored keys were fetched that these take the place of. Until newer ones are
-    /// stored these serve; the two times themselves may come from the clocks of two machines.
+    /// Time at which the stored keys that these replace were fetched. These are used until newer
+    /// ones are stored; the two times may come from the clocks of two servers.
     instead_of: Option<i64>,
 }
 
 /// A provider's keys at one moment.
 pub struct KeyFreshness {
     keys: Option<Result<Rc<KeySet>, String>>,
-    /// `None` for pinned keys, which have no age.
+    /// `None` for pinned keys, which do not become stale.
     times: Option<CacheTimes>,
 }
 
 impl Provider {
-    /// The keys at hand: pinned, or stored, or what this session has fetched for itself since.
+    /// The current keys: pinned, stored, or fetched by this session since.
     pub fn key_freshness(&self, now: i64) -> KeyFreshness {
         let (origin, cached, cache) = match &self.source {
             KeySource::Pinned(keys) => {
@@ -82,7 +82,7 @@ impl Provider {
                 cache.fetched_at.zip(cache.fresh_until),
             )
         };
-        // A set from the future tells of a clock that went wrong: it counts as none.
+        // A set from the future was stored with a wrong clock, and is ignored.
         let plausible = newer.filter(|(fetched_at, _)| *fetched_at <= (now + 60) * SECOND);
         KeyFreshness {
             keys: keys.filter(|_| plausible.is_some()),
@@ -118,14 +118,14 @@ impl KeyFreshness {
         self.may_attempt(now) && until - (until - from) / 5 <= now * SECOND
     }
 
-    /// Whether the cooldown since the last attempt is over.
+    /// Whether the cooldown after the last attempt is over.
     pub fn may_attempt(&self, now: i64) -> bool {
         self.times
             .as_ref()
             .is_some_and(|times| cooldown_left(times.attempted_at, now) == 0)
     }
 
-    /// Whether an attempt may be made for the sake of a key that is not in the set.
+    /// Whether keys may be fetched for a key that is not in the set.
     pub fn may_look_for_key(&self, now: i64) -> bool {
         self.times.is_some() && self.until_next_look(now) == 0
     }
@@ -144,8 +144,8 @@ impl KeyFreshness {
         }
     }
 
-    /// What there is to say about a key that is not in the set, where the set is fetched: how old
-    /// it is, and when it may be fetched again.
+    /// DETAIL for a key that is not in a fetched set: how old the set is, and when it may be
+    /// fetched again.
     pub fn about_unknown_key(&self, now: i64) -> Option<String> {
         let fetched_at = self.times.as_ref()?.fetched_at?;
         let age = (now - fetched_at / SECOND).max(0);
@@ -158,7 +158,7 @@ impl KeyFreshness {
         ))
     }
 
-    /// When to look at this set again, in microseconds since 1970: when the last fifth of its time
+    /// When to check this set again, in microseconds since 1970: when the last fifth of its time
     /// begins, but not within the cooldown.
     pub fn next_attempt(&self, now: i64) -> i64 {
         let Some(times) = &self.times else {
@@ -191,7 +191,7 @@ impl KeyFreshness {
         })
     }
 
-    /// What there is, in words.
+    /// A description of the set.
     pub fn describe(&self, now: i64) -> String {
         let ids = match &self.keys {
             Some(Ok(keys)) => keys.describe(),
@@ -210,7 +210,7 @@ impl KeyFreshness {
         }
     }
 
-    /// The set, if it may be used at all.
+    /// The set, if it may be used.
     pub fn keys(&self, provider: &str, now: i64) -> Result<Rc<KeySet>, Problem> {
         let unusable = |reason| {
             Err(Problem::NoKeys {
@@ -262,8 +262,8 @@ impl CacheTimes {
     }
 }
 
-/// The seconds of the cooldown that are left after an attempt. One from the future tells of a
-/// clock that went back, and holds up nothing.
+/// Remaining seconds of the cooldown after an attempt. An attempt in the future means that the
+/// clock was set back, and starts no cooldown.
 fn cooldown_left(attempted_at: Option<i64>, now: i64) -> i64 {
     let cooldown = i64::from(settings::JWKS_COOLDOWN.get()) * SECOND;
     match attempted_at {
@@ -279,13 +279,13 @@ fn cooldown_left(attempted_at: Option<i64>, now: i64) -> i64 {
 pub struct LocalAttempt {
     /// When, in microseconds since 1970.
     pub at: i64,
-    /// Whether it was for the sake of a key that is not in the set.
+    /// Whether it was for a key that is not in the set.
     pub is_miss: bool,
-    /// When the stored keys were fetched, which did not do.
+    /// When the stored keys that were insufficient were fetched.
     pub instead_of: Option<i64>,
 }
 
-/// Keeps the outcome of an attempt for this session.
+/// Stores the result of an attempt in this session.
 pub fn keep_local(url: &str, attempt: LocalAttempt, outcome: Result<(KeySet, i64), String>) {
     LOCAL.with_borrow_mut(|local| {
         let entry = local.get_or_insert_mut(url.to_owned(), Local::default);

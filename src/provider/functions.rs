@@ -1,5 +1,5 @@
-//! The provider functions of schema `neon_auth` that are not SQL: `verify_jwt`, `refresh_jwks`,
-//! the judgement of a JWKS, and the trigger that invalidates what sessions have read.
+//! The provider functions of schema `neon_auth` that are not SQL: `verify_jwt`, `refresh_jwks`, the
+//! check of a JWKS, and the trigger that invalidates what sessions have cached.
 
 use neon_auth_token::KeySet;
 use pgrx::AnyElement;
@@ -33,9 +33,9 @@ passes_errors! {
     neon_auth_verify_jwt, pg_finfo_neon_auth_verify_jwt => verify_jwt_wrapper;
 }
 
-/// `neon_auth.refresh_jwks(provider)`: fetches now, whatever the cooldown says; with NULL, the
-/// keys of every provider that has a `jwks_url`. Raises 58000 for the first that failed, 55000 where
-/// there is no provider.
+/// `neon_auth.refresh_jwks(provider)`: fetches at once, without regard to the cooldown; with NULL,
+/// the keys of every provider that has a `jwks_url`. Raises 58000 for the first that failed, 55000
+/// if there is no provider.
 #[pg_extern(sql = false)]
 fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
     let trust = trust::current()?;
@@ -59,9 +59,9 @@ fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
     Ok(())
 }
 
-/// `neon_auth_internal.judge_jwks(jwks)`: why a JWKS cannot be used to verify tokens, if it cannot; which
-/// of its keys are left out; whether one of these is secret; and what of it may be kept.
-// pgrx reads the columns from the signature, so they cannot be named elsewhere.
+/// `neon_auth_internal.judge_jwks(jwks)`: why a JWKS cannot verify tokens, if it cannot; which of
+/// its keys are left out; whether one of these is secret; and the part of it that may be stored.
+// pgrx reads the columns from the signature, so they must be named here.
 #[allow(clippy::type_complexity)]
 #[pg_extern(sql = false)]
 fn judge_jwks(
@@ -95,14 +95,15 @@ fn is_key_url(url: &str) -> bool {
     http::may_fetch_keys(url, &PlainHttp::for_keys())
 }
 
-/// `neon_auth_internal.discovery_url(issuer)`: where an issuer says that its keys are; NULL where it cannot.
+/// `neon_auth_internal.discovery_url(issuer)`: the URL of an issuer's discovery document; NULL if
+/// it has none.
 #[pg_extern(sql = false)]
 fn discovery_url(issuer: &str) -> Option<String> {
     discovery::url(issuer)
 }
 
-/// `neon_auth_internal.provider_defect(provider)`: the column of a provider that is at fault, why, and what
-/// to do; NULL when nothing is.
+/// `neon_auth_internal.provider_defect(provider)`: the invalid column of a provider, why, and what
+/// to do; NULL if the provider is valid.
 #[pg_extern(sql = false)]
 fn provider_defect(provider: AnyElement) -> Option<Vec<String>> {
     let mut defects = Defects::default();
@@ -115,22 +116,23 @@ fn provider_defect(provider: AnyElement) -> Option<Vec<String>> {
     Some(vec![defect.column.to_owned(), defect.detail, defect.hint])
 }
 
-/// `neon_auth_internal.provider_issuers(provider)`: the issuers of a provider, with each tenant that its
-/// templates stand for.
+/// `neon_auth_internal.provider_issuers(provider)`: the issuers of a provider, with its templates
+/// expanded for each tenant.
 #[pg_extern(sql = false)]
 fn provider_issuers(provider: AnyElement) -> Vec<String> {
     // SAFETY: the SQL declaration says that the argument is a row of the table.
     issuers_of(&unsafe { Row::of_composite(provider.datum()) })
 }
 
-/// `neon_auth_internal.one_writer()`: trigger before a statement that writes a table whose rows are checked
-/// against each other. It waits until no other transaction has written the table, before rows are
-/// locked: two statements that lock rows first wait for each other.
+/// `neon_auth_internal.one_writer()`: trigger before a statement that writes a table whose rows are
+/// checked against each other. It waits until no other transaction has uncommitted changes of the
+/// table. This happens before rows are locked, because two statements that lock rows first could
+/// deadlock.
 #[pg_trigger(sql = false)]
 fn one_writer<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, AllocatedByPostgres>>, PgTriggerError> {
-    // The transaction's end releases it.
+    // Released at the end of the transaction.
     let _held = Lock::wait(Space::Writer, 0, trigger.relation()?.oid().to_u32());
     Ok(None)
 }
@@ -143,8 +145,9 @@ fn trust_changed<'a>(
     let table = trigger.relation()?;
     // SAFETY: the table that the trigger is on exists.
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table.oid()) };
-    // New keys are no reason: workers know when to look after those. By name, because an update of
-    // the extension may write providers too, and looks nothing up.
+    // New keys do not notify workers, which know when to refresh them. The table is compared by
+    // name, because an update of the extension may write providers too, when no look-up is
+    // possible.
     if table.name().as_bytes() == PROVIDERS.name.to_bytes() {
         wake::reset_at_commit();
     }

@@ -1,5 +1,4 @@
-//! `neon_auth.inspect_jwt`: every check that a token has to pass, in order, for whoever wonders
-//! why it is refused.
+//! `neon_auth.inspect_jwt`: every check of a token, in order, to find out why it is refused.
 
 use neon_auth_token::Step;
 use pgrx::prelude::*;
@@ -12,8 +11,8 @@ use crate::clock;
 use crate::error::Problem;
 use crate::pg::raised::passes_errors;
 
-/// `neon_auth.inspect_jwt(token)`. It first tries the token, so that keys are fetched as they
-/// would be for `auth.authenticate`; what it then lists is why that went as it did.
+/// `neon_auth.inspect_jwt(token)`. It first verifies the token, so that keys are fetched as for
+/// `auth.authenticate`; then it lists the checks that explain the result.
 #[pg_extern(sql = false)]
 fn inspect_jwt(
     token: Option<&str>,
@@ -54,7 +53,7 @@ fn inspect_jwt(
         |_| Some((found.as_deref(), &provider.as_ref()?.policy)),
         now,
     ) {
-        // What the crate cannot know: which provider it is, and how old its keys are.
+        // Facts that the crate does not know: the provider, and the age of its keys.
         if step.name == "provider" {
             rows.push(trusted(provider.as_deref(), step));
             if let Some((freshness, keys)) = at_hand.take() {

@@ -1,10 +1,10 @@
-//! Whom the database trusts: providers, their keys, and the tokens that they vouch for.
+//! The providers that the database trusts, their keys, and the tokens that they accept.
 //!
-//! `trust` is what the tables say, read once per session and again when they change;
-//! `rules` says what a provider's columns mean and `defects` what is wrong with them; `freshness`
-//! decides whether the keys at hand will do; `refresh` gets new ones, with one fetch for many
-//! waiting sessions; `fetch` is the HTTP request; `admit` puts them together, `role` follows
-//! a role claim, `claim_map` says what readers read, and `seen` spares a signature that was checked before.
+//! `trust` caches the tables per session until they change; `rules` interprets a provider's columns
+//! and `defects` collects what is invalid; `freshness` decides whether the cached keys may be used;
+//! `refresh` gets new keys, with one fetch for many waiting sessions; `fetch` is the HTTP request;
+//! `admit` combines these, `role` maps a claim to a role, `claim_map` maps claims to readers, and
+//! `seen` caches verified tokens.
 
 mod admit;
 mod admitted;

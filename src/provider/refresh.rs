@@ -1,14 +1,14 @@
-//! New keys, with one fetch for many waiting sessions.
+//! Refreshes keys, with one fetch for many waiting sessions.
 //!
-//! A session that needs keys cannot store them itself: a refused token aborts its transaction,
-//! a READ ONLY one may not write, and a row that it wrote would block every other session until
-//! it commits. So a short-lived background worker fetches and stores in transactions of its own;
-//! sessions queue on a lock, and all but the first find the work done. The attempt is committed
-//! before the request is made, so failures count towards the cooldown whatever becomes of the
-//! session that asked.
+//! A session that needs keys cannot store them itself: a refused token aborts its transaction, a
+//! READ ONLY transaction may not write, and a row that it wrote would block every other session
+//! until it commits. So a short-lived background worker fetches and stores the keys in its own
+//! transactions. Sessions wait for a lock, and all but the first find the new keys. The attempt is
+//! committed before the request is sent, so a failure starts the cooldown even if the requesting
+//! session has ended.
 //!
-//! Where no worker can store (a standby, no free worker slot, a provider that is not committed
-//! yet) the session fetches for itself and keeps the keys in its memory.
+//! If no worker can store keys (on a standby, without a free worker slot, or for an uncommitted
+//! provider), the session fetches the keys itself and caches them in its memory.
 
 use neon_auth_token::KeySet;
 use pgrx::bgworkers::{BackgroundWorker, BackgroundWorkerBuilder};
@@ -25,12 +25,12 @@ use crate::error::quoted;
 use crate::pg::lock::{self, Lock, Space};
 use crate::pg::spi;
 
-/// What an attempt to refresh keys is for.
+/// The reason for a refresh.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// There are none, or their time is over or soon will be, or somebody asked for it.
+    /// There are no keys, they are stale or soon will be, or a user requested it.
     Age,
-    /// A token asks for a key that is not among them.
+    /// A token has a key that is not in the set.
     UnknownKey,
 }
 
@@ -48,15 +48,15 @@ struct Attempt<'a> {
     provider: &'a str,
     origin: &'a Origin,
     cause: Cause,
-    /// When the last attempt was made, as far as this session knows; it identifies the state of
-    /// the cache that this attempt is to replace.
+    /// Time of the last attempt that this session knows; it identifies the state of the cache that
+    /// this attempt replaces.
     seen: Option<i64>,
-    /// When the keys were fetched that are stored.
+    /// Time at which the stored keys were fetched.
     fetched_at: Option<i64>,
 }
 
-/// Makes one attempt to refresh a provider's keys, or waits for another session's. Its outcome
-/// is what `trust::current` and `Provider::key_freshness` answer next.
+/// Makes one attempt to refresh a provider's keys, or waits for another session's. `trust::current`
+/// and `Provider::key_freshness` then return the result.
 pub fn fetch_once(provider: &Provider, cause: Cause) {
     let Some(attempt) = Attempt::of(provider, cause) else {
         return;
@@ -76,13 +76,13 @@ pub fn fetch_once(provider: &Provider, cause: Cause) {
     attempt.fetch_locally();
 }
 
-/// Waits for an attempt that is under way, also that of a session which has been cancelled since.
-/// Its outcome is what `trust::current` answers next.
+/// Waits for a running attempt, also one of a session that was cancelled meanwhile.
+/// `trust::current` then returns the result.
 pub fn wait_for_worker(provider: &Provider) {
     RefreshLock::Workers.wait(&provider.name).release();
 }
 
-/// Starts a refresh behind the session's back, unless another session is at it.
+/// Starts a refresh in the background, unless one is running.
 pub fn fetch_behind(provider: &Provider) {
     if in_recovery() {
         return;
@@ -90,14 +90,14 @@ pub fn fetch_behind(provider: &Provider) {
     if let Some(attempt) = Attempt::of(provider, Cause::Age)
         && let Some(lock) = RefreshLock::Sessions.try_now(attempt.provider)
     {
-        // Without a free slot the next session tries again.
+        // Without a free slot, the next session retries.
         let _ = attempt.worker().load_dynamic();
         lock.release();
     }
 }
 
-/// Starts the refreshes that are due; answers when, in microseconds since 1970, to look again: at
-/// a full second, because that is how the age of keys is counted.
+/// Starts the refreshes that are due. Returns when to check again, in microseconds since 1970: at a
+/// full second, because the age of keys is counted in seconds.
 pub fn refresh_ahead() -> Option<i64> {
     let now = clock::seconds();
     let trust = trust::current().ok()?;
@@ -136,13 +136,13 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Whether the stored state has moved on since this attempt was thought of.
+    /// Whether the stored state has changed since this attempt was planned.
     fn is_made(&self) -> bool {
         match trust::current().and_then(|trust| trust.named(self.provider)) {
             Ok(provider) => {
                 Attempt::of(&provider, self.cause).is_none_or(|now| now.seen != self.seen)
             }
-            // The provider is gone or changed: whoever asks next is told.
+            // The provider was dropped or changed: the next caller sees that.
             Err(_) => true,
         }
     }
@@ -151,7 +151,7 @@ impl<'a> Attempt<'a> {
         // SAFETY: reads a variable of this process.
         let me = unsafe { pg_sys::MyProcPid };
         if let Ok(worker) = self.worker().set_notify_pid(me).load_dynamic() {
-            // Whether it did its work is seen in the table.
+            // The table shows whether it succeeded.
             let _ = worker.wait_for_shutdown();
         }
     }
@@ -203,7 +203,7 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// Says in the server's log that an issuer publishes what must be secret.
+/// Logs that an issuer publishes a key that must be secret.
 fn log_exposed(provider: &str, keys: &KeySet) {
     for key in keys.left_out().iter().filter(|key| key.exposes_secret()) {
         pgrx::log!(
@@ -213,7 +213,8 @@ fn log_exposed(provider: &str, keys: &KeySet) {
     }
 }
 
-/// The two queues of a provider: sessions that need its keys, and the worker that gets them.
+/// The two locks of a provider: for sessions that need its keys, and for the worker that fetches
+/// them.
 #[derive(Clone, Copy)]
 enum RefreshLock {
     Sessions = 1,
@@ -234,17 +235,17 @@ impl RefreshLock {
     }
 }
 
-/// Records the attempt, unless the cache has moved on or the provider is gone.
+/// Records the attempt, unless the cache has changed or the provider was dropped.
 const BEGIN: &str = "SELECT neon_auth_internal.begin_jwks($1, $2, $3)";
 
-/// Stores an answer; an empty `$4` keeps the set at hand, which the server confirmed. Answers why
-/// it could not.
+/// Stores a response; with an empty `$4` the cached set remains, which the server confirmed.
+/// Returns why it could not.
 const STORE: &str = "\
 SELECT neon_auth_internal.store_jwks($1, $2, $3, nullif($4, ''), nullif($5, ''), $6::bigint)";
 
 const FAIL: &str = "SELECT neon_auth_internal.fail_jwks($1, $2, $3)::text";
 
-/// The worker: one attempt for one provider of one database, then it is gone.
+/// The worker: one attempt for one provider of one database, then it ends.
 ///
 /// # Safety
 /// PostgreSQL calls it, in a process of its own, with the database's OID.
@@ -254,12 +255,13 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
     #[derive(Deserialize)]
     struct Begun {
         jwks_url: Option<String>,
-        /// Where the URL is to be discovered.
+        /// The issuer, if the URL is to be discovered.
         issuer: Option<String>,
         etag: Option<String>,
     }
 
-    // A session's open transaction may hold what we need while it waits for us.
+    // The open transaction of a session may hold a lock that we need, while the session waits for
+    // us.
     process::settle_in(c"1s");
     let database = pg_sys::Oid::from(database.value() as u32);
     BackgroundWorker::connect_worker_to_spi_by_oid(Some(database), None);

@@ -1,4 +1,4 @@
-//! The Postgres role that goes with a token, where its provider maps a claim to one.
+//! The Postgres role of a token, if its provider maps a claim to one.
 
 use std::ffi::{CStr, CString};
 
@@ -9,9 +9,10 @@ use super::trust::Provider;
 use crate::error::{Problem, quoted};
 use crate::pg::compat;
 
-/// What becomes of the role, and why.
+/// The role, and the reason for it.
 pub struct Choice {
-    /// The role to switch to: none where the current one stays, else one of the provider's list.
+    /// The role to set: `None` if the current role stays, otherwise a role that the provider
+    /// allows.
     pub role: Option<String>,
     why: Why,
 }
@@ -19,19 +20,19 @@ pub struct Choice {
 enum Why {
     /// The provider maps no claim.
     NoClaim,
-    /// Issuers say "authenticated" for anonymous users too.
+    /// Issuers also set "authenticated" for anonymous users.
     Anonymous,
     /// The provider's claim names the role.
     Claim,
-    /// No claim names one, and this is the provider's default.
+    /// No claim names an allowed role, and this is the provider's default.
     Default,
 }
 
-/// What anonymous users act as, whatever their token's claim says.
+/// The role of anonymous users, whatever the token's claim contains.
 const ANONYMOUS: &str = "anonymous";
 
 impl Choice {
-    /// The choice as a clause: as which role, because of what.
+    /// The role and its reason, for a sentence of `inspect_jwt`.
     pub fn describe(&self, provider: &Provider) -> String {
         let role = match &self.role {
             Some(role) => format!("role {}", quoted(role)),
@@ -53,7 +54,7 @@ impl Choice {
     }
 }
 
-/// The choice that a provider's rules make by a credential's claims.
+/// The role that a provider's rules give to a credential's claims.
 pub fn of(provider: &Provider, claims: &Map<String, Value>) -> Result<Choice, Problem> {
     if provider.role_claim.is_none() && provider.default_role.is_none() {
         return Ok(Choice {
@@ -95,7 +96,7 @@ pub fn of(provider: &Provider, claims: &Map<String, Value>) -> Result<Choice, Pr
         None => default(format!("The claim {shown} is missing.")),
         Some(Value::String(role)) if allowed(role) => chosen(role, Why::Claim),
         Some(Value::String(role)) => refused(format!("The requested role is {}.", quoted(role))),
-        // Issuers list all sorts of roles of which some are meant for the database.
+        // Issuers list many roles, of which only some are meant for the database.
         Some(Value::Array(items)) => {
             let mut named = items.iter().filter_map(Value::as_str);
             match named.find(|role| allowed(role)) {
@@ -106,7 +107,7 @@ pub fn of(provider: &Provider, claims: &Map<String, Value>) -> Result<Choice, Pr
             }
         }
         // Zitadel's roles are the members of an object, each with the organizations that grant it.
-        // Members have no order, so that of the provider's list decides.
+        // Members have no order, so the order of the provider's list decides.
         Some(Value::Object(members)) => {
             let is_granted = |role: &&String| {
                 let member = members.get(*role);
@@ -123,9 +124,9 @@ pub fn of(provider: &Provider, claims: &Map<String, Value>) -> Result<Choice, Pr
     }
 }
 
-/// Refuses a role that the session cannot switch to, by PostgreSQL's rules for `SET ROLE`; and one
-/// that bypasses row-level security, whatever the provider lists: it may have been made a
-/// superuser since.
+/// Refuses a role that the session cannot set, by PostgreSQL's rules for `SET ROLE`; and a role
+/// that bypasses row-level security, even if the provider allows it: it may have become a superuser
+/// since.
 pub fn demand(provider: &Provider, role: &str) -> Result<(), Problem> {
     let missing = || Problem::RoleMissing {
         role: role.to_owned(),
@@ -156,7 +157,7 @@ pub fn demand(provider: &Provider, role: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The user whose memberships decide.
+/// The user whose memberships are checked.
 pub fn session_user() -> String {
     // SAFETY: reads a variable of this process.
     name_of(unsafe { pg_sys::GetSessionUserId() })

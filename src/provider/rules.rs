@@ -1,7 +1,7 @@
-//! What the columns of a provider mean, and what is wrong with them.
+//! Interprets the columns of a provider, and finds their defects.
 //!
-//! The trigger on `neon_auth.providers` asks before a row is written, and a session when it reads
-//! the row, so that a load with triggers disabled opens nothing.
+//! The trigger on `neon_auth.providers` calls it before a row is written, and a session when it
+//! reads the row, so that a load with triggers disabled does not bypass the rules.
 
 use std::ffi::CStr;
 use std::sync::LazyLock;
@@ -19,11 +19,11 @@ use crate::error::quoted;
 use crate::kind::Kind;
 use crate::pg::row::Row;
 
-/// Longest `iss` that is accepted in a token, in bytes.
+/// Maximum length of `iss` in bytes.
 const MAX_ISSUER: usize = 2048;
-/// Longest leeway, in seconds.
+/// Maximum leeway in seconds.
 const MAX_LEEWAY: f64 = 300.0;
-/// Names that are not of roles.
+/// Names that cannot be those of roles.
 const NO_ROLES: [&str; 3] = ["", "none", "public"];
 
 /// A provider's rules.
@@ -35,11 +35,11 @@ pub struct Rules {
     pub default_role: Option<String>,
     pub claim_map: ClaimMap,
     pub reject_deleted_users: bool,
-    /// Where the keys are fetched; none where they are pinned.
+    /// Where the keys are fetched; `None` for pinned keys.
     pub origin: Option<Origin>,
 }
 
-/// The issuers that a row claims: each one that its templates stand for, written out.
+/// The issuers of a row, with its templates expanded for each tenant.
 pub fn issuers_of(row: &Row) -> Vec<String> {
     let issuers = row.texts(c"issuers").into_iter().flatten().flatten();
     let (templates, mut exact): (Vec<_>, Vec<_>) =
@@ -59,7 +59,7 @@ pub fn issuers_of(row: &Row) -> Vec<String> {
 }
 
 impl Rules {
-    /// Reads a row, and adds what is wrong with it, one column after the other.
+    /// Reads a row, and adds its defects, column by column.
     pub fn read(row: &Row, defects: &mut Defects) -> Self {
         let name: String = defects.value("name", row.text_owned(c"name"));
         if !is_name(&name) {
@@ -142,7 +142,7 @@ fn is_name(name: &str) -> bool {
     rest.is_some_and(|rest| rest.len() <= 62 && rest.chars().all(is_inner))
 }
 
-/// Why a text cannot be one that a token has, as the end of a sentence.
+/// Why a text cannot occur in a token, as the end of a sentence.
 fn misspelt(text: &str) -> Option<&'static str> {
     if text.trim().is_empty() {
         Some("is blank")
@@ -155,7 +155,7 @@ fn misspelt(text: &str) -> Option<&'static str> {
     }
 }
 
-/// The kind of a row; where it cannot be one, that of which nothing is known.
+/// The kind of a row; an invalid kind is treated like `oidc`.
 fn kind(row: &Row, defects: &mut Defects) -> Kind {
     let name: String = defects.value("kind", row.text_owned(c"kind"));
     Kind::named(&name).unwrap_or_else(|| {
@@ -168,7 +168,7 @@ fn kind(row: &Row, defects: &mut Defects) -> Kind {
     })
 }
 
-/// What a token must say beyond the provider's own rules, by its kind.
+/// The rules for tokens that the provider's kind adds to its own rules.
 fn stack_rules(kind: Kind, row: &Row, defects: &mut Defects) -> Option<StackRules> {
     match (kind, row.text_owned(c"project_id")) {
         (Kind::Stack, project_id) => {
@@ -231,7 +231,7 @@ fn issuers(row: &Row, defects: &mut Defects) -> (Vec<String>, Vec<IssuerTemplate
     (exact, templates)
 }
 
-/// An issuer with a tenant in it trusts no tenants but those that are listed.
+/// An issuer template trusts only the tenants that are listed.
 fn tenants(templates: &[IssuerTemplate], required: &[RequiredClaim], defects: &mut Defects) {
     for template in templates {
         let claim = template.claim();
@@ -261,7 +261,7 @@ fn tenants(templates: &[IssuerTemplate], required: &[RequiredClaim], defects: &m
     }
 }
 
-/// The values that are accepted for a claim.
+/// The accepted values of a claim.
 fn accepted<'r>(
     required: &'r [RequiredClaim],
     claim: &ClaimPath,
@@ -270,7 +270,8 @@ fn accepted<'r>(
     of_claim.flat_map(|one| one.values.iter().flatten())
 }
 
-/// Where keys are fetched: of Stack Auth at a URL only, as its issuers have no discovery document.
+/// Where keys are fetched; for Stack Auth only at a URL, because its issuers have no discovery
+/// document.
 fn origin(row: &Row, kind: Kind, defects: &mut Defects) -> Option<Origin> {
     const HINT: &str = "Pass one of them: jwks_url => 'https://...' to fetch the keys, jwks => '{\"keys\": [...]}' to pin them.";
     let url = row.text_owned(c"jwks_url");
@@ -354,7 +355,7 @@ fn times(row: &Row, defects: &mut Defects) -> (Option<u64>, u64) {
             "For example: leeway => '30 seconds'. If clocks differ by more, correct them.",
         );
     }
-    // Casts of what is out of range end at the range's end.
+    // Casts of values out of range result in the range's end.
     (max_lifetime.map(|seconds| seconds as u64), leeway as u64)
 }
 
@@ -425,7 +426,7 @@ fn claim_map(row: &Row, kind: Kind, defects: &mut Defects) -> ClaimMap {
     }
 }
 
-/// A `jsonb` column, parsed; an error says why it cannot be.
+/// A `jsonb` column, parsed; an error says why it cannot be parsed.
 fn object(row: &Row, column: &CStr) -> Result<Value, String> {
     let shown = column.to_string_lossy();
     let stored = row

@@ -1,8 +1,8 @@
-//! Tokens that this session has verified, so that one seen again costs a hash.
+//! Cache of the tokens that this session has verified, so that a repeated token costs a hash.
 //!
-//! A verdict counts only while the provider's row and its key set are the very objects that it
-//! was made with: any change to the tables replaces them, and with them every verdict. Time is
-//! judged each time. A refused token is never remembered.
+//! A cached result is valid only while the provider's row and its key set are the same objects as
+//! at the verification: any change of the tables replaces them, and so invalidates the result.
+//! Times are checked at each use. A refused token is never cached.
 
 use std::cell::RefCell;
 use std::num::NonZeroUsize;
@@ -17,9 +17,9 @@ use super::trust;
 use crate::clock;
 use crate::error::Problem;
 
-/// Verdicts kept; the one longest unused goes first.
+/// Number of cached results; the least recently used one is evicted.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(64).unwrap();
-/// Most bytes in all their tokens: as many as tokens of the usual size can have.
+/// Maximum total size of their tokens in bytes: as many tokens of the default maximum size.
 const MOST_BYTES: usize = 64 * LONGEST;
 
 type Digest = [u8; 32];
@@ -27,7 +27,7 @@ type Digest = [u8; 32];
 struct Verdict {
     admitted: Rc<Admitted>,
     keys: Rc<KeySet>,
-    /// Of the token.
+    /// Size of the token.
     bytes: usize,
 }
 
@@ -35,8 +35,8 @@ thread_local! {
     static SEEN: RefCell<LruCache<Digest, Verdict>> = RefCell::new(LruCache::new(CAPACITY));
 }
 
-/// The verdict on this very token, if it was good and nothing that it stands on has changed.
-/// Raises what `judge_time` says against it.
+/// The cached result for this token, if nothing that it depends on has changed. Raises the error of
+/// `judge_time`.
 pub fn before(text: &str) -> Result<Option<Rc<Admitted>>, Problem> {
     let digest = digest_of(text);
     let Some((admitted, keys)) = SEEN.with_borrow_mut(|seen| {
@@ -62,7 +62,7 @@ pub fn before(text: &str) -> Result<Option<Rc<Admitted>>, Problem> {
     Ok(Some(admitted))
 }
 
-/// Remembers a good verdict and the keys that it was made with.
+/// Caches a result with the keys that were used.
 pub fn remember(text: &str, admitted: &Rc<Admitted>, keys: Rc<KeySet>) {
     let verdict = Verdict {
         admitted: Rc::clone(admitted),

@@ -1,9 +1,9 @@
-//! What `neon_auth.providers` and `neon_auth.jwks_cache` say, which a session reads once and keeps
-//! until one of them changes.
+//! The contents of `neon_auth.providers` and `neon_auth.jwks_cache`, which a session caches until
+//! one of them changes.
 //!
 //! A trigger on both tables invalidates their relation cache entries, so that a committed change
-//! reaches every session at its next statement, a rolled-back one reaches none, and both work on
-//! a standby: the message travels with the commit.
+//! reaches every session at its next statement, and a rolled-back one reaches none. This also works
+//! on a standby, because the message is replicated with the commit.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
@@ -26,25 +26,26 @@ use crate::version;
 
 thread_local! {
     static TRUST: RefCell<Option<Rc<Trust>>> = const { RefCell::new(None) };
-    /// Set by the invalidation, which may not read tables itself.
+    /// Set by the invalidation callback, which may not read tables itself.
     static STALE: Cell<bool> = const { Cell::new(true) };
-    /// The tables whose changes count, as they were at the last reading.
+    /// The OIDs of the tables at the last reading.
     static WATCHED: Cell<[pg_sys::Oid; 2]> = const { Cell::new([pg_sys::InvalidOid; 2]) };
 }
 
-/// Who is trusted, by name and by issuer.
+/// The trusted providers, by name and by issuer.
 pub struct Trust {
     providers: HashMap<String, Listed>,
-    /// Issuer → the providers that claim it; of more than one the audience chooses.
+    /// Issuer → the providers that have it; if there are several, the audience chooses.
     issuers: HashMap<String, Vec<String>>,
 }
 
-/// A provider of which no more is known than all tokens need. Its rules and keys are read when
-/// one of its own tokens asks: of many providers a session rarely meets more than one.
+/// A provider with only the columns that every token needs. Its rules and keys are read for the
+/// first of its own tokens: a session rarely uses more than one of many providers.
 struct Listed {
     /// `jwks_url`.
     url: Option<String>,
-    /// Where the issuer of a provider without it says that the keys are, as far as that is known.
+    /// For a provider without `jwks_url`: the keys' URL from its issuer's discovery document, if
+    /// known.
     discovered: Option<String>,
     is_remote: bool,
     names_audiences: bool,
@@ -62,15 +63,15 @@ pub struct Provider {
     pub claim_map: ClaimMap,
     pub reject_deleted_users: bool,
     pub source: KeySource,
-    /// Why the row cannot be used although the table let it in.
+    /// Why the row cannot be used although it is in the table.
     defect: Option<Defect>,
 }
 
-/// Where a provider's keys come from.
+/// The source of a provider's keys.
 pub enum KeySource {
-    /// In the provider's row; no network.
+    /// Pinned in the provider's row; no network.
     Pinned(Keys),
-    /// Fetched, and kept in `neon_auth.jwks_cache`.
+    /// Fetched, and cached in `neon_auth.jwks_cache`.
     Remote {
         origin: Origin,
         cached: Option<Keys>,
@@ -78,45 +79,46 @@ pub enum KeySource {
     },
 }
 
-/// A JWKS as stored, parsed at its first use.
+/// A stored JWKS, parsed at its first use.
 pub struct Keys {
     stored: Jsonb,
     parsed: OnceCell<Result<Rc<KeySet>, String>>,
 }
 
-/// When a provider's JWKS was fetched and tried, in microseconds since 1970.
+/// When a provider's JWKS was fetched, and when that was attempted, in microseconds since 1970.
 #[derive(Clone, Default)]
 pub struct CacheTimes {
     pub fetched_at: Option<i64>,
     pub fresh_until: Option<i64>,
     pub attempted_at: Option<i64>,
-    /// The last attempt that was made for the sake of an unknown key.
+    /// The last attempt for an unknown key.
     pub missed_at: Option<i64>,
     pub last_error: Option<String>,
 }
 
-/// What `neon_auth.jwks_cache` holds for a provider.
+/// The row of `neon_auth.jwks_cache` for a provider.
 struct Cached {
     url: Option<String>,
-    /// The discovery document that named the URL, if one did.
+    /// The discovery document that contained the URL, if any.
     document: Option<String>,
     keys: Option<Keys>,
     times: CacheTimes,
 }
 
-/// Registers for the invalidations.
+/// Registers for invalidation messages.
 pub fn define() {
-    // SAFETY: a guarded callback that touches this process's memory alone.
+    // SAFETY: a guarded callback that touches only this process's memory.
     unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(invalidated), pg_sys::Datum::from(0)) };
 }
 
-/// What the tables say, with all that other sessions have committed until now. Within a
-/// transaction PostgreSQL looks for their messages when it locks a table; a token needs none.
+/// The current contents of the tables, with everything that other sessions have committed. Within a
+/// transaction PostgreSQL receives invalidation messages when it locks a table; verifying a token
+/// locks none.
 pub fn current() -> Result<Rc<Trust>, Problem> {
     // SAFETY: inside a transaction.
     unsafe { pg_sys::AcceptInvalidationMessages() };
     version::agree()?;
-    // Marked as fresh before the reading, so that a change that arrives meanwhile counts.
+    // Marked as fresh before the reading, so that a change during the reading is not missed.
     if !STALE.replace(false)
         && let Some(trust) = TRUST.with_borrow(Clone::clone)
     {
@@ -178,7 +180,7 @@ impl Trust {
         Self { providers, issuers }
     }
 
-    /// An error where there is no provider at all.
+    /// An error if there is no provider.
     pub fn demand_any(&self) -> Result<(), Problem> {
         if self.providers.is_empty() {
             return Err(Problem::NoProvider);
@@ -186,8 +188,8 @@ impl Trust {
         Ok(())
     }
 
-    /// The one provider that claims an issuer, compared exactly; of several that do, the one that
-    /// has one of the token's audiences.
+    /// The one provider that has an issuer, compared exactly; of several, the one that has one of
+    /// the token's audiences.
     pub fn provider_for<'t>(
         &self,
         issuer: &str,
@@ -204,8 +206,8 @@ impl Trust {
         }
     }
 
-    /// The provider that has the issuer but for case and a slash at its end, and how it is written
-    /// there.
+    /// The provider that has the issuer except for case and a slash at its end, and the issuer as
+    /// the provider has it.
     fn near(&self, issuer: &str) -> Option<(String, String)> {
         let bare = |issuer: &str| issuer.trim_end_matches('/').to_ascii_lowercase();
         let sought = bare(issuer);
@@ -218,7 +220,7 @@ impl Trust {
     }
 
     /// The one of several providers of an issuer that a token is for. A provider without audiences
-    /// would take every token, so with one among them nothing tells them apart.
+    /// would accept every token, so with such a provider the choice is ambiguous.
     fn among(
         &self,
         names: &[String],
@@ -250,14 +252,14 @@ impl Trust {
         Ok(chosen)
     }
 
-    /// The provider of that name.
+    /// The provider with this name.
     pub fn named(&self, name: &str) -> Result<Rc<Provider>, Problem> {
         let provider = self.look_up(name)?;
         provider.demand_sound()?;
         Ok(provider)
     }
 
-    /// The provider of that name, usable or not.
+    /// The provider with this name, valid or not.
     fn look_up(&self, name: &str) -> Result<Rc<Provider>, Problem> {
         let unknown = || Problem::NoSuchProvider {
             provider: name.to_owned(),
@@ -266,8 +268,9 @@ impl Trust {
         let provider = match named.provider.get() {
             Some(provider) => provider,
             None => {
-                // What is committed just now may be newer than `self`, or gone: then the tables'
-                // invalidation is on its way, and the next statement reads all again.
+                // A row that was committed just now may be newer than `self`, or deleted: then the
+                // tables' invalidation message is pending, and the next statement reads everything
+                // again.
                 let sharing = self.sharing_defect(name, named);
                 let read = Provider::read(name, sharing).ok_or_else(unknown)?;
                 named.provider.get_or_init(|| Rc::new(read))
@@ -276,8 +279,8 @@ impl Trust {
         Ok(Rc::clone(provider))
     }
 
-    /// Why a provider may not use the keys that it shares with another: where two have one key
-    /// server, the audience tells their tokens apart.
+    /// Why a provider may not use the keys that it shares with another: providers with the same key
+    /// server must be distinguished by their audiences.
     fn sharing_defect(&self, name: &str, named: &Listed) -> Option<String> {
         match (&named.url, &named.discovered) {
             (Some(url), _) => {
@@ -293,8 +296,8 @@ impl Trust {
         }
     }
 
-    /// The same for keys that the issuer's discovery document names. What it says harms its own
-    /// provider only, never the one whose `jwks_url` it names.
+    /// The same for keys that the issuer's discovery document names. The document can affect only
+    /// its own provider, never the one whose `jwks_url` it names.
     pub fn discovery_defect(&self, name: &str, url: &str) -> Option<String> {
         let own = self.providers.get(name)?;
         let (other, _) = self.others(name).find(|(_, other)| {
@@ -354,8 +357,7 @@ impl Provider {
         }
     }
 
-    /// What its row says. Where that makes no sense the row is a defect of this provider alone:
-    /// its tokens are refused, and nobody else's.
+    /// The rules in its row. If they are invalid, only this provider's tokens are refused.
     fn from_row(row: &Row, name: &str, mut defects: Defects, cached: Option<Cached>) -> Self {
         let rules = Rules::read(row, &mut defects);
         let source = match row.jsonb(c"jwks") {
@@ -402,7 +404,7 @@ impl Cached {
         })
     }
 
-    /// Whether these keys count for a provider whose keys come from there.
+    /// Whether these keys belong to a provider whose keys come from there.
     fn is_of(&self, origin: &Origin) -> bool {
         match origin {
             Origin::Url(url) => self.document.is_none() && self.url.as_ref() == Some(url),
@@ -419,7 +421,7 @@ impl Keys {
         }
     }
 
-    /// The parsed set, or why it is none.
+    /// The parsed set, or why it is invalid.
     pub fn parsed(&self) -> Result<Rc<KeySet>, String> {
         self.parsed
             .get_or_init(|| {

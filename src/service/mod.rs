@@ -1,7 +1,7 @@
 //! The auth services that fill the mirror.
 //!
-//! `source` knows which one does, `procedure` is `CALL neon_auth.sync()`, and each service has a
-//! folder.
+//! `source` chooses the one for the mirror, `procedure` is `CALL neon_auth.sync()`, and each
+//! service has a folder.
 
 mod procedure;
 mod source;

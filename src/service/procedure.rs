@@ -16,14 +16,14 @@ passes_errors! {
 /// PostgreSQL calls it, for CALL.
 #[pg_guard]
 unsafe extern "C-unwind" fn sync(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: PostgreSQL passes what CALL makes; what is connected is finished, or dropped with
-    // the transaction after an ERROR.
+    // SAFETY: PostgreSQL passes what CALL builds; the connection is finished, or dropped with the
+    // transaction after an ERROR.
     unsafe {
         let context = (*call).context.cast::<pg_sys::CallContext>();
         let may_commit = !context.is_null()
             && (*context).type_ == pg_sys::NodeTag::T_CallContext
             && !(*context).atomic
-            // A block with an EXCEPTION clause is one.
+            // A block with an EXCEPTION clause is a subtransaction.
             && !pg_sys::IsSubTransaction();
         let outcome = if !may_commit {
             Err(Problem::SyncInTransaction)

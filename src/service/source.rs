@@ -6,15 +6,15 @@ use crate::error::Problem;
 use crate::kind::Kind;
 use crate::pg::spi;
 
-/// What fills the mirror from a kind of service.
+/// How a kind of service fills the mirror.
 struct Source {
     /// Makes the mirror equal to the service.
     sync: fn(Steps) -> Result<(), Stop>,
-    /// Confirms what is queued, and nothing more.
+    /// Confirms the queue, and does nothing else.
     drain: fn(Steps) -> Result<(), Stop>,
 }
 
-/// `None` for a kind whose users the mirror does not follow.
+/// `None` for a kind that does not fill the mirror.
 fn source_of(kind: Kind) -> Option<Source> {
     match kind {
         Kind::Oidc => None,
@@ -27,7 +27,7 @@ fn source_of(kind: Kind) -> Option<Source> {
 
 pub fn sync(steps: Steps) -> Result<(), Stop> {
     let Some(source) = configured(steps) else {
-        // This has to be done whatever else can be.
+        // Erasing does not depend on a service.
         stack::erase_deleted(steps)?;
         return Err(no_source());
     };

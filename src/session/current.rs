@@ -1,4 +1,4 @@
-//! The identity in force: assumed, forgotten, and read from the setting that holds it.
+//! The current identity: set, cleared, and read from the setting that contains it.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CString;
@@ -11,13 +11,13 @@ use super::{hooks, role, setting, statement};
 use crate::error::Problem;
 use crate::identity::Identity;
 
-/// What stands before an identity in the setting that had expired.
+/// Prefix of an expired identity in the setting.
 const HAD_EXPIRED: &str = "expired ";
 
 thread_local! {
-    /// The setting's value as Rust sees it.
+    /// The setting's value, parsed.
     static CURRENT: RefCell<Parsed> = const { RefCell::new(Parsed::NEVER) };
-    /// The epoch that the next identity gets.
+    /// The epoch of the next identity.
     static NEXT_EPOCH: Cell<u64> = const { Cell::new(1) };
     /// Identities of an earlier epoch are void, see `Admission`.
     static FIRST_VALID_EPOCH: Cell<u64> = const { Cell::new(0) };
@@ -25,19 +25,19 @@ thread_local! {
 
 /// A value of the setting, parsed.
 struct Parsed {
-    /// How often the setting had changed by then.
+    /// The setting's change counter at that time.
     changes: u64,
     kept: Option<Kept>,
 }
 
 impl Parsed {
-    /// The setting begins empty.
+    /// The setting is empty at first.
     const NEVER: Self = Self {
         changes: 0,
         kept: None,
     };
 
-    /// Of the value that the setting has now.
+    /// For the setting's current value.
     fn now(kept: Option<Kept>) -> Self {
         Self {
             changes: setting::changes(),
@@ -46,17 +46,17 @@ impl Parsed {
     }
 }
 
-/// An identity and how it was assumed.
+/// An identity and how it was set.
 #[derive(Clone)]
 pub struct Kept {
     epoch: u64,
-    /// Whether it had expired when the query began whose parallel workers inherit it: they cannot
-    /// tell when that was.
+    /// Whether it had expired when the query of these parallel workers began: the workers do not
+    /// know when that was.
     had_expired: bool,
     pub identity: Rc<Identity>,
 }
 
-/// The identity in force for this statement: `None` with nobody signed in, an error once it has
+/// The current identity for this statement: `None` if nobody is signed in, an error if it has
 /// expired.
 pub fn current() -> Result<Option<Rc<Identity>>, Problem> {
     let Some(kept) = kept().filter(Kept::is_valid) else {
@@ -66,12 +66,12 @@ pub fn current() -> Result<Option<Rc<Identity>>, Problem> {
     Ok(Some(kept.identity))
 }
 
-/// Whether somebody is signed in, with an identity in force or not.
+/// Whether an identity is set, valid or not.
 pub fn is_anybody() -> bool {
     kept().is_some()
 }
 
-/// Makes `identity` the session's, and the role that it brings.
+/// Sets `identity` for the session or transaction, and its role.
 pub fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
     if identity.role.is_some() || identity.valid_until.is_some() {
         hooks::join();
@@ -88,30 +88,29 @@ pub fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Forgets the identity at every scope, and the role where one came with it, as a SET does: an
-/// abort of the transaction takes it back.
+/// Clears the identity at every scope, and the role if the identity had one, as a SET does: an
+/// abort of the transaction undoes it.
 pub fn forget() -> Result<(), Problem> {
     let role = brought();
     setting::set(c"", Scope::Session);
     role::replace(role.as_deref(), None, Scope::Session)
 }
 
-/// The role that came with the identity.
+/// The role of the current identity.
 fn brought() -> Option<String> {
     kept().and_then(|kept| kept.identity.role.clone())
 }
 
-/// Whether somebody is signed in until some time.
+/// Whether somebody is signed in with an identity that will expire.
 pub fn may_expire() -> bool {
     kept().is_some_and(|kept| kept.identity.valid_until.is_some())
 }
 
-/// An attempt to come by an identity: unless it ends in `succeed`, nobody is signed in after it.
+/// An attempt to set an identity: unless it ends in `succeed`, nobody is signed in afterwards.
 ///
-/// Settings alone cannot promise that: the error of a refused token aborts the (sub)transaction,
-/// and the abort would bring back the identity that was there before. So every identity carries
-/// an epoch, and a refusal voids all earlier epochs. It is a fact of this process that no abort
-/// undoes.
+/// Settings cannot guarantee that: the error of a refused token aborts the (sub)transaction, and
+/// the abort would restore the previous identity. So every identity has an epoch, and a refusal
+/// makes all earlier epochs void. The epoch is a variable of this process that no abort undoes.
 #[must_use]
 pub struct Admission(());
 
@@ -147,21 +146,21 @@ impl Kept {
         self.epoch >= FIRST_VALID_EPOCH.get()
     }
 
-    /// An error once it has expired, for a statement that began at some time, which is asked for
-    /// only where it matters.
+    /// An error if it has expired, for a statement that began at a given time, which is computed
+    /// only if needed.
     pub fn in_force(&self, began: impl FnOnce() -> i64) -> Result<(), Problem> {
         let Some(until) = self.identity.valid_until else {
             return Ok(());
         };
-        // Times that impersonate() was given may be as far away as an integer goes.
+        // Times that were passed to impersonate() may be as large as an integer.
         match began().saturating_sub(until) {
             ago if ago >= 0 || self.had_expired => Err(Problem::Expired { ago: ago.max(0) }),
             _ => Ok(()),
         }
     }
 
-    /// Tells the workers that inherit the setting that the identity has expired. The transaction's
-    /// end takes it back.
+    /// Tells the parallel workers that inherit the setting that the identity has expired. The end
+    /// of the transaction undoes it.
     pub fn tell_workers(&self) {
         // SAFETY: reads the transaction's state.
         if self.had_expired || unsafe { pg_sys::IsInParallelMode() } {
@@ -181,7 +180,7 @@ impl Kept {
             text.push_str(HAD_EXPIRED);
         }
         self.identity.write_to(&mut text);
-        CString::new(text).expect("JSON text holds no NUL")
+        CString::new(text).expect("JSON text contains no NUL")
     }
 
     fn from_setting(text: &str) -> Option<Self> {

@@ -1,4 +1,4 @@
-//! How a session comes by an identity, and how it loses it.
+//! The functions that set and clear the session's identity.
 
 use std::rc::Rc;
 
@@ -23,7 +23,7 @@ fn authenticate(
     token: Option<&str>,
     is_local: Option<bool>,
 ) -> Result<Option<String>, ErrorReport> {
-    // NULL is taken for the narrower scope.
+    // NULL means the narrower scope.
     Ok(enter(token, Scope::from(is_local.unwrap_or(true)))?)
 }
 
@@ -34,8 +34,8 @@ fn jwt_session_init(jwt: Option<&str>) -> Result<(), ErrorReport> {
     Ok(())
 }
 
-/// `auth.init()`: pg_session_jwt's name for getting ready. Reads providers and keys, so that the
-/// first `authenticate` need not.
+/// `auth.init()`: pg_session_jwt's name. Reads providers and keys, so that the first `authenticate`
+/// is faster.
 #[pg_extern(sql = false)]
 fn init() -> Result<(), ErrorReport> {
     provider::current()?;
@@ -57,7 +57,7 @@ fn impersonate(
 ) -> Result<(), ErrorReport> {
     let admission = Admission::begin();
     version::agree()?;
-    // A test that finds no user should not go on as the one before.
+    // A test without a user must not continue as the previous one.
     let user_id = user_id.ok_or_else(|| bad_impersonation("The user_id is NULL."))?;
     let mut claims = claims
         .and_then(|claims| claims_object(&jsonb::text_of(&claims)))

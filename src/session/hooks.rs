@@ -1,12 +1,12 @@
-//! What is called before each statement runs, and before each query goes on.
+//! Hooks before each statement runs, and before each query continues.
 //!
-//! Parallel workers inherit the setting that holds the identity, but know nothing of epochs, and an
-//! identity may expire or be made void between two statements: `settle` sees to both. It is noted as
-//! well when each query began. Before the first refusal, the first role that comes with an identity
-//! and the first identity that may expire there is nothing to do, and no hook either.
+//! Parallel workers inherit the setting that contains the identity, but not the epochs, and an
+//! identity may expire or be made void between two statements: `settle` handles both. The start of
+//! each query is recorded too. Before the first refusal, the first role of an identity and the
+//! first identity that can expire, there is nothing to do, and no hook is installed.
 //!
-//! Only that part is guarded. An ERROR of the query itself, which is not our business, passes
-//! over these frames as it would without us; they own nothing that needs dropping.
+//! Only our own code is guarded. An ERROR of the query itself skips these frames as it would
+//! without us; they own nothing that needs dropping.
 
 use std::cell::Cell;
 use std::ffi::c_char;
@@ -16,12 +16,12 @@ use pgrx::prelude::*;
 use super::statement;
 use crate::pg::compat::with_arguments_of_executor_run;
 
-/// What is called before a query; returns when it began, or `NEVER`.
+/// Called before a query; returns when it began, or `NEVER`.
 type BeforeQuery = unsafe extern "C-unwind" fn(*const pg_sys::QueryDesc) -> i64;
-/// What is called before a statement that is no query.
+/// Called before a statement that is not a query.
 type BeforeUtility = unsafe extern "C-unwind" fn(*const pg_sys::PlannedStmt);
 
-/// When a query began that nobody asks about.
+/// When a query began, if somebody is signed in.
 pub const NEVER: i64 = i64::MIN;
 
 static mut PREVIOUS_START: pg_sys::ExecutorStart_hook_type = None;
@@ -33,7 +33,7 @@ thread_local! {
     static BEFORE: Cell<Option<(BeforeQuery, BeforeUtility)>> = const { Cell::new(None) };
 }
 
-/// Registers what the hooks call. Both have pgrx's guard.
+/// Registers the functions that the hooks call. Both have pgrx's guard.
 pub fn define(before_query: BeforeQuery, before_utility: BeforeUtility) {
     BEFORE.set(Some((before_query, before_utility)));
 }
@@ -43,7 +43,8 @@ pub fn join() {
     if JOINED.replace(true) {
         return;
     }
-    // SAFETY: on the one thread that runs queries; a chain that is being called does not mind.
+    // SAFETY: on the one thread that runs queries; installing a hook while the chain is being
+    // called is safe.
     unsafe {
         PREVIOUS_START = pg_sys::ExecutorStart_hook;
         pg_sys::ExecutorStart_hook = Some(start);
@@ -54,8 +55,8 @@ pub fn join() {
     }
 }
 
-/// Defines a hook: what is ours, then the next in the chain or PostgreSQL's own, without the
-/// guard that pgrx puts around that, then what is ours with the time that came of the first.
+/// Defines a hook: our code, then the next hook or PostgreSQL's own function without pgrx's guard,
+/// then our code with the result of the first part.
 macro_rules! hook {
     ($name:ident, $ours:ident $(then $after:ident)?, $previous:ident, $standard:ident,
      ($first:ident: $type:ty $(, $argument:ident: $types:ty)*)) => {
@@ -63,7 +64,8 @@ macro_rules! hook {
             unsafe extern "C-unwind" {
                 fn $standard($first: $type $(, $argument: $types)*);
             }
-            // SAFETY: a statement that PostgreSQL passes, and the chain as PostgreSQL has it.
+            // SAFETY: a statement that PostgreSQL passes; the next hook is called as PostgreSQL
+            // calls it.
             unsafe {
                 let _began = $ours($first);
                 match $previous {
@@ -85,7 +87,7 @@ hook!(utility, before_utility, PREVIOUS_UTILITY, standard_ProcessUtility,
        environment: *mut pg_sys::QueryEnvironment, destination: *mut pg_sys::DestReceiver,
        completion: *mut pg_sys::QueryCompletion));
 
-/// Calls what was handed over; returns when the query began.
+/// Calls the registered function; returns when the query began.
 unsafe fn before_query(query: *const pg_sys::QueryDesc) -> i64 {
     // SAFETY: a query that PostgreSQL passes.
     BEFORE
@@ -100,7 +102,7 @@ unsafe fn before_utility(statement: *const pg_sys::PlannedStmt) {
     }
 }
 
-/// A query that has been started goes on: `before_query` is called again.
+/// A started query continues: `before_query` is called again.
 #[pg_guard]
 unsafe extern "C-unwind" fn before_run(query: *const pg_sys::QueryDesc) -> i64 {
     statement::run(query);

@@ -1,5 +1,5 @@
-//! One line in the server log for each authentication, where `neon_auth.log_authentication` asks
-//! for it. Never the token; nothing reaches the client.
+//! One line in the server log for each authentication, if `neon_auth.log_authentication` says so.
+//! Never the token; nothing is sent to the client.
 
 use pgrx::PgLogLevel;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -9,7 +9,7 @@ use crate::error::{Problem, quoted};
 use crate::provider::{self, Admitted, Proof};
 use crate::settings::{LOG_AUTHENTICATION, LogAuthentication};
 
-/// Logs what became of an attempt.
+/// Logs the outcome of an attempt.
 pub fn outcome(token: &str, outcome: Result<&Admitted, &Problem>) {
     match (LOG_AUTHENTICATION.get(), outcome) {
         (LogAuthentication::All, Ok(admitted)) => {
@@ -24,7 +24,7 @@ pub fn outcome(token: &str, outcome: Result<&Admitted, &Problem>) {
         }
         (LogAuthentication::All | LogAuthentication::Failures, Err(problem)) => {
             let report = ErrorReport::from(problem);
-            // What a token that parses claims about itself helps, although nothing vouches for it.
+            // The claims of a token that can be parsed are helpful, although they are not verified.
             let claimed = provider::read(token).map_or(String::new(), |token| {
                 format!(
                     " iss={} sub={} kid={}",

@@ -1,12 +1,12 @@
-//! The session's identity: the verified claims that it acts under.
+//! The session's identity: its verified claims.
 //!
-//! `setting` keeps it where nobody can forge it and where it follows transactions, `scope` is how
-//! long it lasts, `current` assumes, forgets and reads it. `hooks` is called before each statement,
-//! `settle` then takes void and expired ones away, and `statement` knows when the statement began at
-//! which expiry is judged. `enter` is how a session comes by one, `role` is the Postgres role that
-//! may come with it, `log` writes the server log, `readers` are the functions that policies call,
-//! `once` has them called once per query, `before_planning` meets them in each query before it is
-//! planned, and `one_row` knows the queries where they are called once anyway.
+//! `setting` stores it where it cannot be forged and where it follows transactions, `scope` is how
+//! long it lasts, `current` sets, clears and reads it. `hooks` runs before each statement, `settle`
+//! then removes void and expired identities, and `statement` knows when the statement began, for
+//! which expiry is checked. `enter` has the functions that sign in and out, `role` sets the
+//! Postgres role, `log` writes the server log, `readers` are the functions that policies call,
+//! `once` evaluates them once per query, `before_planning` finds them in each query before it is
+//! planned, and `one_row` finds the queries where they are called only once anyway.
 
 mod before_planning;
 mod current;

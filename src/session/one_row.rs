@@ -1,9 +1,8 @@
-//! Queries that look at one row at most: `INSERT … VALUES`, and what names a whole primary key.
+//! Queries that read at most one row: `INSERT … VALUES`, and queries that name a whole primary key.
 //!
-//! A reader that is called for each row is called once there already. An InitPlan around the call
-//! would be right too, but setting one up costs more than the rest of what policies add to such a
-//! query. Whatever is not plainly of this kind counts as many rows: that costs time, and nothing
-//! else hangs on it.
+//! There, a reader that is called for each row is called only once anyway. An InitPlan would be
+//! correct too, but setting it up costs more than everything else that policies add to such a
+//! query. Any other query counts as reading many rows; a wrong answer here costs only time.
 
 use pgrx::PgRelation;
 use pgrx::prelude::*;
@@ -11,17 +10,17 @@ use pgrx::prelude::*;
 use crate::pg::nodes::elements;
 
 unsafe extern "C-unwind" {
-    // An ERROR passes over a frame that owns nothing.
+    // An ERROR skips a frame that owns nothing.
     safe fn has_subclass(relation: pg_sys::Oid) -> bool;
 }
 
-/// Whether the query can be told to look at one row at most.
+/// Whether the query certainly reads at most one row.
 ///
 /// # Safety
 /// It must be a query whose tables are locked.
 pub unsafe fn looks_at_one_row(query: &pg_sys::Query, is_outermost: bool) -> bool {
     unsafe {
-        // A sub-query may be executed for each row of the query around it.
+        // A sub-query may be executed for each row of the outer query.
         if !is_outermost || query.hasTargetSRFs {
             return false;
         }
@@ -38,7 +37,7 @@ pub unsafe fn looks_at_one_row(query: &pg_sys::Query, is_outermost: bool) -> boo
         };
         let entry = &*entry;
         match entry.rtekind {
-            // What the planner selects from where the query names nothing.
+            // The planner's choice if the query names nothing.
             pg_sys::RTEKind::RTE_RESULT => true,
             pg_sys::RTEKind::RTE_RELATION if !entry.inh || !has_subclass(entry.relid) => {
                 names_primary_key(entry, i64::from(number), (*query.jointree).quals)
@@ -48,8 +47,8 @@ pub unsafe fn looks_at_one_row(query: &pg_sys::Query, is_outermost: bool) -> boo
     }
 }
 
-/// Whether the conditions of a table's policies and of the query compare each column of its
-/// primary key with one value, so that the key's index can be asked for it.
+/// Whether the conditions of a table's policies and of the query compare each column of its primary
+/// key with one value, so that the key's index can be used.
 unsafe fn names_primary_key(
     table: &pg_sys::RangeTblEntry,
     number: i64,
@@ -86,8 +85,8 @@ struct ComparedColumns {
 }
 
 impl ComparedColumns {
-    /// Adds the columns of a condition. What comes after the first policy is asked of an index only
-    /// where it can tell nothing of the rows that are not to be seen.
+    /// Adds the columns of a condition. A condition after the first policy can use an index only if
+    /// it cannot leak hidden rows.
     unsafe fn add(&mut self, condition: *mut pg_sys::Node, is_first: bool) {
         unsafe {
             if condition.is_null() {
@@ -136,7 +135,7 @@ impl ComparedColumns {
         }
     }
 
-    /// The expression, where it is a column of the table, perhaps as another type of the same form.
+    /// The expression, if it is a column of the table, perhaps cast to a binary-compatible type.
     unsafe fn column<'a>(&self, mut expression: *mut pg_sys::Node) -> Option<&'a pg_sys::Var> {
         unsafe {
             while (*expression).type_ == pg_sys::NodeTag::T_RelabelType {
@@ -151,7 +150,7 @@ impl ComparedColumns {
     }
 }
 
-/// Whether it is the equality by which a primary key on the column is ordered.
+/// Whether it is the equality operator of a primary key on the column.
 unsafe fn is_equality(comparison: &pg_sys::OpExpr, column: &pg_sys::Var) -> bool {
     unsafe {
         let order =

@@ -1,7 +1,7 @@
-//! What policies and applications ask: who is signed in, and what the token says.
+//! The readers that policies and applications call: the signed-in user and the token's claims.
 //!
-//! Every reader is NULL with nobody signed in, and raises 28000 once the identity has expired.
-//! None touches the network or SPI. The claims named here are read unless the provider's `claim_map`
+//! Every reader returns NULL if nobody is signed in, and raises 28000 if the identity has expired.
+//! None uses the network or SPI. The claims named here are read unless the provider's `claim_map`
 //! names others.
 
 use neon_auth_token::Value as Json;
@@ -15,7 +15,7 @@ use crate::identity::{Identity, hyphenated};
 use crate::pg::jsonb::Jsonb;
 use crate::pg::value::Value;
 
-/// Defines readers: the SQL name's Rust function, and what it takes from the identity.
+/// Defines readers: the SQL name's Rust function, and the value that it reads from the identity.
 macro_rules! readers {
     ($($(#[$doc:meta])* $name:ident: $type:ident = $from:expr;)*) => {$(
         $(#[$doc])*
@@ -30,7 +30,7 @@ macro_rules! readers {
 readers! {
     /// `auth.user_id()`: the claim `sub`.
     user_id: Value = |identity| Value::text(&identity.subject);
-    /// `auth.uid()`: the claim `sub` where it is a UUID.
+    /// `auth.uid()`: the claim `sub` if it is a UUID.
     uid: Uuid = |identity| Some(Uuid::from_bytes(identity.uuid?.into_bytes()));
     /// `auth.jwt()` and `auth.session()`: all claims.
     jwt: Value = |identity| Some(Value::jsonb(identity.jsonb()));
@@ -46,21 +46,21 @@ readers! {
     selected_team_id: Value = |identity| {
         Value::text(identity.string("selected_team_id", identity.names().selected_team_id)?)
     };
-    /// `auth.provider()`: the name of the provider that vouched.
+    /// `auth.provider()`: the name of the provider that accepted the token.
     provider: Value = |identity| Value::text(identity.provider.as_deref()?);
     /// `auth.expires_at()`: the claim `exp`.
     expires_at: TimestampWithTimeZone = |identity| identity.expires_at.and_then(timestamp);
-    /// `auth.organization()`: the claim `o`, where it is an object.
+    /// `auth.organization()`: the claim `o` if it is an object.
     organization: Value = |identity| identity.organization().map(Value::jsonb);
-    /// `auth.organization_id()`: the member `id` of the claim `o`, where it is a UUID.
+    /// `auth.organization_id()`: the member `id` of the claim `o` if it is a UUID.
     organization_id: Uuid = |identity| {
         let id = hyphenated(identity.organization_id()?)?;
         Some(Uuid::from_bytes(id.into_bytes()))
     };
 }
 
-/// `auth.claim(VARIADIC path)`: the text of what stands at a path of the claims, as
-/// `auth.jwt() #>> path` has it; NULL where nothing or a JSON null does.
+/// `auth.claim(VARIADIC path)`: the text of the value at a path of the claims, as
+/// `auth.jwt() #>> path` returns it; NULL for no value and for JSON null.
 #[pg_extern(sql = false)]
 fn claim(path: Vec<Option<String>>) -> Result<Option<Value>, ErrorReport> {
     let Some(path) = path.into_iter().collect::<Option<Vec<String>>>() else {
@@ -75,7 +75,7 @@ fn claim(path: Vec<Option<String>>) -> Result<Option<Value>, ErrorReport> {
     )
 }
 
-/// Seconds since 1970 as a timestamp; NULL beyond what PostgreSQL can hold.
+/// Seconds since 1970 as a timestamp; NULL beyond PostgreSQL's range.
 fn timestamp(seconds: i64) -> Option<TimestampWithTimeZone> {
     TimestampWithTimeZone::try_from(clock::timestamp(seconds)?).ok()
 }

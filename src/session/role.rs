@@ -1,4 +1,4 @@
-//! The Postgres role that comes and goes with an identity.
+//! Sets and resets the Postgres role of an identity.
 
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
@@ -9,16 +9,17 @@ use super::scope::{Scope, in_block};
 use crate::error::Problem;
 
 thread_local! {
-    /// Whether an identity of the session's scope has brought a role so far.
+    /// Whether an identity of session scope has set a role so far.
     static BROUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The role of one identity gives way to that of the next, at the scope of the next: the two are
-/// set together, so that whatever brings an identity back brings its role back too. As
-/// `SET [LOCAL] ROLE`, by PostgreSQL's own rules of membership: raises 42501 where the session's
-/// user is no member and 22023 where there is no such role; an error too where no role can be set.
+/// Replaces the role of one identity by that of the next, at the scope of the next. Both are set
+/// together, so whatever restores an identity also restores its role. Sets the role as
+/// `SET [LOCAL] ROLE` does, by PostgreSQL's own rules of membership: raises 42501 if the session's
+/// user is not a member and 22023 if the role does not exist; also an error where no role can be
+/// set.
 pub fn replace(old: Option<&str>, new: Option<&str>, scope: Scope) -> Result<(), Problem> {
-    let held = |role: &str| CString::new(role).expect("a role's name holds no NUL");
+    let held = |role: &str| CString::new(role).expect("a role's name contains no NUL");
     match (new, scope) {
         (Some(new), _) => {
             if scope == Scope::Session {
@@ -27,24 +28,24 @@ pub fn replace(old: Option<&str>, new: Option<&str>, scope: Scope) -> Result<(),
             set(&held(new), scope)
         }
         (None, _) if old.is_some_and(is_current) => set(c"none", scope),
-        // A role that the transaction has set for itself may hide one that an identity brought.
+        // A role that the transaction has set itself may hide one that an identity has set.
         (None, Scope::Session) if BROUGHT.get() && in_block() => {
             let own = current().filter(|role| role != "none");
             set(c"none", Scope::Session)?;
             own.map_or(Ok(()), |own| set(&held(&own), Scope::Transaction))
         }
-        // A role that was chosen since is the session's own business.
+        // A role that was set since then is not ours to reset.
         (None, _) => Ok(()),
     }
 }
 
-/// Whether `SET ROLE` stands at this role.
+/// Whether the current `SET ROLE` is this role.
 pub fn is_current(role: &str) -> bool {
     current().is_some_and(|current| current == role)
 }
 
 fn current() -> Option<String> {
-    // SAFETY: PostgreSQL has this setting; it answers a C string or NULL, which is copied.
+    // SAFETY: PostgreSQL has this setting; it returns a C string or NULL, which is copied.
     unsafe {
         let current = pg_sys::GetConfigOption(c"role".as_ptr(), true, false);
         (!current.is_null()).then(|| CStr::from_ptr(current).to_string_lossy().into_owned())

@@ -1,18 +1,18 @@
-//! How long an identity lasts, and the role that comes with it.
+//! How long an identity and its role last.
 
 use pgrx::pg_sys;
 
 /// How long an identity lasts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// Until the transaction ends, as `SET LOCAL`.
+    /// Until the transaction ends, as with `SET LOCAL`.
     Transaction,
-    /// Until the session ends or another statement changes it, as `SET`.
+    /// Until the session ends or another statement changes it, as with `SET`.
     Session,
 }
 
 impl From<bool> for Scope {
-    /// As `set_config` has it: true for a local setting.
+    /// The argument of `set_config`: true for a local setting.
     fn from(is_local: bool) -> Self {
         if is_local {
             Scope::Transaction
@@ -23,7 +23,7 @@ impl From<bool> for Scope {
 }
 
 impl Scope {
-    /// The same, as settings know it.
+    /// The same, for settings in C.
     pub fn action(self) -> pg_sys::GucAction::Type {
         match self {
             Scope::Transaction => pg_sys::GucAction::GUC_ACTION_LOCAL,
@@ -32,8 +32,8 @@ impl Scope {
     }
 }
 
-/// Whether statements that follow can be part of the same transaction: in a transaction block,
-/// or in a DO block or a procedure that runs outside one.
+/// Whether later statements can be part of the same transaction: in a transaction block, or in a DO
+/// block or a procedure that runs outside one.
 pub fn in_block() -> bool {
     // SAFETY: both read the transaction's state.
     unsafe { pg_sys::IsTransactionBlock() || pg_sys::SPI_inside_nonatomic_context() }

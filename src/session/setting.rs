@@ -1,10 +1,9 @@
-//! The setting that holds the identity: only this library can give it a value.
+//! The setting that contains the identity: only this library can set it.
 //!
-//! PostgreSQL's settings already are what an identity needs: they roll back with a transaction or
-//! a savepoint, a local one ends with its transaction, `DISCARD ALL` clears them, and parallel
-//! workers inherit them. What they lack is protection, and the check hook adds it: every value is
-//! refused unless `set` is setting it, or PostgreSQL is copying the leader's settings into a
-//! parallel worker.
+//! PostgreSQL's settings already behave as an identity must: they roll back with a transaction or a
+//! savepoint, a local one ends with its transaction, `DISCARD ALL` clears them, and parallel
+//! workers inherit them. They lack protection, which the check hook adds: it refuses every value
+//! unless `set` sets it, or PostgreSQL copies the leader's settings into a parallel worker.
 
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -19,7 +18,7 @@ const NAME: &CStr = c"neon_auth.identity";
 static IDENTITY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
 thread_local! {
-    /// True while `set` gives the setting a value.
+    /// True while `set` sets the setting.
     static ASSUMING: Cell<bool> = const { Cell::new(false) };
     /// How often the value has changed.
     static CHANGES: Cell<u64> = const { Cell::new(0) };
@@ -43,14 +42,14 @@ pub fn define() {
     }
 }
 
-/// How often the value has changed in this process: a number tells one value from the next.
+/// How often the value has changed in this process; the number identifies a value.
 pub fn changes() -> u64 {
     CHANGES.get()
 }
 
-/// The value; `None` when it is empty.
+/// The value; `None` if it is empty.
 pub fn text<'a>() -> Option<&'a str> {
-    // SAFETY: the setting's storage is this library's and holds NULL or a C string; the slice is
+    // SAFETY: the setting's storage is this library's and contains NULL or a C string; the slice is
     // used before anything can change the setting.
     let text = unsafe {
         let value = *IDENTITY.as_ptr();
@@ -62,9 +61,9 @@ pub fn text<'a>() -> Option<&'a str> {
     text.to_str().ok().filter(|text| !text.is_empty())
 }
 
-/// Gives the setting a value, as `SET` and `SET LOCAL` do.
+/// Sets the setting, as `SET` and `SET LOCAL` do.
 pub fn set(value: &CStr, scope: Scope) {
-    /// Ends with the scope, also when an ERROR passes by.
+    /// Reset when the scope ends, also after an ERROR.
     struct Assuming;
     impl Drop for Assuming {
         fn drop(&mut self) {
@@ -117,7 +116,7 @@ unsafe extern "C-unwind" fn assign(_value: *const c_char, _extra: *mut c_void) {
     CHANGES.set(CHANGES.get().wrapping_add(1));
 }
 
-/// What `SHOW` answers to those who may read protected settings: not the claims.
+/// What `SHOW` returns to roles that may read protected settings: not the claims.
 #[pg_guard]
 unsafe extern "C-unwind" fn show() -> *const c_char {
     if text().is_some() {

@@ -1,5 +1,5 @@
-//! Before a statement runs, and before a query goes on: an identity that a refusal has made void
-//! leaves the setting, and its role goes with it, and so does the role of one that has expired.
+//! Before a statement runs, and before a query continues: removes an identity that a refusal has
+//! made void from the setting, and resets its role, and the role of an expired identity.
 
 use pgrx::PgLogLevel;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -11,17 +11,18 @@ use crate::clock;
 use crate::error::Problem;
 use crate::pg::nodes::reads_a_table;
 
-/// Registers for what the hooks call.
+/// Registers with the hooks.
 pub fn define() {
     hooks::define(before_query, before_utility);
 }
 
-/// A query on a table has been planned, with the policies of a role: too late to change it.
-/// Without a table it may be the very call that signs in or out. Answers when the query began.
+/// A query on a table was planned with the policies of a role, and the plan cannot be changed any
+/// more. A query without a table may be the call that signs in or out. Returns when the query
+/// began.
 #[pg_guard]
 unsafe extern "C-unwind" fn before_query(query: *const pg_sys::QueryDesc) -> i64 {
-    // What a foreign key asks is a part of the statement that fires it. It runs as the tables' owner,
-    // and no policy binds it.
+    // A foreign key's query is part of the statement that fires it. It runs as the tables' owner,
+    // and no policy applies.
     // SAFETY: reads a variable of this process.
     if !current::is_anybody() || unsafe { pg_sys::InNoForceRLSOperation() } {
         return hooks::NEVER;
@@ -39,14 +40,14 @@ unsafe extern "C-unwind" fn before_query(query: *const pg_sys::QueryDesc) -> i64
     began
 }
 
-/// Nothing has been planned yet. In a failed transaction only its end is to come.
+/// Nothing has been planned yet. A failed transaction can only be ended.
 #[pg_guard]
 unsafe extern "C-unwind" fn before_utility(statement: *const pg_sys::PlannedStmt) {
     // SAFETY: reads the transaction's state.
     if !unsafe { pg_sys::IsTransactionState() } {
         return;
     }
-    // RESET ALL takes the identity, and leaves the role: PostgreSQL exempts that from it.
+    // RESET ALL clears the identity, but PostgreSQL exempts the role from it.
     // SAFETY: a statement that PostgreSQL passes.
     let resets_all = current::is_anybody() && unsafe { resets_all((*statement).utilityStmt) };
     let outcome = settle(clock::seconds, None).and_then(|()| {
@@ -68,10 +69,10 @@ unsafe fn resets_all(statement: *const pg_sys::Node) -> bool {
     }
 }
 
-/// Before a statement that begins at some time, and runs a plan unless it is no query: takes an
-/// identity that a refusal has made void out of the setting too, where other processes inherit it,
-/// and the role away from one that has expired. Answers an error where the plan was made for the
-/// role that came with it, and where the role cannot be taken away.
+/// Called before a statement that began at a given time; `plan` is `None` unless it is a query.
+/// Removes an identity that a refusal has made void from the setting, which other processes
+/// inherit, and resets the role of an expired one. Returns an error if the plan was made for the
+/// role of that identity, or if the role cannot be reset.
 fn settle(began: impl FnOnce() -> i64, plan: Option<&pg_sys::PlannedStmt>) -> Result<(), Problem> {
     let Some(kept) = current::kept() else {
         return Ok(());
@@ -84,7 +85,7 @@ fn settle(began: impl FnOnce() -> i64, plan: Option<&pg_sys::PlannedStmt>) -> Re
     };
     let role = kept.identity.role.as_deref();
     let is_current = role.is_some_and(role::is_current);
-    // SAFETY: a plan's own list.
+    // SAFETY: a list of the plan.
     let reads_a_table = || plan.is_some_and(|plan| unsafe { reads_a_table(plan.rtable) });
     if is_current && (!role::can_change() || reads_a_table()) {
         return Err(ended);

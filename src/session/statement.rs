@@ -1,18 +1,19 @@
-//! When the statement began that a reader is called in.
+//! When the statement that calls a reader began.
 //!
-//! Whether an identity has expired is judged at the start of each statement, whoever issued it: the
-//! client, a function, a procedure, or a DO block that runs for hours. A query that began in time
-//! may end, however long it takes.
+//! Expiry is checked for the start of each statement, whether the client issued it, a function, a
+//! procedure, or a DO block that runs for hours. A query that began in time may finish, however
+//! long it takes.
 //!
-//! Statements are told apart by their snapshots. A query keeps its own while it runs. Each
+//! Statements are distinguished by their snapshots. A query keeps its snapshot while it runs. Each
 //! statement of a VOLATILE function or of a procedure takes a new one. A STABLE function uses that
-//! of the query that calls it, and is a part of it here too. Without a query that has the snapshot
-//! in use, as in an assignment of PL/pgSQL, the statement begins now.
+//! of the calling query, and is part of it here too. If no query has the current snapshot, as in an
+//! assignment of PL/pgSQL, the statement begins now.
 //!
-//! A snapshot is known by its address, which another one may get once it is freed. A query that ends
-//! leaves the list with its memory, before its snapshot is freed. A query that fails may keep its
-//! memory for longer (a cursor, an SQL function), so the end of the subtransaction in which it failed
-//! takes it from the list, and so does the end of the transaction.
+//! A snapshot is identified by its address, which another snapshot may get after it is freed. A
+//! query that ends is removed from the list with its memory, before its snapshot is freed. The
+//! memory of a query that fails may live longer (a cursor, an SQL function), so the end of the
+//! subtransaction in which it failed removes it from the list, and so does the end of the
+//! transaction.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
@@ -22,26 +23,26 @@ use pgrx::pg_sys;
 use crate::clock;
 
 unsafe extern "C-unwind" {
-    // Without pgrx's guard, which costs more than they: they only read variables.
+    // Without pgrx's guard, which costs more than these functions: they only read variables.
     safe fn GetCurrentStatementStartTimestamp() -> pg_sys::TimestampTz;
     safe fn GetCurrentTransactionNestLevel() -> c_int;
     safe fn ActiveSnapshotSet() -> bool;
     fn GetActiveSnapshot() -> pg_sys::Snapshot;
 }
 
-/// A query that runs, or that a cursor keeps.
+/// A query that runs, or that a cursor keeps open.
 struct Query {
     number: usize,
     descriptor: *const pg_sys::QueryDesc,
     snapshot: pg_sys::Snapshot,
-    /// How deeply the subtransaction is nested in which it was started, or runs or ran last.
+    /// The nesting level of the subtransaction in which it was started, or runs or ran last.
     level: c_int,
     /// When it began, in seconds since 1970.
     began: i64,
 }
 
 thread_local! {
-    /// Those that began with somebody signed in until some time.
+    /// The queries that began while somebody was signed in with an identity that can expire.
     static QUERIES: RefCell<Vec<Query>> = const { RefCell::new(Vec::new()) };
     /// The number of the next query.
     static NEXT: Cell<usize> = const { Cell::new(0) };
@@ -85,8 +86,8 @@ unsafe extern "C-unwind" fn subtransaction_ends(
     });
 }
 
-/// When the current statement began, in seconds since 1970. Parallel workers have it from their
-/// leader, as far as PostgreSQL tells it: when the client's statement began.
+/// When the current statement began, in seconds since 1970. Parallel workers get it from their
+/// leader, as far as PostgreSQL passes it: when the client's statement began.
 pub fn began() -> i64 {
     // SAFETY: reads a variable of this process.
     if unsafe { pg_sys::ParallelWorkerNumber } >= 0 {
@@ -99,8 +100,8 @@ pub fn began() -> i64 {
     with_snapshot(unsafe { GetActiveSnapshot() })
 }
 
-/// When the statement began that uses a snapshot. A row that a client fetches later is asked for by
-/// a later statement.
+/// When the statement with this snapshot began. A row that a client fetches later belongs to a
+/// later statement.
 pub fn with_snapshot(snapshot: pg_sys::Snapshot) -> i64 {
     match query_of(snapshot) {
         Some(began) => began.max(client_began()),
@@ -108,7 +109,7 @@ pub fn with_snapshot(snapshot: pg_sys::Snapshot) -> i64 {
     }
 }
 
-/// A query has begun, and is executed with memory of its own until it ends, or fails.
+/// A query has begun, and uses its own memory context until it ends or fails.
 ///
 /// # Safety
 /// The query must have been started.
@@ -136,7 +137,7 @@ pub unsafe fn begin(query: *const pg_sys::QueryDesc, began: i64) {
     }
 }
 
-/// A query that has begun runs, perhaps in a later subtransaction, as a cursor does.
+/// A started query runs, perhaps in a later subtransaction, as a cursor does.
 pub fn run(query: *const pg_sys::QueryDesc) {
     QUERIES.with_borrow_mut(|queries| {
         if let Some(known) = queries.iter_mut().find(|known| known.descriptor == query) {
@@ -145,7 +146,7 @@ pub fn run(query: *const pg_sys::QueryDesc) {
     });
 }
 
-/// The memory of a query goes.
+/// The memory of a query is freed.
 unsafe extern "C-unwind" fn end(number: *mut c_void) {
     QUERIES.with_borrow_mut(|queries| queries.retain(|query| query.number != number.addr()));
 }

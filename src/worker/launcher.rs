@@ -1,4 +1,4 @@
-//! The one process that knows when which database is to be visited.
+//! The one process that knows when a worker is due in each database.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -18,11 +18,11 @@ use crate::pg::compat;
 use crate::settings;
 use crate::shared::{self, NEVER};
 
-/// How often the list of databases is read again: a copy of one that is served must be found.
+/// How often the list of databases is read again, to find copies of databases that workers serve.
 const LIST_INTERVAL: i64 = 10 * SECOND;
-/// How often visits under way are looked at, and how long one may keep others waiting.
+/// How often running workers are checked, and how long one may block other sessions.
 const WATCH_INTERVAL: i64 = SECOND / 2;
-/// When a visit is made again that another launcher started, should it not come to its end.
+/// When to retry a run that another launcher started, if it does not end.
 const RETRY_INTERVAL: i64 = 60 * SECOND;
 /// After a crash, or after pg_terminate_backend().
 const RESTART_TIME: Duration = Duration::from_secs(5);
@@ -46,7 +46,7 @@ pub fn register() {
 pub unsafe extern "C-unwind" fn neon_auth_launcher_main(_argument: pg_sys::Datum) {
     process::settle_in(c"0");
     reload_on_sighup();
-    // The shared catalogs, and no database: nobody has to wait for this process to leave.
+    // The shared catalogs, but no database: no session has to wait for this process to leave one.
     BackgroundWorker::connect_worker_to_spi(None, None);
     shared::become_launcher();
     let mut launcher = Launcher {
@@ -69,32 +69,34 @@ pub unsafe extern "C-unwind" fn neon_auth_launcher_main(_argument: pg_sys::Datum
 
 struct Launcher {
     visits: Vec<RunningVisit>,
-    /// Databases that take connections. Each is visited once, whether it has the extension or not.
+    /// Databases that accept connections. A worker runs once in each, whether it has the extension
+    /// or not.
     served: HashSet<pg_sys::Oid>,
     listed_at: i64,
     looked_at: i64,
-    /// Whether the last visit could not be made for want of max_worker_processes.
+    /// Whether the last worker could not be started because max_worker_processes was reached.
     lacks_slots: bool,
 }
 
-/// A visit under way.
+/// A running worker.
 struct RunningVisit {
     database: pg_sys::Oid,
     place: &'static shared::Database,
-    /// What the visitor overwrites with the time of the next visit, if it comes to its end.
+    /// The worker overwrites this with the time of its next run, if it ends normally.
     unfinished: i64,
     in_the_way_since: Option<i64>,
     worker: DynamicBackgroundWorker,
-    /// Holds what PostgreSQL allocates for the worker's handle.
+    /// Contains what PostgreSQL allocates for the worker's handle.
     _memory: PgMemoryContexts,
 }
 
 impl Launcher {
-    /// Does what is due, and answers when to look again.
+    /// Starts the workers that are due, and returns when to check again.
     fn round(&mut self) -> i64 {
         let now = clock::microseconds();
         if now < self.looked_at {
-            // The clock was set back: what was due soon is not to wait until it is there again.
+            // The clock was set back: workers that were due soon must not wait until the old time
+            // is reached again.
             self.expect_all_within(0);
             self.listed_at = 0;
         }
@@ -107,13 +109,13 @@ impl Launcher {
         let mut due = Vec::new();
         for (oid, place) in shared::databases() {
             let is_visited = self.visits.iter().any(|visit| visit.database == oid);
-            // The end of a visit wakes us.
+            // The end of a worker wakes us.
             if is_visited {
                 continue;
             }
             match place.next_visit() {
                 at if at <= now => {
-                    // Should there be nobody to send, it shows for how long.
+                    // If no worker can be started, this shows since when it is due.
                     place.due_at.fetch_min(now, Ordering::AcqRel);
                     due.push((oid, place));
                 }
@@ -122,7 +124,8 @@ impl Launcher {
             }
         }
         if !due.is_empty() {
-            // Some may be new, or dropped meanwhile; and whoever has waited longest comes first.
+            // Some databases may be new, or were dropped meanwhile; the one that has waited longest
+            // is first.
             self.list(now);
             due.sort_by_key(|(_, place)| place.visited_at.load(Ordering::Relaxed));
         }
@@ -157,12 +160,12 @@ impl Launcher {
             .set_argument(Some(pg_sys::Datum::from(oid)))
             .set_notify_pid(me)
             .enable_spi_access();
-        // Before it starts: what is told from then on is for its eyes or for the next one's.
+        // Before it starts: a later request is for this worker or for the next one.
         let unfinished = clock::microseconds() + RETRY_INTERVAL;
         let was_due_at = place.due_at.swap(unfinished, Ordering::AcqRel);
         let was_wanted = place.wanted.swap(false, Ordering::AcqRel);
         let mut memory = PgMemoryContexts::new("neon_auth visit");
-        // SAFETY: the context outlives the handle, which is all that is allocated.
+        // SAFETY: the context outlives the handle, which is the only allocation.
         let worker = unsafe { memory.switch_to(|_| builder.load_dynamic()) };
         let Ok(worker) = worker else {
             place.due_at.store(was_due_at, Ordering::Release);
@@ -186,8 +189,8 @@ impl Launcher {
         true
     }
 
-    /// Forgets visits that have ended, and sees to it that none keeps others waiting: a visitor
-    /// gives way while it waits for the auth service, but not in the middle of a statement.
+    /// Removes workers that have ended, and cancels workers that block other sessions: a worker
+    /// leaves its database while it waits for the auth service, but not during a statement.
     fn end_visits(&mut self, now: i64) {
         self.visits.retain_mut(|visit| match visit.worker.pid() {
             Err(BackgroundWorkerStatus::Stopped) => {
@@ -199,8 +202,8 @@ impl Launcher {
                 if !is_there || process::is_free(visit.database) {
                     visit.in_the_way_since = None;
                 } else if *visit.in_the_way_since.get_or_insert(now) + WATCH_INTERVAL <= now {
-                    // SAFETY: a signal to the worker that runs; PostgreSQL's own handler takes it
-                    // for a request to cancel.
+                    // SAFETY: a signal to the running worker; PostgreSQL's own handler treats it as
+                    // a request to cancel.
                     unsafe { libc::kill(pid, libc::SIGINT) };
                 }
                 true
@@ -209,9 +212,9 @@ impl Launcher {
         });
     }
 
-    /// Compares the databases that are with those that are known.
+    /// Compares the existing databases with the known ones.
     fn list(&mut self, now: i64) {
-        // Before the catalog is read: whoever has a place by now has a row there.
+        // Before the catalog is read: a database that has a slot by now is in the catalog.
         let places: Vec<_> = shared::databases().collect();
         let present = BackgroundWorker::transaction(databases);
         for (oid, place) in places {
@@ -230,7 +233,7 @@ impl Launcher {
         self.listed_at = now;
     }
 
-    /// Has the databases that use the extension visited, because settings may have changed.
+    /// Starts workers in the databases that use the extension, because settings may have changed.
     fn look_everywhere(&self) {
         for (_, place) in shared::databases() {
             if place.visited_at.load(Ordering::Relaxed) != 0 {
@@ -239,7 +242,7 @@ impl Launcher {
         }
     }
 
-    /// Leaves no visit for later than so many microseconds from now.
+    /// Moves all planned runs to at most this number of microseconds from now.
     fn expect_all_within(&self, time: i64) {
         let latest = clock::microseconds() + time;
         for (_, place) in shared::databases() {
@@ -252,12 +255,12 @@ impl Launcher {
 }
 
 impl RunningVisit {
-    /// Plans the next visit if this one has come to no end of its own.
+    /// Plans the next run if this one did not end normally.
     fn end(&self, now: i64) {
         if !self.place.belongs_to(self.database) {
             return;
         }
-        // It may have had no time to take leave.
+        // It may have ended before it could clear this.
         self.place.visitor.store(0, Ordering::Release);
         let is_unfinished = self.place.due_at.load(Ordering::Acquire) == self.unfinished;
         if is_unfinished {
@@ -271,7 +274,7 @@ impl RunningVisit {
 
 struct Present {
     oid: pg_sys::Oid,
-    /// Whether it takes connections.
+    /// Whether it accepts connections.
     is_open: bool,
 }
 
@@ -291,7 +294,7 @@ fn databases() -> Vec<Present> {
             let row = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_database>();
             databases.push(Present {
                 oid: (*row).oid,
-                // A limit of -2 marks what a DROP DATABASE has left half done.
+                // A limit of -2 marks an unfinished DROP DATABASE.
                 is_open: (*row).datallowconn && (*row).datconnlimit != -2,
             });
         }
@@ -301,8 +304,8 @@ fn databases() -> Vec<Present> {
     databases
 }
 
-/// Waits for the latch or for the time to pass, and ends this process without ado when asked to:
-/// the postmaster logs it, and starts another unless it is itself about to end.
+/// Waits for the latch or for the time to pass, and ends this process at once on request: the
+/// postmaster logs it, and starts another unless the server is shutting down.
 fn wait(longest: Duration) {
     let events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
     // SAFETY: our own latch, and a flag that a signal handler sets.

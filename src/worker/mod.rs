@@ -1,7 +1,7 @@
-//! Work behind the sessions' backs, for servers that preload the library.
+//! Background workers, for servers that preload the library.
 //!
-//! `launcher` is one process for the whole server. It holds no connection to any database, and
-//! sends short-lived visitors to those that have something to do: `visit`.
+//! `launcher` is one process for the whole server. It is not connected to any database, and starts
+//! short-lived workers for the databases that have work: `visit`.
 
 mod launcher;
 mod retry;

@@ -1,5 +1,5 @@
-//! One visit to one database: what is queued, keys that run out, what is old, the full comparison
-//! when it is time, and then away.
+//! One run of a worker in one database: confirms the queue, refreshes keys, prunes old records,
+//! synchronises when due, and ends.
 
 use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
@@ -21,19 +21,18 @@ use crate::service;
 use crate::shared::{self, Counter, NEVER};
 use crate::{provider, settings};
 
-/// The longest time between two visits, whatever the plan: should the clock be set, or word be
-/// lost of what somebody has changed.
+/// The longest time between two runs, in case the clock is set or a notification is lost.
 const LONGEST_ABSENCE: i64 = 3600 * SECOND;
-/// When to come back if somebody else is at it, who does what we came for.
+/// When to retry if another process is synchronising.
 const BUSY_INTERVAL: i64 = 5 * SECOND;
-/// When to look again while a prepared transaction has something to tell.
+/// When to check again while a prepared transaction may have queued something.
 const PREPARED_INTERVAL: i64 = 5 * SECOND;
-/// After that long, what is told meanwhile is for the next visit: other databases have a turn.
+/// After that long, new work is left to the next run: other databases have their turn.
 const LONGEST_STAY: Duration = Duration::from_secs(10);
-/// How often what is old is forgotten.
+/// How often old records are pruned.
 const PRUNE_INTERVAL: i64 = 24 * 3600 * SECOND;
 
-/// Somebody waits for the database to be left.
+/// Another session waits for the database.
 struct GivenWay;
 
 /// # Safety
@@ -41,13 +40,13 @@ struct GivenWay;
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn neon_auth_visit_main(database: pg_sys::Datum) {
-    // Whoever holds a row for longer keeps its news from coming, and not all others' for ever.
+    // A row that is locked for longer delays its own changes, but not those of all others.
     process::settle_in(c"5s");
     let oid = pg_sys::Oid::from(database.value() as u32);
     let Some(here) = shared::database(oid) else {
         return;
     };
-    // Before connecting, which is when the settings are read.
+    // Before connecting, because connecting reads the settings.
     let is_reset = here.reset.swap(false, Ordering::AcqRel);
     BackgroundWorker::connect_worker_to_spi_by_oid(Some(oid), None);
     if is_reset {
@@ -57,8 +56,8 @@ pub unsafe extern "C-unwind" fn neon_auth_visit_main(database: pg_sys::Datum) {
     }
     let began = Instant::now();
     let mut next = look_after(here, is_reset);
-    // What was told meanwhile is done at once, rather than by another process: unless settings
-    // have changed, which this one does not know.
+    // Work that arrived meanwhile is done at once instead of by another process, unless settings
+    // have changed, which this process has not read.
     while next.is_ok()
         && !here.reset.load(Ordering::Acquire)
         && here.next_visit() <= now()
@@ -68,13 +67,13 @@ pub unsafe extern "C-unwind" fn neon_auth_visit_main(database: pg_sys::Datum) {
         next = look_after(here, false);
     }
     here.due_at.store(
-        // In a second at the earliest, also when somebody waits for the database to be left.
+        // At least a second later, also if another session waits for the database.
         next.unwrap_or(0).max(now() + SECOND),
         Ordering::Release,
     );
 }
 
-/// What `neon_auth_internal.worker_plan()` answers; times in microseconds since 1970.
+/// The row that `neon_auth_internal.worker_plan()` returns; times in microseconds since 1970.
 #[derive(Deserialize)]
 struct Plan {
     has_queue: bool,
@@ -83,10 +82,10 @@ struct Plan {
     failed_at: Option<i64>,
 }
 
-/// Does what is to be done, and returns when to visit next.
+/// Does the work that is due, and returns when the next run is due.
 fn look_after(here: &shared::Database, is_reset: bool) -> Result<i64, GivenWay> {
     if !BackgroundWorker::transaction(spi::is_installed) {
-        // A session that configures a provider will tell.
+        // A session that configures a provider wakes a worker.
         succeeded(here);
         return Ok(NEVER);
     }
@@ -96,7 +95,7 @@ fn look_after(here: &shared::Database, is_reset: bool) -> Result<i64, GivenWay> 
     let keys = BackgroundWorker::transaction(provider::refresh_ahead).unwrap_or(NEVER);
     let mut next = keys.min(now() + LONGEST_ABSENCE);
 
-    // Before the plan, which sees what has been committed by then.
+    // Before the plan, which then sees everything that is committed by then.
     let awaits = "SELECT nullif(neon_auth_internal.awaits_prepared(), false)::text";
     if BackgroundWorker::transaction(|| spi::read(awaits, &[])).is_some() {
         next = next.min(now() + PREPARED_INTERVAL);
@@ -106,7 +105,7 @@ fn look_after(here: &shared::Database, is_reset: bool) -> Result<i64, GivenWay> 
     });
     let plan: Plan = plan
         .and_then(|plan| serde_json::from_str(&plan).ok())
-        .expect("worker_plan() answers its own form");
+        .expect("worker_plan() returns valid JSON");
     let visit = Visit {
         here,
         plan,
@@ -118,7 +117,7 @@ fn look_after(here: &shared::Database, is_reset: bool) -> Result<i64, GivenWay> 
     Ok(next)
 }
 
-/// What there is to do in one visit. Each part answers when to come back for it.
+/// The tasks of one run. Each returns when it is due again.
 struct Visit<'a> {
     here: &'a shared::Database,
     plan: Plan,
@@ -126,7 +125,7 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    /// Confirms what is queued, if it is time.
+    /// Confirms the queue, if it is due.
     fn confirm_queue(&self) -> Result<i64, GivenWay> {
         let Self { here, plan, .. } = self;
         let mut next = NEVER;
@@ -151,14 +150,14 @@ impl Visit<'_> {
         })
     }
 
-    /// Forgets what is old, once a day. No visit is made for its sake: there is one within the hour.
+    /// Prunes old records, once a day. No run is planned for it: there is one every hour.
     fn forget_old(&self) -> Result<i64, GivenWay> {
         let here = self.here;
         let pruned_at = here.pruned_at.load(Ordering::Relaxed);
         if (pruned_at..pruned_at + PRUNE_INTERVAL).contains(&now()) {
             return Ok(NEVER);
         }
-        // Also if it fails: what is old can wait.
+        // Also if it fails: pruning can wait.
         here.pruned_at.store(now(), Ordering::Relaxed);
         show(c"pruning old records");
         match attempt(here, prune) {
@@ -172,7 +171,7 @@ impl Visit<'_> {
         Ok(NEVER)
     }
 
-    /// Compares everything with the auth service, if it is time.
+    /// Synchronises everything with the auth service, if it is due.
     fn compare(&self) -> Result<i64, GivenWay> {
         let Self {
             here,
@@ -183,12 +182,12 @@ impl Visit<'_> {
         if !plan.is_configured || interval == 0 {
             return Ok(NEVER);
         }
-        // Nobody has to wait longer after a failure than after a success.
+        // The wait after a failure is not longer than after a success.
         let longest = interval.max(FIRST_RETRY);
         let failures = here.sync_failures.load(Ordering::Relaxed);
         let due_at = match (plan.finished_at, plan.failed_at) {
             (_, Some(_)) if *is_reset => 0,
-            // From the future: the clock was set.
+            // A time in the future: the clock was set.
             (_, Some(at)) | (Some(at), None) if at > now() => 0,
             (_, Some(failed_at)) => failed_at + retry_after(failures).min(longest),
             (Some(finished_at), None) => finished_at + interval,
@@ -227,16 +226,16 @@ enum Interruption {
     Raised(CaughtError),
 }
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 enum Outcome {
     Done,
     GivenWay,
-    /// Somebody else is at it.
+    /// Another process is synchronising.
     Busy,
     Failed(String),
 }
 
-/// Works until it is done, also when an ERROR ends it: a trigger of the user's, perhaps.
+/// Runs the work to its end, and catches an ERROR, for example of a user's trigger.
 fn attempt(here: &shared::Database, work: fn() -> Result<(), Stop>) -> Outcome {
     // SAFETY: reads a variable of this process.
     here.visitor
@@ -257,9 +256,9 @@ fn attempt(here: &shared::Database, work: fn() -> Result<(), Stop>) -> Outcome {
 
 /// After an ERROR.
 fn broken_off(error: &CaughtError) -> Outcome {
-    // SAFETY: as the server does after an ERROR, which has been taken off its stack.
+    // SAFETY: as the server does after an ERROR; the ERROR was removed from its stack.
     unsafe { pg_sys::AbortOutOfAnyTransaction() };
-    // The launcher cancels statements that keep others waiting.
+    // The launcher cancels statements that block other sessions.
     let is_cancelled =
         error::report_of(error).sql_error_code() == PgSqlErrorCode::ERRCODE_QUERY_CANCELED;
     if is_cancelled && !process::database_is_free() {
@@ -268,13 +267,13 @@ fn broken_off(error: &CaughtError) -> Outcome {
     Outcome::Failed(service::note_error(Steps::Worker, error))
 }
 
-/// The queue is no trouble, or no more.
+/// The queue is confirmed, or there is none: clears the back-off.
 fn succeeded(here: &shared::Database) {
     here.failures.store(0, Ordering::Relaxed);
     here.retry_at.store(0, Ordering::Relaxed);
 }
 
-/// Counts one more failure, and answers how long to wait.
+/// Counts one more failure, and returns how long to wait.
 fn wait_after(failures: &AtomicU32) -> i64 {
     retry_after(failures.fetch_add(1, Ordering::Relaxed).saturating_add(1))
 }
@@ -294,7 +293,7 @@ fn log(what: &str, reason: &str, wait: i64) {
     );
 }
 
-/// Tells pg_stat_activity what this process is at.
+/// Shows the current task in pg_stat_activity.
 fn show(what: &'static CStr) {
     // SAFETY: the text is copied.
     unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, what.as_ptr()) };

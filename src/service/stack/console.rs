@@ -13,10 +13,11 @@ use crate::error::Problem;
 use crate::http::{self, CancelHandle, RequestThread, milliseconds};
 use crate::settings;
 
-/// Largest answer that is read, in bytes.
+/// Maximum size of a response in bytes.
 const MAX_BODY: u64 = 64 * 1024;
 
-/// `neon_auth_internal.call_console(call, neon_api_key, project_id)`: the console's answer, JSON text.
+/// `neon_auth_internal.call_console(call, neon_api_key, project_id)`: the console's response as
+/// JSON text.
 #[pg_extern(sql = false)]
 fn call_console(call: &str, neon_api_key: &str, project_id: &str) -> Result<String, ErrorReport> {
     let base = settings::NEON_API_URL.get().unwrap_or_default();
@@ -61,7 +62,7 @@ struct ConsoleResponse {
 }
 
 impl ConsoleRequest {
-    /// The request itself; runs off the main thread and so touches nothing of PostgreSQL.
+    /// The request itself; runs off the main thread, so it calls nothing of PostgreSQL.
     fn perform(&self, cancel_handle: &CancelHandle) -> Result<ConsoleResponse, String> {
         let setting = "setting neon_auth.neon_api_url";
         let uri: Uri = self
@@ -88,7 +89,7 @@ impl ConsoleRequest {
 }
 
 impl ConsoleResponse {
-    /// What the console says is wrong, unless it repeats the key.
+    /// The console's error message, unless it contains the key.
     fn message(&self, key: &str) -> Option<String> {
         #[derive(Deserialize)]
         struct ErrorBody {
@@ -105,7 +106,7 @@ fn failure(error: &ureq::Error) -> String {
         ureq::Error::Timeout(_) => {
             "The console did not respond within neon_auth.api_timeout.".to_owned()
         }
-        // What a header may not hold would be quoted.
+        // The error would quote characters that a header may not contain.
         ureq::Error::Http(_) => {
             "The Neon API key contains characters that a header cannot contain.".to_owned()
         }

@@ -1,4 +1,4 @@
-//! What the REST API answers, read as it comes: a list may be longer than memory.
+//! Responses of the REST API, parsed while they arrive: a list may be larger than memory.
 
 use std::cell::Cell;
 use std::fmt;
@@ -13,46 +13,46 @@ use serde_json::value::RawValue;
 use super::items::Reader;
 use crate::http::Sender;
 
-/// Most items in a part of a list.
+/// Maximum number of items in a part of a list.
 pub const CHUNK: usize = 1000;
-/// Most bytes in a part of a list; one item may have more.
+/// Maximum size of a part of a list in bytes; a single item may be larger.
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 
-/// Bytes that one item, or anything else that has to be in memory as a whole, may have.
+/// Maximum size in bytes of one item, or of anything else that must be in memory as a whole.
 const LONGEST_ITEM: usize = 64 * 1024 * 1024;
-/// Time after which the items at hand are handed over, however few: whoever waits for them takes
-/// it as a sign of life.
+/// Time after which the collected items are handed over, even if they are few, so that the receiver
+/// sees progress.
 const LONGEST_COLLECTING: Duration = Duration::from_millis(250);
-/// Most bytes of a cursor, which becomes a part of a URL.
+/// Maximum length of a cursor in bytes; it becomes a part of a URL.
 const LONGEST_CURSOR: usize = 1024;
 
-/// A part of an answer, in the order in which they come.
+/// A part of a response, in the order of arrival.
 pub enum ResponsePart {
-    /// Items of a list, and why others could not be read.
+    /// Items of a list, and why others could not be parsed.
     Items {
         items: Vec<String>,
         defects: Vec<String>,
     },
-    /// The list is whole; where its next page begins, if there is one.
+    /// The end of the list, with the cursor of the next page, if there is one.
     End { next_cursor: Option<String> },
     /// One object.
     Object(String),
-    /// An answer that is no success.
+    /// A response with an error status.
     Refused(ErrorResponse),
-    /// The answer did not come, or not whole.
+    /// The response did not arrive, or ended too early.
     Broken(String),
 }
 
-/// An answer that is no success.
+/// A response with an error status.
 pub struct ErrorResponse {
     pub status: u16,
-    /// The service's name for what is wrong, where it knows one.
+    /// The service's error code, if it has one.
     pub code: Option<String>,
     /// How long to wait before the next attempt.
     pub retry_after: Option<Duration>,
 }
 
-/// Reads a list and hands its items over in parts, but for its end, which it answers.
+/// Parses a list and hands its items over in parts, except the end of the list, which it returns.
 pub fn read_list(
     body: impl Read,
     item: Reader,
@@ -81,7 +81,7 @@ pub fn read_list(
     Ok(ResponsePart::End { next_cursor })
 }
 
-/// Reads one object.
+/// Parses one object.
 pub fn read_object(body: impl Read) -> Result<ResponsePart, String> {
     let body = Bounded::new(body, Rc::new(Cell::new(LONGEST_ITEM)));
     let object: Box<RawValue> = serde_json::from_reader(body).map_err(|error| describe(&error))?;
@@ -100,7 +100,7 @@ fn describe(error: &serde_json::Error) -> String {
     }
 }
 
-/// An answer, of which only so much is read before `left` is set again.
+/// A response, of which at most `left` bytes are read before `left` is set again.
 struct Bounded<R> {
     body: BufReader<R>,
     left: Rc<Cell<usize>>,
@@ -124,7 +124,7 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// The items that are not yet handed over.
+/// The items that are not handed over yet.
 struct Parts<'a> {
     sender: &'a Sender<ResponsePart>,
     item: Reader,
@@ -136,7 +136,7 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// False when nobody wants any more.
+    /// False if the receiver has ended.
     fn take(&mut self, item: &RawValue) -> bool {
         self.left.set(LONGEST_ITEM);
         match (self.item)(item) {
@@ -158,7 +158,7 @@ impl Parts<'_> {
         let defects = std::mem::take(&mut self.defects);
         let is_wanted = (items.is_empty() && defects.is_empty())
             || self.sender.send(ResponsePart::Items { items, defects });
-        // After the wait for room, which is no sign of a slow service.
+        // After the wait for room, which does not mean that the service is slow.
         self.flushed_at = Instant::now();
         is_wanted
     }

@@ -1,4 +1,4 @@
-//! Questions to the REST API, asked again where that may help.
+//! Requests to the REST API, with retries where they can help.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -16,21 +16,21 @@ use crate::http::{self, PlainHttp, RequestThread, Sender, milliseconds};
 use crate::settings;
 use crate::shared::{self, Counter};
 
-/// How often a question is asked before the answer counts as not to be had.
+/// Number of attempts for a request.
 const ATTEMPTS: u32 = 5;
-/// The wait after the first failure; it doubles with each further one.
+/// The back-off after the first failure; it doubles with each further one.
 const FIRST_DELAY: Duration = Duration::from_millis(500);
-/// The longest wait that the service may ask for.
+/// The longest wait that the service may request.
 const LONGEST_DELAY: Duration = Duration::from_secs(300);
-/// A bound on the time for a whole list. What bounds it in practice is how long the service may
-/// be silent.
+/// Limit for the time of a whole list. In practice the time between two parts of the response
+/// limits it.
 const LONGEST_LIST: Duration = Duration::from_secs(3600);
-/// Bytes that are read of an answer that is no success.
+/// Maximum number of bytes to read of a response with an error status.
 const LONGEST_REFUSAL: u64 = 64 * 1024;
 
 const NO_URL: &str = "The URL of the REST API cannot be derived from the jwks_url.";
 
-/// Where the service is, and what opens it.
+/// The URL of the service, and the keys for it.
 #[derive(Clone, Deserialize)]
 pub struct Access {
     provider: String,
@@ -47,19 +47,19 @@ pub struct Api {
     steps: Steps,
 }
 
-/// Why a question was not answered.
+/// Why a request failed.
 enum RequestError {
-    /// It may be answered later.
+    /// A retry may succeed.
     Temporary {
         reason: String,
         wait: Option<Duration>,
     },
-    /// It will not.
+    /// A retry will fail too.
     Refused(ErrorResponse),
     Stop(Stop),
 }
 
-/// Items of a list, and why others could not be read.
+/// Items of a list, and why others could not be parsed.
 #[derive(Default)]
 pub struct Chunk {
     pub items: Vec<String>,
@@ -110,7 +110,8 @@ impl Api {
         &self.project
     }
 
-    /// One object by its id; `None` when the service says, by the code `gone`, that there is none.
+    /// One object by its id; `None` if the service responds with the code `gone` that it does not
+    /// exist.
     pub fn object(&self, path: &str, id: &str, gone: &str) -> Result<Option<String>, Stop> {
         let url = format!("{}/api/v1/{path}/{}", self.base, encoded(id));
         let found = self.persist(|| {
@@ -130,8 +131,8 @@ impl Api {
         found.map_err(|error| self.stop(error))
     }
 
-    /// A list, or a page of one: `each` takes its items as they come, some of them more than once
-    /// if the list has to be asked for again. Answers where the next page begins.
+    /// A list, or a page of one: `each` receives its items as they arrive, some of them more than
+    /// once if the request is retried. Returns where the next page begins.
     pub fn list(
         &self,
         path: &str,
@@ -162,7 +163,7 @@ impl Api {
         listed.map_err(|error| self.stop(error))
     }
 
-    /// Asks until there is an answer, or there will be none.
+    /// Repeats a request until it succeeds or cannot succeed.
     fn persist<T>(
         &self,
         mut ask: impl FnMut() -> Result<T, RequestError>,
@@ -177,7 +178,7 @@ impl Api {
                 }
                 outcome => return outcome,
             };
-            // Asked to come back at once, it comes no sooner than otherwise.
+            // Even if the service requests no wait, the back-off applies.
             let wait = wait.unwrap_or_default().max(jittered(delay));
             if attempt == ATTEMPTS || wait > LONGEST_DELAY {
                 return Err(RequestError::Temporary { reason, wait: None });
@@ -206,7 +207,7 @@ impl Api {
         Stop::Problem(problem)
     }
 
-    /// Begins a request on a thread of its own.
+    /// Starts a request on its own thread.
     fn ask(
         &self,
         url: &str,
@@ -237,7 +238,7 @@ impl Api {
         .map_err(|reason| RequestError::Temporary { reason, wait: None })
     }
 
-    /// The next part of an answer; the service may not be silent for too long.
+    /// The next part of a response, with a limit for the wait.
     fn next(&self, thread: &mut RequestThread<ResponsePart>) -> Result<ResponsePart, RequestError> {
         self.steps.tick().map_err(RequestError::Stop)?;
         let began = Instant::now();
@@ -261,7 +262,7 @@ fn api_timeout() -> Duration {
     milliseconds(settings::API_TIMEOUT.get())
 }
 
-/// The request itself; runs off the main thread and so touches nothing of PostgreSQL.
+/// The request itself; runs off the main thread, so it calls nothing of PostgreSQL.
 fn perform(
     url: &str,
     agent: impl FnOnce(&Uri) -> Result<Agent, String>,
@@ -310,8 +311,8 @@ fn refusal(response: &mut Response<Body>) -> ErrorResponse {
     }
 }
 
-/// How long a `Retry-After` asks to wait: seconds, or a date (RFC 9110, 10.2.3). A date is by the
-/// service's clock, which the answer tells.
+/// How long a `Retry-After` requests to wait: seconds, or a date (RFC 9110, 10.2.3). A date refers
+/// to the service's clock, which the response contains.
 fn delay(retry_after: &str, date: Option<&str>) -> Option<Duration> {
     if let Ok(seconds) = retry_after.parse() {
         return Some(Duration::from_secs(seconds));
@@ -319,11 +320,11 @@ fn delay(retry_after: &str, date: Option<&str>) -> Option<Duration> {
     let then = httpdate::parse_http_date(retry_after).ok()?;
     let now = date.and_then(|date| httpdate::parse_http_date(date).ok());
     let wait = then.duration_since(now.unwrap_or_else(SystemTime::now));
-    // Earlier than now: at once.
+    // A date in the past: at once.
     Some(wait.unwrap_or_default())
 }
 
-/// What to make of an answer that was not asked for.
+/// The error for a response that was not expected.
 fn error_of(part: ResponsePart) -> RequestError {
     match part {
         ResponsePart::Refused(refusal)
@@ -343,7 +344,7 @@ fn error_of(part: ResponsePart) -> RequestError {
     }
 }
 
-/// Between half of a delay and all of it, so that many databases do not come back at one moment.
+/// Between half of a delay and all of it, so that many databases do not retry at the same moment.
 fn jittered(delay: Duration) -> Duration {
     let random = RandomState::new().build_hasher().finish() % 1000;
     delay / 2 + delay / 2 * random as u32 / 1000

@@ -1,4 +1,4 @@
-//! Users and teams, on their way from the REST API into the mirror.
+//! Users and teams, from the REST API into the mirror.
 
 use serde::Deserialize;
 
@@ -6,12 +6,12 @@ use crate::background::steps::{Steps, Stop};
 use crate::pg::spi;
 use crate::service::stack::rest::api::Api;
 
-/// What is mirrored as an object, and how the REST API speaks of it.
+/// A kind of object, and its names in the REST API.
 pub struct Resource {
     pub name: &'static str,
-    /// Where the REST API has them.
+    /// Its path in the REST API.
     pub path: &'static str,
-    /// How it says that there is none with an id.
+    /// The error code for an id that does not exist.
     pub gone: &'static str,
 }
 
@@ -26,15 +26,16 @@ pub const TEAMS: Resource = Resource {
     gone: "TEAM_NOT_FOUND",
 };
 
-/// What the service answered about an id.
+/// The response for an id.
 pub enum Found {
     There,
     Gone,
-    /// Something that is not what was asked for, or cannot be a row.
+    /// A response with another object, or one that cannot become a row.
     Else,
 }
 
-/// Takes over one user or team as the service answers for its id, deleted if it knows none.
+/// Writes one user or team as the service returns it for its id, or marks it as deleted if the
+/// service does not have it.
 pub fn confirm(
     api: &Api,
     steps: Steps,
@@ -70,8 +71,8 @@ pub fn confirm(
     }
 }
 
-/// Writes objects as the service answered them when it was asked at `asked_at`. Those that cannot
-/// be rows are found by halves, and skipped; answers how many they are.
+/// Writes objects as the service returned them for a request at `asked_at`. Objects that cannot
+/// become rows are found by bisection, and skipped; returns how many they are.
 pub fn write(
     steps: Steps,
     run: i64,
@@ -109,7 +110,7 @@ pub fn write(
         .sum()
 }
 
-/// Counts what cannot be rows.
+/// Counts skipped objects.
 pub fn skip(steps: Steps, run: i64, number: usize, defect: &str) {
     let number = number.to_string();
     steps.transaction(|| {

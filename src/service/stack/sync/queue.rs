@@ -1,4 +1,4 @@
-//! What events could not decide, confirmed by the REST API.
+//! Confirms queued objects, whose events may be stale, with the REST API.
 
 use serde::Deserialize;
 
@@ -40,11 +40,11 @@ impl EntryKind {
     }
 }
 
-/// How often the queue is gone through; what is queued meanwhile waits for the next time. Events
-/// may come as fast as they can be confirmed, and a run has more to do.
+/// Maximum number of passes over the queue; objects that are queued meanwhile wait for the next
+/// run. Events may arrive as fast as they are confirmed, and a run has more to do.
 const ROUNDS: u32 = 3;
 
-/// Confirms what is queued, for the run of that number (0: none).
+/// Confirms the queue, for the run of that number (0: none).
 pub fn drain(api: &Api, steps: Steps, run: i64) -> Result<(), Stop> {
     let queue = Queue { api, steps, run };
     for _ in 0..ROUNDS {
@@ -62,13 +62,13 @@ pub fn drain(api: &Api, steps: Steps, run: i64) -> Result<(), Stop> {
     Ok(())
 }
 
-/// A list about one entry of the queue.
+/// A list for one entry of the queue.
 struct List {
-    /// What it is to the function that compares it.
+    /// Its name for the function that compares it.
     kind: &'static str,
     path: &'static str,
     item: Reader,
-    /// When the entry was asked for.
+    /// When the entry was requested.
     asked_at: i64,
 }
 
@@ -79,11 +79,11 @@ struct Queue<'a> {
 }
 
 impl Queue<'_> {
-    /// The oldest entries, of those queued until `last`.
+    /// The oldest entries that were queued before `last`.
     fn entries(&self, last: &str) -> Option<Vec<Entry>> {
         let query = "SELECT neon_auth_internal.queued($1::timestamptz)::text";
         let entries = self.steps.transaction(|| spi::write(query, &[last]))?;
-        Some(serde_json::from_str(&entries).expect("queued() answers its own form"))
+        Some(serde_json::from_str(&entries).expect("queued() returns valid JSON"))
     }
 
     fn confirm(&self, entry: &Entry) -> Result<(), Stop> {
@@ -91,7 +91,7 @@ impl Queue<'_> {
         let outcome = match entry.kind {
             EntryKind::User => self.object(&USERS, &entry.user_id, asked_at).map(drop),
             EntryKind::Team => match self.object(&TEAMS, &entry.team_id, asked_at) {
-                // With a team goes all that is in it.
+                // The memberships and permissions of a team are removed with it.
                 Ok(Found::Gone) => Ok(()),
                 found => found.and_then(|_| self.team(entry, asked_at)),
             },
@@ -101,7 +101,7 @@ impl Queue<'_> {
         let kind = entry.kind.name();
         let entry = [kind, &entry.team_id, &entry.user_id, &entry.queued_at];
         match outcome {
-            // Asking for this again soon would be answered the same.
+            // Another request soon would be rejected too.
             Err(Stop::Problem(problem @ Problem::ServiceRefused { .. })) => {
                 let refusal = problem.sentence();
                 pgrx::warning!(
@@ -184,9 +184,9 @@ impl Queue<'_> {
         Ok(())
     }
 
-    /// Reads a whole list. Its last items are answered as a JSON array; those before them, of which
-    /// there may be more than memory, are stored. Of a team or a user that the service does not have
-    /// there is nothing; whether they are deleted is another question.
+    /// Reads a whole list. Returns its last items as a JSON array; earlier ones, of which there may
+    /// be more than fit into memory, are stored. For a team or a user that the service does not
+    /// have, the list is empty; whether it is deleted is checked separately.
     fn all(&self, list: &List, filter: &[(&str, &str)], recursive: &str) -> Result<String, Stop> {
         let mut query = filter.to_vec();
         if !recursive.is_empty() {
@@ -218,7 +218,7 @@ impl Queue<'_> {
         }
     }
 
-    /// Runs a statement about what is stored of a list.
+    /// Runs a statement about the stored items of a list.
     fn list(&self, statement: &str, list: &List, arguments: &[&str]) {
         let asked_at = list.asked_at.to_string();
         let arguments = [&[asked_at.as_str(), list.kind], arguments].concat();
@@ -233,13 +233,13 @@ impl Queue<'_> {
     }
 }
 
-/// Whether a list was refused because its team or its user is not there.
+/// Whether a list was refused because its team or its user does not exist.
 fn is_of_nobody(problem: &Problem) -> bool {
     matches!(problem, Problem::ServiceRefused { status: 404, code: Some(code) }
              if [USERS.gone, TEAMS.gone].contains(&code.as_str()))
 }
 
-/// Reads a list to its end, should it be paginated or not.
+/// Reads a list to its end, paginated or not.
 pub fn every_page(
     api: &Api,
     path: &'static str,

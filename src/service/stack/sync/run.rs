@@ -1,4 +1,4 @@
-//! A run: everything that the auth service has, compared with the mirror.
+//! A run: compares everything in the auth service with the mirror.
 
 use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
@@ -21,29 +21,29 @@ use crate::pg::spi;
 use crate::service::stack::rest::api::{Access, Api, Chunk};
 use crate::service::stack::rest::items::{self, Reader};
 
-/// The most users that the service puts on a page.
+/// Maximum number of users that the service puts on a page.
 const PAGE: &str = "1000";
-/// How often lists of users may go wrong before the run gives up.
+/// How often the lists of users may fail before the run gives up.
 const RESTARTS: u32 = 10;
-/// How often all users are listed again because a list lacked some.
+/// How often all users are listed again because a list was incomplete.
 const RESCANS: u32 = 3;
-/// How long whoever calls `sync()` waits for another one's end.
+/// How long a call of `sync()` waits for the end of another run.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Time between two notices about the progress.
 const NOTICE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Makes the mirror equal to the auth service, or goes on with the run that was interrupted.
+/// Makes the mirror equal to the auth service, or resumes the interrupted run.
 pub fn sync(steps: Steps) -> Result<(), Stop> {
     let _lock = RunLock::take(steps)?.of_a_run(steps);
     PgTryBuilder::new(AssertUnwindSafe(|| {
-        // Whatever becomes of the run.
+        // Whatever the outcome of the run.
         erase_deleted(steps)?;
-        // A run that goes on has not seen what came to pass since its beginning; the next one has,
+        // A resumed run has not seen the changes since its beginning; a second one picks them up,
         // and finds most of the work done.
         while run_once(steps)? {}
         Ok(())
     }))
-    // A trigger of the user's, perhaps, or a cancel.
+    // For example of a user's trigger, or a cancel.
     .catch_others(|error| {
         if steps == Steps::Procedure {
             note_error(steps, &error);
@@ -53,8 +53,7 @@ pub fn sync(steps: Steps) -> Result<(), Stop> {
     .execute()
 }
 
-/// After an ERROR: the run says why it goes no further. For whoever is in no transaction, or in one
-/// that only waits.
+/// After an ERROR: records why the run stopped. Call it outside a transaction, or in an idle one.
 pub fn note_error(steps: Steps, error: &CaughtError) -> String {
     let reason = error::report_of(error).message().to_owned();
     steps.transaction(|| {
@@ -70,7 +69,7 @@ pub fn note_error(steps: Steps, error: &CaughtError) -> String {
     reason
 }
 
-/// Comes to the end of one run, and answers whether it is one that had been interrupted.
+/// Finishes one run, and returns whether it was an interrupted one.
 fn run_once(steps: Steps) -> Result<bool, Stop> {
     let api = open(steps)?;
     let begun = begin(&api, steps);
@@ -93,17 +92,17 @@ fn run_once(steps: Steps) -> Result<bool, Stop> {
     outcome.map(|()| goes_on)
 }
 
-/// Confirms what events left undecided, and nothing more.
+/// Confirms the queue, and does nothing else.
 pub fn drain(steps: Steps) -> Result<(), Stop> {
     let _lock = RunLock::take(steps)?;
     queue::drain(&open(steps)?, steps, 0)
 }
 
-/// The right to be the only one in this database that compares, until dropped.
+/// The right to be the only synchronisation in this database, until dropped.
 struct RunLock(Vec<Lock>);
 
-/// The kinds of lock in its space: whoever confirms the queue holds the first, a run both, and
-/// neon_auth.sync_progress looks for the second.
+/// The locks in its space: a process that confirms the queue holds the first, a run holds both, and
+/// neon_auth.sync_progress checks the second.
 const EXCLUSIVE: u32 = 0;
 const FULL_RUN: u32 = 1;
 
@@ -115,7 +114,7 @@ impl RunLock {
             if let Some(lock) = lock {
                 return Ok(Self(vec![lock]));
             }
-            // A worker that only confirms what is queued is done at once.
+            // A worker that only confirms the queue is done soon.
             if steps == Steps::Worker || began.elapsed() > PATIENCE {
                 return Err(Problem::SyncUnderWay.into());
             }
@@ -123,7 +122,7 @@ impl RunLock {
         }
     }
 
-    /// Shows that it is for a run. Whose lock it is has the lock to himself.
+    /// Shows that this is a run. Only the holder of the first lock takes the second.
     fn of_a_run(mut self, steps: Steps) -> Self {
         let lock = steps.transaction(|| Lock::try_for_session(lock::Space::Sync, FULL_RUN, 0));
         self.0.extend(lock);
@@ -143,7 +142,7 @@ fn open(steps: Steps) -> Result<Api, Problem> {
     let access =
         steps.transaction(|| spi::read("SELECT neon_auth_internal.sync_access()::text", &[]));
     let access: Access = match access {
-        Some(access) => serde_json::from_str(&access).expect("sync_access() answers its own form"),
+        Some(access) => serde_json::from_str(&access).expect("sync_access() returns valid JSON"),
         None => {
             return Err(Problem::CannotSync {
                 reason: "There is no provider of kind stack.".to_owned(),
@@ -153,7 +152,7 @@ fn open(steps: Steps) -> Result<Api, Problem> {
     Api::new(access, steps)
 }
 
-/// A run as its row says.
+/// A run as in its row.
 #[derive(Deserialize)]
 struct Begun {
     id: i64,
@@ -168,9 +167,9 @@ fn begin(api: &Api, steps: Steps) -> Begun {
             "SELECT neon_auth_internal.begin_sync('stack', $1)::text",
             &[api.project()],
         )
-        .expect("begin_sync() answers")
+        .expect("begin_sync() returns a value")
     });
-    serde_json::from_str(&begun).expect("begin_sync() answers its own form")
+    serde_json::from_str(&begun).expect("begin_sync() returns valid JSON")
 }
 
 struct Run {
@@ -178,7 +177,7 @@ struct Run {
     steps: Steps,
     id: i64,
     told_at: Cell<Instant>,
-    /// How often a list of users has gone wrong.
+    /// How often a list of users has failed.
     restarts: Cell<u32>,
 }
 
@@ -246,8 +245,8 @@ impl Run {
                 self.objects(&USERS, &chunk, asked_at);
                 Ok(())
             })?;
-            // A page whose cursor is a user who has been deleted since is empty, and looks like
-            // the end. The page before tells where it goes on now.
+            // If the user in a page's cursor was deleted meanwhile, the page is empty and looks
+            // like the end. The page before then has a new cursor.
             let is_lost = seen == 0 && cursor.is_some();
             let is_repeated = next.is_some() && next == cursor;
             if is_lost || is_repeated {
@@ -258,7 +257,7 @@ impl Run {
                 if is_lost {
                     let lost = std::mem::replace(&mut cursor, previous.take());
                     pages.leave(&lost.unwrap_or_default());
-                    // From the beginning, it leads to all cursors once more.
+                    // From the beginning, the list has all its cursors once more.
                     if cursor.is_none() {
                         pages = Pages::of("users");
                     }
@@ -277,13 +276,13 @@ impl Run {
         }
     }
 
-    /// Users that were on no page: deleted, if the service says so of each.
+    /// Users that were on no page: deleted, if the service confirms it for each.
     fn deleted_users(&self, _: Option<String>) -> Result<(), Stop> {
         for _ in 0..RESCANS {
             if self.confirm_missing(&USERS)? == 0 {
                 break;
             }
-            // Pages were missing, and with them perhaps users that the mirror does not know.
+            // Pages were missing, which may have contained users that the mirror does not have.
             self.users(None)?;
         }
         Ok(())
@@ -334,7 +333,7 @@ impl Run {
         Ok(())
     }
 
-    /// Asks for each object that the lists lacked by its id; answers how many are there.
+    /// Requests each object that the lists did not contain by its id; returns how many exist.
     fn confirm_missing(&self, resource: &Resource) -> Result<u32, Stop> {
         let mut there = 0;
         let mut after = String::new();
@@ -351,12 +350,12 @@ impl Run {
                 return Ok(there);
             };
             let ids: Vec<String> =
-                serde_json::from_str(&ids).expect("unseen() answers an array of ids");
+                serde_json::from_str(&ids).expect("unseen() returns an array of ids");
             for id in &ids {
                 let asked_at = clock::microseconds();
                 match objects::confirm(&self.api, self.steps, self.id, resource, id, asked_at) {
                     Ok(found) => there += u32::from(matches!(found, Found::There)),
-                    // Not of the service's making, and so not for it to delete.
+                    // The service did not create it, so its absence there does not delete it.
                     Err(Stop::Problem(problem @ Problem::ServiceRefused { .. })) => {
                         self.skip(1, &problem.sentence());
                     }
@@ -373,7 +372,7 @@ impl Run {
         self.finish(chunk);
     }
 
-    /// Notes all that a list holds.
+    /// Records all items of a list.
     fn scan(
         &self,
         kind: &str,
@@ -392,7 +391,7 @@ impl Run {
         })
     }
 
-    /// Forgets what an interrupted attempt saw: it may be gone since.
+    /// Deletes what an interrupted attempt recorded: it may have changed since.
     fn reset_scan(&self, kind: &str) {
         let reset = "SELECT neon_auth_internal.unsee($1)::text";
         self.steps.transaction(|| spi::write(reset, &[kind]));
@@ -409,7 +408,7 @@ impl Run {
         objects::skip(self.steps, self.id, number, defect);
     }
 
-    /// Tells whoever called, now and then, how far it is.
+    /// Reports progress to the caller from time to time.
     fn tell(&self) {
         if self.steps == Steps::Worker || self.told_at.get().elapsed() < NOTICE_INTERVAL {
             return;
@@ -427,7 +426,7 @@ impl Run {
         queue::drain(&self.api, self.steps, self.id)
     }
 
-    /// Runs one statement in a transaction of its own; `$1` is the run's number.
+    /// Runs one statement in its own transaction; `$1` is the run's number.
     fn write(&self, statement: &str, arguments: &[&str]) -> Option<String> {
         let id = self.id.to_string();
         let arguments: Vec<&str> = std::iter::once(id.as_str())

@@ -1,4 +1,4 @@
-//! What a delivery's body says: which event, of what.
+//! Parses a delivery's body: the event and its object.
 
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder};
@@ -13,7 +13,7 @@ pub struct Event {
     data: JsonbPart,
 }
 
-/// What an event changes, checked so far that it can be applied.
+/// The data of an event, checked so far that it can be applied.
 pub struct Change {
     pub subject: &'static str,
     pub action: &'static str,
@@ -95,8 +95,8 @@ fn no_event(defect: String) -> Problem {
     Problem::NoEvent { defect }
 }
 
-/// JSON text as PostgreSQL reads it. What it says of text that it does not take is told in our
-/// words: the context of its own error quotes what was given.
+/// JSON text as PostgreSQL parses it. An error gets our own message, because the context of
+/// PostgreSQL's error quotes the text.
 pub fn parse(given: &str, what: &'static str) -> Result<JsonbPart, Problem> {
     PgTryBuilder::new(|| Ok(JsonbPart::parse(given)))
         .catch_others(|caught| match caught {
@@ -107,16 +107,16 @@ pub fn parse(given: &str, what: &'static str) -> Result<JsonbPart, Problem> {
                     said: error.message().to_owned(),
                 })
             }
-            // A cancel, no memory: not the text's fault.
+            // A cancel or lack of memory is not an error of the text.
             other => other.rethrow(),
         })
         .execute()
 }
 
-/// Whether an error is of a class that tells of a value, as PL/pgSQL's conditions data_exception
-/// and program_limit_exceeded are.
+/// Whether an error is of a class about a value, as PL/pgSQL's conditions data_exception and
+/// program_limit_exceeded are.
 fn is_of_data(code: PgSqlErrorCode) -> bool {
-    // A code is five characters of six bits; the class is the first two.
+    // A code has five characters of six bits; the class is the first two.
     let class = |code: PgSqlErrorCode| code as i32 & 0xfff;
     class(code) == class(PgSqlErrorCode::ERRCODE_DATA_EXCEPTION)
         || class(code) == class(PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED)

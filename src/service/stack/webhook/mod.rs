@@ -1,5 +1,5 @@
-//! Deliveries of webhooks, up to what SQL applies: whose they are, whether they came before, and
-//! what they say.
+//! Webhook deliveries, up to the point where SQL applies them: verification, duplicates, and
+//! parsing.
 
 mod event;
 mod signature;
@@ -22,7 +22,7 @@ use crate::pg::jsonb::JsonbPart;
 use event::{Change, Event};
 
 /// `neon_auth_internal.open_delivery(body, headers)`: verifies a delivery, and locks it until the
-/// transaction ends, so that none is in hand twice.
+/// transaction ends, so that no other transaction applies it at the same time.
 #[pg_extern(sql = false)]
 fn open_delivery(body: Option<&str>, headers: Option<AnyElement>) -> Result<Delivery, ErrorReport> {
     demand_read_committed()?;
@@ -39,13 +39,13 @@ fn open_delivery(body: Option<&str>, headers: Option<AnyElement>) -> Result<Deli
     })
 }
 
-/// `neon_auth_internal.parse_headers(headers)`: what stands for a delivery's headers, as `jsonb`.
+/// `neon_auth_internal.parse_headers(headers)`: the headers of a delivery, as `jsonb`.
 #[pg_extern(sql = false)]
 fn parse_headers(headers: &str) -> Result<JsonbPart, ErrorReport> {
     Ok(event::parse(headers, "setting request.headers")?)
 }
 
-/// `neon_auth_internal.outcome(outcome, reason, queued)`: what became of an event.
+/// `neon_auth_internal.outcome(outcome, reason, queued)`: the result of an event.
 #[pg_extern(sql = false)]
 fn outcome(outcome: &str, reason: Option<&str>, queued: Option<bool>) -> JsonB {
     let mut answer = json!({ "outcome": outcome });
@@ -58,7 +58,7 @@ fn outcome(outcome: &str, reason: Option<&str>, queued: Option<bool>) -> JsonB {
     JsonB(answer)
 }
 
-/// After a lock, what others have committed meanwhile must be seen.
+/// After a lock, the transaction must see what others have committed meanwhile.
 fn demand_read_committed() -> Result<(), Problem> {
     // SAFETY: reads a variable of this process.
     let level = match unsafe { pg_sys::XactIsoLevel } as u32 {
@@ -70,8 +70,8 @@ fn demand_read_committed() -> Result<(), Problem> {
 }
 
 fn was_accepted(id: &str) -> bool {
-    // SAFETY: the snapshot, of what is committed after the wait for the lock, is popped in the same
-    // nesting; after an ERROR the abort does it.
+    // SAFETY: the snapshot, taken after the wait for the lock, is popped in the same nesting; after
+    // an ERROR the abort does it.
     unsafe {
         pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
         let is_known = Table::Deliveries.has(&[id]);
@@ -80,7 +80,7 @@ fn was_accepted(id: &str) -> bool {
     }
 }
 
-/// What `open_delivery` answers, a row.
+/// The row that `open_delivery` returns.
 struct Delivery {
     id: String,
     event: Event,

@@ -1,7 +1,7 @@
 //! The signature of a webhook's delivery, as Svix and standard-webhooks make it.
 //!
-//! It is an HMAC-SHA256 over id, time and body, in base64, under each of the endpoint's secrets.
-//! Nothing of a secret or a signature ever leaves this file.
+//! It is an HMAC-SHA256 over id, time and body, in base64, under each of the endpoint's secrets. No
+//! secret or signature ever leaves this file.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac::{self, Context, HMAC_SHA256, Key};
@@ -18,13 +18,13 @@ use crate::pg::index::Table;
 use crate::pg::jsonb::JsonbPart;
 use crate::shared::{self, Counter};
 
-/// What a secret may begin with; the rest is the key in base64.
+/// Optional prefix of a secret; the rest is the key in base64.
 const SECRET_PREFIX: &str = "whsec_";
-/// A shorter key could be guessed; an empty one would let everybody sign.
+/// A shorter key could be guessed; with an empty one anyone could sign.
 const SHORTEST_KEY: usize = 16;
-/// The version of the signatures that are looked at; others are passed over.
+/// The version of the checked signatures; others are ignored.
 const VERSION: &str = "v1";
-/// Seconds between the signing and now, either way.
+/// Maximum difference between the timestamp and the clock in seconds, either way.
 const TOLERANCE: u64 = 300;
 const LONGEST_ID: usize = 255;
 /// The two families of headers: Svix's own names and those of standard-webhooks.
@@ -34,8 +34,8 @@ const PADDING_OR_NOT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The id of a delivery's message, by the secrets that are set and by the clock. A secret that SQL
-/// never holds cannot end up in what it logs.
+/// The id of a delivery's message, verified with the stored secrets and the server's clock. The
+/// secret is never passed to SQL, which could log it.
 pub fn verify_now(body: Option<&str>, headers: Option<AnyElement>) -> Result<String, Problem> {
     let secrets = Table::Secrets.find(&["webhook_secret"], |row| {
         row.text(c"value").map(str::to_owned)
@@ -48,8 +48,8 @@ pub fn verify_now(body: Option<&str>, headers: Option<AnyElement>) -> Result<Str
     outcome
 }
 
-/// `neon_auth_internal.verify_webhook(body, headers, secrets, at_epoch)`: the message's id, once one of
-/// its signatures fits one of the secrets.
+/// `neon_auth_internal.verify_webhook(body, headers, secrets, at_epoch)`: the message's id, if one
+/// of its signatures matches one of the secrets.
 #[pg_extern(sql = false)]
 fn verify_webhook(
     body: Option<&str>,
@@ -60,7 +60,8 @@ fn verify_webhook(
     Ok(verify(body, headers, secrets, at_epoch)?)
 }
 
-/// `neon_auth_internal.webhook_secret_defect(secrets)`: why no delivery could be verified.
+/// `neon_auth_internal.webhook_secret_defect(secrets)`: why no delivery could be verified with
+/// these secrets.
 #[pg_extern(sql = false)]
 fn webhook_secret_defect(secrets: &str) -> Option<String> {
     let report = ErrorReport::from(keys(secrets).err()?);
@@ -74,7 +75,7 @@ fn verify(
     at_epoch: i64,
 ) -> Result<String, Problem> {
     let keys = keys(secrets.unwrap_or_default())?;
-    // SAFETY: what is kept of it is copied.
+    // SAFETY: the parts that are kept are copied.
     let headers = Headers::find(headers.map(|headers| unsafe { JsonbPart::whole(&headers) }))?;
     let body = body.ok_or_else(|| refused("the body is missing", "The body is NULL."))?;
     headers.check_id()?;
@@ -83,7 +84,8 @@ fn verify(
     Ok(headers.id)
 }
 
-/// The keys of the secrets: more than one, separated by blanks, while a new one takes over.
+/// The keys of the secrets: more than one, separated by spaces, while a new one replaces the old
+/// one.
 fn keys(secrets: &str) -> Result<Vec<Key>, Problem> {
     let keys: Vec<Key> = secrets
         .split_ascii_whitespace()
@@ -118,7 +120,7 @@ struct Headers {
 /// The headers of one family.
 enum Family {
     Whole(Headers),
-    /// The name of the first that is missing.
+    /// The name of the first missing header.
     Lacks(String),
 }
 
@@ -163,7 +165,8 @@ impl Headers {
         }))
     }
 
-    /// A dot would blur where the id ends and the time begins in what is signed.
+    /// The signed text joins id, time and body with dots, so a dot in the id would make it
+    /// ambiguous.
     fn check_id(&self) -> Result<(), Problem> {
         if self.id.is_empty() || self.id.len() > LONGEST_ID || self.id.contains('.') {
             return Err(refused(
@@ -197,7 +200,7 @@ impl Headers {
         Ok(())
     }
 
-    /// Each key makes one signature, however many are offered: a long list costs no more hashing.
+    /// Each key makes one signature, however many are sent: a long list costs no more hashing.
     fn check_signature(&self, keys: &[Key], body: &str) -> Result<(), Problem> {
         let offered: Vec<Vec<u8>> = self
             .signature
@@ -234,7 +237,7 @@ impl Headers {
     }
 }
 
-/// A header by its name, in whatever case.
+/// A header by its name, ignoring case.
 fn header(name: &str, headers: &[(JsonbPart, JsonbPart)]) -> Result<Option<String>, Problem> {
     let mut found = headers
         .iter()
@@ -261,7 +264,7 @@ fn header(name: &str, headers: &[(JsonbPart, JsonbPart)]) -> Result<Option<Strin
     }
 }
 
-/// A header's value: a string, or an array of one, as some servers give all headers.
+/// A header's value: a string, or an array of one string, as some servers pass all headers.
 fn text_of(value: &JsonbPart) -> Option<String> {
     match value.elements().as_deref() {
         Some([only]) => only.text().map(str::to_owned),

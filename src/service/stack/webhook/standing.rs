@@ -1,4 +1,4 @@
-//! How an object that is told of stands to its row.
+//! Compares an object with its row.
 
 use std::cmp::Ordering;
 
@@ -8,14 +8,14 @@ use pgrx::prelude::*;
 use crate::mirror::object::{self, ObjectType};
 use crate::pg::jsonb::JsonbPart;
 
-/// `neon_auth_internal.standing(kind, given)`, in a word.
+/// `neon_auth_internal.standing(kind, given)`: the result as a word.
 ///
-/// Stack's objects have no version. The one number that moves with time is a user's
+/// Stack's objects have no version. The only number that increases with time is a user's
 /// last_active_at_millis.
 #[pg_extern(sql = false)]
 fn standing(kind: &str, given: AnyElement) -> &'static str {
     let kind = ObjectType::named(kind);
-    // SAFETY: used before the argument is gone.
+    // SAFETY: used while the argument exists.
     let given = unsafe { JsonbPart::whole(&given) };
     let id = object::id(&given, "id").expect("it was checked");
     let id = id.text().expect("an id is a string");
@@ -23,7 +23,7 @@ fn standing(kind: &str, given: AnyElement) -> &'static str {
         if !row.is_null(c"deleted_at") {
             return Some("deleted");
         }
-        // Objects of other times differ, and need no comparison as a whole.
+        // Objects with other times differ, and are not compared as a whole.
         Some(match order(&given, &row.part(c"raw_json")?) {
             Some(Ordering::Greater) => "newer",
             Some(Ordering::Less) => "older",
