@@ -10,9 +10,7 @@ use neon_auth_stack::keys::{Audience, Key, KeySet};
 use neon_auth_stack::test_keys::TestKey;
 use neon_auth_stack::tokens::{self, Subject};
 use neon_auth_stack::webhooks::Delivery;
-use neon_auth_stack::{
-    DEFAULT_NEON_PROJECT_ID, DEFAULT_PROJECT_ID, DEFAULT_SEED, HOSTED_BASE_URL, Options,
-};
+use neon_auth_stack::{DEFAULT_PROJECT_ID, DEFAULT_SEED, HOSTED_BASE_URL, Options};
 use serde_json::{Value, json};
 
 use issuer::Issuer;
@@ -64,24 +62,9 @@ impl Project {
 pub struct Serve {
     #[command(flatten)]
     project: Project,
-    /// The project's id in the Neon console's calls
-    #[arg(long, value_name = "ID", default_value = DEFAULT_NEON_PROJECT_ID)]
-    neon_project: String,
     /// The port; 0 takes a free one
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// The base URL in tokens' iss [default: the server's own]
-    #[arg(long, value_name = "URL")]
-    iss_base: Option<String>,
-    /// Restrict users without a verified e-mail address
-    #[arg(long)]
-    require_verified_email: bool,
-    /// Send an ETag with the keys and answer 304
-    #[arg(long)]
-    etags: bool,
-    /// Where to deliver webhooks, over plain HTTP
-    #[arg(long, value_name = "URL")]
-    webhook_url: Option<String>,
     /// Stop when standard input ends
     #[arg(long)]
     pub until_eof: bool,
@@ -92,12 +75,7 @@ impl Serve {
         Options {
             seed: self.project.seed,
             project_id: self.project.project,
-            neon_project_id: self.neon_project,
             port: self.port,
-            issuer_base: self.iss_base,
-            require_verified_email: self.require_verified_email,
-            etags: self.etags,
-            webhook_url: self.webhook_url,
             ..Options::default()
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::faults::Endpoint;
+use crate::endpoint::Endpoint;
 
 /// How long somebody waits for a request to be held.
 const WAIT: Duration = Duration::from_secs(60);
@@ -75,6 +75,13 @@ impl Holds {
             hold.is_some_and(|hold| hold.held > 0)
         });
         timeout(WAIT, held).await.is_ok_and(|held| held.is_ok())
+    }
+
+    /// Whether a request to an endpoint is held now.
+    pub fn is_held(&self, endpoint: Endpoint) -> bool {
+        let watched = self.0.borrow();
+        let hold = watched.holds.get(&endpoint);
+        hold.is_some_and(|hold| hold.held > 0)
     }
 
     /// Lets a request pass, at once or when nothing holds it any more.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -15,18 +15,16 @@ pub const TEAM_ADMIN: &str = "team_admin";
 pub const TEAM_MEMBER: &str = "team_member";
 
 /// Where a permission applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     Team,
     Project,
 }
 
 /// A permission that somebody holds: in a team, or in the whole project.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Grant {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub team_id: Option<Uuid>,
     pub user_id: Uuid,
     /// The permission's id.
@@ -80,12 +78,10 @@ fn holders<'a>(grants: impl Iterator<Item = &'a Grant>) -> Vec<Holder> {
 }
 
 /// A permission and the permissions it contains.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Definition {
     pub scope: Scope,
     pub id: String,
-    #[serde(default)]
     pub contained_permission_ids: Vec<String>,
 }
 

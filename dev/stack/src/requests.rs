@@ -2,12 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::extract::Request;
 use serde::Serialize;
-
-use crate::state::Shared;
 
 /// How many requests are remembered; older ones are forgotten.
 const MAX_REQUESTS: usize = 10_000;
@@ -26,12 +22,29 @@ pub struct Received {
 #[derive(Debug, Default)]
 pub struct RequestLog(VecDeque<Received>);
 
+impl Received {
+    fn from(request: &Request) -> Self {
+        let headers = request.headers().iter();
+        Self {
+            method: request.method().to_string(),
+            path: request.uri().path().to_owned(),
+            query: request.uri().query().map(str::to_owned),
+            headers: headers
+                .map(|(name, value)| {
+                    let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                    (name.to_string(), value)
+                })
+                .collect(),
+        }
+    }
+}
+
 impl RequestLog {
-    fn push(&mut self, received: Received) {
+    pub fn push(&mut self, request: &Request) {
         if self.0.len() == MAX_REQUESTS {
             self.0.pop_front();
         }
-        self.0.push_back(received);
+        self.0.push_back(Received::from(request));
     }
 
     /// The requests whose path begins with `prefix`.
@@ -44,25 +57,4 @@ impl RequestLog {
     pub fn clear(&mut self) {
         self.0.clear();
     }
-}
-
-/// Remembers a request, unless it is one that steers the simulator.
-pub async fn record(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    if !path.starts_with("/dev/") {
-        let headers = request.headers().iter();
-        let received = Received {
-            method: request.method().to_string(),
-            path: path.to_owned(),
-            query: request.uri().query().map(str::to_owned),
-            headers: headers
-                .map(|(name, value)| {
-                    let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                    (name.to_string(), value)
-                })
-                .collect(),
-        };
-        shared.lock().requests.push(received);
-    }
-    next.run(request).await
 }

@@ -12,7 +12,6 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::KnownError;
-use crate::faults::Short;
 use crate::lists;
 use crate::query::{Given, accept, is_true};
 use crate::state::Shared;
@@ -20,6 +19,10 @@ use crate::users::User;
 
 /// The most users that one page holds, and that a list without a limit shows.
 pub const MAX_LIMIT: usize = 1000;
+
+/// Tells the handler of users that its page is to be a short one.
+#[derive(Clone, Copy)]
+pub struct Short;
 
 /// Proof that a request came with the project's secret server key.
 pub struct Server;

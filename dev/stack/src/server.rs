@@ -4,13 +4,12 @@ use std::net::TcpListener;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, delete, get, patch, post};
+use axum::routing::{MethodRouter, get, post};
 
-use crate::faults::{self, Endpoint};
-use crate::requests;
+use crate::endpoint::Endpoint;
 use crate::socket::{Listener, Switch};
 use crate::state::Shared;
-use crate::{console, control, jwks, rest};
+use crate::{console, control, intercept, jwks, rest};
 
 /// Serves until the runtime stops.
 pub async fn serve(listener: TcpListener, shared: Shared) -> std::io::Result<()> {
@@ -23,7 +22,7 @@ pub async fn serve(listener: TcpListener, shared: Shared) -> std::io::Result<()>
 fn routes(shared: Shared) -> Router {
     service(&shared)
         .merge(steering())
-        .layer(from_fn_with_state(shared.clone(), requests::record))
+        .layer(from_fn_with_state(shared.clone(), intercept::record))
         .with_state(shared)
 }
 
@@ -33,7 +32,7 @@ fn service(shared: &Shared) -> Router<Shared> {
     let faulty = |endpoint: Endpoint, handler: MethodRouter<Shared>| {
         handler.layer(from_fn_with_state(
             (shared.clone(), endpoint),
-            faults::inject,
+            intercept::inject,
         ))
     };
     Router::new()
@@ -73,56 +72,14 @@ fn service(shared: &Shared) -> Router<Shared> {
         )
 }
 
-/// What only the simulator serves.
+/// What only the simulator serves: what the demonstration and the benchmarks need, which reach it
+/// over HTTP. Rust tests call the `Simulator`.
 fn steering() -> Router<Shared> {
     Router::new()
         .route("/dev/users", post(control::sign_up))
-        .route(
-            "/dev/users/{user_id}",
-            patch(control::update_user)
-                .put(control::put_user)
-                .delete(control::delete_user),
-        )
         .route("/dev/populate", post(control::populate))
-        .route("/dev/teams", post(control::create_team))
-        .route(
-            "/dev/teams/{team_id}",
-            patch(control::update_team).delete(control::delete_team),
-        )
-        .route(
-            "/dev/memberships",
-            post(control::join_team).delete(control::leave_team),
-        )
-        .route(
-            "/dev/permissions",
-            post(control::grant).delete(control::revoke),
-        )
-        .route(
-            "/dev/permission-definitions",
-            post(control::define).delete(control::undefine),
-        )
         .route("/dev/tokens", post(control::token))
-        .route("/dev/rotate", post(control::rotate))
-        .route("/dev/rotate-server-key", post(control::rotate_server_key))
-        .route("/dev/keys/{kid}", delete(control::drop_key))
-        .route(
-            "/dev/faults",
-            post(control::set_fault).delete(control::clear_faults),
-        )
-        .route(
-            "/dev/holds/{endpoint}",
-            get(control::held)
-                .post(control::hold)
-                .delete(control::release),
-        )
-        .route("/dev/settings", post(control::settings))
         .route("/dev/webhook-endpoint", post(control::set_webhook_endpoint))
-        .route("/dev/webhooks", get(control::webhooks))
-        .route("/dev/webhooks/{message_id}", get(control::webhook))
-        .route(
-            "/dev/webhooks/{message_id}/resend",
-            post(control::resend_webhook),
-        )
         .route(
             "/dev/requests",
             get(control::requests).delete(control::forget_requests),

@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use crate::credentials::Credentials;
 use crate::delivery;
+use crate::endpoint::Endpoint;
 use crate::error::KnownError;
-use crate::faults::{Endpoint, Fault};
+use crate::faults::Fault;
 use crate::keys::Audience;
 use crate::permissions::{Definition, Grant, Holder, Scope};
 use crate::population::Asked;
@@ -308,14 +309,14 @@ impl Simulator {
         assert!(held.is_some(), "no request to {endpoint:?} is held");
     }
 
+    /// Whether a request to an endpoint is held now.
+    pub fn is_held(&self, endpoint: Endpoint) -> bool {
+        self.shared.lock().holds.is_held(endpoint)
+    }
+
     /// Lets an endpoint's requests go on.
     pub fn release(&self, endpoint: Endpoint) {
         self.shared.lock().holds.release(endpoint);
-    }
-
-    /// Where webhooks go from now on.
-    pub fn set_webhook_url(&self, url: Option<&str>) {
-        self.shared.lock().outbox.url = url.map(str::to_owned);
     }
 
     /// The webhooks' messages so far, the oldest first, delivered or not.
@@ -328,11 +329,6 @@ impl Simulator {
     pub fn delivery(&self, message_id: &str) -> Delivery {
         let delivery = self.shared.lock().delivery(message_id);
         delivery.unwrap_or_else(|| panic!("no message {message_id}"))
-    }
-
-    /// Delivers a message once more. Answers whether there is such a message.
-    pub fn resend(&self, message_id: &str) -> bool {
-        self.shared.lock().outbox.resend(message_id)
     }
 
     /// How many requests there were whose path begins with `path_prefix`.

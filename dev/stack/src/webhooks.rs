@@ -18,11 +18,10 @@ const MAX_MESSAGES: usize = 10_000;
 pub const SECRET_PREFIX: &str = "whsec_";
 
 /// One event, delivered as often as it takes.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Message {
     /// The same for every attempt.
     pub id: String,
-    #[serde(rename = "type")]
     pub event: &'static str,
     pub body: String,
     /// What came of each attempt so far, the oldest first.
@@ -30,7 +29,7 @@ pub struct Message {
 }
 
 /// One attempt to deliver a message.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug)]
 pub struct Attempt {
     pub at_millis: i64,
     /// The answer's status; none came, where it is not given.
@@ -117,15 +116,6 @@ impl Outbox {
             attempts: Vec::new(),
         });
         self.deliver(id);
-    }
-
-    /// Delivers a message once more. Answers whether there is such a message.
-    pub fn resend(&self, id: &str) -> bool {
-        let known = self.find(id).is_some();
-        if known {
-            self.deliver(id.to_owned());
-        }
-        known
     }
 
     fn deliver(&self, id: String) {

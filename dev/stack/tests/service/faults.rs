@@ -84,26 +84,6 @@ fn a_trickling_body_comes_byte_by_byte_and_is_right() {
 }
 
 #[test]
-fn a_trickle_is_a_byte_a_second_unless_told_otherwise() {
-    let fault: Fault = serde_json::from_value(json!({ "kind": "trickle" })).unwrap();
-    let stack = faulty(fault);
-    let mut stream = ask(&stack);
-    let mut received = Vec::new();
-    stream
-        .set_read_timeout(Some(Duration::from_millis(1500)))
-        .unwrap();
-    while !received.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        received.extend(byte);
-    }
-    let started = Instant::now();
-    stream.read_exact(&mut [0; 2]).unwrap();
-    let elapsed = started.elapsed();
-    assert!(elapsed > Duration::from_millis(1500), "{elapsed:?}");
-}
-
-#[test]
 fn a_redirect_names_another_place() {
     let location = "http://127.0.0.1:9/elsewhere".to_owned();
     let redirect = answer(Fault::Redirect { location }).unwrap();

@@ -3,10 +3,9 @@
 use std::thread;
 
 use neon_auth_stack::{Endpoint, NewUser, Simulator};
-use serde_json::json;
 use uuid::Uuid;
 
-use crate::client::{id, page, request, start, steer};
+use crate::client::{id, page, start};
 
 fn sign_up(stack: &Simulator) -> Uuid {
     id(&stack.sign_up(NewUser::default()))
@@ -35,9 +34,11 @@ fn a_user_is_deleted_while_a_cursor_points_to_them() {
     let stack = start();
     let users = [(); 6].map(|()| sign_up(&stack));
     stack.hold(Endpoint::Users, 1);
+    assert!(!stack.is_held(Endpoint::Users));
     let seen = thread::scope(|scope| {
         let scan = scope.spawn(|| scan(&stack));
         stack.wait_until_held(Endpoint::Users);
+        assert!(stack.is_held(Endpoint::Users));
         assert_eq!(stack.requests("/api/v1/users"), 2);
         stack.delete_user(cursor(&stack));
         stack.release(Endpoint::Users);
@@ -75,24 +76,4 @@ fn a_hold_concerns_its_endpoint_alone() {
     let stack = start();
     stack.hold(Endpoint::User, 0);
     assert!(scan(&stack).is_empty());
-}
-
-#[test]
-fn requests_are_held_over_http() {
-    let stack = start();
-    let path = "/dev/holds/users";
-    assert_eq!(
-        steer(&stack, "POST", path, json!({ "after": 1 })).status,
-        200
-    );
-    assert!(scan(&stack).is_empty());
-    thread::scope(|scope| {
-        let scan = scope.spawn(|| scan(&stack));
-        assert_eq!(request(stack.base_url(), "GET", path, &[], "").status, 200);
-        sign_up(&stack);
-        assert_eq!(steer(&stack, "DELETE", path, json!({})).status, 200);
-        assert_eq!(scan.join().unwrap().len(), 1);
-    });
-    let unknown = steer(&stack, "POST", "/dev/holds/nothing", json!({}));
-    assert_eq!(unknown.status, 400);
 }

@@ -1,0 +1,16 @@
+//! The service's endpoints, as tests name them.
+
+/// What a fault can be set for, and what can be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Endpoint {
+    Jwks,
+    Users,
+    User,
+    Teams,
+    Team,
+    TeamMemberProfiles,
+    TeamPermissions,
+    ProjectPermissions,
+    ConsoleKeys,
+    ConsoleTransfer,
+}
