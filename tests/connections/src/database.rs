@@ -7,27 +7,7 @@ use postgres::Config;
 
 use crate::server::Server;
 use crate::session::Session;
-
-/// Roles belong to the whole server: whoever makes them holds this advisory lock meanwhile.
-const MAKING: &str = "SELECT pg_advisory_lock(20261123)";
-
-const ROLES: &str = "
-DO $$ BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') THEN
-        CREATE ROLE app LOGIN IN ROLE authenticated, anonymous;
-    END IF;
-END $$";
-
-/// The application's table: everybody sees and writes their own rows.
-const NOTES: &str = "
-CREATE TABLE notes (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    user_id text NOT NULL DEFAULT (auth.user_id()),
-    body text NOT NULL);
-CREATE INDEX ON notes (user_id);
-ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own ON notes USING (user_id = (SELECT auth.user_id()));
-GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO app";
+use crate::template::{fill, template};
 
 /// A database with the extension, the role `app` that applications log in as, and a table
 /// `notes`; dropped with this.
@@ -42,25 +22,29 @@ impl Database {
         Self::create_in(Server::shared())
     }
 
+    /// Creates a database in a server. That of `dev/cluster` has a template; in a server of a
+    /// test's own, where background workers may have to hear of it, the extension is created.
     pub fn create_in(server: Server) -> Self {
-        let mut maker = Session::open(&server.config("postgres", "postgres"));
-        maker.run(MAKING);
+        if server.is_shared() {
+            let template = template(&server);
+            return Self::copy_of(template, server);
+        }
         let database = Self::empty_in(server);
-        let mut inside = database.superuser();
-        inside.run("CREATE EXTENSION neon_auth");
-        inside.run("SELECT neon_auth.setup_roles()");
-        inside.run(ROLES);
-        inside.run(NOTES);
+        fill(&mut database.superuser());
         database
     }
 
     /// A database without the extension, for a dump to be restored into.
     pub fn empty_in(server: Server) -> Self {
+        Self::copy_of("template0", server)
+    }
+
+    fn copy_of(template: &str, server: Server) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("connections_{}_{number}", process::id());
         let mut maker = Session::open(&server.config("postgres", "postgres"));
-        maker.run(&format!("CREATE DATABASE {name} TEMPLATE template0"));
+        maker.run(&format!("CREATE DATABASE {name} TEMPLATE {template}"));
         Self { server, name }
     }
 

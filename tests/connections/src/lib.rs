@@ -6,25 +6,29 @@
 
 mod cluster;
 mod database;
+mod ids;
 mod issuer;
-mod memory;
 mod mirrored;
 mod pgbouncer;
+mod process;
 mod random;
 mod server;
 mod server_log;
 mod session;
 mod sync;
+mod template;
 mod tls;
 mod unguarded;
 mod wait;
+mod webhooks;
 mod world;
 
 pub use cluster::Cluster;
 pub use database::Database;
+pub use ids::{grant, id_of, membership, parsed};
 pub use issuer::Issuer;
-pub use memory::peak;
 pub use pgbouncer::PgBouncer;
+pub use process::{peak, threads, waits};
 pub use random::Random;
 pub use server::Server;
 pub use server_log::ServerLog;
@@ -32,5 +36,5 @@ pub use session::Session;
 pub use sync::SYNC;
 pub use tls::TlsKeyServer;
 pub use unguarded::{FORGED_USER, forged_identity, unguarded_user};
-pub use wait::{eventually, together};
+pub use wait::{await_lock, eventually, together};
 pub use world::World;

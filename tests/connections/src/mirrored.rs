@@ -27,6 +27,15 @@ impl World {
         (row.get(0), row.get(1))
     }
 
+    /// Waits until a synchronisation has come to its end.
+    #[track_caller]
+    pub fn await_synchronisation(&self) {
+        eventually("a synchronisation is finished", || {
+            let (ok, detail) = self.status("synchronisation");
+            ok && detail.starts_with("Rows changed: ")
+        });
+    }
+
     /// A counter of `neon_auth.stats`.
     #[track_caller]
     pub fn counted(&self, counter: &str) -> i64 {

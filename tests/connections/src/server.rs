@@ -10,6 +10,7 @@ use postgres::Config;
 pub struct Server {
     socket: PathBuf,
     port: u16,
+    is_shared: bool,
 }
 
 impl Server {
@@ -17,6 +18,7 @@ impl Server {
         Self {
             socket: socket.to_owned(),
             port,
+            is_shared: false,
         }
     }
 
@@ -26,7 +28,15 @@ impl Server {
             env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run under dev/cluster"))
         };
         let port = variable("PGPORT").parse().expect("PGPORT is a number");
-        Self::new(Path::new(&variable("PGHOST")), port)
+        Self {
+            is_shared: true,
+            ..Self::new(Path::new(&variable("PGHOST")), port)
+        }
+    }
+
+    /// Whether all tests of this run use it.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     pub(crate) fn socket(&self) -> &Path {

@@ -26,6 +26,18 @@ impl Session {
         }
     }
 
+    /// Has workers read whatever the session reads from now on, if there are any.
+    #[track_caller]
+    pub fn go_parallel(&mut self) {
+        self.run(
+            "SET parallel_setup_cost = 0;
+             SET parallel_tuple_cost = 0;
+             SET min_parallel_table_scan_size = 0;
+             SET max_parallel_workers_per_gather = 2;
+             SET parallel_leader_participation = off",
+        );
+    }
+
     /// Runs statements of which one must fail.
     #[track_caller]
     pub fn run_refused(&mut self, sql: &str) -> DbError {

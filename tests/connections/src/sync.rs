@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use neon_auth_stack::webhooks::Delivery;
 use neon_auth_stack::{Everything, Options, Simulator};
 use postgres::error::{DbError, SqlState};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::session::Session;
 use crate::world::World;
 
 pub const SYNC: &str = "CALL neon_auth.sync()";
@@ -37,21 +35,6 @@ SELECT json_build_array(concat_ws(' ', 'queued', kind, team_id, user_id), reason
 type Facts = BTreeMap<String, Value>;
 
 impl World {
-    /// A world whose database knows the secret of the webhook endpoint.
-    pub fn with_webhooks() -> Self {
-        let world = Self::new();
-        world.accept_webhooks();
-        world
-    }
-
-    pub fn accept_webhooks(&self) {
-        let secret = self.stack.credentials().webhook_secret;
-        self.superuser().value(
-            "SELECT neon_auth.set_secret('webhook_secret', $1)::text",
-            &[&secret],
-        );
-    }
-
     /// Puts the service of another project in the place of the one that there is, and answers that.
     /// The database is configured for the one that there was.
     pub fn enter_another_project(&mut self) -> Simulator {
@@ -61,26 +44,6 @@ impl World {
         };
         let another = Simulator::start(options).expect("a port is free");
         std::mem::replace(&mut self.stack, another)
-    }
-
-    /// Delivers a webhook and answers what became of it, such as `applied`.
-    #[track_caller]
-    pub fn deliver(&self, session: &mut Session, delivery: &Delivery) -> String {
-        let headers = json!(delivery.headers).to_string();
-        session
-            .value(
-                "SELECT neon_auth.handle_webhook($1, $2::text::jsonb) ->> 'outcome'",
-                &[&delivery.body, &headers],
-            )
-            .expect("a delivery has an outcome")
-    }
-
-    /// Delivers the service's last message.
-    #[track_caller]
-    pub fn deliver_last(&self) -> String {
-        let messages = self.stack.messages();
-        let last = messages.last().expect("the service has sent something");
-        self.deliver(&mut self.superuser(), &self.stack.delivery(&last.id))
     }
 
     #[track_caller]
@@ -95,20 +58,27 @@ impl World {
     }
 
     /// Synchronises in a session of its own, does something meanwhile with that session's pid at
-    /// hand, and answers what became of the synchronisation: an SQLSTATE where it failed, or none
-    /// where the connection broke.
-    pub fn while_syncing<R>(
+    /// hand, and returns how the synchronisation ended.
+    pub fn beside_sync<R>(
         &self,
         meanwhile: impl FnOnce(i32) -> R,
-    ) -> (Result<(), Option<SqlState>>, R) {
+    ) -> (Result<(), postgres::Error>, R) {
         let mut session = self.superuser();
         let pid = session.pid();
         thread::scope(|scope| {
             let syncing = scope.spawn(move || session.batch_execute(SYNC));
             let result = meanwhile(pid);
-            let outcome = syncing.join().expect("the thread ends");
-            (outcome.map_err(|error| error.code().cloned()), result)
+            (syncing.join().expect("the thread ends"), result)
         })
+    }
+
+    /// The same, with only the SQLSTATE of an error, or none where the connection broke.
+    pub fn while_syncing<R>(
+        &self,
+        meanwhile: impl FnOnce(i32) -> R,
+    ) -> (Result<(), Option<SqlState>>, R) {
+        let (outcome, result) = self.beside_sync(meanwhile);
+        (outcome.map_err(|error| error.code().cloned()), result)
     }
 
     /// An expression over the last row of `neon_auth.sync_runs`.

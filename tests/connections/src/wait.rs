@@ -4,6 +4,8 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::session::Session;
+
 const LIMIT: Duration = Duration::from_secs(30);
 const INTERVAL: Duration = Duration::from_millis(20);
 
@@ -15,6 +17,15 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(started.elapsed() < LIMIT, "it has not come to pass: {what}");
         thread::sleep(INTERVAL);
     }
+}
+
+/// Waits until a session's statement waits for a lock.
+#[track_caller]
+pub fn await_lock(observer: &mut Session, pid: i32) {
+    let waits = "SELECT wait_event_type FROM pg_stat_activity WHERE pid = $1";
+    eventually("it waits for a lock", || {
+        observer.values(waits, &[&pid]) == [Some("Lock".to_owned())]
+    });
 }
 
 /// Runs `work` once for each item, all at the same moment, and answers the results in order.

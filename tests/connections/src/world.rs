@@ -92,7 +92,15 @@ impl World {
         self.stack.token_with(id, alter)
     }
 
-    /// The same with further members in front of the claims, as JSON text such as `"n":1.50`, which
+    /// A token that expires so many seconds after it was issued.
+    pub fn token_for(&self, user: &str, seconds: i64) -> String {
+        self.token_with(user, |claims, _| {
+            let issued = claims["iat"].as_i64().expect("iat is a number");
+            claims.insert("exp".to_owned(), (issued + seconds).into());
+        })
+    }
+
+    /// A token with further members in front of the claims, as JSON text such as `"n":1.50`, which
     /// stays as it is written.
     pub fn token_written(&self, user: &str, members: &str) -> String {
         let id = user.parse().expect("the simulator's ids are UUIDs");

@@ -5,13 +5,6 @@ use postgres::error::SqlState;
 
 const REFUSED: &SqlState = &SqlState::INVALID_AUTHORIZATION_SPECIFICATION;
 
-const PARALLEL: &str = "
-SET parallel_setup_cost = 0;
-SET parallel_tuple_cost = 0;
-SET min_parallel_table_scan_size = 0;
-SET max_parallel_workers_per_gather = 2;
-SET parallel_leader_participation = off";
-
 /// A number as JSON may write it.
 fn number(random: &mut Random) -> String {
     let digits = |random: &mut Random, most: usize| -> String {
@@ -102,7 +95,7 @@ fn tenants_stay_apart_in_parallel_workers_and_after_a_rollback() {
          GRANT SELECT ON docs TO app"
     ));
     let mut app = world.app();
-    app.run(PARALLEL);
+    app.go_parallel();
     let leader = app.pid().to_string();
     for tenant in [one, other] {
         app.sign_in_for_session(&world.token_written(&user, &format!("\"tenant\":{tenant}")));
@@ -154,7 +147,7 @@ fn the_size_of_tokens_is_a_setting() {
          END $$",
     );
     let mut app = world.app();
-    app.run(PARALLEL);
+    app.go_parallel();
     assert_eq!(app.sign_in_for_session(&token), user);
     // Another token, and the first one again: it is remembered.
     assert_eq!(app.sign_in_for_session(&world.token()).len(), user.len());

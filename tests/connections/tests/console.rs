@@ -134,13 +134,7 @@ fn a_console_that_fails_is_told_without_its_answer() {
             },
             "08004",
         ),
-        (
-            Fault::Status {
-                status: 500,
-                retry_after: None,
-            },
-            "08004",
-        ),
+        (Fault::status(500), "08004"),
     ] {
         let named = format!("{fault:?}");
         world.stack.set_fault(Endpoint::ConsoleKeys, fault);

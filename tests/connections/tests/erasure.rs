@@ -43,7 +43,9 @@ fn neither_a_synchronisation_nor_a_late_event_brings_anything_back() {
         .update_user(id, json!({ "display_name": "Changed" }));
     world.deliver_last();
     for message in &created {
-        world.deliver(&mut world.superuser(), &world.stack.delivery(&message.id));
+        world
+            .superuser()
+            .deliver(&world.stack.delivery(&message.id));
     }
     world.stack.delete_user(id);
     world.deliver_last();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use neon_auth_connections::{Cluster, SYNC, Session, World};
+use neon_auth_connections::{Cluster, SYNC, World};
 use neon_auth_stack::{Endpoint, NewUser};
 use postgres::error::{DbError, SqlState};
 use serde_json::json;
@@ -178,15 +178,17 @@ fn no_error_has_a_backtrace_for_its_detail() {
 
     // Of a C function that Rust calls: a cancel, a lock, a role, what is no JSON.
     world.stack.hold(Endpoint::Users, 0);
-    let (outcome, ()) = while_syncing(&world, |pid| {
+    let (outcome, ()) = world.beside_sync(|pid| {
         world.stack.wait_until_held(Endpoint::Users);
         world
             .superuser()
             .run(&format!("SELECT pg_cancel_backend({pid})"));
     });
     world.stack.release(Endpoint::Users);
-    assert_eq!(outcome.code(), &SqlState::QUERY_CANCELED);
-    assert_eq!(outcome.detail(), None);
+    let error = outcome.expect_err("it is cancelled");
+    let error = error.as_db_error().expect("the server says so");
+    assert_eq!(error.code(), &SqlState::QUERY_CANCELED);
+    assert_eq!(error.detail(), None);
 
     session.run(
         "UPDATE neon_auth.providers SET reject_deleted_users = true;
@@ -225,17 +227,6 @@ fn no_error_has_a_backtrace_for_its_detail() {
         "{log}"
     );
     assert!(log.contains("stack backtrace:"), "{log}");
-}
-
-/// The error of a synchronisation in the course of which something happens.
-fn while_syncing<R>(world: &World, meanwhile: impl FnOnce(i32) -> R) -> (DbError, R) {
-    let mut session: Session = world.superuser();
-    let pid = session.pid();
-    std::thread::scope(|scope| {
-        let syncing = scope.spawn(move || session.run_refused(SYNC));
-        let result = meanwhile(pid);
-        (syncing.join().expect("the thread ends"), result)
-    })
 }
 
 #[track_caller]

@@ -212,7 +212,7 @@ END
 $block$"
         )
     };
-    let token = || short_token(&world, &user);
+    let token = || world.token_for(&user, 3);
     let mut app = world.app();
     let error = app.run_refused(&block(&token(), "PERFORM count(*) FROM big;"));
     assert_eq!(error.code().code(), "28000", "{error:?}");
@@ -305,7 +305,7 @@ fn a_foreign_key_is_checked_after_the_end() {
         "DELETE FROM parent WHERE pass(auth.expires_at())",
     ] {
         let mut app = world.app();
-        app.sign_in_for_session(&short_token(&world, &user));
+        app.sign_in_for_session(&world.token_for(&user, 3));
         app.run(statement);
         let error = app.refused("SELECT auth.user_id()", &[]);
         assert_eq!(error.code().code(), "28000");
@@ -316,17 +316,4 @@ fn a_foreign_key_is_checked_after_the_end() {
             .as_deref(),
         Some("0")
     );
-}
-
-/// A token that is valid for two or three seconds.
-fn short_token(world: &World, user: &str) -> String {
-    let soon = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .expect("it is after 1970")
-        .as_secs()
-        + 3;
-    world.token_with(user, |claims, _| {
-        claims.insert("exp".to_owned(), soon.into());
-        claims.insert("iat".to_owned(), (soon - 60).into());
-    })
 }

@@ -78,10 +78,7 @@ fn an_etag_is_sent_back_and_304_confirms_the_keys() {
 #[test]
 fn a_304_to_no_etag_is_a_failure() {
     let world = World::new();
-    world.break_key_server(Fault::Status {
-        status: 304,
-        retry_after: None,
-    });
+    world.break_key_server(Fault::status(304));
     let refusal = world.app().sign_in_refused(&world.token());
     assert_eq!(refusal.code(), &SqlState::SYSTEM_ERROR);
     assert_eq!(world.cached("jwks"), None);

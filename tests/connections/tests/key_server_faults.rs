@@ -62,13 +62,6 @@ macro_rules! faults {
     )*};
 }
 
-fn status(status: u16) -> Fault {
-    Fault::Status {
-        status,
-        retry_after: None,
-    }
-}
-
 fn body(content_type: &str, body: &str) -> Fault {
     Fault::Body {
         content_type: content_type.to_owned(),
@@ -87,10 +80,10 @@ faults! {
         => "/.well-known/jwks.json to https://a.example/keys; redirects";
     a_redirect_within_the_server: Fault::Redirect { location: "/elsewhere?token=secret".to_owned() }
         => "/.well-known/jwks.json to /elsewhere; redirects";
-    a_missing_document: status(404) => "returned status 404";
-    an_internal_error: status(500) => "returned status 500";
+    a_missing_document: Fault::status(404) => "returned status 404";
+    an_internal_error: Fault::status(500) => "returned status 500";
     a_rate_limit: Fault::Status { status: 429, retry_after: Some(60) } => "returned status 429";
-    an_empty_answer: status(204) => "returned status 204";
+    an_empty_answer: Fault::status(204) => "returned status 204";
     a_web_page: Fault::Html => "not a usable JWKS";
     an_empty_set: Fault::EmptySet => "not a usable JWKS";
     malformed_json: Fault::Malformed => "not a usable JWKS";
@@ -209,7 +202,7 @@ fn refresh_jwks_says_why_it_failed() {
     let world = World::with_keys();
     let mut superuser = world.superuser();
     for (fault, reason) in [
-        (status(503), "returned status 503"),
+        (Fault::status(503), "returned status 503"),
         (Fault::EmptySet, "JWKS"),
     ] {
         world.break_key_server(fault);

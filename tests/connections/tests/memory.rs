@@ -1,12 +1,8 @@
 //! What a session takes of memory is bounded, whatever policies ask and however much the service lists.
 
-use std::fmt::Debug;
-use std::str::FromStr;
-
-use neon_auth_connections::{Cluster, SYNC, World, peak};
+use neon_auth_connections::{Cluster, SYNC, World, id_of, peak};
 use neon_auth_stack::teams::Membership;
 use neon_auth_stack::{Endpoint, Fault, NewTeam};
-use serde_json::Value;
 
 /// Kilobytes that a session may take for a question of a megabyte and its copies.
 const SOME: u64 = 64 * 1024;
@@ -46,21 +42,15 @@ fn many_questions_are_forgotten() {
     assert_forgotten("repeat('x', 200) || n", 300_000);
 }
 
-fn id<T: FromStr<Err: Debug>>(object: &Value) -> T {
-    let id = object["id"].as_str().expect("an id is a string");
-    id.parse().expect("the simulator's ids are UUIDs")
-}
-
 /// The memory that it takes to confirm a queued team of so many members.
 fn peak_of_a_team(world: &World, members: usize) -> u64 {
-    let team_id = id(&world.stack.create_team(NewTeam::named("Team")));
+    let team_id = id_of(&world.stack.create_team(NewTeam::named("Team")));
     for user in &world.stack.everything().users[..members] {
-        let user_id = id(user);
+        let user_id = id_of(user);
         world.stack.join_team(Membership { team_id, user_id });
     }
     let team_id = team_id.to_string();
-    let queue = format!("SELECT neon_auth_internal.queue_sync('team', '{team_id}', '', 'Large.')");
-    world.superuser().run(&queue);
+    world.queue("team", &team_id, "");
     let mut session = world.superuser();
     session.run_refused(SYNC);
     let count = "SELECT count(*)::text FROM neon_auth.team_members_sync WHERE team_id = $1";
@@ -75,10 +65,7 @@ fn a_queued_team_takes_as_much_memory_however_large_it_is() {
     let cluster = Cluster::start("shared_buffers = 2MB");
     let world = World::with_users(cluster.server(), 60_000);
     // What is queued is confirmed, and then the run ends.
-    let refusal = Fault::Status {
-        status: 403,
-        retry_after: None,
-    };
+    let refusal = Fault::status(403);
     world.stack.set_fault(Endpoint::Users, refusal);
     let few = peak_of_a_team(&world, 2_000);
     let many = peak_of_a_team(&world, 60_000);

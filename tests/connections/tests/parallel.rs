@@ -11,13 +11,6 @@ CREATE FUNCTION here(id integer) RETURNS text LANGUAGE plpgsql STABLE PARALLEL S
 AS $$ BEGIN RETURN pg_backend_pid() || ' ' || coalesce(auth.user_id(), 'nobody'); END $$;
 GRANT SELECT ON big TO app";
 
-const PARALLEL: &str = "
-SET parallel_setup_cost = 0;
-SET parallel_tuple_cost = 0;
-SET min_parallel_table_scan_size = 0;
-SET max_parallel_workers_per_gather = 2;
-SET parallel_leader_participation = off";
-
 const QUERY: &str = "SELECT DISTINCT here(id) FROM big";
 
 fn world() -> World {
@@ -28,7 +21,7 @@ fn world() -> World {
 
 fn app(world: &World) -> Session {
     let mut app = world.app();
-    app.run(PARALLEL);
+    app.go_parallel();
     app
 }
 

@@ -13,10 +13,7 @@ fn a_token_seen_before_is_refused_once_it_has_expired() {
         .superuser()
         .run("UPDATE neon_auth.providers SET leeway = '0'");
     let user = world.sign_up("brief");
-    let token = world.token_with(&user, |claims, _| {
-        let issued = claims["iat"].as_i64().expect("iat is a number");
-        claims.insert("exp".to_owned(), (issued + 3).into());
-    });
+    let token = world.token_for(&user, 3);
     let mut app = world.app();
     app.sign_in_for_session(&token);
     eventually("the token has expired", || {

@@ -226,10 +226,7 @@ fn a_token_that_runs_out_ends_its_identity_between_two_statements() {
         .superuser()
         .run("UPDATE neon_auth.providers SET leeway = '0'");
     let user = world.sign_up("brief");
-    let token = world.token_with(&user, |claims, _| {
-        let issued = claims["iat"].as_i64().expect("iat is a number");
-        claims.insert("exp".to_owned(), (issued + 3).into());
-    });
+    let token = world.token_for(&user, 3);
     let mut app = world.app();
     app.sign_in_for_session(&token);
     assert_eq!(app.user(), Some(user));

@@ -1,16 +1,11 @@
 //! `CALL neon_auth.sync()`: the first time, and where it must not run.
 
-use neon_auth_connections::{Cluster, Database, SYNC, Session, World, eventually};
+use neon_auth_connections::{Cluster, Database, SYNC, Session, World, eventually, id_of};
 use neon_auth_stack::permissions::{Definition, Grant, Scope};
 use neon_auth_stack::teams::Membership;
 use neon_auth_stack::{Endpoint, NewTeam, NewUser, Options, Simulator};
 use postgres::error::SqlState;
-use serde_json::{Value, json};
-
-fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(object: &Value) -> T {
-    let id = object["id"].as_str().expect("an id is a string");
-    id.parse().expect("the simulator's ids are UUIDs")
-}
+use serde_json::json;
 
 /// One of everything that the service knows.
 fn inhabit(stack: &Simulator) {
@@ -21,13 +16,13 @@ fn inhabit(stack: &Simulator) {
         ..NewUser::named("Restricted", "restricted@example.com")
     });
     let team = stack.create_team(NewTeam {
-        creator_user_id: Some(id(&somebody)),
+        creator_user_id: Some(id_of(&somebody)),
         ..NewTeam::named("Team")
     });
     stack.create_team(NewTeam::named("Nobody's"));
     stack.join_team(Membership {
-        team_id: id(&team),
-        user_id: id(&restricted),
+        team_id: id_of(&team),
+        user_id: id_of(&restricted),
     });
     for (scope, permission, contained) in [
         (Scope::Team, "editor", "writer"),
@@ -46,14 +41,14 @@ fn inhabit(stack: &Simulator) {
     // The reader is given what the editor contains as well.
     for permission in ["editor", "reader"] {
         stack.grant(Grant {
-            team_id: Some(id(&team)),
-            user_id: id(&restricted),
+            team_id: Some(id_of(&team)),
+            user_id: id_of(&restricted),
             id: permission.to_owned(),
         });
     }
     stack.grant(Grant {
         team_id: None,
-        user_id: id(&somebody),
+        user_id: id_of(&somebody),
         id: "tester".to_owned(),
     });
 }
@@ -98,13 +93,7 @@ fn the_first_sync_brings_everything() {
     assert_eq!(world.last_run(run).as_deref(), Some("done t 0 0 no error"));
     let progress = session.values("SELECT phase FROM neon_auth.sync_progress", &[]);
     assert!(progress.is_empty(), "{progress:?}");
-    assert_eq!(status(&world), "t Rows changed");
-}
-
-/// Health and the first words of what `status` says about the synchronisation.
-fn status(world: &World) -> String {
-    let status = "SELECT concat_ws(' ', ok, split_part(detail, ':', 1)) FROM neon_auth.status WHERE component = 'synchronisation'";
-    world.superuser().value(status, &[]).expect("a row")
+    world.await_synchronisation();
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! Whatever happens at the service, and whichever of its webhooks arrive in whatever order: once
 //! it is quiet, one synchronisation makes the mirror equal.
 
-use std::str::FromStr;
-
-use neon_auth_connections::{Random, SYNC, Session, World};
+use neon_auth_connections::{Random, SYNC, Session, World, id_of};
 use neon_auth_stack::permissions::{Definition, Grant, Scope};
 use neon_auth_stack::teams::Membership;
 use neon_auth_stack::{Everything, NewTeam, NewUser, Simulator};
@@ -11,11 +9,6 @@ use serde_json::{Value, json};
 
 const TEAM_PERMISSIONS: [&str; 4] = ["team_admin", "team_member", "$read_members", "editor"];
 const PROJECT_PERMISSIONS: [&str; 2] = ["tester", "beta"];
-
-fn parsed<T: FromStr<Err: std::fmt::Debug>>(object: &Value) -> T {
-    let id = object["id"].as_str().expect("an id is a string");
-    id.parse().expect("the simulator's ids are UUIDs")
-}
 
 fn define(stack: &Simulator) {
     for (scope, id, contained) in [
@@ -52,7 +45,7 @@ fn act(stack: &Simulator, random: &mut Random) {
         stack.sign_up(new);
         return;
     }
-    let user = parsed(random.pick(&users));
+    let user = id_of(random.pick(&users));
     if teams.len() < 2 || random.below(9) == 0 {
         stack.create_team(NewTeam {
             creator_user_id: Some(user).filter(|_| random.below(2) == 0),
@@ -60,7 +53,7 @@ fn act(stack: &Simulator, random: &mut Random) {
         });
         return;
     }
-    let team = parsed(random.pick(&teams));
+    let team = id_of(random.pick(&teams));
     let membership = Membership {
         team_id: team,
         user_id: user,
@@ -119,7 +112,7 @@ impl Post {
         self.seen = messages.len();
         random.shuffle(&mut ids);
         for id in ids {
-            world.deliver(session, &world.stack.delivery(&id));
+            session.deliver(&world.stack.delivery(&id));
         }
     }
 }

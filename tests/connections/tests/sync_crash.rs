@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use neon_auth_connections::{Cluster, Random, SYNC, World};
+use neon_auth_connections::{Cluster, Random, SYNC, Session, World};
 use neon_auth_stack::NewTeam;
 use postgres::NoTls;
 use postgres::error::SqlState;
@@ -55,17 +55,17 @@ fn kill_often(seed: u64) {
         let answered = thread::scope(|scope| {
             let delivering = scope.spawn(|| {
                 let mut answered = Vec::new();
-                let Ok(mut client) = config.connect(NoTls) else {
+                let Ok(client) = config.connect(NoTls) else {
                     return answered;
                 };
+                let mut session = Session::from(client);
                 for message in &messages[messages.len() - 32..] {
                     let delivery = stack.delivery(&message.id);
-                    let headers = json!(delivery.headers).to_string();
-                    let call = "SELECT neon_auth.handle_webhook($1, $2::text::jsonb) ->> 'outcome'";
-                    if client.query_one(call, &[&delivery.body, &headers]).is_err() {
+                    if session.try_deliver(&delivery).is_err() {
                         break;
                     }
                     answered.push(message.id.clone());
+                    // So that deliveries are still under way when the server is killed.
                     thread::sleep(Duration::from_millis(5));
                 }
                 answered
@@ -77,6 +77,7 @@ fn kill_often(seed: u64) {
                     }
                 }
             });
+            // Killed at any moment of it, whichever that is.
             thread::sleep(Duration::from_millis(random.below(700) as u64));
             cluster.kill();
             is_over.store(true, Ordering::Release);

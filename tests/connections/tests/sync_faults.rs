@@ -5,29 +5,9 @@ use neon_auth_stack::{Endpoint, Fault, Options, Simulator};
 use postgres::error::SqlState;
 use serde_json::json;
 
-fn status(status: u16) -> Fault {
-    Fault::Status {
-        status,
-        retry_after: None,
-    }
-}
-
-fn body(body: impl Into<String>) -> Fault {
-    Fault::Body {
-        content_type: "application/json".to_owned(),
-        body: body.into(),
-    }
-}
-
 fn users(session: &mut Session) -> String {
     let count = "SELECT count(*)::text FROM neon_auth.users_sync WHERE deleted_at IS NULL";
     session.value(count, &[]).expect("a number")
-}
-
-/// Health and detail of the row of `status` about the synchronisation.
-fn health(world: &World) -> String {
-    let status = "SELECT concat_ws(' ', ok, detail) FROM neon_auth.status WHERE component = 'synchronisation'";
-    world.superuser().value(status, &[]).expect("a row")
 }
 
 #[test]
@@ -35,8 +15,8 @@ fn what_fails_once_is_asked_again() {
     let world = World::new();
     world.sign_up("user");
     for fault in [
-        status(500),
-        status(503),
+        Fault::status(500),
+        Fault::status(503),
         Fault::Status {
             status: 429,
             retry_after: Some(0),
@@ -46,19 +26,19 @@ fn what_fails_once_is_asked_again() {
         Fault::Truncate,
         Fault::Html,
         Fault::Delay { millis: 50 },
-        body(""),
-        body("[]"),
-        body("null"),
-        body(r#"{"users":[]}"#),
-        body(r#"{"items":{}}"#),
-        body(r#"{"items":[],"pagination":{"next_cursor":5}}"#),
-        body(r#"{"items":[],"pagination":{"next_cursor":"\u0000"}}"#),
-        body(format!(
+        Fault::json(""),
+        Fault::json("[]"),
+        Fault::json("null"),
+        Fault::json(r#"{"users":[]}"#),
+        Fault::json(r#"{"items":{}}"#),
+        Fault::json(r#"{"items":[],"pagination":{"next_cursor":5}}"#),
+        Fault::json(r#"{"items":[],"pagination":{"next_cursor":"\u0000"}}"#),
+        Fault::json(format!(
             r#"{{"items":[],"pagination":{{"next_cursor":"{}"}}}}"#,
             "x".repeat(5000)
         )),
-        body(r#"{"items":[{"id":"a"},{"id":"b"}"#),
-        body(r#"{"items":[]} and so on"#),
+        Fault::json(r#"{"items":[{"id":"a"},{"id":"b"}"#),
+        Fault::json(r#"{"items":[]} and so on"#),
     ] {
         world.superuser().run("TRUNCATE neon_auth.users_sync");
         world.stack.forget_requests();
@@ -146,11 +126,9 @@ fn a_service_that_is_down_leaves_the_mirror_as_it_is() {
     assert!(refusal.hint().is_some(), "{refusal:?}");
     let detail = refusal.detail().expect("it says why");
     assert!(detail.contains("refused"), "{detail}");
-    assert!(
-        health(&world).starts_with(
-            "f could not get a valid response from the REST API of the auth service: "
-        )
-    );
+    let (ok, detail) = world.status("synchronisation");
+    let failed = "could not get a valid response from the REST API of the auth service: ";
+    assert!(!ok && detail.starts_with(failed), "{detail}");
     let failed = "concat_ws(' ', phase, finished_at IS NULL, failed_at > started_at)";
     assert_eq!(world.last_run(failed).as_deref(), Some("users t t"));
     let progress = world
@@ -168,7 +146,7 @@ fn a_service_that_is_down_leaves_the_mirror_as_it_is() {
     world.sync();
     world.assert_mirrored();
     assert_eq!(world.deleted("users_sync"), [user]);
-    assert!(health(&world).starts_with("t Rows changed"));
+    world.await_synchronisation();
 }
 
 #[test]
@@ -177,7 +155,7 @@ fn a_service_that_fails_halfway_leaves_what_it_has_answered() {
     world.stack.populate(2500, false);
     world
         .stack
-        .set_fault_after(Endpoint::Users, 2, status(500), None);
+        .set_fault_after(Endpoint::Users, 2, Fault::status(500), None);
     let refusal = world.sync_refused();
     assert_eq!(refusal.code(), &SqlState::CONNECTION_FAILURE);
     assert_eq!(refusal.detail(), Some("The service returned status 500."));
@@ -302,7 +280,7 @@ fn a_revoked_key_is_told_and_changes_nothing() {
         error.starts_with("the auth service rejected the secret server key"),
         "{error}"
     );
-    assert_eq!(health(&world), format!("f {error}"));
+    assert_eq!(world.status("synchronisation"), (false, error.clone()));
     world.superuser().value(
         "SELECT neon_auth.set_secret('secret_server_key', $1)::text",
         &[&second],
@@ -341,8 +319,8 @@ fn no_failure_tells_the_secret() {
     let mut session = world.superuser();
     let mut seen = String::new();
     for fault in [
-        status(403),
-        status(404),
+        Fault::status(403),
+        Fault::status(404),
         Fault::Redirect {
             location: "https://elsewhere.example/".to_owned(),
         },
@@ -442,7 +420,7 @@ fn assert_endless(world: &World, session: &mut Session, list: &str) {
     assert_eq!(refusal.detail(), Some(reason.as_str()));
     let error = world.last_run("error").expect("it is noted");
     assert!(error.ends_with(&reason), "{error}");
-    assert_eq!(health(world), format!("f {error}"));
+    assert_eq!(world.status("synchronisation"), (false, error));
 }
 
 /// However long the circle is, each page is read once, and the attempts to come are as short.
@@ -557,7 +535,7 @@ fn users_who_come_and_go_during_the_scan_are_as_they_are_in_the_end() {
             world.sign_up("newcomer");
             // Half of what happened is told at once.
             for message in world.stack.messages().iter().rev().take(3) {
-                world.deliver(&mut session, &world.stack.delivery(&message.id));
+                session.deliver(&world.stack.delivery(&message.id));
             }
             if page == 3 {
                 world.stack.release(Endpoint::Users);

@@ -1,9 +1,8 @@
 //! Whoever wants to end a synchronisation ends it at once, and the next one goes on with it.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
-use neon_auth_connections::{Random, SYNC, World, eventually};
+use neon_auth_connections::{Random, SYNC, World, eventually, threads};
 use neon_auth_stack::{Endpoint, Fault};
 use postgres::error::SqlState;
 
@@ -101,7 +100,7 @@ fn a_cancel_ends_the_wait_between_two_attempts() {
     world.stack.set_fault_times(Endpoint::Users, busy, 1);
     let (outcome, cancelled_at) = world.while_syncing(|pid| {
         eventually("the service is asked", || world.asked("users") == 1);
-        thread::sleep(Duration::from_millis(100));
+        eventually("its answer is there", || threads(pid.unsigned_abs()) == 1);
         let now = Instant::now();
         world
             .superuser()
@@ -233,9 +232,8 @@ fn it_converges_whenever_it_was_ended() {
             let is_running =
                 format!("SELECT (state = 'active')::text FROM pg_stat_activity WHERE pid = {pid}");
             // Not every endpoint is asked so often.
-            let deadline = Instant::now() + Duration::from_millis(300);
             eventually("it waits or is done", || {
-                Instant::now() > deadline
+                world.stack.is_held(endpoint)
                     || session.values(&is_running, &[]) != [Some("true".to_owned())]
             });
             session.run(&format!("SELECT pg_terminate_backend({pid})"));

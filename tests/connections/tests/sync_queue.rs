@@ -1,18 +1,10 @@
 //! What events leave undecided is confirmed, and no answer undoes what came after its question.
 
-use std::str::FromStr;
 use std::thread;
 
-use neon_auth_connections::{Session, World, eventually};
-use neon_auth_stack::permissions::Grant;
-use neon_auth_stack::teams::Membership;
-use neon_auth_stack::webhooks::Delivery;
+use neon_auth_connections::{Session, World, await_lock, grant, membership, parsed};
 use neon_auth_stack::{Endpoint, Fault, NewTeam};
-use serde_json::{Value, json};
-
-fn parsed<T: FromStr<Err: std::fmt::Debug>>(id: &str) -> T {
-    id.parse().expect("the simulator's ids are UUIDs")
-}
+use serde_json::json;
 
 /// A world with a user in a team, all of it mirrored.
 fn settled() -> (World, String, String) {
@@ -27,20 +19,6 @@ fn settled() -> (World, String, String) {
     (world, user, team)
 }
 
-fn membership(team: &str, user: &str) -> Membership {
-    Membership {
-        team_id: parsed(team),
-        user_id: parsed(user),
-    }
-}
-
-fn queue(world: &World, kind: &str, team: &str, user: &str) {
-    world.superuser().value(
-        "SELECT neon_auth_internal.queue_sync($1, $2, $3, 'A test wants to know.')::text",
-        &[&kind, &team, &user],
-    );
-}
-
 fn permissions(world: &World) -> Vec<String> {
     let rows = world.superuser().values(
         "SELECT permission_id FROM neon_auth.team_permissions_sync ORDER BY 1",
@@ -49,29 +27,16 @@ fn permissions(world: &World) -> Vec<String> {
     rows.into_iter().flatten().collect()
 }
 
-/// A webhook that the service never sent.
-fn signed(world: &World, event: &str, data: Value) -> Delivery {
-    let secret = world.stack.credentials().webhook_secret;
-    let body = json!({ "type": event, "data": data }).to_string();
-    let id = format!("msg_{}", event.replace('.', "_"));
-    Delivery::sign(&secret, &id, now(), &body).expect("the simulator's secret is one")
-}
-
-fn now() -> i64 {
-    let since = std::time::UNIX_EPOCH.elapsed();
-    since.expect("it is after 1970").as_secs() as i64
-}
-
 #[test]
 fn what_is_queued_is_confirmed_before_anything_else() {
     let (world, user, team) = settled();
     world
         .stack
         .update_user(parsed(&user), json!({ "display_name": "Another" }));
-    queue(&world, "user", "", &user);
-    queue(&world, "team", &team, "");
-    queue(&world, "team_member", &team, &user);
-    queue(&world, "project_permissions", "", &user);
+    world.queue("user", "", &user);
+    world.queue("team", &team, "");
+    world.queue("team_member", &team, &user);
+    world.queue("project_permissions", "", &user);
     let (outcome, ()) = world.while_syncing(|_| {
         world.stack.hold(Endpoint::Users, 0);
         world.stack.wait_until_held(Endpoint::Users);
@@ -93,7 +58,7 @@ fn what_is_queued_is_confirmed_before_anything_else() {
 fn a_deleted_team_is_confirmed_by_one_question() {
     let (world, _, team) = settled();
     world.stack.delete_team(parsed(&team));
-    queue(&world, "team", &team, "");
+    world.queue("team", &team, "");
     world.sync();
     world.assert_mirrored();
     assert_eq!(world.deleted("teams_sync"), [team]);
@@ -119,8 +84,8 @@ fn what_is_of_nobody_that_the_service_knows_is_removed() {
             "team_permission.created",
             "project_permission.created",
         ] {
-            let delivery = signed(&world, event, held.clone());
-            assert_eq!(world.deliver(&mut world.superuser(), &delivery), "applied");
+            let delivery = world.signed(&event.replace('.', "_"), event, held.clone());
+            assert_eq!(world.superuser().deliver(&delivery), "applied");
         }
         world.sync();
         world.assert_mirrored();
@@ -157,8 +122,8 @@ fn a_team_of_thousands_is_confirmed() {
     // With the last question refused, what has been listed does not count.
     world
         .stack
-        .set_fault_after(Endpoint::TeamPermissions, 1, status(400), None);
-    queue(&world, "team", &team, "");
+        .set_fault_after(Endpoint::TeamPermissions, 1, Fault::status(400), None);
+    world.queue("team", &team, "");
     let members = world.asked("team-member-profiles");
     drain(&world);
     assert_eq!(world.asked("team-member-profiles"), members + 1);
@@ -175,7 +140,7 @@ fn a_team_of_thousands_is_confirmed() {
     for user in &users[1500..1600] {
         world.stack.leave_team(membership(&team, user));
     }
-    queue(&world, "team", &team, "");
+    world.queue("team", &team, "");
     drain(&world);
     world.assert_mirrored();
     assert_eq!(
@@ -190,30 +155,20 @@ fn a_team_of_thousands_is_confirmed() {
 
 /// Confirms what is queued, and nothing more: the service refuses to list users.
 fn drain(world: &World) {
-    world.stack.set_fault(Endpoint::Users, status(403));
+    world.stack.set_fault(Endpoint::Users, Fault::status(403));
     world.sync_refused();
     world.stack.clear_fault(Endpoint::Users);
-}
-
-fn status(status: u16) -> Fault {
-    Fault::Status {
-        status,
-        retry_after: None,
-    }
 }
 
 /// A proxy that answers for the service, say.
 #[test]
 fn a_404_of_another_kind_removes_no_membership() {
     let (world, user, team) = settled();
-    let not_found = Fault::Status {
-        status: 404,
-        retry_after: None,
-    };
+    let not_found = Fault::status(404);
     world
         .stack
         .set_fault(Endpoint::TeamMemberProfiles, not_found);
-    queue(&world, "team_member", &team, &user);
+    world.queue("team_member", &team, &user);
     world.sync_refused();
     assert!(!world.status("sync queue").0);
     world.stack.clear_fault(Endpoint::TeamMemberProfiles);
@@ -267,7 +222,7 @@ fn an_update_while_its_own_confirmation_is_under_way_is_confirmed_again() {
     world.stack.hold(Endpoint::ProjectPermissions, 0);
     let (outcome, ()) = world.while_syncing(|_| {
         world.stack.wait_until_held(Endpoint::ProjectPermissions);
-        queue(&world, "user", "", &user);
+        world.queue("user", "", &user);
         world.stack.hold(Endpoint::User, 0);
         world.stack.release(Endpoint::ProjectPermissions);
         world.stack.wait_until_held(Endpoint::User);
@@ -306,7 +261,7 @@ fn what_is_queued_again_after_the_question_is_asked_again() {
         world.stack.hold(last_lists, 1);
         let (outcome, asked) = world.while_syncing(|_| {
             world.stack.wait_until_held(last_lists);
-            queue(&world, kind, of_team, of_user);
+            world.queue(kind, of_team, of_user);
             world.stack.forget_requests();
             if endpoint == last_lists {
                 // What is held now goes on, and what comes next waits.
@@ -317,7 +272,7 @@ fn what_is_queued_again_after_the_question_is_asked_again() {
             }
             world.stack.wait_until_held(endpoint);
             let before = world.asked(path);
-            queue(&world, kind, of_team, of_user);
+            world.queue(kind, of_team, of_user);
             world.stack.release(endpoint);
             before
         });
@@ -369,11 +324,7 @@ fn a_row_of_the_future_is_brought_up_to_date() {
 #[test]
 fn a_revoked_permission_takes_along_what_followed_until_that_is_confirmed() {
     let (world, user, team) = settled();
-    let grant = Grant {
-        team_id: Some(parsed(&team)),
-        user_id: parsed(&user),
-        id: "team_admin".to_owned(),
-    };
+    let grant = grant(Some(&team), &user, "team_admin");
     world.stack.grant(grant.clone());
     world.sync();
     world.assert_mirrored();
@@ -401,7 +352,7 @@ fn what_the_service_takes_for_no_id_blocks_nothing() {
         ("project_permissions", "", "no-uuid"),
         ("user", "", user.as_str()),
     ] {
-        queue(&world, kind, team, user);
+        world.queue(kind, team, user);
     }
     world.sync();
     world.assert_mirrored();
@@ -411,14 +362,10 @@ fn what_the_service_takes_for_no_id_blocks_nothing() {
 #[test]
 fn what_the_service_refuses_is_shown_until_all_is_compared() {
     let (world, _, _) = settled();
-    let status = |status| Fault::Status {
-        status,
-        retry_after: None,
-    };
     // Every run ends early, once it has confirmed what is queued.
-    world.stack.set_fault(Endpoint::Users, status(400));
+    world.stack.set_fault(Endpoint::Users, Fault::status(400));
     for asked in [1, 2] {
-        queue(&world, "user", "", "no-uuid");
+        world.queue("user", "", "no-uuid");
         for _ in 0..2 {
             world.sync_refused();
             let (ok, detail) = world.status("sync queue");
@@ -446,16 +393,16 @@ fn nothing_is_left_in_what_is_deleted_while_lists_are_written() {
             .stack
             .join_team(membership(&team, &world.sign_up("other")));
         let deletion = if of_team {
-            signed(&world, "team.deleted", json!({ "id": team }))
+            world.signed("msg_1", "team.deleted", json!({ "id": team }))
         } else {
-            signed(&world, "user.deleted", json!({ "id": newcomer }))
+            world.signed("msg_1", "user.deleted", json!({ "id": newcomer }))
         };
         world.stack.hold(Endpoint::TeamMemberProfiles, 0);
         let (outcome, ()) = world.while_syncing(|_| {
             world.stack.wait_until_held(Endpoint::TeamMemberProfiles);
             let mut deleting = world.superuser();
             deleting.run("BEGIN");
-            assert_eq!(world.deliver(&mut deleting, &deletion), "applied");
+            assert_eq!(deleting.deliver(&deletion), "applied");
             world.stack.hold(Endpoint::TeamPermissions, 0);
             world.stack.release(Endpoint::TeamMemberProfiles);
             // The memberships are written, and the deletion has not seen them.
@@ -480,22 +427,17 @@ fn an_event_and_an_array_with_the_same_newcomer_do_not_collide() {
     let (world, _, _) = settled();
     for (kind, event) in [("user", "user.created"), ("team", "team.created")] {
         let object = json!({ "id": format!("new {kind}"), "display_name": "New" });
-        let delivery = signed(&world, event, object.clone());
+        let delivery = world.signed(&event.replace('.', "_"), event, object.clone());
         let mut writing = world.superuser();
         let upsert = format!("SELECT neon_auth.upsert_{kind}s('[{object}]')");
         writing.run(&format!("BEGIN; {upsert}"));
         let outcome = thread::scope(|scope| {
             let mut delivering = world.superuser();
             let pid = delivering.pid();
-            let (world, delivery) = (&world, &delivery);
-            let delivering = scope.spawn(move || world.deliver(&mut delivering, delivery));
-            let waits = format!(
-                "SELECT (wait_event_type = 'Lock')::text FROM pg_stat_activity WHERE pid = {pid}"
-            );
-            let mut watching = world.superuser();
-            eventually("the event waits for the array", || {
-                watching.value(&waits, &[]).as_deref() == Some("true")
-            });
+            let delivery = &delivery;
+            let delivering = scope.spawn(move || delivering.deliver(delivery));
+            // The event waits for the array.
+            await_lock(&mut world.superuser(), pid);
             writing.run("COMMIT");
             delivering.join().expect("it is accepted")
         });

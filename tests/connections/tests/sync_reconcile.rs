@@ -1,17 +1,10 @@
 //! What is different is made equal, what is equal is left alone, and a deletion takes the
 //! service's own word.
 
-use std::str::FromStr;
-
-use neon_auth_connections::{Session, World};
-use neon_auth_stack::permissions::{Definition, Grant, Scope};
-use neon_auth_stack::teams::Membership;
+use neon_auth_connections::{Session, World, grant, membership, parsed};
+use neon_auth_stack::permissions::{Definition, Scope};
 use neon_auth_stack::{Endpoint, Fault, NewTeam};
 use serde_json::json;
-
-fn parsed<T: FromStr<Err: std::fmt::Debug>>(id: &str) -> T {
-    id.parse().expect("the simulator's ids are UUIDs")
-}
 
 fn team(world: &World, creator: Option<&str>) -> String {
     let team = world.stack.create_team(NewTeam {
@@ -19,21 +12,6 @@ fn team(world: &World, creator: Option<&str>) -> String {
         ..NewTeam::named("Team")
     });
     team["id"].as_str().expect("an id is a string").to_owned()
-}
-
-fn membership(team: &str, user: &str) -> Membership {
-    Membership {
-        team_id: parsed(team),
-        user_id: parsed(user),
-    }
-}
-
-fn grant(team: Option<&str>, user: &str, id: &str) -> Grant {
-    Grant {
-        team_id: team.map(parsed),
-        user_id: parsed(user),
-        id: id.to_owned(),
-    }
 }
 
 fn define_beta(world: &World) {
@@ -148,10 +126,7 @@ fn missing(fault: Fault) -> World {
 
 #[test]
 fn a_404_that_is_not_the_services_own_deletes_nothing() {
-    let status = Fault::Status {
-        status: 404,
-        retry_after: None,
-    };
+    let status = Fault::status(404);
     let code = Fault::Header {
         name: "x-stack-known-error".to_owned(),
         value: Some("PROJECT_NOT_FOUND".to_owned()),

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use neon_auth_connections::{Database, Random, Session, eventually, together};
+use neon_auth_connections::{Database, Random, Session, await_lock, together};
 use postgres::error::SqlState;
 use serde_json::{Value, json};
 
@@ -106,10 +106,7 @@ fn upsert_behind(database: &Database, first: &mut Session, users: &[Value]) {
     let pid = writer.pid();
     thread::scope(|scope| {
         let writing = scope.spawn(|| upsert(&mut writer, users));
-        let waits = format!("SELECT wait_event_type FROM pg_stat_activity WHERE pid = {pid}");
-        eventually("the writer waits", || {
-            database.superuser().value(&waits, &[]) == Some("Lock".to_owned())
-        });
+        await_lock(&mut database.superuser(), pid);
         first.run("COMMIT");
         writing.join().expect("the writer does not fail");
     });

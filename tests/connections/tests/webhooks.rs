@@ -2,50 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use neon_auth_connections::{Random, Session, World, eventually, together};
-use neon_auth_stack::permissions::Grant;
-use neon_auth_stack::teams::Membership;
+use neon_auth_connections::{
+    Random, Session, World, await_lock, grant, id_of, membership, parsed, together,
+};
 use neon_auth_stack::webhooks::Delivery;
 use neon_auth_stack::{NewTeam, NewUser};
+use postgres::NoTls;
 use postgres::error::SqlState;
 use serde_json::{Value, json};
 
 const SESSIONS: usize = 8;
-
-/// A world whose database knows the endpoint's secret.
-fn world() -> World {
-    let world = World::new();
-    let secret = world.stack.credentials().webhook_secret;
-    world.superuser().value(
-        "SELECT neon_auth.set_secret('webhook_secret', $1)::text",
-        &[&secret],
-    );
-    world
-}
-
-/// What became of a delivery: `applied`, `unchanged`, `ignored` or `duplicate`.
-fn deliver(session: &mut Session, delivery: &Delivery) -> Result<String, SqlState> {
-    let headers = json!(delivery.headers).to_string();
-    let answer = session.query_one(
-        "SELECT neon_auth.handle_webhook($1, $2::text::jsonb) ->> 'outcome'",
-        &[&delivery.body, &headers],
-    );
-    match answer {
-        Ok(row) => Ok(row.get(0)),
-        Err(error) => Err(error.code().expect("the server refuses").clone()),
-    }
-}
-
-fn signed(world: &World, id: &str, event: &str, data: Value) -> Delivery {
-    let secret = world.stack.credentials().webhook_secret;
-    let body = json!({ "type": event, "data": data }).to_string();
-    Delivery::sign(&secret, id, now(), &body).expect("the simulator's secret is one")
-}
-
-fn now() -> i64 {
-    let since = std::time::UNIX_EPOCH.elapsed();
-    since.expect("it is after 1970").as_secs() as i64
-}
 
 fn count(session: &mut Session, table: &str) -> String {
     let query = format!("SELECT count(*)::text FROM {table}");
@@ -54,15 +20,15 @@ fn count(session: &mut Session, table: &str) -> String {
 
 #[test]
 fn a_delivery_that_comes_many_times_at_once_counts_once() {
-    let world = world();
+    let world = World::with_webhooks();
     for round in 0..10 {
         let id = format!("msg_{round}");
         let user = json!({ "id": format!("u{round}") });
-        let delivery = signed(&world, &id, "user.created", user);
+        let delivery = world.signed(&id, "user.created", user);
         let mut outcomes = together(
             vec![(); SESSIONS],
             |()| world.superuser(),
-            |mut session| deliver(&mut session, &delivery).expect("it is accepted"),
+            |mut session| session.deliver(&delivery),
         );
         outcomes.sort();
         assert_eq!(outcomes[0], "applied");
@@ -76,58 +42,58 @@ fn a_delivery_that_comes_many_times_at_once_counts_once() {
 
 #[test]
 fn a_delivery_whose_first_attempt_fails_is_applied_by_the_second() {
-    let world = world();
-    let delivery = signed(&world, "msg_1", "user.created", json!({ "id": "u1" }));
+    let world = World::with_webhooks();
+    let delivery = world.signed("msg_1", "user.created", json!({ "id": "u1" }));
     let (mut first, mut second) = (world.superuser(), world.superuser());
     first.run("BEGIN");
-    assert_eq!(deliver(&mut first, &delivery).as_deref(), Ok("applied"));
+    assert_eq!(first.deliver(&delivery), "applied");
     // The second waits for the first, and finds that it came to nothing.
-    let pid = second.pid().to_string();
+    let pid = second.pid();
     let outcome = std::thread::scope(|scope| {
-        let second = scope.spawn(|| deliver(&mut second, &delivery));
-        let mut observer = world.superuser();
-        eventually("the second attempt waits", || {
-            let waits = "SELECT pid::text FROM pg_stat_activity WHERE pid::text = $1 AND wait_event_type = 'Lock'";
-            !observer.values(waits, &[&pid]).is_empty()
-        });
+        let second = scope.spawn(|| second.deliver(&delivery));
+        await_lock(&mut world.superuser(), pid);
         first.run("ROLLBACK");
         second.join().expect("the thread ends")
     });
-    assert_eq!(outcome.as_deref(), Ok("applied"));
+    assert_eq!(outcome, "applied");
     assert_eq!(count(&mut first, "neon_auth.users_sync"), "1");
 }
 
 #[test]
 fn a_delivery_that_waits_for_another_can_be_cancelled() {
-    let world = world();
-    let delivery = signed(&world, "msg_1", "user.created", json!({ "id": "u1" }));
+    let world = World::with_webhooks();
+    let delivery = world.signed("msg_1", "user.created", json!({ "id": "u1" }));
     let (mut first, mut second) = (world.superuser(), world.superuser());
     first.run("BEGIN");
-    assert_eq!(deliver(&mut first, &delivery).as_deref(), Ok("applied"));
-    second.run("SET statement_timeout = '100ms'");
-    assert_eq!(
-        deliver(&mut second, &delivery),
-        Err(SqlState::QUERY_CANCELED)
-    );
+    assert_eq!(first.deliver(&delivery), "applied");
+    let (pid, canceller) = (second.pid(), second.canceller());
+    let outcome = std::thread::scope(|scope| {
+        let second = scope.spawn(|| second.try_deliver(&delivery));
+        await_lock(&mut world.superuser(), pid);
+        canceller.cancel_query(NoTls).expect("the request is taken");
+        second.join().expect("the thread ends")
+    });
+    let error = outcome.expect_err("it is cancelled");
+    assert_eq!(error.code(), Some(&SqlState::QUERY_CANCELED));
 }
 
 #[test]
 fn no_lock_of_a_user_holds_up_a_delivery() {
-    let world = world();
+    let world = World::with_webhooks();
     let mut app = world.app();
     app.run(
         "SELECT pg_advisory_lock(n), pg_advisory_lock(n, n) FROM generate_series(0, 1023) AS n",
     );
     let mut session = world.superuser();
     session.run("SET statement_timeout = '5s'");
-    let delivery = signed(&world, "msg_1", "user.deleted", json!({ "id": "u1" }));
-    assert_eq!(deliver(&mut session, &delivery).as_deref(), Ok("applied"));
+    let delivery = world.signed("msg_1", "user.deleted", json!({ "id": "u1" }));
+    assert_eq!(session.deliver(&delivery), "applied");
 }
 
 /// Whoever is first, nothing of a user or team is left once the user or the team is deleted.
 #[test]
 fn nothing_slips_past_a_deletion_beside_it() {
-    let world = world();
+    let world = World::with_webhooks();
     for round in 0..20 {
         let (user, team) = (format!("u{round}"), format!("t{round}"));
         let membership = json!({ "team_id": team, "user_id": user });
@@ -138,24 +104,14 @@ fn nothing_slips_past_a_deletion_beside_it() {
             ("team.deleted", json!({ "id": team }))
         };
         let deliveries = [
-            signed(
-                &world,
-                &format!("m{round}"),
-                "team_membership.created",
-                membership,
-            ),
-            signed(
-                &world,
-                &format!("p{round}"),
-                "team_permission.created",
-                permission,
-            ),
-            signed(&world, &format!("d{round}"), event, ended),
+            world.signed(&format!("m{round}"), "team_membership.created", membership),
+            world.signed(&format!("p{round}"), "team_permission.created", permission),
+            world.signed(&format!("d{round}"), event, ended),
         ];
         together(
             deliveries.to_vec(),
             |delivery| (world.superuser(), delivery),
-            |(mut session, delivery)| deliver(&mut session, &delivery).expect("it is accepted"),
+            |(mut session, delivery)| session.deliver(&delivery),
         );
     }
     let mut session = world.superuser();
@@ -204,7 +160,7 @@ impl Truth {
                 new.creator_user_id = Some(parsed(&user));
             }
             let team = stack.create_team(new);
-            let id = id_of(&team);
+            let id: String = id_of(&team);
             if created {
                 self.creators.insert((id.clone(), user.clone()));
                 self.members.insert((id.clone(), user.clone()));
@@ -216,16 +172,8 @@ impl Truth {
         }
         let team = random.pick(&teams).clone();
         let pair = (team.clone(), user.clone());
-        let membership = Membership {
-            team_id: parsed(&team),
-            user_id: parsed(&user),
-        };
+        let membership = membership(&team, &user);
         let permission = (*random.pick(&PERMISSIONS)).to_owned();
-        let grant = |team_id: Option<&String>, id: &str| Grant {
-            team_id: team_id.map(|team| parsed(team)),
-            user_id: parsed(&user),
-            id: id.to_owned(),
-        };
         match random.below(12) {
             0 => {
                 let name = format!("name {}", random.below(1000));
@@ -267,18 +215,18 @@ impl Truth {
             7..=9 if self.members.contains(&pair) => {
                 let held = (team.clone(), user.clone(), permission.clone());
                 if self.team_permissions.remove(&held) {
-                    stack.revoke(&grant(Some(&team), &permission));
+                    stack.revoke(&grant(Some(&team), &user, &permission));
                 } else {
-                    stack.grant(grant(Some(&team), &permission));
+                    stack.grant(grant(Some(&team), &user, &permission));
                     self.team_permissions.insert(held);
                 }
             }
             10 => {
                 let held = (user.clone(), "beta".to_owned());
                 if self.project_permissions.remove(&held) {
-                    stack.revoke(&grant(None, "beta"));
+                    stack.revoke(&grant(None, &user, "beta"));
                 } else {
-                    stack.grant(grant(None, "beta"));
+                    stack.grant(grant(None, &user, "beta"));
                     self.project_permissions.insert(held);
                 }
             }
@@ -290,14 +238,6 @@ impl Truth {
 fn living(objects: &BTreeMap<String, Option<Value>>) -> Vec<String> {
     let living = objects.iter().filter(|(_, object)| object.is_some());
     living.map(|(id, _)| id.clone()).collect()
-}
-
-fn id_of(object: &Value) -> String {
-    object["id"].as_str().expect("an id is a string").to_owned()
-}
-
-fn parsed<T: std::str::FromStr<Err: std::fmt::Debug>>(id: &str) -> T {
-    id.parse().expect("the simulator's ids are UUIDs")
 }
 
 /// Rows as JSON arrays of texts.
@@ -463,7 +403,7 @@ fn confirm(session: &mut Session, truth: &Truth) {
 
 /// Deliveries in the order of the service, each as often as chance will have it.
 fn history(seed: u64, actions: usize) -> (World, Truth, Vec<Delivery>) {
-    let world = world();
+    let world = World::with_webhooks();
     world
         .stack
         .define_permission(neon_auth_stack::permissions::Definition {
@@ -502,15 +442,15 @@ fn deliver_all(session: &mut Session, deliveries: &[Delivery], random: &mut Rand
     for delivery in deliveries {
         if random.below(5) == 0 {
             session.run("BEGIN");
-            deliver(session, delivery).expect("it is accepted");
+            session.deliver(delivery);
             session.run("ROLLBACK");
             later.push(delivery);
         } else {
-            deliver(session, delivery).expect("it is accepted");
+            session.deliver(delivery);
         }
     }
     for delivery in later {
-        deliver(session, delivery).expect("it is accepted");
+        session.deliver(delivery);
     }
 }
 
@@ -519,7 +459,7 @@ fn deliveries_in_order_leave_the_truth() {
     let (world, truth, deliveries) = history(1, 150);
     let mut session = world.superuser();
     for delivery in &deliveries {
-        deliver(&mut session, delivery).expect("it is accepted");
+        session.deliver(delivery);
     }
     check(&mut session, &truth);
 }
@@ -574,8 +514,8 @@ fn deliveries_side_by_side_leave_the_truth() {
             |(mut session, part)| {
                 for delivery in part {
                     // Who loses a deadlock is delivered again, as all that fails is.
-                    while let Err(code) = deliver(&mut session, &delivery) {
-                        assert_eq!(code, SqlState::T_R_DEADLOCK_DETECTED);
+                    while let Err(error) = session.try_deliver(&delivery) {
+                        assert_eq!(error.code(), Some(&SqlState::T_R_DEADLOCK_DETECTED));
                     }
                 }
             },

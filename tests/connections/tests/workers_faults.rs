@@ -1,5 +1,6 @@
 //! Workers that are terminated, killed or fail, and servers that change their part.
 
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -92,33 +93,21 @@ fn the_mirror_converges_whenever_the_server_crashes() {
     const KILLS: usize = 20;
     let cluster = Cluster::with_workers("neon_auth.sync_interval = 1");
     let world = restless(&cluster, 50);
-    let mut session = world.superuser();
-    let secret = world.stack.credentials().webhook_secret;
-    session.value(
-        "SELECT neon_auth.set_secret('webhook_secret', $1)::text",
-        &[&secret],
-    );
+    world.accept_webhooks();
     let mut random = Random::seeded(20);
     let mut acknowledged = Vec::new();
     let mut users = 50;
     for number in 0..KILLS {
         // Some are told by a webhook, some found by the comparison, some deleted.
         let told = world.sign_up(&format!("told{number}"));
-        let messages = world.stack.messages();
-        let message = messages.last().expect("a sign-up is told");
-        let delivery = world.stack.delivery(&message.id);
-        let headers = serde_json::json!(delivery.headers).to_string();
+        let delivery = world.last_delivery();
         let mut session = world.superuser();
         // What is not acknowledged comes again.
         eventually("the delivery is acknowledged", || {
-            let handle = "SELECT neon_auth.handle_webhook($1, $2::text::jsonb)::text";
-            session.query(handle, &[&delivery.body, &headers]).is_ok()
+            session.try_deliver(&delivery).is_ok()
         });
-        session.value(
-            "SELECT neon_auth_internal.queue_sync('user', '', $1, 'A test wants to know.')::text",
-            &[&told],
-        );
-        acknowledged.push((message.id.clone(), told));
+        world.queue("user", "", &told);
+        acknowledged.push((delivery.headers["svix-id"].clone(), told));
         world.sign_up(&format!("found{number}"));
         users += 2;
         if number % 3 == 0 {
@@ -134,6 +123,7 @@ fn the_mirror_converges_whenever_the_server_crashes() {
                 users -= 1;
             }
         }
+        // Killed at any moment of a visit, whichever that is.
         thread::sleep(Duration::from_millis(random.below(1500) as u64));
         let crashes = || {
             cluster
@@ -141,7 +131,8 @@ fn the_mirror_converges_whenever_the_server_crashes() {
                 .matches("all server processes terminated")
                 .count()
         };
-        let before = crashes();
+        let kills = || cluster.log().matches("was terminated by signal 9").count();
+        let (before, killed) = (crashes(), kills());
         let worker = (number % 4 != 3).then(|| {
             let mut workers = Vec::new();
             eventually("a worker is there", || {
@@ -153,19 +144,18 @@ fn the_mirror_converges_whenever_the_server_crashes() {
         let launcher = cluster.processes(LAUNCHER);
         if let Some(worker) = worker {
             kill(worker);
-            thread::sleep(Duration::from_secs(1));
+            let process = format!("/proc/{worker}");
+            eventually("it is gone", || !Path::new(&process).exists());
         }
         // The worker may have been about to leave.
-        if crashes() == before {
+        if kills() == killed {
             kill(launcher[0]);
         }
         eventually("the server has seen it", || crashes() > before);
         cluster.await_recovery();
     }
     world.await_users(users);
-    eventually("the queue is empty", || {
-        world.status("sync queue").1 == "Nothing waits for confirmation."
-    });
+    world.await_empty_queue();
     let mut session = world.superuser();
     for (delivery, _) in &acknowledged {
         let there = "SELECT count(*)::text FROM neon_auth.webhook_deliveries WHERE id = $1";
@@ -182,12 +172,7 @@ fn the_mirror_converges_whenever_the_server_crashes() {
 fn an_error_in_a_visit_is_told_and_the_next_one_waits() {
     let cluster = Cluster::with_workers("neon_auth.sync_interval = 3600");
     let world = restless(&cluster, 1);
-    eventually("the first synchronisation is finished", || {
-        world
-            .status("synchronisation")
-            .1
-            .starts_with("Rows changed")
-    });
+    world.await_synchronisation();
     let mut session = world.superuser();
     session.run(
         "CREATE FUNCTION object() RETURNS trigger LANGUAGE plpgsql AS
@@ -238,19 +223,12 @@ fn a_queue_that_cannot_be_confirmed_is_tried_ever_more_seldom() {
              FOR EACH ROW EXECUTE FUNCTION object()",
     );
     let user = world.sign_up("late");
-    let queue = |session: &mut Session| {
-        session.value(
-            "SELECT neon_auth_internal.queue_sync('user', '', $1, 'A test wants to know.')::text",
-            &[&user],
-        );
-    };
-    let mut session = world.superuser();
-    queue(&mut session);
+    world.queue("user", "", &user);
     eventually("it has failed", || !world.status("workers").0);
     // However often it is queued again.
     let before = world.counted("worker_visits");
     for _ in 0..50 {
-        queue(&mut session);
+        world.queue("user", "", &user);
     }
     eventually("it is tried again", || {
         cluster
@@ -261,6 +239,7 @@ fn a_queue_that_cannot_be_confirmed_is_tried_ever_more_seldom() {
     });
     let visits = world.counted("worker_visits") - before;
     assert!(visits <= 5, "{visits}");
+    let mut session = world.superuser();
     session.run("DROP TRIGGER object ON neon_auth.users_sync");
     world.configure(&mut session);
     world.await_users(1);
@@ -279,10 +258,7 @@ fn a_row_that_somebody_holds_does_not_hold_a_worker_for_ever() {
     world
         .stack
         .update_user(id, serde_json::json!({ "display_name": "Changed" }));
-    world.superuser().value(
-        "SELECT neon_auth_internal.queue_sync('user', '', $1, 'A test wants to know.')::text",
-        &[&user],
-    );
+    world.queue("user", "", &user);
     eventually("it is given up, and shows", || !world.status("workers").0);
     assert!(cluster.log().contains("lock timeout"));
     holder.run("COMMIT");

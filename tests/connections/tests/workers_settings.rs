@@ -1,9 +1,6 @@
 //! Settings of the workers that change while they work.
 
-use std::thread;
-use std::time::Duration;
-
-use neon_auth_connections::{Cluster, World, eventually};
+use neon_auth_connections::{Cluster, World, eventually, waits};
 use neon_auth_stack::{Endpoint, Fault};
 
 const WORKER: &str = "neon_auth worker";
@@ -13,14 +10,9 @@ fn without_an_interval_the_queue_is_confirmed_and_nothing_else() {
     let cluster = Cluster::with_workers("neon_auth.sync_interval = 0");
     let world = World::with_users(cluster.server(), 3);
     let known = world.sign_up("known");
-    world.superuser().value(
-        "SELECT neon_auth_internal.queue_sync('user', '', $1, 'A test wants to know.')::text",
-        &[&known],
-    );
+    world.queue("user", "", &known);
     world.await_users(1);
-    eventually("the queue is empty", || {
-        world.status("sync queue").1 == "Nothing waits for confirmation."
-    });
+    world.await_empty_queue();
     assert_eq!(world.listed("users"), 0);
     cluster.set("neon_auth.sync_interval", "3600");
     world.await_users(4);
@@ -51,17 +43,11 @@ fn a_database_has_an_interval_of_its_own() {
 fn who_confirms_the_queue_is_no_run() {
     let cluster = Cluster::with_workers("neon_auth.sync_interval = 0");
     let world = World::with_users(cluster.server(), 1);
-    let refused = Fault::Status {
-        status: 400,
-        retry_after: None,
-    };
+    let refused = Fault::status(400);
     world.stack.set_fault(Endpoint::Users, refused);
     world.sync_refused();
     world.stack.hold(Endpoint::User, 0);
-    world.superuser().value(
-        "SELECT neon_auth_internal.queue_sync('user', '', gen_random_uuid()::text, 'A test wants to know.')::text",
-        &[],
-    );
+    world.queue("user", "", "00000000-0000-4000-8000-000000000000");
     world.stack.wait_until_held(Endpoint::User);
     let progress = "SELECT concat_ws(' ', phase, running, pid) FROM neon_auth.sync_progress";
     let progress = world.superuser().value(progress, &[]);
@@ -85,9 +71,7 @@ fn what_a_prepared_transaction_queues_is_confirmed() {
         world.counted("worker_visits") >= visits + 2
     });
     session.run("COMMIT PREPARED 'queued'");
-    eventually("the queue is empty", || {
-        world.status("sync queue").1 == "Nothing waits for confirmation."
-    });
+    world.await_empty_queue();
     assert!(world.asked("users/") > 0);
     // Nobody looks again without need.
     eventually("the next visit is far away", || {
@@ -142,7 +126,10 @@ fn without_a_free_slot_workers_wait_for_one() {
     };
     let since = due();
     assert_eq!(since.len(), 1);
-    thread::sleep(Duration::from_secs(2));
+    // The launcher tries again each second, and waits in between.
+    let launcher = cluster.processes("neon_auth launcher")[0];
+    let before = waits(launcher);
+    eventually("it has tried again", || waits(launcher) >= before + 3);
     assert_eq!(due(), since);
     // Sessions fetch keys for themselves.
     world.app().sign_in_for_session(&world.token());
