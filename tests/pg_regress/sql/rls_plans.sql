@@ -74,17 +74,7 @@ SET parallel_tuple_cost = 0;
 SET parallel_leader_participation = off;
 DEALLOCATE notes;
 PREPARE notes AS SELECT count(*), count(*) FILTER (WHERE app.who() = user_id) AS in_worker FROM app.notes;
-CREATE FUNCTION pg_temp.is_parallel(query text) RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE
-    line text;
-BEGIN
-    FOR line IN EXECUTE 'EXPLAIN ' || query LOOP
-        IF line LIKE '%Gather%' THEN RETURN true; END IF;
-    END LOOP;
-    RETURN false;
-END
-$$;
-SELECT pg_temp.is_parallel('EXECUTE notes');
+SELECT is_parallel('EXECUTE notes');
 SET plan_cache_mode = force_generic_plan;
 SELECT auth.authenticate(:'alice', false);
 EXECUTE notes;

@@ -100,6 +100,7 @@ RESET ALL;
 RESET ROLE;
 
 -- The role ends when the token does, for all that a policy would show it without asking who it is.
+-- The token expires by the clock: nothing but time ends it.
 \set brief `"$STACK" token --sub sam --claim 'pg_role="support"' --exp-in 1`
 SELECT auth.authenticate(:'brief', false);
 PREPARE rows AS SELECT count(*) FROM tickets;

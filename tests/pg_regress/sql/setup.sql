@@ -43,3 +43,68 @@ LANGUAGE sql AS $$
     SELECT neon_auth.handle_webhook(body, sign_webhook(body, id)) - '{message_id,event}'::text[]
       FROM (SELECT jsonb_build_object('type', event, 'data', data)::text) AS d(body)
 $$;
+
+-- The nodes of a statement's plan, without the nodes below each.
+CREATE FUNCTION plan_nodes(statement text, options text DEFAULT '') RETURNS SETOF jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    plan jsonb;
+BEGIN
+    EXECUTE format('EXPLAIN (COSTS OFF, FORMAT JSON%s) %s', options, statement) INTO plan;
+    RETURN QUERY WITH RECURSIVE nodes(node) AS (
+        SELECT plan -> 0 -> 'Plan'
+        UNION ALL
+        SELECT jsonb_array_elements(node -> 'Plans') FROM nodes)
+    SELECT node - 'Plans' FROM nodes;
+END
+$$;
+-- What EXPLAIN VERBOSE shows of readers: InitPlans around one, and whether one stands anywhere else.
+CREATE FUNCTION reader_plan(statement text, OUT init_plans bigint, OUT elsewhere boolean) LANGUAGE sql AS $$
+    SELECT count(*) FILTER (WHERE is_init_plan), coalesce(bool_or(is_init_plan IS NOT TRUE), false)
+      FROM (SELECT node ->> 'Parent Relationship' = 'InitPlan' FROM plan_nodes(statement, ', VERBOSE') AS node
+             WHERE node::text LIKE '%auth.%') AS reading(is_init_plan)
+$$;
+-- The scans of a plan, and whether the answer of an InitPlan is an index condition.
+CREATE FUNCTION scans(statement text) RETURNS TABLE (scan text, by_index boolean) LANGUAGE sql AS $$
+    SELECT node ->> 'Node Type',
+           node ->> 'Index Cond' LIKE '(user_id = %$0%' OR node ->> 'Index Cond' LIKE '(user_id = (InitPlan%'
+      FROM plan_nodes(statement) AS node WHERE node ->> 'Node Type' LIKE '%Scan'
+$$;
+CREATE FUNCTION is_parallel(statement text) RETURNS boolean LANGUAGE sql AS $$
+    SELECT bool_or(node ->> 'Node Type' LIKE 'Gather%') FROM plan_nodes(statement) AS node
+$$;
+-- How often readers were called in this transaction, where track_functions is on.
+CREATE FUNCTION reader_calls() RETURNS bigint LANGUAGE sql AS $$
+    SELECT coalesce(sum(pg_stat_get_xact_function_calls(oid)), 0)::bigint
+      FROM pg_proc WHERE prosupport::text ~ '\monce_per_query$'
+$$;
+-- How many rows a statement reads or writes, and how often it calls readers meanwhile.
+CREATE FUNCTION measure(statement text, OUT rows bigint, OUT calls bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    before bigint := reader_calls();
+BEGIN
+    EXECUTE statement;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    calls := reader_calls() - before;
+END
+$$;
+-- A schema with 400 notes of alice's and bob's, half each: "notes" with the usual policy, "plain"
+-- without one, for queries that name the reader themselves.
+CREATE PROCEDURE make_notes(schema name) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE SCHEMA %I', schema);
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO authenticated', schema);
+    PERFORM set_config('search_path', format('%I, public', schema), true);
+    CREATE TABLE notes (id int PRIMARY KEY, user_id text NOT NULL DEFAULT auth.user_id(), n int DEFAULT 0)
+        WITH (parallel_workers = 2);
+    INSERT INTO notes
+    SELECT i, CASE WHEN i % 2 = 0 THEN 'alice' ELSE 'bob' END FROM generate_series(1, 400) AS i;
+    CREATE INDEX ON notes (user_id);
+    ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY own ON notes TO authenticated
+        USING (user_id = auth.user_id()) WITH CHECK (user_id = auth.user_id());
+    CREATE TABLE plain AS SELECT * FROM notes;
+    CREATE INDEX plain_user_id ON plain (user_id);
+    GRANT ALL ON notes, plain TO authenticated;
+    ANALYZE notes, plain;
+END
+$$;

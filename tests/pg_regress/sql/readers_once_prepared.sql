@@ -1,0 +1,29 @@
+-- A prepared statement evaluates a reader once per execution, with a plan for each execution and with
+-- one for all, whoever executes it.
+\set SHOW_CONTEXT never
+CALL make_notes('once');
+SET track_functions = 'all';
+SELECT auth.impersonate('alice', '{"limit": "alice", "path": "limit"}', false);
+SET ROLE authenticated;
+PREPARE notes(int) AS SELECT id FROM once.notes WHERE id > $1;
+PREPARE claimed(text) AS SELECT id FROM once.plain WHERE user_id = auth.claim($1);
+SET plan_cache_mode = force_custom_plan;
+SELECT * FROM measure('EXECUTE notes(0)');
+SELECT * FROM measure('EXECUTE claimed(''limit'')');
+SET plan_cache_mode = force_generic_plan;
+SELECT * FROM measure('EXECUTE notes(0)');
+SELECT * FROM measure('EXECUTE claimed(''limit'')');
+RESET ROLE;
+SELECT auth.impersonate('carol', '{"limit": "bob"}', false);
+SET ROLE authenticated;
+SELECT * FROM measure('EXECUTE notes(0)');
+SELECT * FROM measure('EXECUTE claimed(''limit'')');
+RESET ROLE;
+SELECT auth.impersonate('alice', '{"limit": "alice", "path": "limit"}', false);
+SET ROLE authenticated;
+SELECT * FROM measure('EXECUTE notes(0)');
+RESET plan_cache_mode;
+RESET ROLE;
+SELECT auth.logout();
+SET client_min_messages = warning;
+DROP SCHEMA once CASCADE;
