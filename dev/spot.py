@@ -27,7 +27,8 @@ class EveryStatement(SQLVisitor):
         if node.replace:
             self.state.warn("PS002", format_function(node))
         options = {option.defname: option.arg for option in node.options or ()}
-        if "security" in options and options["security"].boolval:
+        pins = any(option.defname == "set" and option.arg.name == "search_path" for option in node.options or ())
+        if "security" in options and options["security"].boolval and not pins:
             self.state.error("PS003", format_function(node))
         return None  # visits its children, with the script's search_path
 
@@ -54,6 +55,19 @@ def findings(script):
             yield name, "PS999", f"PS999: pgspot fails: {error!r} in {name} at line {counter.line_number()}"
         for line in output.getvalue().splitlines():
             yield name, line.split(":")[0], line
+        if type(node).__name__ == "CreateFunctionStmt" and node.sql_body is None:
+            for object_name in named_in_shared_schema(node):
+                yield name, "NA001", f"NA001: the body names {object_name}, in a schema that can belong to another role: {name}"
+
+
+def named_in_shared_schema(node):
+    """What the body of a function, looked up when it runs, names in schema neon_auth. A string does not count, such
+    as that of a HINT, unless it is cast to regclass."""
+    body = next(option.arg[0].sval for option in node.options if option.defname == "as")
+    body = re.sub(r"--[^\n]*", "", body)
+    body = re.sub(r"'([^']*)'::reg", r"\1", body)
+    body = re.sub(r"'(?:[^']|'')*'", "", body)
+    return re.findall(r"\bneon_auth\.\w+", body)
 
 
 # Each must give a finding, or the check is broken. No name is in the allow-list.
@@ -63,6 +77,8 @@ PLANTED = [
     "CREATE FUNCTION neon_auth.planted() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = public AS 'SELECT 1';",
     "CREATE FUNCTION neon_auth.planted() RETURNS int LANGUAGE sql AS 'SELECT count(*) FROM neon_auth.users_sync WHERE id = name';",
     "CREATE FUNCTION neon_auth.planted() RETURNS void LANGUAGE plpgsql AS 'BEGIN PERFORM lower(id) FROM users_sync; END';",
+    "CREATE FUNCTION neon_auth.planted() RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT neon_auth.sdk_env()';",
+    "CREATE FUNCTION neon_auth.planted() RETURNS regclass LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$SELECT 'neon_auth.providers'::regclass$$;",
     "CREATE OR REPLACE FUNCTION other.planted() RETURNS int LANGUAGE sql SET search_path = pg_catalog, pg_temp AS 'SELECT 1';",
     "CREATE OR REPLACE FUNCTION other.planted() RETURNS int LANGUAGE sql RETURN 1;",
     "RESET search_path; CREATE FUNCTION neon_auth.planted(a int) RETURNS boolean LANGUAGE sql RETURN a = 1;",

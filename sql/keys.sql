@@ -16,6 +16,7 @@ CREATE TABLE neon_auth.jwks_cache (
     CONSTRAINT jwks_cache_pkey PRIMARY KEY (provider),
     CONSTRAINT jwks_cache_url_check CHECK (num_nonnulls(jwks_url, discovery_url) > 0)
 );
+CREATE VIEW neon_auth_internal.jwks_cache AS TABLE neon_auth.jwks_cache;
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.jwks_cache', '');
 COMMENT ON TABLE neon_auth.jwks_cache IS 'Keys of each provider as last fetched, maintained by neon_auth';
 COMMENT ON COLUMN neon_auth.jwks_cache.provider IS 'Name of the provider';
@@ -57,14 +58,14 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
-        DELETE FROM neon_auth.jwks_cache;
+        DELETE FROM neon_auth_internal.jwks_cache;
         RETURN NULL;
     END IF;
     IF TG_OP = 'UPDATE' THEN
-        DELETE FROM neon_auth.jwks_cache c WHERE c.provider = new.name;
-        UPDATE neon_auth.jwks_cache c SET provider = new.name WHERE c.provider = old.name;
+        DELETE FROM neon_auth_internal.jwks_cache c WHERE c.provider = new.name;
+        UPDATE neon_auth_internal.jwks_cache c SET provider = new.name WHERE c.provider = old.name;
     ELSE
-        DELETE FROM neon_auth.jwks_cache c WHERE c.provider = old.name;
+        DELETE FROM neon_auth_internal.jwks_cache c WHERE c.provider = old.name;
     END IF;
     RETURN NULL;
 END
@@ -89,8 +90,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- Waits for a concurrent insert, so that the DELETE sees its row.
-    LOCK TABLE neon_auth.jwks_cache IN SHARE ROW EXCLUSIVE MODE;
-    DELETE FROM neon_auth.jwks_cache c WHERE c.provider = new.provider;
+    LOCK TABLE neon_auth_internal.jwks_cache IN SHARE ROW EXCLUSIVE MODE;
+    DELETE FROM neon_auth_internal.jwks_cache c WHERE c.provider = new.provider;
     RETURN new;
 END
 $$;
@@ -115,7 +116,7 @@ BEGIN
            CASE WHEN p.jwks_url IS NULL THEN neon_auth_internal.discovery_url(p.issuers[1]) END AS discovery_url,
            clock_timestamp() AS now
       INTO own
-      FROM neon_auth.providers p
+      FROM neon_auth_internal.providers p
      WHERE p.name = begin_jwks.provider AND p.jwks IS NULL
        -- Otherwise a provider that is being dropped would leave the row behind.
        FOR KEY SHARE;
@@ -123,11 +124,11 @@ BEGIN
         RETURN NULL;
     END IF;
     -- Keys from another URL are not those of this provider.
-    DELETE FROM neon_auth.jwks_cache AS c
+    DELETE FROM neon_auth_internal.jwks_cache AS c
      WHERE c.provider = begin_jwks.provider
        AND (c.discovery_url IS DISTINCT FROM own.discovery_url
             OR own.discovery_url IS NULL AND c.jwks_url <> own.jwks_url);
-    INSERT INTO neon_auth.jwks_cache AS c (provider, jwks_url, discovery_url, attempted_at, missed_at)
+    INSERT INTO neon_auth_internal.jwks_cache AS c (provider, jwks_url, discovery_url, attempted_at, missed_at)
     VALUES (begin_jwks.provider, own.jwks_url, own.discovery_url, own.now,
             CASE cause WHEN 'unknown_key' THEN own.now END)
     ON CONFLICT (provider) DO UPDATE
@@ -162,7 +163,7 @@ BEGIN
         defect := format('PostgreSQL cannot hold it as jsonb: %s.', sqlerrm);
     END;
     IF defect IS NULL THEN
-        UPDATE neon_auth.jwks_cache AS c
+        UPDATE neon_auth_internal.jwks_cache AS c
            SET jwks_url = store_jwks.jwks_url,
                jwks = coalesce(fetched, jwks),
                skipped_keys = CASE WHEN fetched IS NULL THEN skipped_keys ELSE judged.left_out END,
@@ -184,7 +185,7 @@ COMMENT ON FUNCTION neon_auth_internal.store_jwks(text, text, text, text, text, 
 CREATE FUNCTION neon_auth_internal.fail_jwks(provider text, origin text, reason text) RETURNS void
 LANGUAGE sql
 AS $$
-    UPDATE neon_auth.jwks_cache AS c
+    UPDATE neon_auth_internal.jwks_cache AS c
        SET last_error = reason
      WHERE c.provider = fail_jwks.provider AND coalesce(c.discovery_url, c.jwks_url) = origin;
 $$;

@@ -45,6 +45,7 @@ CREATE TABLE neon_auth.providers (
         CASE WHEN allowed_roles = '{}' THEN role_claim IS NULL
              ELSE role_claim IS NOT NULL OR default_role IS NOT NULL END)
 );
+CREATE VIEW neon_auth_internal.providers AS TABLE neon_auth.providers;
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.providers', '');
 
 CREATE FUNCTION neon_auth_internal.fills_mirror(kind text) RETURNS boolean
@@ -120,9 +121,9 @@ CREATE FUNCTION neon_auth.add_provider(
 ) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_variable
+#variable_conflict use_column
 BEGIN
-    INSERT INTO neon_auth.providers (
+    INSERT INTO neon_auth_internal.providers (
         name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims, max_lifetime,
         leeway, allow_anonymous, allow_restricted, role_claim, allowed_roles, default_role, claim_map,
         reject_deleted_users)
@@ -130,7 +131,7 @@ BEGIN
         name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims, max_lifetime,
         leeway, allow_anonymous, allow_restricted, role_claim, allowed_roles, default_role, claim_map,
         reject_deleted_users)
-        ON CONFLICT ON CONSTRAINT providers_pkey DO NOTHING;
+        ON CONFLICT (name) DO NOTHING;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_object',
@@ -156,7 +157,7 @@ CREATE FUNCTION neon_auth.drop_provider(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    DELETE FROM neon_auth.providers AS p WHERE p.name = drop_provider.name;
+    DELETE FROM neon_auth_internal.providers AS p WHERE p.name = drop_provider.name;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_object',

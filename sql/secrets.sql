@@ -25,8 +25,8 @@ AS 'MODULE_PATHNAME', 'webhook_secret_defect_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.webhook_secret_defect(text) IS
     'Returns why a webhook secret cannot verify deliveries, as a sentence; NULL if it can';
 
-CREATE FUNCTION neon_auth.set_secret(name text, value text) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION neon_auth_internal.set_secret(name text, value text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -57,9 +57,19 @@ BEGIN
     INSERT INTO neon_auth_internal.secrets AS s (name, value, service)
     VALUES (set_secret.name, set_secret.value,
             (SELECT neon_auth_internal.service(p.jwks_url, p.project_id)
-               FROM neon_auth.providers p
+               FROM neon_auth_internal.providers p
               WHERE p.kind = 'stack'))
         ON CONFLICT (name) DO UPDATE SET value = excluded.value, service = excluded.service;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.set_secret(text, text) IS
+    'The body of neon_auth.set_secret(), for other functions of the extension';
+
+CREATE FUNCTION neon_auth.set_secret(name text, value text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM neon_auth_internal.set_secret(name, value);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.set_secret(text, text) IS

@@ -19,16 +19,16 @@ AS 'MODULE_PATHNAME', 'discovery_url_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.discovery_url(text) IS
     'Returns the URL of an issuer''s discovery document (OpenID Connect Discovery); NULL if it cannot have one';
 
-CREATE FUNCTION neon_auth_internal.provider_defect(provider neon_auth.providers) RETURNS text[]
+CREATE FUNCTION neon_auth_internal.provider_defect(provider neon_auth_internal.providers) RETURNS text[]
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'provider_defect_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.provider_defect(neon_auth.providers) IS
+COMMENT ON FUNCTION neon_auth_internal.provider_defect(neon_auth_internal.providers) IS
     'Returns why sessions cannot use a provider: the column, the reason and a hint; NULL if they can';
 
-CREATE FUNCTION neon_auth_internal.provider_issuers(provider neon_auth.providers) RETURNS text[]
+CREATE FUNCTION neon_auth_internal.provider_issuers(provider neon_auth_internal.providers) RETURNS text[]
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'provider_issuers_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.provider_issuers(neon_auth.providers) IS
+COMMENT ON FUNCTION neon_auth_internal.provider_issuers(neon_auth_internal.providers) IS
     'Returns the issuers of a provider, with a claim in braces replaced by each of its accepted values';
 
 -- The roles of a provider must exist and be subject to row-level security. This is not checked when a dump is
@@ -77,7 +77,8 @@ DECLARE
     own_name text := CASE TG_OP WHEN 'UPDATE' THEN old.name ELSE new.name END;
     other record;
     judged record;
-    defect text[] := neon_auth_internal.provider_defect(new);
+    provider constant neon_auth_internal.providers := new;
+    defect text[] := neon_auth_internal.provider_defect(provider);
     own_issuers text[];
     url CONSTANT text := coalesce(new.jwks_url, neon_auth_internal.discovery_url(new.issuers[1]));
     -- Only the scheme of the URL is wrong.
@@ -121,9 +122,9 @@ BEGIN
             HINT = CASE WHEN is_plain THEN plain_http ELSE 'Set jwks_url or jwks.' END;
     END IF;
     -- one_writer: no other transaction is writing providers now.
-    own_issuers := neon_auth_internal.provider_issuers(new);
+    own_issuers := neon_auth_internal.provider_issuers(provider);
     SELECT p.name, i.issuer, a.audience, p.audiences = '{}' AS takes_all INTO other
-      FROM neon_auth.providers p
+      FROM neon_auth_internal.providers p
      CROSS JOIN LATERAL unnest(CASE WHEN array_to_string(p.issuers, ' ') LIKE '%{%'
                                     THEN neon_auth_internal.provider_issuers(p) ELSE p.issuers END) AS i(issuer)
       LEFT JOIN LATERAL unnest(p.audiences) AS a(audience) ON a.audience = ANY (new.audiences)
@@ -144,8 +145,8 @@ BEGIN
                         ELSE 'Name audiences that the other does not have: audiences => ''{<client id>}''.' END;
     END IF;
     SELECT p.name INTO other
-      FROM neon_auth.providers p
-      LEFT JOIN neon_auth.jwks_cache c ON c.provider = p.name AND p.jwks_url IS NULL
+      FROM neon_auth_internal.providers p
+      LEFT JOIN neon_auth_internal.jwks_cache c ON c.provider = p.name AND p.jwks_url IS NULL
      WHERE p.name <> own_name AND coalesce(p.jwks_url, c.jwks_url) = new.jwks_url
        AND (p.audiences = '{}' OR new.audiences = '{}')
      ORDER BY p.name LIMIT 1;
@@ -159,7 +160,7 @@ BEGIN
                    'issuers => ''{first,second}''.';
     END IF;
     SELECT p.name, p.kind INTO other
-      FROM neon_auth.providers p
+      FROM neon_auth_internal.providers p
      WHERE p.name <> own_name
        AND neon_auth_internal.fills_mirror(p.kind) AND neon_auth_internal.fills_mirror(new.kind);
     IF FOUND THEN

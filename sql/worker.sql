@@ -16,15 +16,15 @@ CREATE FUNCTION neon_auth_internal.worker_plan() RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
     SELECT jsonb_build_object(
-               'has_queue', EXISTS (SELECT FROM neon_auth.sync_queue q WHERE q.last_error IS NULL),
+               'has_queue', EXISTS (SELECT FROM neon_auth_internal.sync_queue q WHERE q.last_error IS NULL),
                'is_configured', coalesce((SELECT bool_and(value IS NOT NULL)
                                             FROM jsonb_each_text(neon_auth_internal.sync_access() - 'other_source')),
                                          false),
                'finished_at', (SELECT floor(extract(epoch FROM r.finished_at) * 1000000)::bigint
-                                 FROM neon_auth.sync_runs r
+                                 FROM neon_auth_internal.sync_runs r
                                 WHERE r.finished_at IS NOT NULL ORDER BY r.id DESC LIMIT 1),
                'failed_at', (SELECT floor(extract(epoch FROM r.failed_at) * 1000000)::bigint
-                               FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
+                               FROM (SELECT * FROM neon_auth_internal.sync_runs ORDER BY id DESC LIMIT 1) AS r
                               WHERE r.finished_at IS NULL));
 $$;
 COMMENT ON FUNCTION neon_auth_internal.worker_plan() IS
@@ -34,15 +34,13 @@ COMMENT ON FUNCTION neon_auth_internal.worker_plan() IS
 -- table that they read.
 CREATE FUNCTION neon_auth_internal.awaits_prepared() RETURNS boolean
 LANGUAGE sql VOLATILE
-AS $$
-    SELECT EXISTS (SELECT
-                     FROM pg_catalog.pg_locks l
-                    WHERE l.pid IS NULL AND l.locktype = 'relation' AND l.mode = 'RowExclusiveLock'
-                      AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
-                                         WHERE d.datname = pg_catalog.current_database())
-                      AND l.relation IN ('neon_auth.sync_queue'::regclass, 'neon_auth_internal.secrets'::regclass,
-                                         'neon_auth.providers'::regclass));
-$$;
+RETURN EXISTS (SELECT
+                 FROM pg_catalog.pg_locks l
+                WHERE l.pid IS NULL AND l.locktype = 'relation' AND l.mode = 'RowExclusiveLock'
+                  AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
+                                     WHERE d.datname = pg_catalog.current_database())
+                  AND l.relation IN ('neon_auth.sync_queue'::regclass, 'neon_auth_internal.secrets'::regclass,
+                                     'neon_auth.providers'::regclass));
 COMMENT ON FUNCTION neon_auth_internal.awaits_prepared() IS
     'Returns true if a prepared transaction of this database has written a table that background workers read';
 
@@ -53,10 +51,10 @@ DECLARE
     -- Far more than the 28 hours for which the auth service retries a delivery.
     age constant interval := interval '90 days';
 BEGIN
-    PERFORM neon_auth.prune_webhook_deliveries(age);
+    DELETE FROM neon_auth_internal.webhook_deliveries WHERE received_at < now() - age;
     DELETE FROM neon_auth_internal.tombstones WHERE removed_at < now() - age;
-    DELETE FROM neon_auth.sync_runs
-     WHERE started_at < now() - age AND id < (SELECT max(id) FROM neon_auth.sync_runs);
+    DELETE FROM neon_auth_internal.sync_runs
+     WHERE started_at < now() - age AND id < (SELECT max(id) FROM neon_auth_internal.sync_runs);
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.prune() IS 'Deletes old deliveries, tombstones and runs';

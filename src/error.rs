@@ -36,6 +36,12 @@ pub enum Problem {
         /// Whether the library is older than the extension.
         is_older: bool,
     },
+    /// An index for look-ups is missing: the owner of schema neon_auth can drop it.
+    MissingIndex {
+        table: String,
+        index: String,
+        columns: &'static str,
+    },
     /// No provider is configured.
     NoProvider,
     /// No provider has the token's issuer. `near`: a provider and its issuer that differs only in
@@ -222,6 +228,16 @@ impl From<&Problem> for ErrorReport {
                 } else {
                     "ALTER EXTENSION neon_auth UPDATE;".to_owned()
                 },
+            ),
+            Problem::MissingIndex {
+                table,
+                index,
+                columns,
+            } => (
+                Code::ERRCODE_UNDEFINED_OBJECT,
+                "an index of neon_auth is missing".to_owned(),
+                format!("Table neon_auth.{table} has no index {index}."),
+                format!("CREATE INDEX {index} ON neon_auth.{table} {columns};"),
             ),
             Problem::NoProvider => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

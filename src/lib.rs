@@ -25,8 +25,8 @@ mod worker;
 
 pg_module_magic!(name, version);
 
-extension_sql_file!("../sql/requirements.sql", bootstrap);
-extension_sql_file!("../sql/mirror/users.sql", requires = ["requirements"]);
+extension_sql_file!("../sql/schemas.sql", bootstrap);
+extension_sql_file!("../sql/mirror/users.sql", requires = ["schemas"]);
 extension_sql_file!("../sql/mirror/teams.sql", requires = ["users"]);
 extension_sql_file!("../sql/providers.sql", requires = ["teams"]);
 extension_sql_file!("../sql/trust.sql", requires = ["providers"]);
@@ -63,7 +63,10 @@ extension_sql_file!("../sql/stack/queue.sql", requires = ["sync"]);
 extension_sql_file!("../sql/stack/console.sql", requires = ["queue"]);
 extension_sql_file!("../sql/worker.sql", requires = ["console"]);
 extension_sql_file!("../sql/status.sql", requires = ["worker"]);
-extension_sql_file!("../sql/grants.sql", requires = ["status"]);
+extension_sql_file!("../sql/internal_views.sql", requires = ["status"]);
+extension_sql_file!("../sql/shared_schema.sql", requires = ["internal_views"]);
+extension_sql_file!("../sql/grants.sql", requires = ["shared_schema"]);
+extension_sql_file!("../sql/move_in.sql", requires = ["grants"]);
 
 /// Runs once in every process that loads the library.
 #[pg_guard]

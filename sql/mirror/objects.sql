@@ -60,13 +60,13 @@ BEGIN
     changed := 0;
     IF known IS NOT NULL THEN
         IF kind = 'user' THEN
-            UPDATE neon_auth.users_sync AS existing
+            UPDATE neon_auth_internal.users_sync AS existing
                SET raw_json = differing.object, updated_at = clock_timestamp()
               FROM (SELECT given -> unnest((SELECT known)) AS object) AS differing
              WHERE existing.id = differing.object ->> 'id'
                AND neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
         ELSE
-            UPDATE neon_auth.teams_sync AS existing
+            UPDATE neon_auth_internal.teams_sync AS existing
                SET raw_json = differing.object, updated_at = clock_timestamp()
               FROM (SELECT given -> unnest((SELECT known)) AS object) AS differing
              WHERE existing.id = differing.object ->> 'id'
@@ -77,13 +77,13 @@ BEGIN
     IF new IS NOT NULL THEN
         -- Another transaction may insert the same at this moment.
         IF kind = 'user' THEN
-            INSERT INTO neon_auth.users_sync AS existing (raw_json, updated_at)
+            INSERT INTO neon_auth_internal.users_sync AS existing (raw_json, updated_at)
             SELECT given -> unnest(new), clock_timestamp()
                 ON CONFLICT (id) DO UPDATE
                SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
              WHERE neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
         ELSE
-            INSERT INTO neon_auth.teams_sync AS existing (raw_json, updated_at)
+            INSERT INTO neon_auth_internal.teams_sync AS existing (raw_json, updated_at)
             SELECT given -> unnest(new), clock_timestamp()
                 ON CONFLICT (id) DO UPDATE
                SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
@@ -110,10 +110,11 @@ DECLARE
     moment constant timestamptz := clock_timestamp();
 BEGIN
     IF delete_object.kind = 'user' THEN
-        UPDATE neon_auth.users_sync AS u SET deleted_at = moment, updated_at = moment
+        UPDATE neon_auth_internal.users_sync AS u SET deleted_at = moment, updated_at = moment
          WHERE u.id = delete_object.id AND u.deleted_at IS NULL;
         IF NOT FOUND AND even_unknown THEN
-            INSERT INTO neon_auth.users_sync AS u (raw_json, updated_at, deleted_at) VALUES (object, moment, moment)
+            INSERT INTO neon_auth_internal.users_sync AS u (raw_json, updated_at, deleted_at)
+            VALUES (object, moment, moment)
                 ON CONFLICT (id) DO UPDATE
                SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at WHERE u.deleted_at IS NULL;
         END IF;
@@ -122,10 +123,11 @@ BEGIN
             RETURN true;
         END IF;
     ELSE
-        UPDATE neon_auth.teams_sync AS t SET deleted_at = moment, updated_at = moment
+        UPDATE neon_auth_internal.teams_sync AS t SET deleted_at = moment, updated_at = moment
          WHERE t.id = delete_object.id AND t.deleted_at IS NULL;
         IF NOT FOUND AND even_unknown THEN
-            INSERT INTO neon_auth.teams_sync AS t (raw_json, updated_at, deleted_at) VALUES (object, moment, moment)
+            INSERT INTO neon_auth_internal.teams_sync AS t (raw_json, updated_at, deleted_at)
+            VALUES (object, moment, moment)
                 ON CONFLICT (id) DO UPDATE
                SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at WHERE t.deleted_at IS NULL;
         END IF;

@@ -12,6 +12,7 @@ CREATE TABLE neon_auth.team_permissions_sync (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT team_permissions_sync_pkey PRIMARY KEY (team_id, user_id, permission_id)
 );
+CREATE VIEW neon_auth_internal.team_permissions_sync AS TABLE neon_auth.team_permissions_sync;
 CREATE INDEX team_permissions_sync_user_id_idx ON neon_auth.team_permissions_sync (user_id, team_id);
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.team_permissions_sync', '');
 COMMENT ON TABLE neon_auth.team_permissions_sync IS
@@ -38,6 +39,7 @@ CREATE TABLE neon_auth.project_permissions_sync (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT project_permissions_sync_pkey PRIMARY KEY (user_id, permission_id)
 );
+CREATE VIEW neon_auth_internal.project_permissions_sync AS TABLE neon_auth.project_permissions_sync;
 CREATE INDEX project_permissions_sync_permission_id_idx ON neon_auth.project_permissions_sync (permission_id);
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.project_permissions_sync', '');
 COMMENT ON TABLE neon_auth.project_permissions_sync IS
@@ -65,6 +67,7 @@ CREATE TABLE neon_auth.permission_definitions (
     retired boolean NOT NULL DEFAULT false,
     CONSTRAINT permission_definitions_pkey PRIMARY KEY (scope, id)
 );
+CREATE VIEW neon_auth_internal.permission_definitions AS TABLE neon_auth.permission_definitions;
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.permission_definitions', '');
 COMMENT ON TABLE neon_auth.permission_definitions IS
     'Contents of permissions. No event and no server key can read them: enter your own as the auth service '
@@ -99,18 +102,18 @@ AS $$
 BEGIN
     DELETE FROM neon_auth_internal.permission_closure;
     WITH RECURSIVE known AS (
-        SELECT d.scope, d.id FROM neon_auth.permission_definitions d
+        SELECT d.scope, d.id FROM neon_auth_internal.permission_definitions d
         UNION
-        SELECT d.scope, unnest(d.contained_permission_ids) FROM neon_auth.permission_definitions d
+        SELECT d.scope, unnest(d.contained_permission_ids) FROM neon_auth_internal.permission_definitions d
     ), granting(scope, id, granted_by) AS (
         SELECT k.scope, k.id, k.id
           FROM known k
-         WHERE NOT EXISTS (SELECT FROM neon_auth.permission_definitions d
+         WHERE NOT EXISTS (SELECT FROM neon_auth_internal.permission_definitions d
                             WHERE d.scope = k.scope AND d.id = k.id AND d.retired)
         UNION
         SELECT g.scope, g.id, d.id
           FROM granting g
-          JOIN neon_auth.permission_definitions d
+          JOIN neon_auth_internal.permission_definitions d
             ON d.scope = g.scope AND d.contained_permission_ids @> ARRAY[g.granted_by]
          WHERE NOT d.retired
     )

@@ -14,9 +14,9 @@ BEGIN
     END IF;
     RETURN ARRAY(
         SELECT m.team_id
-          FROM neon_auth.team_members_sync m
-          LEFT JOIN neon_auth.teams_sync t ON t.id = m.team_id
-          LEFT JOIN neon_auth.users_sync u ON u.id = m.user_id
+          FROM neon_auth_internal.team_members_sync m
+          LEFT JOIN neon_auth_internal.teams_sync t ON t.id = m.team_id
+          LEFT JOIN neon_auth_internal.users_sync u ON u.id = m.user_id
          WHERE m.user_id = me AND t.deleted_at IS NULL AND u.deleted_at IS NULL
          ORDER BY m.team_id);
 END
@@ -39,12 +39,12 @@ COMMENT ON FUNCTION auth.has_permission(text, text) IS
 -- rows that Stack Auth wrote outlive its provider.
 CREATE FUNCTION auth.profile() RETURNS neon_auth.users_sync
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
     SELECT jsonb_populate_record(u, jsonb_build_object('raw_json',
                u.raw_json - '{server_metadata,restricted_by_admin_reason,restricted_by_admin_private_details}'::text[]))
       FROM neon_auth.users_sync u
-     WHERE u.id = auth.user_id() AND u.deleted_at IS NULL
-$$;
+     WHERE u.id = auth.user_id() AND u.deleted_at IS NULL;
+END;
 COMMENT ON FUNCTION auth.profile() IS
     'The signed-in user''s row of users_sync without server_metadata and administrators'' notes; NULL if absent '
     'or deleted';

@@ -23,6 +23,7 @@ CREATE TABLE neon_auth.sync_source (
     source text NOT NULL,
     CONSTRAINT sync_source_pkey PRIMARY KEY (kind, source)
 );
+CREATE VIEW neon_auth_internal.sync_source AS TABLE neon_auth.sync_source;
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.sync_source', '');
 COMMENT ON TABLE neon_auth.sync_source IS
     'Source of the users in the mirror; no row until the service has returned users';
@@ -35,13 +36,13 @@ CREATE FUNCTION neon_auth_internal.remember_source() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM neon_auth.sync_source)
-       AND EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) THEN
+    IF NOT EXISTS (SELECT FROM neon_auth_internal.sync_source)
+       AND EXISTS (SELECT FROM neon_auth_internal.users_sync u WHERE u.deleted_at IS NULL) THEN
         IF TG_OP = 'TRUNCATE' THEN
-            INSERT INTO neon_auth.sync_source (kind, source)
+            INSERT INTO neon_auth_internal.sync_source (kind, source)
             SELECT s.kind, s.source FROM neon_auth_internal.source s WHERE s.source IS NOT NULL;
         ELSIF old.project_id IS NOT NULL THEN
-            INSERT INTO neon_auth.sync_source (kind, source) VALUES (old.kind, old.project_id);
+            INSERT INTO neon_auth_internal.sync_source (kind, source) VALUES (old.kind, old.project_id);
         END IF;
     END IF;
     RETURN NULL;

@@ -11,6 +11,7 @@ CREATE TABLE neon_auth.teams_sync (
     deleted_at timestamptz,
     CONSTRAINT teams_sync_pkey PRIMARY KEY (id)
 );
+CREATE VIEW neon_auth_internal.teams_sync AS TABLE neon_auth.teams_sync;
 CREATE INDEX teams_sync_deleted_at_idx ON neon_auth.teams_sync (deleted_at);
 CREATE INDEX teams_sync_deleted_idx ON neon_auth.teams_sync (id) WHERE deleted_at IS NOT NULL;
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.teams_sync', '');
@@ -38,6 +39,7 @@ CREATE TABLE neon_auth.team_members_sync (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT team_members_sync_pkey PRIMARY KEY (team_id, user_id)
 );
+CREATE VIEW neon_auth_internal.team_members_sync AS TABLE neon_auth.team_members_sync;
 CREATE INDEX team_members_sync_user_id_idx ON neon_auth.team_members_sync (user_id, team_id);
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.team_members_sync', '');
 COMMENT ON TABLE neon_auth.team_members_sync IS

@@ -12,6 +12,7 @@ CREATE TABLE neon_auth.users_sync (
     deleted_at timestamptz,
     CONSTRAINT users_sync_pkey PRIMARY KEY (id)
 );
+CREATE VIEW neon_auth_internal.users_sync AS TABLE neon_auth.users_sync;
 CREATE INDEX users_sync_deleted_at_idx ON neon_auth.users_sync (deleted_at);
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.users_sync', '');
 
@@ -87,6 +88,7 @@ COMMENT ON FUNCTION neon_auth_internal.erased(jsonb) IS 'Reduces a user object t
 CREATE FUNCTION neon_auth.erase_user(id text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
 DECLARE
     object constant jsonb := jsonb_build_object('id', erase_user.id);
     erased boolean;
@@ -96,11 +98,11 @@ BEGIN
     PERFORM neon_auth_internal.lock_mirror('user', erase_user.id, true);
     -- A row even for a user that is not known yet, whose creation may arrive later. Writers of arrays do not
     -- take the lock, so the row may appear at this moment.
-    INSERT INTO neon_auth.users_sync (raw_json, updated_at, deleted_at)
+    INSERT INTO neon_auth_internal.users_sync (raw_json, updated_at, deleted_at)
     SELECT object, moment, moment FROM clock_timestamp() AS moment
-        ON CONFLICT ON CONSTRAINT users_sync_pkey DO NOTHING;
+        ON CONFLICT (id) DO NOTHING;
     erased := FOUND;
-    UPDATE neon_auth.users_sync AS u
+    UPDATE neon_auth_internal.users_sync AS u
        SET raw_json = neon_auth_internal.erased(u.raw_json), updated_at = moment,
            deleted_at = coalesce(u.deleted_at, moment)
       FROM clock_timestamp() AS moment
@@ -123,13 +125,13 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
     WITH next AS MATERIALIZED (
         SELECT u.id, u.deleted_at
-          FROM neon_auth.users_sync u
+          FROM neon_auth_internal.users_sync u
          WHERE u.deleted_at < now() - make_interval(secs => seconds)
            AND (u.deleted_at, u.id) > ((place ->> 0)::timestamptz, place ->> 1)
          ORDER BY u.deleted_at, u.id
          LIMIT 1000
     ), erased AS (
-        UPDATE neon_auth.users_sync u
+        UPDATE neon_auth_internal.users_sync u
            SET raw_json = neon_auth_internal.erased(u.raw_json), updated_at = clock_timestamp()
           FROM next n
          WHERE u.id = n.id AND u.deleted_at IS NOT NULL AND u.raw_json <> neon_auth_internal.erased(u.raw_json)

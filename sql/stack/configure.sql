@@ -12,8 +12,8 @@ RETURN neon_auth_internal.rest_base(jwks_url) || '/api/v1/projects/' || project_
 COMMENT ON FUNCTION neon_auth_internal.service(text, text) IS
     'Returns the URL of one project at one auth service; NULL if the URL of the keys does not contain it';
 
-CREATE FUNCTION neon_auth.configure(keys jsonb) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION neon_auth_internal.configure(keys jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     clouds constant text[] := '{https://api.stack-auth.com,https://api.hexclave.com}';
@@ -77,15 +77,15 @@ BEGIN
     audiences_of_project := ARRAY[project, project || ':restricted', project || ':anon'];
     url := split_part(keys ->> 'jwks_url', '?', 1) || '?include_restricted=true&include_anonymous=true';
     -- Changes no row, and waits for other writers of providers: the next statement sees what they wrote.
-    UPDATE neon_auth.providers AS p SET name = p.name WHERE false;
-    UPDATE neon_auth.providers AS p
+    UPDATE neon_auth_internal.providers AS p SET name = p.name WHERE false;
+    UPDATE neon_auth_internal.providers AS p
        SET project_id = project, issuers = issuers_of_project, audiences = audiences_of_project, jwks_url = url,
            jwks = NULL, algorithms = '{ES256}'
      WHERE p.kind = 'stack';
     IF NOT FOUND THEN
-        INSERT INTO neon_auth.providers (name, kind, project_id, issuers, audiences, jwks_url, algorithms)
+        INSERT INTO neon_auth_internal.providers (name, kind, project_id, issuers, audiences, jwks_url, algorithms)
         VALUES ('stack', 'stack', project, issuers_of_project, audiences_of_project, url, '{ES256}')
-            ON CONFLICT ON CONSTRAINT providers_pkey DO NOTHING;
+            ON CONFLICT (name) DO NOTHING;
         IF NOT FOUND THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'duplicate_object',
@@ -95,8 +95,18 @@ BEGIN
         END IF;
         PERFORM neon_auth_internal.define_stack_permissions();
     END IF;
-    PERFORM neon_auth.set_secret('publishable_client_key', keys ->> 'pub_client_key');
-    PERFORM neon_auth.set_secret('secret_server_key', keys ->> 'secret_server_key');
+    PERFORM neon_auth_internal.set_secret('publishable_client_key', keys ->> 'pub_client_key');
+    PERFORM neon_auth_internal.set_secret('secret_server_key', keys ->> 'secret_server_key');
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.configure(jsonb) IS
+    'The body of neon_auth.configure(), for other functions of the extension';
+
+CREATE FUNCTION neon_auth.configure(keys jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM neon_auth_internal.configure(keys);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.configure(jsonb) IS
@@ -104,11 +114,11 @@ COMMENT ON FUNCTION neon_auth.configure(jsonb) IS
     'repeated; other columns stay';
 REVOKE ALL ON FUNCTION neon_auth.configure(jsonb) FROM PUBLIC;
 
-CREATE FUNCTION neon_auth.sdk_env() RETURNS text
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION neon_auth_internal.sdk_env() RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    project text := (SELECT p.project_id FROM neon_auth.providers p WHERE p.kind = 'stack');
+    project text := (SELECT p.project_id FROM neon_auth_internal.providers p WHERE p.kind = 'stack');
     client_key text := (SELECT value FROM neon_auth_internal.secrets WHERE name = 'publishable_client_key');
     server_key text := (SELECT value FROM neon_auth_internal.secrets WHERE name = 'secret_server_key');
 BEGIN
@@ -123,6 +133,16 @@ BEGIN
     RETURN concat_ws(E'\n', 'NEXT_PUBLIC_STACK_PROJECT_ID=' || project,
                      'NEXT_PUBLIC_STACK_PUBLISHABLE_CLIENT_KEY=' || client_key,
                      'STACK_SECRET_SERVER_KEY=' || server_key);
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.sdk_env() IS
+    'The body of neon_auth.sdk_env(), for other functions of the extension';
+
+CREATE FUNCTION neon_auth.sdk_env() RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN neon_auth_internal.sdk_env();
 END
 $$;
 COMMENT ON FUNCTION neon_auth.sdk_env() IS

@@ -36,8 +36,8 @@ CREATE FUNCTION neon_auth.create_keys(neon_api_key text, neon_project_id text) R
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM neon_auth.configure(neon_auth_internal.console_answer('keys', neon_api_key, neon_project_id));
-    RETURN neon_auth.sdk_env();
+    PERFORM neon_auth_internal.configure(neon_auth_internal.console_answer('keys', neon_api_key, neon_project_id));
+    RETURN neon_auth_internal.sdk_env();
 END
 $$;
 COMMENT ON FUNCTION neon_auth.create_keys(text, text) IS

@@ -30,7 +30,7 @@ BEGIN
     standing := neon_auth_internal.standing('user', given);
     IF standing = 'unknown' THEN
         -- Writers of arrays do not take the lock, and may be first.
-        INSERT INTO neon_auth.users_sync (raw_json, updated_at) VALUES (given, clock_timestamp())
+        INSERT INTO neon_auth_internal.users_sync (raw_json, updated_at) VALUES (given, clock_timestamp())
             ON CONFLICT (id) DO NOTHING;
         IF FOUND THEN
             RETURN neon_auth_internal.outcome('applied');
@@ -51,7 +51,9 @@ BEGIN
             RETURN neon_auth_internal.outcome('ignored', 'What is known of the user looks newer.', queued => true);
         END IF;
     END IF;
-    UPDATE neon_auth.users_sync u SET raw_json = given, updated_at = clock_timestamp() WHERE u.id = given ->> 'id';
+    UPDATE neon_auth_internal.users_sync u
+       SET raw_json = given, updated_at = clock_timestamp()
+     WHERE u.id = given ->> 'id';
     RETURN neon_auth_internal.outcome('applied', queued => standing = 'unclear');
 END
 $$;
@@ -75,7 +77,7 @@ BEGIN
     standing := neon_auth_internal.standing('team', team);
     IF standing = 'unknown' THEN
         -- Writers of arrays do not take the lock, and may be first.
-        INSERT INTO neon_auth.teams_sync (raw_json, updated_at) VALUES (team, clock_timestamp())
+        INSERT INTO neon_auth_internal.teams_sync (raw_json, updated_at) VALUES (team, clock_timestamp())
             ON CONFLICT (id) DO NOTHING;
         IF FOUND THEN
             -- No event reports the creator as its first member.
@@ -91,7 +93,9 @@ BEGIN
     ELSIF action = 'created' THEN
         RETURN neon_auth_internal.outcome('ignored', 'What is known of the team is newer than its creation.');
     END IF;
-    UPDATE neon_auth.teams_sync t SET raw_json = team, updated_at = clock_timestamp() WHERE t.id = team ->> 'id';
+    UPDATE neon_auth_internal.teams_sync t
+       SET raw_json = team, updated_at = clock_timestamp()
+     WHERE t.id = team ->> 'id';
     PERFORM neon_auth_internal.queue_sync(
         'team', team ->> 'id', '', 'It is not known which update is the latest.');
     RETURN neon_auth_internal.outcome('applied', queued => true);
@@ -120,17 +124,17 @@ BEGIN
         IF is_late THEN
             RETURN neon_auth_internal.outcome('ignored', 'Its removal came first.', queued => true);
         END IF;
-        INSERT INTO neon_auth.team_members_sync (team_id, user_id, webhook_id)
+        INSERT INTO neon_auth_internal.team_members_sync (team_id, user_id, webhook_id)
         VALUES (team, member, apply_membership.webhook_id)
             ON CONFLICT (team_id, user_id) DO NOTHING;
         RETURN neon_auth_internal.outcome(
             CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END, queued => is_late IS NOT NULL);
     END IF;
 
-    DELETE FROM neon_auth.team_members_sync m
+    DELETE FROM neon_auth_internal.team_members_sync m
      WHERE m.team_id = team AND m.user_id = member
     RETURNING m.webhook_id IS NOT NULL INTO was_told;
-    DELETE FROM neon_auth.team_permissions_sync p WHERE p.team_id = team AND p.user_id = member;
+    DELETE FROM neon_auth_internal.team_permissions_sync p WHERE p.team_id = team AND p.user_id = member;
     PERFORM neon_auth_internal.note_removal('team_member', team, member, '', coalesce(was_told, false));
     -- No event reports the membership of a team's creator, so even a first removal may be stale.
     PERFORM neon_auth_internal.queue_sync(
@@ -164,7 +168,8 @@ BEGIN
     IF team IS NOT NULL THEN
         membership_was_removed := neon_auth_internal.has_tombstone(team, holder);
         IF membership_was_removed
-           AND NOT EXISTS (SELECT FROM neon_auth.team_members_sync m WHERE m.team_id = team AND m.user_id = holder) THEN
+           AND NOT EXISTS (SELECT FROM neon_auth_internal.team_members_sync m
+                            WHERE m.team_id = team AND m.user_id = holder) THEN
             PERFORM neon_auth_internal.queue_sync(
                 to_confirm, place, holder, 'A permission arrived after its membership was removed.');
             RETURN neon_auth_internal.outcome(
@@ -182,13 +187,13 @@ BEGIN
             RETURN neon_auth_internal.outcome('ignored', 'Its removal came first.', queued => true);
         END IF;
         IF team IS NULL THEN
-            INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, webhook_id)
+            INSERT INTO neon_auth_internal.project_permissions_sync AS p (user_id, permission_id, webhook_id)
             VALUES (holder, permission, apply_permission.webhook_id)
                 ON CONFLICT (user_id, permission_id) DO UPDATE
                SET inherited = false, webhook_id = excluded.webhook_id, created_at = excluded.created_at
              WHERE p.inherited;
         ELSE
-            INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, webhook_id)
+            INSERT INTO neon_auth_internal.team_permissions_sync AS p (team_id, user_id, permission_id, webhook_id)
             VALUES (team, holder, permission, apply_permission.webhook_id)
                 ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
                SET inherited = false, webhook_id = excluded.webhook_id, created_at = excluded.created_at
@@ -199,20 +204,21 @@ BEGIN
     END IF;
 
     IF team IS NULL THEN
-        DELETE FROM neon_auth.project_permissions_sync p
+        DELETE FROM neon_auth_internal.project_permissions_sync p
          WHERE p.user_id = holder AND p.permission_id = permission
         RETURNING p.webhook_id IS NOT NULL INTO was_told;
     ELSE
-        DELETE FROM neon_auth.team_permissions_sync p
+        DELETE FROM neon_auth_internal.team_permissions_sync p
          WHERE p.team_id = team AND p.user_id = holder AND p.permission_id = permission
         RETURNING p.webhook_id IS NOT NULL INTO was_told;
     END IF;
     -- Which permissions followed from it is not known here. All inherited ones are removed until the REST API
     -- confirms them: a brief loss of access is preferred to a brief excess.
     IF team IS NULL THEN
-        DELETE FROM neon_auth.project_permissions_sync p WHERE p.user_id = holder AND p.inherited;
+        DELETE FROM neon_auth_internal.project_permissions_sync p WHERE p.user_id = holder AND p.inherited;
     ELSE
-        DELETE FROM neon_auth.team_permissions_sync p WHERE p.team_id = team AND p.user_id = holder AND p.inherited;
+        DELETE FROM neon_auth_internal.team_permissions_sync p
+         WHERE p.team_id = team AND p.user_id = holder AND p.inherited;
     END IF;
     PERFORM neon_auth_internal.note_removal(kind, place, holder, permission, coalesce(was_told, false));
     PERFORM neon_auth_internal.queue_sync(

@@ -58,6 +58,7 @@ CREATE TABLE neon_auth.sync_queue (
     last_error text,
     CONSTRAINT sync_queue_pkey PRIMARY KEY (team_id, user_id, kind)
 );
+CREATE VIEW neon_auth_internal.sync_queue AS TABLE neon_auth.sync_queue;
 CREATE INDEX sync_queue_user_id_idx ON neon_auth.sync_queue (user_id);
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.sync_queue', '');
 COMMENT ON TABLE neon_auth.sync_queue IS
@@ -79,7 +80,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
-    INSERT INTO neon_auth.sync_queue (kind, team_id, user_id, reason)
+    INSERT INTO neon_auth_internal.sync_queue (kind, team_id, user_id, reason)
     VALUES (queue_sync.kind, queue_sync.team_id, queue_sync.user_id, queue_sync.reason)
         ON CONFLICT (team_id, user_id, kind) DO UPDATE
        SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL;
@@ -201,9 +202,11 @@ DECLARE
     user_locked constant boolean := neon_auth_internal.lock_mirror('user', ended.user_id, true);
 BEGIN
     RETURN CASE
-        WHEN EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = ended.user_id AND u.deleted_at IS NOT NULL)
+        WHEN EXISTS (SELECT FROM neon_auth_internal.users_sync u
+                      WHERE u.id = ended.user_id AND u.deleted_at IS NOT NULL)
             THEN 'The user is deleted.'
-        WHEN EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = ended.team_id AND t.deleted_at IS NOT NULL)
+        WHEN EXISTS (SELECT FROM neon_auth_internal.teams_sync t
+                      WHERE t.id = ended.team_id AND t.deleted_at IS NOT NULL)
             THEN 'The team is deleted.'
     END;
 END
@@ -215,21 +218,21 @@ COMMENT ON FUNCTION neon_auth_internal.ended(text, text) IS
 CREATE FUNCTION neon_auth_internal.forget_user(id text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
-    DELETE FROM neon_auth.team_members_sync WHERE user_id = id;
-    DELETE FROM neon_auth.team_permissions_sync WHERE user_id = id;
-    DELETE FROM neon_auth.project_permissions_sync WHERE user_id = id;
+    DELETE FROM neon_auth_internal.team_members_sync WHERE user_id = id;
+    DELETE FROM neon_auth_internal.team_permissions_sync WHERE user_id = id;
+    DELETE FROM neon_auth_internal.project_permissions_sync WHERE user_id = id;
     DELETE FROM neon_auth_internal.tombstones WHERE user_id = id;
-    DELETE FROM neon_auth.sync_queue WHERE user_id = id;
+    DELETE FROM neon_auth_internal.sync_queue WHERE user_id = id;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.forget_user(text) IS 'Ends the memberships and permissions of a deleted user';
 
 CREATE FUNCTION neon_auth_internal.forget_team(id text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
-    DELETE FROM neon_auth.team_members_sync WHERE team_id = id;
-    DELETE FROM neon_auth.team_permissions_sync WHERE team_id = id;
+    DELETE FROM neon_auth_internal.team_members_sync WHERE team_id = id;
+    DELETE FROM neon_auth_internal.team_permissions_sync WHERE team_id = id;
     DELETE FROM neon_auth_internal.tombstones WHERE team_id = id;
-    DELETE FROM neon_auth.sync_queue WHERE team_id = id;
+    DELETE FROM neon_auth_internal.sync_queue WHERE team_id = id;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.forget_team(text) IS 'Ends the memberships and permissions in a deleted team';
 
@@ -239,16 +242,16 @@ CREATE FUNCTION neon_auth_internal.forget_deleted() RETURNS void
 LANGUAGE sql SET work_mem = '1MB' SET jit = off
 AS $$
     SELECT neon_auth_internal.forget_user(u.id)
-      FROM neon_auth.users_sync u
+      FROM neon_auth_internal.users_sync u
      WHERE u.deleted_at IS NOT NULL
-       AND (EXISTS (SELECT FROM neon_auth.team_members_sync m WHERE m.user_id = u.id)
-            OR EXISTS (SELECT FROM neon_auth.team_permissions_sync p WHERE p.user_id = u.id)
-            OR EXISTS (SELECT FROM neon_auth.project_permissions_sync p WHERE p.user_id = u.id));
+       AND (EXISTS (SELECT FROM neon_auth_internal.team_members_sync m WHERE m.user_id = u.id)
+            OR EXISTS (SELECT FROM neon_auth_internal.team_permissions_sync p WHERE p.user_id = u.id)
+            OR EXISTS (SELECT FROM neon_auth_internal.project_permissions_sync p WHERE p.user_id = u.id));
     SELECT neon_auth_internal.forget_team(t.id)
-      FROM neon_auth.teams_sync t
+      FROM neon_auth_internal.teams_sync t
      WHERE t.deleted_at IS NOT NULL
-       AND (EXISTS (SELECT FROM neon_auth.team_members_sync m WHERE m.team_id = t.id)
-            OR EXISTS (SELECT FROM neon_auth.team_permissions_sync p WHERE p.team_id = t.id));
+       AND (EXISTS (SELECT FROM neon_auth_internal.team_members_sync m WHERE m.team_id = t.id)
+            OR EXISTS (SELECT FROM neon_auth_internal.team_permissions_sync p WHERE p.team_id = t.id));
 $$;
 COMMENT ON FUNCTION neon_auth_internal.forget_deleted() IS
     'Ends the remaining memberships and permissions of all deleted users and teams';

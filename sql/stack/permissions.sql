@@ -5,7 +5,7 @@
 CREATE FUNCTION neon_auth_internal.define_stack_permissions() RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
-    INSERT INTO neon_auth.permission_definitions AS d (scope, id, description, contained_permission_ids)
+    INSERT INTO neon_auth_internal.permission_definitions AS d (scope, id, description, contained_permission_ids)
     WITH stack(id, description, contained_permission_ids) AS (
         VALUES ('$update_team', 'Change the team', '{}'::text[]),
                ('$delete_team', 'Delete the team', '{}'),
@@ -19,7 +19,7 @@ AS $$
     SELECT 'team', s.id, s.description, s.contained_permission_ids
       FROM stack s
      WHERE NOT EXISTS (SELECT FROM stack
-                         JOIN neon_auth.permission_definitions k ON k.scope = 'team' AND k.id = stack.id)
+                         JOIN neon_auth_internal.permission_definitions k ON k.scope = 'team' AND k.id = stack.id)
         ON CONFLICT DO NOTHING;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.define_stack_permissions() IS

@@ -23,7 +23,7 @@ CREATE FUNCTION neon_auth_internal.queued(until timestamptz) RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
     SELECT jsonb_agg(to_jsonb(q) - 'reason' - 'last_error' ORDER BY q.queued_at)
-      FROM (SELECT * FROM neon_auth.sync_queue e
+      FROM (SELECT * FROM neon_auth_internal.sync_queue e
              WHERE e.queued_at <= until AND e.last_error IS NULL ORDER BY e.queued_at LIMIT 100) AS q;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.queued(timestamptz) IS
@@ -45,7 +45,7 @@ COMMENT ON FUNCTION neon_auth_internal.end_listing() IS
 CREATE FUNCTION neon_auth_internal.confirmed(kind text, team_id text, user_id text, queued_at timestamptz) RETURNS void
 LANGUAGE sql
 AS $$
-    DELETE FROM neon_auth.sync_queue q
+    DELETE FROM neon_auth_internal.sync_queue q
      WHERE (q.kind, q.team_id, q.user_id, q.queued_at)
          = (confirmed.kind, confirmed.team_id, confirmed.user_id, confirmed.queued_at);
     SELECT neon_auth_internal.end_listing();
@@ -57,7 +57,7 @@ CREATE FUNCTION neon_auth_internal.refused(
     kind text, team_id text, user_id text, queued_at timestamptz, last_error text) RETURNS void
 LANGUAGE sql
 AS $$
-    UPDATE neon_auth.sync_queue q
+    UPDATE neon_auth_internal.sync_queue q
        SET last_error = refused.last_error
      WHERE (q.kind, q.team_id, q.user_id, q.queued_at)
          = (refused.kind, refused.team_id, refused.user_id, refused.queued_at);
@@ -112,7 +112,7 @@ DECLARE
     gone_permissions bigint;
 BEGIN
     PERFORM neon_auth_internal.lock_mirror('team', team, true);
-    IF EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = team AND t.deleted_at IS NOT NULL) THEN
+    IF EXISTS (SELECT FROM neon_auth_internal.teams_sync t WHERE t.id = team AND t.deleted_at IS NOT NULL) THEN
         PERFORM neon_auth_internal.forget_team(team);
         RETURN 0;
     END IF;
@@ -121,17 +121,17 @@ BEGIN
     PERFORM count(neon_auth_internal.lock_mirror('user', l.user_id, false))
        FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
       WHERE l.team_id = team AND (member = '' OR l.user_id = member);
-    DELETE FROM neon_auth.team_members_sync m
+    DELETE FROM neon_auth_internal.team_members_sync m
      WHERE m.team_id = team AND (member = '' OR m.user_id = member)
        AND NOT neon_auth_internal.is_since(m.created_at, moment)
        AND NOT EXISTS (SELECT FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
                         WHERE l.team_id = team AND l.user_id = m.user_id);
     GET DIAGNOSTICS gone = ROW_COUNT;
-    INSERT INTO neon_auth.team_members_sync (team_id, user_id)
+    INSERT INTO neon_auth_internal.team_members_sync (team_id, user_id)
     SELECT DISTINCT team, l.user_id
       FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
      WHERE l.team_id = team AND (member = '' OR l.user_id = member)
-       AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = l.user_id AND u.deleted_at IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM neon_auth_internal.users_sync u WHERE u.id = l.user_id AND u.deleted_at IS NOT NULL)
        AND NOT EXISTS (SELECT FROM neon_auth_internal.outranked_memberships(moment) o
                         WHERE o.team_id = team AND o.user_id = l.user_id)
         ON CONFLICT (team_id, user_id) DO NOTHING;
@@ -146,17 +146,17 @@ BEGIN
                         WHERE l.team_id = team AND l.user_id = i.user_id)
          GROUP BY i.user_id, i.permission_id
     ), written AS (
-        INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, inherited)
+        INSERT INTO neon_auth_internal.team_permissions_sync AS p (team_id, user_id, permission_id, inherited)
         SELECT team, g.user_id, g.permission_id, g.inherited
           FROM given g
-          JOIN neon_auth.team_members_sync m ON m.team_id = team AND m.user_id = g.user_id
+          JOIN neon_auth_internal.team_members_sync m ON m.team_id = team AND m.user_id = g.user_id
          WHERE NOT EXISTS (SELECT FROM neon_auth_internal.outranked_permissions(moment) o
                             WHERE o.team_id = team AND o.user_id = g.user_id)
             ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
            SET inherited = excluded.inherited
          WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
     )
-    DELETE FROM neon_auth.team_permissions_sync p
+    DELETE FROM neon_auth_internal.team_permissions_sync p
      WHERE p.team_id = team AND (member = '' OR p.user_id = member)
        AND NOT neon_auth_internal.is_since(p.created_at, moment)
        AND NOT EXISTS (SELECT FROM given g WHERE g.user_id = p.user_id AND g.permission_id = p.permission_id);
@@ -186,7 +186,7 @@ BEGIN
          WHERE i.user_id = holder
          GROUP BY i.permission_id
     ), written AS (
-        INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, inherited)
+        INSERT INTO neon_auth_internal.project_permissions_sync AS p (user_id, permission_id, inherited)
         SELECT holder, g.permission_id, g.inherited
           FROM given g
          WHERE NOT EXISTS (SELECT FROM neon_auth_internal.outranked_permissions(moment) o
@@ -195,7 +195,7 @@ BEGIN
            SET inherited = excluded.inherited
          WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
     )
-    DELETE FROM neon_auth.project_permissions_sync p
+    DELETE FROM neon_auth_internal.project_permissions_sync p
      WHERE p.user_id = holder AND NOT neon_auth_internal.is_since(p.created_at, moment)
        AND NOT EXISTS (SELECT FROM given g WHERE g.permission_id = p.permission_id);
     GET DIAGNOSTICS gone = ROW_COUNT;

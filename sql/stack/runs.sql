@@ -21,6 +21,7 @@ CREATE TABLE neon_auth.sync_runs (
     failed_at timestamptz,
     CONSTRAINT sync_runs_pkey PRIMARY KEY (id)
 );
+CREATE VIEW neon_auth_internal.sync_runs AS TABLE neon_auth.sync_runs;
 COMMENT ON TABLE neon_auth.sync_runs IS
     'Comparisons of the mirror with the auth service; the last row is the latest. Not dumped';
 COMMENT ON COLUMN neon_auth.sync_runs.id IS 'Number of the run';
@@ -49,22 +50,23 @@ LANGUAGE plpgsql
 AS $$
 #variable_conflict use_column
 DECLARE
-    run neon_auth.sync_runs;
+    run neon_auth_internal.sync_runs;
     is_first boolean;
 BEGIN
     -- No living user is left of the source that it names.
-    DELETE FROM neon_auth.sync_source s WHERE (s.kind, s.source) <> (begin_sync.kind, begin_sync.source);
-    SELECT * INTO run FROM neon_auth.sync_runs r ORDER BY r.id DESC LIMIT 1;
+    DELETE FROM neon_auth_internal.sync_source s WHERE (s.kind, s.source) <> (begin_sync.kind, begin_sync.source);
+    SELECT * INTO run FROM neon_auth_internal.sync_runs r ORDER BY r.id DESC LIMIT 1;
     IF run.finished_at IS NULL AND (run.kind, run.source) = (begin_sync.kind, begin_sync.source)
        AND run.started_at > now() - interval '1 day'
        AND EXISTS (SELECT FROM neon_auth_internal.sync_scan s WHERE s.kind = 'run' AND s.team_id = run.id::text) THEN
         RETURN to_jsonb(run) || '{"goes_on": true}';
     END IF;
-    is_first := NOT EXISTS (SELECT FROM neon_auth.sync_runs r WHERE r.finished_at IS NOT NULL);
+    is_first := NOT EXISTS (SELECT FROM neon_auth_internal.sync_runs r WHERE r.finished_at IS NOT NULL);
     TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed;
-    INSERT INTO neon_auth.sync_runs (kind, source, total)
+    INSERT INTO neon_auth_internal.sync_runs (kind, source, total)
     VALUES (begin_sync.kind, begin_sync.source,
-            CASE WHEN NOT is_first THEN (SELECT count(*) FROM neon_auth.users_sync u WHERE u.deleted_at IS NULL) END)
+            CASE WHEN NOT is_first THEN (SELECT count(*) FROM neon_auth_internal.users_sync u
+                                          WHERE u.deleted_at IS NULL) END)
     RETURNING * INTO run;
     INSERT INTO neon_auth_internal.sync_scan (kind, team_id) VALUES ('run', run.id::text);
     RETURN to_jsonb(run) || '{"goes_on": false}';
@@ -76,7 +78,7 @@ COMMENT ON FUNCTION neon_auth_internal.begin_sync(text, text) IS
 CREATE FUNCTION neon_auth_internal.enter_phase(run bigint, phase text) RETURNS void
 LANGUAGE sql
 AS $$
-    UPDATE neon_auth.sync_runs r
+    UPDATE neon_auth_internal.sync_runs r
        SET phase = enter_phase.phase, phase_started_at = clock_timestamp(), cursor = NULL, total = NULL, done = 0,
            finished_at = CASE WHEN enter_phase.phase = 'done' THEN clock_timestamp() END,
            error = CASE WHEN enter_phase.phase <> 'done' THEN r.error END,
@@ -89,7 +91,7 @@ COMMENT ON FUNCTION neon_auth_internal.enter_phase(bigint, text) IS
 CREATE FUNCTION neon_auth_internal.fail_sync(run bigint, reason text) RETURNS void
 LANGUAGE sql
 AS $$
-    UPDATE neon_auth.sync_runs r SET error = reason, failed_at = clock_timestamp() WHERE r.id = run;
+    UPDATE neon_auth_internal.sync_runs r SET error = reason, failed_at = clock_timestamp() WHERE r.id = run;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.fail_sync(bigint, text) IS
     'Records the error that ended a run; the next run continues it';
@@ -98,7 +100,7 @@ CREATE FUNCTION neon_auth_internal.count_sync(
     run bigint, done bigint, changed bigint, deleted bigint, skipped bigint, last_skip_reason text) RETURNS void
 LANGUAGE sql
 AS $$
-    UPDATE neon_auth.sync_runs r
+    UPDATE neon_auth_internal.sync_runs r
        SET done = r.done + count_sync.done, changed = r.changed + count_sync.changed,
            deleted = r.deleted + count_sync.deleted, skipped = r.skipped + count_sync.skipped,
            last_skip_reason = coalesce(count_sync.last_skip_reason, r.last_skip_reason)
@@ -110,7 +112,7 @@ COMMENT ON FUNCTION neon_auth_internal.count_sync(bigint, bigint, bigint, bigint
 CREATE FUNCTION neon_auth_internal.set_cursor(run bigint, cursor text) RETURNS void
 LANGUAGE sql
 AS $$
-    UPDATE neon_auth.sync_runs r SET cursor = nullif(set_cursor.cursor, '') WHERE r.id = run;
+    UPDATE neon_auth_internal.sync_runs r SET cursor = nullif(set_cursor.cursor, '') WHERE r.id = run;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.set_cursor(bigint, text) IS 'Records the cursor of the next page of users';
 
@@ -119,8 +121,9 @@ LANGUAGE sql
 AS $$
     TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed;
     -- The run has compared their objects.
-    DELETE FROM neon_auth.sync_queue q
-     WHERE q.last_error IS NOT NULL AND q.queued_at < (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run);
+    DELETE FROM neon_auth_internal.sync_queue q
+     WHERE q.last_error IS NOT NULL AND q.queued_at < (SELECT r.started_at FROM neon_auth_internal.sync_runs r
+                                                        WHERE r.id = run);
 $$;
 COMMENT ON FUNCTION neon_auth_internal.end_scan(bigint) IS
     'Deletes the scan of a run, and the queue entries that were left to it';

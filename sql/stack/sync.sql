@@ -40,7 +40,7 @@ AS $$
                              AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)),
                'other_source', (SELECT CASE o.kind WHEN p.kind THEN o.source ELSE concat_ws(' ', o.kind, o.source) END
                                   FROM neon_auth_internal.other_source o))
-      FROM neon_auth.providers p
+      FROM neon_auth_internal.providers p
      WHERE p.kind = 'stack';
 $$;
 COMMENT ON FUNCTION neon_auth_internal.sync_access() IS
@@ -85,18 +85,18 @@ AS $$
         SELECT DISTINCT o ->> 'id' AS id,
                neon_auth_internal.is_since(coalesce(u.updated_at, t.updated_at), moment) IS TRUE AS has_changed
           FROM jsonb_array_elements(objects) AS elements(o)
-          LEFT JOIN neon_auth.users_sync u ON queue_changed.kind = 'user' AND u.id = o ->> 'id'
-          LEFT JOIN neon_auth.teams_sync t ON queue_changed.kind = 'team' AND t.id = o ->> 'id'
+          LEFT JOIN neon_auth_internal.users_sync u ON queue_changed.kind = 'user' AND u.id = o ->> 'id'
+          LEFT JOIN neon_auth_internal.teams_sync t ON queue_changed.kind = 'team' AND t.id = o ->> 'id'
          WHERE coalesce(u.deleted_at, t.deleted_at) IS NULL AND coalesce(u.raw_json, t.raw_json) IS DISTINCT FROM o
     ), queued AS (
-        INSERT INTO neon_auth.sync_queue (kind, user_id, team_id, reason)
+        INSERT INTO neon_auth_internal.sync_queue (kind, user_id, team_id, reason)
         SELECT queue_changed.kind, CASE WHEN queue_changed.kind = 'user' THEN d.id ELSE '' END,
                CASE WHEN queue_changed.kind = 'team' THEN d.id ELSE '' END,
                'It changed while the auth service was being read.'
           FROM differing d
          WHERE d.has_changed
             -- The response may be about an entry of the queue, which then stays.
-            ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
+            ON CONFLICT (team_id, user_id, kind) DO UPDATE
            SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL
     )
     SELECT count(*) FROM differing d WHERE NOT d.has_changed;
@@ -114,8 +114,8 @@ DECLARE
 BEGIN
     given := objects;
     -- Only after the service has responded: a misspelt project has no users.
-    INSERT INTO neon_auth.sync_source (kind, source)
-    SELECT r.kind, r.source FROM neon_auth.sync_runs r WHERE r.id = run
+    INSERT INTO neon_auth_internal.sync_source (kind, source)
+    SELECT r.kind, r.source FROM neon_auth_internal.sync_runs r WHERE r.id = run
         ON CONFLICT DO NOTHING;
     written := neon_auth_internal.write_page(kind, given, asked_at);
     PERFORM neon_auth_internal.count_sync(
@@ -144,20 +144,20 @@ LANGUAGE plpgsql
 SET work_mem = '1MB' SET enable_hashjoin = off SET enable_nestloop = off SET enable_bitmapscan = off SET jit = off
 AS $$
 DECLARE
-    began constant timestamptz := (SELECT r.started_at FROM neon_auth.sync_runs r WHERE r.id = run);
+    began constant timestamptz := (SELECT r.started_at FROM neon_auth_internal.sync_runs r WHERE r.id = run);
 BEGIN
     DELETE FROM neon_auth_internal.sync_unseen n WHERE n.kind = find_unseen.kind;
     IF kind = 'user' THEN
         INSERT INTO neon_auth_internal.sync_unseen (kind, id)
         SELECT 'user', u.id
-          FROM neon_auth.users_sync u
+          FROM neon_auth_internal.users_sync u
          WHERE u.deleted_at IS NULL AND neon_auth_internal.is_since(u.updated_at, began) IS NOT TRUE
            AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s
                             WHERE s.kind = 'user' AND s.user_id COLLATE "C" = u.id COLLATE "C");
     ELSE
         INSERT INTO neon_auth_internal.sync_unseen (kind, id)
         SELECT 'team', t.id
-          FROM neon_auth.teams_sync t
+          FROM neon_auth_internal.teams_sync t
          WHERE t.deleted_at IS NULL AND neon_auth_internal.is_since(t.updated_at, began) IS NOT TRUE
            AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s
                             WHERE s.kind = 'team' AND s.team_id COLLATE "C" = t.id COLLATE "C");
@@ -193,7 +193,7 @@ COMMENT ON FUNCTION neon_auth_internal.confirm_deleted(bigint, text, text) IS
 CREATE FUNCTION neon_auth_internal.see(run bigint, kind text, items text) RETURNS void
 LANGUAGE sql
 AS $$
-    UPDATE neon_auth.sync_runs r SET done = r.done + json_array_length(items::json) WHERE r.id = run;
+    UPDATE neon_auth_internal.sync_runs r SET done = r.done + json_array_length(items::json) WHERE r.id = run;
     INSERT INTO neon_auth_internal.sync_scan (kind, team_id, user_id, permission_id)
     SELECT see.kind, coalesce(i.team_id, ''), i.user_id, coalesce(i.id, '')
       FROM jsonb_to_recordset(items::jsonb) AS i(team_id text, user_id text, id text);
@@ -209,24 +209,25 @@ DECLARE
     moment constant timestamptz := neon_auth_internal.time_of(asked_at);
     changed bigint;
 BEGIN
-    INSERT INTO neon_auth.team_members_sync (team_id, user_id)
+    INSERT INTO neon_auth_internal.team_members_sync (team_id, user_id)
     SELECT DISTINCT s.team_id, s.user_id
       FROM neon_auth_internal.sync_scan s
      WHERE s.kind = 'member'
-       AND NOT EXISTS (SELECT FROM neon_auth.team_members_sync m WHERE m.team_id = s.team_id AND m.user_id = s.user_id)
-       AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
-       AND NOT EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM neon_auth_internal.team_members_sync m
+                        WHERE m.team_id = s.team_id AND m.user_id = s.user_id)
+       AND NOT EXISTS (SELECT FROM neon_auth_internal.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM neon_auth_internal.teams_sync t WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
        AND NOT EXISTS (SELECT FROM neon_auth_internal.outranked_memberships(moment) o
                         WHERE o.team_id = s.team_id AND o.user_id = s.user_id)
         ON CONFLICT (team_id, user_id) DO NOTHING;
     GET DIAGNOSTICS changed = ROW_COUNT;
-    INSERT INTO neon_auth.sync_queue (kind, team_id, user_id, reason)
+    INSERT INTO neon_auth_internal.sync_queue (kind, team_id, user_id, reason)
     SELECT 'team_member', m.team_id, m.user_id, 'The list of all memberships lacks it.'
-      FROM neon_auth.team_members_sync m
+      FROM neon_auth_internal.team_members_sync m
      WHERE NOT neon_auth_internal.is_since(m.created_at, moment)
        AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s
                         WHERE s.kind = 'member' AND s.team_id = m.team_id AND s.user_id = m.user_id)
-        ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
+        ON CONFLICT (team_id, user_id, kind) DO UPDATE
        SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL
      WHERE sync_queue.last_error IS NOT NULL;
     PERFORM neon_auth_internal.count_sync(run, 0, changed, 0, 0, NULL);
@@ -244,55 +245,58 @@ DECLARE
     in_project bigint;
 BEGIN
     -- Not EXCEPT, which keeps all of one side in memory, beyond work_mem.
-    INSERT INTO neon_auth.team_permissions_sync AS p (team_id, user_id, permission_id, inherited)
+    INSERT INTO neon_auth_internal.team_permissions_sync AS p (team_id, user_id, permission_id, inherited)
     SELECT g.team_id, g.user_id, g.permission_id, g.inherited
       FROM (SELECT s.team_id, s.user_id, s.permission_id, bool_and(s.kind = 'team_permission') AS inherited
               FROM neon_auth_internal.sync_scan s
              WHERE s.kind IN ('team_permission', 'direct_team')
-               AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
-               AND NOT EXISTS (SELECT FROM neon_auth.teams_sync t WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
+               AND NOT EXISTS (SELECT FROM neon_auth_internal.users_sync u
+                                WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
+               AND NOT EXISTS (SELECT FROM neon_auth_internal.teams_sync t
+                                WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
                AND NOT EXISTS (SELECT FROM neon_auth_internal.outranked_permissions(moment) o
                                 WHERE o.team_id = s.team_id AND o.user_id = s.user_id)
              GROUP BY s.team_id, s.user_id, s.permission_id) AS g
-     WHERE NOT EXISTS (SELECT FROM neon_auth.team_permissions_sync k
+     WHERE NOT EXISTS (SELECT FROM neon_auth_internal.team_permissions_sync k
                         WHERE k.team_id = g.team_id AND k.user_id = g.user_id
                           AND k.permission_id = g.permission_id AND k.inherited = g.inherited)
         ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
        SET inherited = excluded.inherited WHERE NOT neon_auth_internal.is_since(p.created_at, moment);
     GET DIAGNOSTICS in_teams = ROW_COUNT;
-    INSERT INTO neon_auth.project_permissions_sync AS p (user_id, permission_id, inherited)
+    INSERT INTO neon_auth_internal.project_permissions_sync AS p (user_id, permission_id, inherited)
     SELECT g.user_id, g.permission_id, g.inherited
       FROM (SELECT s.user_id, s.permission_id, bool_and(s.kind = 'project_permission') AS inherited
               FROM neon_auth_internal.sync_scan s
              WHERE s.kind IN ('project_permission', 'direct_project')
-               AND NOT EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
+               AND NOT EXISTS (SELECT FROM neon_auth_internal.users_sync u
+                                WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
                AND NOT EXISTS (SELECT FROM neon_auth_internal.outranked_permissions(moment) o
                                 WHERE o.team_id = '' AND o.user_id = s.user_id)
              GROUP BY s.user_id, s.permission_id) AS g
-     WHERE NOT EXISTS (SELECT FROM neon_auth.project_permissions_sync k
+     WHERE NOT EXISTS (SELECT FROM neon_auth_internal.project_permissions_sync k
                         WHERE k.user_id = g.user_id AND k.permission_id = g.permission_id AND k.inherited = g.inherited)
         ON CONFLICT (user_id, permission_id) DO UPDATE
        SET inherited = excluded.inherited WHERE NOT neon_auth_internal.is_since(p.created_at, moment);
     GET DIAGNOSTICS in_project = ROW_COUNT;
 
-    INSERT INTO neon_auth.sync_queue (kind, team_id, user_id, reason)
+    INSERT INTO neon_auth_internal.sync_queue (kind, team_id, user_id, reason)
     SELECT DISTINCT 'team_member', p.team_id, p.user_id, 'The list of all permissions lacks one.'
-      FROM neon_auth.team_permissions_sync p
+      FROM neon_auth_internal.team_permissions_sync p
      WHERE NOT neon_auth_internal.is_since(p.created_at, moment)
        AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s
                         WHERE s.kind IN ('team_permission', 'direct_team') AND s.team_id = p.team_id
                           AND s.user_id = p.user_id AND s.permission_id = p.permission_id)
-        ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
+        ON CONFLICT (team_id, user_id, kind) DO UPDATE
        SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL
      WHERE sync_queue.last_error IS NOT NULL;
-    INSERT INTO neon_auth.sync_queue (kind, user_id, reason)
+    INSERT INTO neon_auth_internal.sync_queue (kind, user_id, reason)
     SELECT DISTINCT 'project_permissions', p.user_id, 'The list of all permissions lacks one.'
-      FROM neon_auth.project_permissions_sync p
+      FROM neon_auth_internal.project_permissions_sync p
      WHERE NOT neon_auth_internal.is_since(p.created_at, moment)
        AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s
                         WHERE s.kind IN ('project_permission', 'direct_project')
                           AND s.user_id = p.user_id AND s.permission_id = p.permission_id)
-        ON CONFLICT ON CONSTRAINT sync_queue_pkey DO UPDATE
+        ON CONFLICT (team_id, user_id, kind) DO UPDATE
        SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL
      WHERE sync_queue.last_error IS NOT NULL;
     PERFORM neon_auth_internal.count_sync(run, 0, in_teams + in_project, 0, 0, NULL);

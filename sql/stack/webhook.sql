@@ -7,6 +7,7 @@ CREATE TABLE neon_auth.webhook_deliveries (
     received_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id)
 );
+CREATE VIEW neon_auth_internal.webhook_deliveries AS TABLE neon_auth.webhook_deliveries;
 CREATE INDEX webhook_deliveries_received_at_idx ON neon_auth.webhook_deliveries (received_at);
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.webhook_deliveries', '');
 COMMENT ON TABLE neon_auth.webhook_deliveries IS
@@ -30,7 +31,7 @@ BEGIN
             DETAIL = format('It is %s.', coalesce(older_than::text, 'NULL')),
             HINT = 'For example: SELECT neon_auth.prune_webhook_deliveries(''90 days'');';
     END IF;
-    DELETE FROM neon_auth.webhook_deliveries WHERE received_at < now() - older_than;
+    DELETE FROM neon_auth_internal.webhook_deliveries WHERE received_at < now() - older_than;
     GET DIAGNOSTICS pruned = ROW_COUNT;
     RETURN pruned;
 END
@@ -55,8 +56,8 @@ COMMENT ON FUNCTION neon_auth_internal.open_delivery(text, jsonb) IS
 
 -- Statements instead of one expression: PL/pgSQL prepares a whole expression in each transaction, with every
 -- function in it.
-CREATE FUNCTION neon_auth.handle_webhook(body text, headers jsonb) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION neon_auth_internal.handle_webhook(body text, headers jsonb) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     given constant record := neon_auth_internal.open_delivery(body, headers);
@@ -82,9 +83,19 @@ BEGIN
             ELSE
                 answer := neon_auth_internal.outcome('ignored', 'No table mirrors this event.');
         END CASE;
-        INSERT INTO neon_auth.webhook_deliveries (id, event, outcome) VALUES (given.id, given.event, answer);
+        INSERT INTO neon_auth_internal.webhook_deliveries (id, event, outcome) VALUES (given.id, given.event, answer);
     END IF;
     RETURN jsonb_build_object('message_id', given.id, 'event', given.event) || answer;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.handle_webhook(text, jsonb) IS
+    'The body of neon_auth.handle_webhook(), for other functions of the extension';
+
+CREATE FUNCTION neon_auth.handle_webhook(body text, headers jsonb) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN neon_auth_internal.handle_webhook(body, headers);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.handle_webhook(text, jsonb) IS
@@ -109,7 +120,7 @@ BEGIN
             DETAIL = 'The setting request.headers, which PostgREST sets for each request, is empty.',
             HINT = 'SELECT neon_auth.handle_webhook(body, headers);';
     END IF;
-    RETURN neon_auth.handle_webhook($1, neon_auth_internal.parse_headers(headers));
+    RETURN neon_auth_internal.handle_webhook($1, neon_auth_internal.parse_headers(headers));
 END
 $$;
 COMMENT ON FUNCTION neon_auth.postgrest_webhook(text) IS

@@ -81,7 +81,7 @@ impl Table {
             }
             let relation = self.open();
             // Only now: locking may have received the invalidation of another index.
-            let index = pg_sys::index_open(self.oid(1), LOCK);
+            let index = pg_sys::index_open(self.index(relation), LOCK);
             Lookups {
                 has_own_snapshot,
                 relation,
@@ -100,23 +100,34 @@ impl Table {
 
     unsafe fn open(self) -> pg_sys::Relation {
         unsafe {
-            let relation = pg_sys::try_relation_open(self.oid(0), LOCK);
+            let relation = pg_sys::try_relation_open(self.table(), LOCK);
             if !relation.is_null() {
                 return relation;
             }
             // Dropped, and no invalidation has arrived yet.
             OIDS.set(UNKNOWN);
-            pg_sys::table_open(self.oid(0), LOCK)
+            pg_sys::table_open(self.table(), LOCK)
         }
     }
 
-    /// The OID of the table (0) or its index (1).
-    fn oid(self, which: usize) -> pg_sys::Oid {
+    fn table(self) -> pg_sys::Oid {
+        self.known_or(0, || INDEXED[self as usize].0.oid())
+    }
+
+    /// # Safety
+    /// The relation must be the open table.
+    unsafe fn index(self, relation: pg_sys::Relation) -> pg_sys::Oid {
+        // SAFETY: as asked.
+        self.known_or(1, || unsafe { INDEXED[self as usize].1.oid(relation) })
+    }
+
+    /// The OID of the table (0) or its index (1), looked up if it is not known.
+    fn known_or(self, which: usize, look_up: impl FnOnce() -> pg_sys::Oid) -> pg_sys::Oid {
         let known = OIDS.get()[self as usize][which];
         if known != pg_sys::InvalidOid {
             return known;
         }
-        let oid = INDEXED[self as usize][which].oid();
+        let oid = look_up();
         // Read again: a look-up may receive invalidations too.
         let mut oids = OIDS.get();
         oids[self as usize][which] = oid;

@@ -46,6 +46,10 @@ unsafe fn run(query: &str, arguments: &[&str], read_only: bool) -> Option<String
             most: std::ffi::c_long,
         ) -> i32;
     }
+    debug_assert!(
+        !query.contains("neon_auth."),
+        "schema neon_auth can belong to another role: {query}"
+    );
     let query = CString::new(query).expect("our own SQL contains no NUL");
     unsafe {
         let outer_context = pg_sys::CurrentMemoryContext;

@@ -132,7 +132,7 @@ pub fn reject_deleted(provider: &Provider, subject: &str) -> Result<(), Problem>
         return Ok(());
     }
     let deleted = spi::read(
-        "SELECT 'deleted' FROM neon_auth.users_sync WHERE id = $1 AND deleted_at IS NOT NULL",
+        "SELECT 'deleted' FROM neon_auth_internal.users_sync WHERE id = $1 AND deleted_at IS NOT NULL",
         &[subject],
     );
     match deleted {

@@ -129,6 +129,23 @@ SELECT p.oid::regprocedure AS function, p.proconfig AS settings
   FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
  WHERE p.prosecdef AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false);
 
+-- Functions whose body is text, looked up when they run, and names something in schema neon_auth, which can
+-- belong to another role. Strings do not count, such as those of a HINT, unless cast to regclass.
+SELECT p.oid::regprocedure AS function
+  FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
+  JOIN pg_language l ON l.oid = p.prolang AND l.lanname IN ('sql', 'plpgsql')
+ WHERE p.prosqlbody IS NULL
+   AND regexp_replace(regexp_replace(regexp_replace(p.prosrc, '--[^\n]*', '', 'g'), '''([^'']*)''::reg', '\1', 'g'),
+                      '''([^'']|'''')*''', '', 'g') ~ '\mneon_auth[.]';
+
+-- Tables of schema neon_auth without the view by which those functions reach them
+SELECT c.oid::regclass AS relation
+  FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
+ WHERE c.relnamespace = 'neon_auth'::regnamespace AND c.relkind = 'r'
+   AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+                     JOIN pg_class v ON v.oid = r.ev_class
+                    WHERE d.refobjid = c.oid AND v.relnamespace = 'neon_auth_internal'::regnamespace AND v.relname = c.relname);
+
 -- Functions of schema auth that change the identity and have a SET clause, which would undo it
 SELECT p.oid::regprocedure AS function
   FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid

@@ -49,7 +49,7 @@ pub fn drain(api: &Api, steps: Steps, run: i64) -> Result<(), Stop> {
     let queue = Queue { api, steps, run };
     for _ in 0..ROUNDS {
         let last = "SELECT to_jsonb(max(q.queued_at)) #>> '{}'
-                      FROM neon_auth.sync_queue q WHERE q.last_error IS NULL";
+                      FROM neon_auth_internal.sync_queue q WHERE q.last_error IS NULL";
         let Some(last) = steps.transaction(|| spi::write(last, &[])) else {
             return Ok(());
         };

@@ -60,7 +60,7 @@ pub fn note_error(steps: Steps, error: &CaughtError) -> String {
         if spi::is_installed() {
             spi::write(
                 "SELECT neon_auth_internal.fail_sync(r.id, $1)::text
-                   FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
+                   FROM (SELECT * FROM neon_auth_internal.sync_runs ORDER BY id DESC LIMIT 1) AS r
                   WHERE r.finished_at IS NULL",
                 &[&reason],
             );
@@ -416,7 +416,7 @@ impl Run {
         self.told_at.set(Instant::now());
         let progress = self.write(
             "SELECT format('%s: %s%s done', r.phase, r.done, ' of ' || r.total)
-               FROM neon_auth.sync_runs r WHERE r.id = $1::bigint",
+               FROM neon_auth_internal.sync_runs r WHERE r.id = $1::bigint",
             &[],
         );
         pgrx::notice!("neon_auth.sync(): {}", progress.unwrap_or_default());

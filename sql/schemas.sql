@@ -34,20 +34,9 @@ BEGIN
                           ELSE pg_catalog.format('It holds functions of the extension %I.', owner_extension) END,
             HINT = CASE WHEN owner_extension IS NULL
                         THEN 'ALTER SCHEMA auth RENAME TO auth_before; or, if it is empty: DROP SCHEMA auth;'
-                        ELSE pg_catalog.format('ALTER SCHEMA auth RENAME TO auth_before; and once nothing uses its functions any more: DROP EXTENSION %I; neon_auth offers functions of the same names.',
-                                               owner_extension) END;
-    END IF;
-
-    -- Whoever made the schema could put functions, operators or tables of their own where ours are
-    -- looked for.
-    IF EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'neon_auth') THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'duplicate_schema',
-            MESSAGE = 'schema "neon_auth" already exists',
-            DETAIL = 'neon_auth makes this schema itself, so that nobody else''s objects stand in it.',
-            HINT = CASE WHEN pg_catalog.to_regclass('neon_auth.users_sync') IS NULL
-                        THEN 'ALTER SCHEMA neon_auth RENAME TO neon_auth_before; or, if it is empty: DROP SCHEMA neon_auth;'
-                        ELSE 'To go on with the users and all that refers to them, run docs/adopt.sql. To begin anew: ALTER SCHEMA neon_auth RENAME TO neon_auth_before;' END;
+                        ELSE pg_catalog.format(
+                            'ALTER SCHEMA auth RENAME TO auth_before; and once nothing uses its functions any more: '
+                            'DROP EXTENSION %I; neon_auth offers functions of the same names.', owner_extension) END;
     END IF;
 
     IF EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'neon_auth_internal') THEN
@@ -55,7 +44,8 @@ BEGIN
             ERRCODE = 'duplicate_schema',
             MESSAGE = 'schema "neon_auth_internal" already exists',
             DETAIL = 'neon_auth makes this schema itself, so that nobody else''s objects stand in it.',
-            HINT = 'ALTER SCHEMA neon_auth_internal RENAME TO neon_auth_internal_before; or, if it is empty: DROP SCHEMA neon_auth_internal;';
+            HINT = 'ALTER SCHEMA neon_auth_internal RENAME TO neon_auth_internal_before; '
+                   'or, if it is empty: DROP SCHEMA neon_auth_internal;';
     END IF;
 END
 $requirements$;
@@ -63,8 +53,22 @@ $requirements$;
 CREATE SCHEMA auth;
 COMMENT ON SCHEMA auth IS 'neon_auth: the signed-in user, for policies and applications';
 
-CREATE SCHEMA neon_auth;
-COMMENT ON SCHEMA neon_auth IS 'neon_auth: users, providers and administration';
-
 CREATE SCHEMA neon_auth_internal;
 COMMENT ON SCHEMA neon_auth_internal IS 'neon_auth: internal objects; only the extension uses them';
+
+-- An existing schema neon_auth can belong to any role and contain objects that look like the extension's. So it
+-- is renamed while the script creates everything in a new schema, where no other role can create objects;
+-- move_in.sql moves these objects afterwards. Once renamed, no other transaction can rename or drop the schema.
+DO $aside$
+DECLARE
+    given pg_catalog.oid := pg_catalog.to_regnamespace('neon_auth');
+BEGIN
+    -- For move_in.sql. Other roles cannot write a setting of this transaction.
+    PERFORM pg_catalog.set_config('neon_auth_script.given', coalesce(given::text, ''), true);
+    IF given IS NOT NULL THEN
+        EXECUTE pg_catalog.format('ALTER SCHEMA neon_auth RENAME TO %I', 'neon_auth_' || given);
+    END IF;
+END
+$aside$;
+CREATE SCHEMA neon_auth;
+COMMENT ON SCHEMA neon_auth IS 'neon_auth: users, providers and administration';
