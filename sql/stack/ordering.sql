@@ -1,7 +1,7 @@
 -- The order of changes that arrive in any order: the queue, tombstones, locks and rules.
 --
--- Events carry neither a time nor a version, and arrive in any order. An answer of the REST API is as old
--- as its question. These rules decide which change counts; everything that writes memberships or
+-- Events carry neither a time nor a version, and arrive in any order. A response of the REST API is as old
+-- as its request. These rules decide which change counts; everything that writes memberships or
 -- permissions follows them, and finds the functions for them in this file.
 --
 -- 1. Locks. A writer holds the lock of the team, then the lock of the user, until its transaction ends. So a
@@ -15,19 +15,19 @@
 --    REST API decides. (match_removal, queue_sync)
 -- 5. The removal of a membership removes all permissions in it. Until the membership exists again, no
 --    event grants a permission in it. (has_tombstone)
--- 6. A change that arrived after the REST API was asked outranks the answer:
---    - A row that was created since then stays, even if the answer lacks it. (is_since)
---    - A removal since then keeps the answer from writing the row. Which removals do so depends on the row:
+-- 6. A change that arrived after a REST request was sent outranks the response:
+--    - A row that was created since then stays, even if the response lacks it. (is_since)
+--    - A removal since then keeps the response from writing the row. Which removals do so depends on the row:
 --        a membership           the removal of this membership          outranked_memberships
 --        a team's permission    any removal of the same team and user   outranked_permissions
 --        a project's permission any project removal of the same user    outranked_permissions
 --      A permission is outranked by other removals too, because it may have followed from them: which
 --      permissions contain it is known only to the service.
--- 7. An answer about one entry of the queue also deletes what it lacks. The lists of a full run are too
+-- 7. A response about one entry of the queue also deletes what it lacks. The lists of a full run are too
 --    long to be read at one moment: what they lack is queued. (confirm_team, sync_members, sync_permissions)
--- 8. Where the order is not known, a right is rather missing until it is confirmed than granted.
+-- 8. Where the order is not known, a right is withheld until it is confirmed.
 --
--- Times are of the clock: now() is when the transaction began, which may be long before the question.
+-- Times are of the clock: now() is when the transaction began, which may be long before the request.
 
 CREATE FUNCTION neon_auth_internal.lock_mirror(kind text, id text, exclusive boolean) RETURNS boolean
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'lock_mirror_wrapper';
@@ -41,7 +41,7 @@ RETURN 'epoch'::timestamptz + microseconds * interval '1 microsecond';
 COMMENT ON FUNCTION neon_auth_internal.time_of(bigint) IS 'Converts microseconds since 1970 to a time';
 
 -- A time in the future is from before the clock was set back, or from another machine. If it counted as
--- later than every question, no answer would ever be applied.
+-- later than every request, no response would ever be applied.
 CREATE FUNCTION neon_auth_internal.is_since(happened timestamptz, moment timestamptz) RETURNS boolean
 LANGUAGE sql
 RETURN happened BETWEEN moment AND clock_timestamp();
@@ -89,8 +89,7 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.queue_sync(text, text, text, text) IS
     'Queues an object for confirmation by the REST API';
 
--- Memberships and permissions come and go, so their deletion is no end, as a user's is. What was
--- removed is remembered: a creation that comes after may be an older one, late.
+-- See rules 3 to 5.
 CREATE TABLE neon_auth_internal.tombstones (
     kind text NOT NULL
         CONSTRAINT tombstones_kind_check CHECK (kind IN ('team_member', 'team_permission', 'project_permission')),

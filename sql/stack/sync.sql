@@ -201,9 +201,10 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.see(bigint, text, text) IS 'Records memberships or permissions as seen';
 
 -- New rows are written; missing ones are queued, and confirmed one by one. Changes by events since the list was
--- requested stay. The memory does not grow with the lists.
+-- requested stay. The memory does not grow with the lists. No nested loops: the planner believes that a table
+-- which was empty when it was last vacuumed still is, and would search all of it for each row of a list.
 CREATE FUNCTION neon_auth_internal.sync_members(run bigint, asked_at bigint) RETURNS void
-LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
+LANGUAGE plpgsql SET work_mem = '1MB' SET enable_nestloop = off SET jit = off
 AS $$
 DECLARE
     moment constant timestamptz := neon_auth_internal.time_of(asked_at);
@@ -237,7 +238,7 @@ COMMENT ON FUNCTION neon_auth_internal.sync_members(bigint, bigint) IS
     'Compares the mirror''s memberships with the seen ones';
 
 CREATE FUNCTION neon_auth_internal.sync_permissions(run bigint, asked_at bigint) RETURNS void
-LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
+LANGUAGE plpgsql SET work_mem = '1MB' SET enable_nestloop = off SET jit = off
 AS $$
 DECLARE
     moment constant timestamptz := neon_auth_internal.time_of(asked_at);
