@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use neon_auth_connections::{Cluster, Server, World, eventually};
+use neon_auth_connections::{Cluster, Server, World, await_lock};
 use postgres::error::{DbError, SqlState};
 
 const RENAME: &str = "UPDATE neon_auth.providers SET name = 'neon' WHERE name = 'stack'";
@@ -69,7 +69,7 @@ fn add(name: &str) -> String {
 
 /// Runs a statement in a second session while the first is in a transaction that has added a provider
 /// of kind stack, and ends that transaction once the second session waits for it.
-fn beside(world: &World, statement: &str, isolation: &str, end: &str) -> Result<(), DbError> {
+fn beside(world: &World, statement: &str, isolation: &str, end: &str) -> Result<(), Box<DbError>> {
     let mut first = world.superuser();
     let mut second = world.superuser();
     first.run("DELETE FROM neon_auth.providers");
@@ -80,13 +80,13 @@ fn beside(world: &World, statement: &str, isolation: &str, end: &str) -> Result<
     first.run(&format!("BEGIN; {}", add("first")));
     thread::scope(|scope| {
         let waiting = scope.spawn(move || second.batch_execute(statement));
-        eventually("the second session waits", || {
-            let waits = format!("SELECT wait_event_type FROM pg_stat_activity WHERE pid = {pid}");
-            world.superuser().value(&waits, &[]).as_deref() == Some("Lock")
-        });
+        await_lock(&mut world.superuser(), pid);
         first.run(end);
         let outcome = waiting.join().expect("the thread ends");
-        outcome.map_err(|error| error.as_db_error().expect("the server refuses it").clone())
+        outcome.map_err(|error| {
+            let error = error.as_db_error().expect("the server refuses it");
+            Box::new(error.clone())
+        })
     })
 }
 
