@@ -195,7 +195,7 @@ fn no_error_has_a_backtrace_for_its_detail() {
          SET lock_timeout = '100ms'",
     );
     let mut holder = world.superuser();
-    holder.run("BEGIN; LOCK TABLE neon_auth.users_sync");
+    holder.run("BEGIN; LOCK TABLE neon_auth_internal.users_sync");
     for call in [
         "auth.authenticate($1)",
         "auth.jwt_session_init($1)",
