@@ -24,16 +24,7 @@ pub struct ClaimNames {
     pub organization: &'static str,
 }
 
-const OIDC: ClaimNames = ClaimNames {
-    role: "role",
-    email: "email",
-    email_verified: "email_verified",
-    is_anonymous: "is_anonymous",
-    selected_team_id: "selected_team_id",
-    organization: "o",
-};
-
-const STACK: ClaimNames = ClaimNames {
+const CLAIMS: ClaimNames = ClaimNames {
     role: "role",
     email: "email",
     email_verified: "email_verified",
@@ -59,8 +50,8 @@ impl Kind {
 
     pub fn claims(self) -> &'static ClaimNames {
         match self {
-            Self::Oidc => &OIDC,
-            Self::Stack => &STACK,
+            // Stack Auth has its own claims, of which no issuer has others under the same names.
+            Self::Oidc | Self::Stack => &CLAIMS,
         }
     }
 }
