@@ -104,13 +104,19 @@ COMMENT ON FUNCTION neon_auth_internal.listed(bigint, text, text) IS
 -- granted permissions (direct), and all permissions that follow from them (effective).
 CREATE FUNCTION neon_auth_internal.confirm_team(
     team text, member text, memberships text, direct text, effective text, asked_at bigint) RETURNS bigint
-LANGUAGE plpgsql SET work_mem = '1MB' SET jit = off
+LANGUAGE plpgsql
+SET work_mem = '1MB' SET enable_nestloop = on SET plan_cache_mode = force_custom_plan SET jit = off
 AS $$
 DECLARE
     moment constant timestamptz := neon_auth_internal.time_of(asked_at);
     gone bigint;
     gone_permissions bigint;
 BEGIN
+    -- Only a long list is stored. The planner expects few rows of it, and would search all of one list for each
+    -- row of another. The setting ends with this function, which sets it too.
+    IF EXISTS (SELECT FROM neon_auth_internal.sync_listed l WHERE l.asked_at = confirm_team.asked_at) THEN
+        PERFORM set_config('enable_nestloop', 'off', true);
+    END IF;
     PERFORM neon_auth_internal.lock_mirror('team', team, true);
     IF EXISTS (SELECT FROM neon_auth_internal.teams_sync t WHERE t.id = team AND t.deleted_at IS NOT NULL) THEN
         PERFORM neon_auth_internal.forget_team(team);

@@ -14,7 +14,12 @@ BEGIN;
 SELECT neon_auth.add_provider('neon', '{https://neon.example.com}', '{neon}', jwks => :'jwks', kind => 'stack', project_id => 'neon');
 SELECT * FROM defined;
 ROLLBACK;
--- One of the administrator's own is kept, and counts as theirs.
+-- A provider that becomes one of Stack Auth.
+BEGIN;
+UPDATE neon_auth.providers SET kind = 'stack', project_id = 'idp';
+SELECT * FROM defined;
+ROLLBACK;
+-- One of the administrator's own is kept.
 BEGIN;
 INSERT INTO neon_auth.permission_definitions (id, contained_permission_ids) VALUES ('team_admin', '{mine}');
 SELECT neon_auth.configure(:'keys');
