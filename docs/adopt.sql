@@ -87,7 +87,7 @@ BEGIN
     SELECT concat_ws(' ',
                CASE WHEN held.relkind <> 'r' OR held.relispartition OR EXISTS (
                         SELECT FROM pg_inherits i WHERE old IN (i.inhrelid, i.inhparent))
-                    THEN 'It is no ordinary table.' END,
+                    THEN 'It is not an ordinary table.' END,
                CASE WHEN EXISTS (SELECT FROM pg_depend d
                                   WHERE d.classid = 'pg_class'::regclass AND d.objid = old AND d.deptype = 'e')
                     THEN 'It belongs to an extension already.' END,
@@ -135,7 +135,7 @@ BEGIN
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
             MESSAGE = 'neon_auth.users_sync cannot be adopted while others depend on it',
-            DETAIL = format('These use types of a role that is no superuser: %s.', problem),
+            DETAIL = format('These use types of a role that is not a superuser: %s.', problem),
             HINT = 'Drop them, and create them again afterwards.';
     END IF;
 
@@ -166,7 +166,7 @@ BEGIN
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
             MESSAGE = 'neon_auth.users_sync cannot be adopted while its planning calls others'' functions',
-            DETAIL = format('These use functions of a role that is no superuser: %s.', problem),
+            DETAIL = format('These use functions of a role that is not a superuser: %s.', problem),
             HINT = 'Drop them, and create them again afterwards.';
     END IF;
 

@@ -1,8 +1,9 @@
 //! The kinds of providers.
 //!
-//! Each difference between kinds is one `match`, in four places: where keys come from and what a
-//! credential must contain (`provider/rules.rs`), the names of claims (here), and what fills the
-//! mirror (`service`).
+//! Kinds differ in where keys come from and what a credential must contain
+//! (`provider/rules.rs`), in the names of claims (here), and in what fills the mirror (`service`):
+//! the compiler shows each `match`. It does not show `Kind::ALL`, messages, and the SQL that names
+//! a kind; docs/architecture.md lists these places.
 
 /// The kind of a provider.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -164,7 +164,7 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// The headers and the body; none, if the secret is no secret.
+    /// The headers and the body; none, if the secret is not a valid one.
     pub fn delivery(self) -> Option<Delivery> {
         let secret = self
             .secret

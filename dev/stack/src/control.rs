@@ -42,7 +42,7 @@ pub async fn sign_up(State(shared): State<Shared>, Input(new): Input<NewUser>) -
     Json(shared.lock().sign_up(new))
 }
 
-/// `POST /dev/populate`: signs up that many users, whom no message tells of
+/// `POST /dev/populate`: signs up that many users, whom no message reports
 pub async fn populate(State(shared): State<Shared>, Input(asked): Input<Asked>) -> Answer {
     shared.lock().populate(asked)?;
     done()

@@ -212,7 +212,7 @@ fn without_leading_zeros(coordinate: &str) -> String {
     base64url(&bytes[start..])
 }
 
-/// All keys of one server secret, and which of them have been withdrawn.
+/// All keys of one server secret, and which of them have been revoked.
 #[derive(Clone)]
 pub struct KeySet {
     keys: Vec<(Audience, Key)>,
@@ -239,7 +239,7 @@ impl KeySet {
         }
     }
 
-    /// The key that signs tokens for `audience`, published or withdrawn.
+    /// The key that signs tokens for `audience`, published or revoked.
     pub fn signing(&self, audience: Audience) -> &Key {
         self.keys
             .iter()
@@ -247,14 +247,14 @@ impl KeySet {
             .expect("a set holds keys for every audience")
     }
 
-    /// The key with this id, published or withdrawn.
+    /// The key with this id, published or revoked.
     pub fn find(&self, kid: &str) -> Option<&Key> {
         self.keys
             .iter()
             .find_map(|(_, key)| (key.kid() == kid).then_some(key))
     }
 
-    /// Withdraws a key from the published set; tokens are still signed with
+    /// Revokes a key: it leaves the published set; tokens are still signed with
     /// it. Answers whether there is such a key.
     pub fn drop_key(&mut self, kid: &str) -> bool {
         let known = self.find(kid).is_some();

@@ -162,7 +162,7 @@ impl Simulator {
     }
 
     /// Signs up that many users at once, each with a personal team and as
-    /// its admin where `with_teams` says so. No webhook tells of them.
+    /// its admin where `with_teams` says so. No webhook reports them.
     #[track_caller]
     pub fn populate(&self, users: u64, with_teams: bool) {
         known(self.shared.lock().populate(Asked { users, with_teams }));

@@ -282,7 +282,7 @@ impl State {
     }
 
     /// Signs up so many people at once, each with a personal team where that
-    /// is asked for. No message tells of it.
+    /// is asked for. No message reports it.
     pub fn populate(&mut self, asked: Asked) -> Result<(), KnownError> {
         let first = self.people;
         let last = u32::try_from(asked.users)

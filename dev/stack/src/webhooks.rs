@@ -52,7 +52,7 @@ pub struct Delivery {
 
 impl Delivery {
     /// Signs a message for an attempt at `timestamp` (seconds). None: the
-    /// secret is no secret.
+    /// secret is not a valid one.
     pub fn sign(secret: &str, id: &str, timestamp: i64, body: &str) -> Option<Self> {
         let signature = sign(secret, id, timestamp, body)?;
         Some(Self {
@@ -67,7 +67,7 @@ impl Delivery {
     }
 }
 
-/// The `v1` signature of a message. None: the secret is no secret.
+/// The `v1` signature of a message. None: the secret is not a valid one.
 pub fn sign(secret: &str, id: &str, timestamp: i64, body: &str) -> Option<String> {
     let key = secret.strip_prefix(SECRET_PREFIX).unwrap_or(secret);
     let key = EncodingKey::from_secret(&STANDARD.decode(key).ok()?);
