@@ -49,14 +49,18 @@ BEGIN
             UNION SELECT c.conrelid, 'ACCESS EXCLUSIVE' FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = old
             UNION SELECT t.relid, 'ACCESS EXCLUSIVE' FROM pg_constraint c, pg_partition_tree(c.conrelid) AS t
                    WHERE c.contype = 'f' AND c.confrelid = old
-            UNION SELECT p.polrelid, 'ACCESS EXCLUSIVE' FROM dependent d JOIN pg_policy p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid
-            UNION SELECT r.ev_class, 'ACCESS SHARE' FROM dependent d JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+            UNION SELECT p.polrelid, 'ACCESS EXCLUSIVE' FROM dependent d
+                    JOIN pg_policy p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid
+            UNION SELECT r.ev_class, 'ACCESS SHARE' FROM dependent d
+                    JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
                     JOIN pg_class c ON c.oid = r.ev_class AND c.relkind = 'v'
         ), routine AS (
-            SELECT p.oid, p.xmin, p.pronamespace, p.prosecdef FROM dependent d JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+            SELECT p.oid, p.xmin, p.pronamespace, p.prosecdef
+              FROM dependent d JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
         ), schema AS (
             SELECT n.nspname, n.xmin
-              FROM (SELECT c.relnamespace FROM relation r JOIN pg_class c USING (oid) UNION SELECT f.pronamespace FROM routine f) AS s (oid)
+              FROM (SELECT c.relnamespace FROM relation r JOIN pg_class c USING (oid)
+                    UNION SELECT f.pronamespace FROM routine f) AS s (oid)
               JOIN pg_namespace n USING (oid)
         )
         -- Schemas first: they give the names of the others their meaning.
@@ -69,11 +73,14 @@ BEGIN
                 SELECT 2, ARRAY[format('LOCK TABLE %s IN %s MODE', r.oid::regclass, r.mode)]
                   FROM relation r
                  WHERE NOT EXISTS (SELECT FROM pg_locks k
-                                    WHERE k.locktype = 'relation' AND k.relation = r.oid AND k.pid = pg_backend_pid() AND k.granted
-                                      AND k.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                                    WHERE k.locktype = 'relation' AND k.relation = r.oid
+                                      AND k.pid = pg_backend_pid() AND k.granted
+                                      AND k.database = (SELECT d.oid FROM pg_database d
+                                                         WHERE d.datname = current_database())
                                       AND k.mode = replace(initcap(r.mode), ' ', '') || 'Lock')
                 UNION ALL
-                SELECT 3, ARRAY[format('ALTER ROUTINE %s SECURITY %s', f.oid::regprocedure, CASE WHEN f.prosecdef THEN 'DEFINER' ELSE 'INVOKER' END)]
+                SELECT 3, ARRAY[format('ALTER ROUTINE %s SECURITY %s', f.oid::regprocedure,
+                                       CASE WHEN f.prosecdef THEN 'DEFINER' ELSE 'INVOKER' END)]
                   FROM routine f
                  WHERE f.xmin <> pg_current_xact_id()::xid) AS l (rank, commands)
          ORDER BY l.rank LIMIT 1;
@@ -91,7 +98,8 @@ BEGIN
                CASE WHEN EXISTS (SELECT FROM pg_depend d
                                   WHERE d.classid = 'pg_class'::regclass AND d.objid = old AND d.deptype = 'e')
                     THEN 'It belongs to an extension already.' END,
-               (SELECT format('It has no column %s.', string_agg(needed.name || ' of type ' || needed.type, ', ' ORDER BY needed.place))
+               (SELECT format('It has no column %s.',
+                               string_agg(needed.name || ' of type ' || needed.type, ', ' ORDER BY needed.place))
                   FROM (VALUES (1, 'id', 'text'), (2, 'raw_json', 'jsonb'), (3, 'updated_at', 'timestamptz'),
                                (4, 'deleted_at', 'timestamptz')) AS needed (place, name, type)
                  WHERE NOT EXISTS (SELECT FROM pg_attribute a
@@ -109,13 +117,17 @@ BEGIN
     IF problem ~ ' raw_json of type' THEN
         RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
             MESSAGE = 'neon_auth.users_sync cannot be adopted', DETAIL = problem,
-            HINT = 'raw_json can be built from columns that are there: ALTER TABLE neon_auth.users_sync ADD raw_json jsonb; '
+            HINT = 'raw_json can be built from columns that are there: '
+                   'ALTER TABLE neon_auth.users_sync ADD raw_json jsonb; '
                 || 'UPDATE neon_auth.users_sync SET raw_json = jsonb_strip_nulls(jsonb_build_object('
                 || (SELECT string_agg(format('%L, %s', built.member, built.value), ', ' ORDER BY built.place)
-                      FROM (VALUES (1, 'id', 'id', 'id::text'), (2, 'name', 'display_name', 'name'), (3, 'email', 'primary_email', 'email'),
-                                   (4, 'created_at', 'signed_up_at_millis', '(extract(epoch FROM created_at) * 1000)::bigint'))
+                      FROM (VALUES (1, 'id', 'id', 'id::text'), (2, 'name', 'display_name', 'name'),
+                                   (3, 'email', 'primary_email', 'email'),
+                                   (4, 'created_at', 'signed_up_at_millis',
+                                    '(extract(epoch FROM created_at) * 1000)::bigint'))
                            AS built (place, name, member, value)
-                     WHERE built.name IN (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = old AND NOT a.attisdropped))
+                     WHERE built.name IN (SELECT a.attname FROM pg_attribute a
+                                           WHERE a.attrelid = old AND NOT a.attisdropped))
                 || '));';
     ELSIF problem <> '' THEN
         RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
@@ -152,15 +164,18 @@ BEGIN
     ), planned AS (
         SELECT 'pg_class'::regclass AS classid, relation AS objid FROM read
         UNION ALL SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i JOIN read r ON r.relation = i.indrelid
-        UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid FROM pg_statistic_ext s JOIN read r ON r.relation = s.stxrelid
+        UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid
+                    FROM pg_statistic_ext s JOIN read r ON r.relation = s.stxrelid
     )
     SELECT string_agg(DISTINCT pg_describe_object(classid, objid, 0), ', ') INTO problem
       FROM planned
       JOIN pg_depend d USING (classid, objid)
       LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
-      LEFT JOIN pg_proc p ON p.oid IN (CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid END, o.oprcode, o.oprrest, o.oprjoin)
+      LEFT JOIN pg_proc p ON p.oid IN (CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid END,
+                                       o.oprcode, o.oprrest, o.oprjoin)
       -- The types of a table's columns are not called.
-      LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid AND d.objsubid = 0 AND t.typtype <> 'e'
+      LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid AND d.objsubid = 0
+                           AND t.typtype <> 'e'
       JOIN pg_roles r ON r.oid IN (p.proowner, o.oprowner, t.typowner)
      WHERE NOT r.rolsuper;
     IF problem IS NOT NULL THEN
@@ -286,7 +301,8 @@ BEGIN
          ORDER BY 1
     LOOP
         IF found.is_narrowed THEN
-            RAISE WARNING USING MESSAGE = 'not carried over, as a dump would keep the grant without the policies that narrow it',
+            RAISE WARNING USING
+                MESSAGE = 'not carried over, as a dump would keep the grant without the policies that narrow it',
                 DETAIL = found.command,
                 HINT = 'Grant a view of what the role may see instead.';
         ELSE
@@ -295,7 +311,8 @@ BEGIN
     END LOOP;
     IF held.relrowsecurity AND NOT held.relforcerowsecurity THEN
         statements := statements
-            || format('CREATE POLICY owner_before ON neon_auth.users_sync FOR SELECT TO %s USING (true)', held.relowner::regrole);
+            || format('CREATE POLICY owner_before ON neon_auth.users_sync FOR SELECT TO %s USING (true)',
+                      held.relowner::regrole);
     END IF;
 
     ALTER SCHEMA neon_auth RENAME TO neon_auth_before;

@@ -6,7 +6,8 @@ use pgrx::prelude::*;
 use crate::pg::index::Table;
 use crate::pg::jsonb::JsonbPart;
 
-const LONGEST_ID: usize = 255;
+/// Most bytes in an id.
+pub const LONGEST_ID: usize = 255;
 /// The last millisecond of the year 9999.
 const LAST_MILLISECOND: u64 = 253_402_300_799_999;
 

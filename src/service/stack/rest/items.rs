@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::mirror::object::LONGEST_ID;
+
 /// Maximum number of characters in the description of an invalid item.
 const LONGEST_DEFECT: usize = 200;
 
@@ -57,11 +59,11 @@ fn read<'a, T: Deserialize<'a>>(item: &'a RawValue) -> Result<T, String> {
 fn checked(ids: &[&str], item: &impl Serialize) -> Result<String, String> {
     if let Some(id) = ids
         .iter()
-        .find(|id| !(1..=255).contains(&id.len()) || id.contains('\0'))
+        .find(|id| !(1..=LONGEST_ID).contains(&id.len()) || id.contains('\0'))
     {
         let length = id.len();
         return Err(format!(
-            "An item of a list has an id of {length} bytes; 1 to 255 bytes without NUL are allowed."
+            "An item of a list has an id of {length} bytes; 1 to {LONGEST_ID} bytes without NUL are allowed."
         ));
     }
     Ok(serde_json::to_string(item).expect("strings are JSON"))
