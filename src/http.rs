@@ -172,6 +172,24 @@ pub fn may_fetch_keys(url: &str, plain: &PlainHttp) -> bool {
             .is_ok_and(|uri| check(&uri, "URL", plain).is_ok())
 }
 
+/// Why a request failed, as a sentence; `what` says which one did. Callers report the errors first
+/// whose limits or contents they know.
+pub fn failure(what: &str, error: &ureq::Error) -> String {
+    // The standard library has no error kind for this, only these words.
+    const UNRESOLVED: &str = "failed to lookup address information";
+    match error {
+        ureq::Error::HostNotFound => "The host's name cannot be resolved.".to_owned(),
+        ureq::Error::Io(error) => {
+            let text = error.to_string();
+            match text.strip_prefix(UNRESOLVED) {
+                Some(reason) => format!("The host's name cannot be resolved{reason}."),
+                None => format!("{what}: {text}."),
+            }
+        }
+        error => format!("{what}: {error}."),
+    }
+}
+
 fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"

@@ -219,7 +219,7 @@ impl Server<'_> {
             ureq::Error::BodyExceedsLimit(limit) => {
                 format!("The response of the {who} is longer than {limit} bytes.")
             }
-            error => format!("The request to the {who} failed: {error}."),
+            error => http::failure(&format!("The request to the {who} failed"), error),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::rules::{Rules, issuers_of};
 use super::{admit, discovery, trust};
 use crate::background::wake;
 use crate::clock;
+use crate::error::quoted;
 use crate::http::{self, PlainHttp};
 use crate::pg::jsonb;
 use crate::pg::lock::{Lock, Space};
@@ -47,7 +48,18 @@ fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
         }
     };
     for name in &names {
-        refresh::fetch_once(&*trust.named(name)?, Cause::Age);
+        let provider = trust.named(name)?;
+        // `remote` lists no such provider, so this one was named.
+        if provider.is_pinned() {
+            ErrorReport::new(
+                PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+                "the keys of the provider are pinned; nothing was fetched",
+                "neon_auth",
+            )
+            .set_detail(format!("The provider is {}.", quoted(name)))
+            .report(PgLogLevel::NOTICE);
+        }
+        refresh::fetch_once(&provider, Cause::Age);
     }
     let trust = trust::current()?;
     for name in &names {

@@ -327,6 +327,10 @@ impl Trust {
 }
 
 impl Provider {
+    pub fn is_pinned(&self) -> bool {
+        matches!(self.source, KeySource::Pinned(_))
+    }
+
     fn read(name: &str, sharing: Option<String>) -> Option<Self> {
         let mut cached = None;
         heap::each(&JWKS_CACHE, |row| {

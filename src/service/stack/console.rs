@@ -110,6 +110,6 @@ fn failure(error: &ureq::Error) -> String {
         ureq::Error::Http(_) => {
             "The Neon API key contains characters that a header cannot contain.".to_owned()
         }
-        error => format!("The request failed: {error}."),
+        error => http::failure("The request failed", error),
     }
 }

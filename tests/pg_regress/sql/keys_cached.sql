@@ -59,3 +59,18 @@ DELETE FROM neon_auth.providers;
 SELECT neon_auth.refresh_jwks();
 \echo :SQLSTATE
 ROLLBACK;
+-- A host without an address. Its label has 64 characters, so no name server is asked.
+BEGIN;
+SELECT neon_auth.add_provider('nowhere', '{https://nowhere.example.com}', '{neon}',
+                              jwks_url => format('https://%s.invalid/keys', repeat('a', 64)));
+DO $$
+DECLARE
+    said text;
+BEGIN
+    PERFORM neon_auth.refresh_jwks('nowhere');
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS said = PG_EXCEPTION_DETAIL;
+    RAISE NOTICE '%', split_part(said, ':', 1);
+END
+$$;
+ROLLBACK;
