@@ -87,7 +87,7 @@ CREATE FUNCTION auth.selected_team_id() RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'selected_team_id_wrapper';
 COMMENT ON FUNCTION auth.selected_team_id() IS
-    'The claim selected_team_id, or the one in claim_map: the team that the user selected, which is no proof of '
+    'The claim selected_team_id, or the one in claim_map: the team that the user selected, which does not prove '
     'membership';
 
 CREATE FUNCTION auth.provider() RETURNS text

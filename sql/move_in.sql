@@ -35,9 +35,10 @@ BEGIN
             MESSAGE = 'names that neon_auth needs are taken in schema "neon_auth"',
             DETAIL = format('The schema belongs to role %I and contains: %s.', owner, taken),
             HINT = CASE WHEN of_users
-                        THEN 'To keep the users and all that refers to them, run docs/adopt.sql, see docs/adopt.md.'
+                        THEN 'To keep the users and everything that refers to them, run docs/adopt.sql '
+                             '(see docs/adopt.md).'
                         ELSE 'Rename these objects or move them to another schema, see docs/adopt.md.' END
-                   || ' To begin anew: ALTER SCHEMA neon_auth RENAME TO neon_auth_before;';
+                   || ' To start empty: ALTER SCHEMA neon_auth RENAME TO neon_auth_before;';
     END IF;
 
     FOR command IN

@@ -30,7 +30,7 @@ BEGIN
             ERRCODE = 'duplicate_schema',
             MESSAGE = 'schema "auth" already exists',
             DETAIL = CASE WHEN owner_extension IS NULL
-                          THEN 'neon_auth makes this schema itself, so that nobody else''s functions stand in it.'
+                          THEN 'CREATE EXTENSION creates this schema, so that it contains no functions of another owner.'
                           ELSE pg_catalog.format('It holds functions of the extension %I.', owner_extension) END,
             HINT = CASE WHEN owner_extension IS NULL
                         THEN 'ALTER SCHEMA auth RENAME TO auth_before; or, if it is empty: DROP SCHEMA auth;'
@@ -43,7 +43,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_schema',
             MESSAGE = 'schema "neon_auth_internal" already exists',
-            DETAIL = 'neon_auth makes this schema itself, so that nobody else''s objects stand in it.',
+            DETAIL = 'CREATE EXTENSION creates this schema, so that it contains no objects of another owner.',
             HINT = 'ALTER SCHEMA neon_auth_internal RENAME TO neon_auth_internal_before; '
                    'or, if it is empty: DROP SCHEMA neon_auth_internal;';
     END IF;

@@ -14,12 +14,12 @@ CREATE VIEW neon_auth.status AS
                AND NOT coalesce(j.exposes_secret, false),
            concat(CASE WHEN p.jwks IS NOT NULL THEN 'Pinned in neon_auth.providers.'
                 WHEN c.provider IS NULL THEN 'Not fetched yet; the first token will.'
-                WHEN c.last_error IS NOT NULL AND c.jwks IS NULL THEN 'None. ' || c.last_error
+                WHEN c.last_error IS NOT NULL AND c.jwks IS NULL THEN 'No keys. ' || c.last_error
                 WHEN c.last_error IS NOT NULL
                     THEN format('%s. Keys fetched at %s are used until they exceed neon_auth.jwks_max_stale.',
                                 rtrim(c.last_error, '.'), c.fetched_at)
                 WHEN c.jwks IS NULL AND c.attempted_at > now() - interval '1 minute' THEN 'A fetch is running.'
-                WHEN c.jwks IS NULL THEN 'None. The last fetch was interrupted.'
+                WHEN c.jwks IS NULL THEN 'No keys. The last fetch was interrupted.'
                 ELSE format('Fresh until %s; number of keys: %s.', c.fresh_until,
                             jsonb_array_length(c.jwks -> 'keys') - cardinality(j.left_out)) END,
                   CASE WHEN p.jwks IS NULL AND p.jwks_url IS NULL AND c.jwks IS NOT NULL
@@ -27,7 +27,7 @@ CREATE VIEW neon_auth.status AS
                   CASE WHEN j.exposes_secret THEN ' A secret is published, with which anybody can sign tokens: '
                                                   'the issuer must replace that key.' END,
                   CASE WHEN cardinality(j.left_out) > 0
-                       THEN format(' Left out: %s.', array_to_string(j.left_out, '; ')) END),
+                       THEN format(' Skipped: %s.', array_to_string(j.left_out, '; ')) END),
            coalesce(CASE WHEN c.last_error IS NOT NULL THEN c.attempted_at END, c.fetched_at)
       FROM neon_auth.providers p
       LEFT JOIN neon_auth.jwks_cache c ON c.provider = p.name AND p.jwks IS NULL
@@ -73,6 +73,9 @@ CREATE VIEW neon_auth.status AS
            CASE WHEN o.source IS NOT NULL
                     THEN format('The mirror contains the users of another project, %s, so it is not compared. '
                                 'To replace them: DELETE FROM neon_auth.sync_source;', o.source)
+                WHEN neon_auth_internal.rest_base(p.jwks_url) IS NULL AND p.jwks IS NOT NULL
+                    THEN format('The keys of provider %I are pinned, so there is no jwks_url from which to derive '
+                                'the REST API.', p.name)
                 WHEN neon_auth_internal.rest_base(p.jwks_url) IS NULL
                     THEN format('The jwks_url of the provider %I is not that of a Stack Auth project, '
                                 'so the URL of the REST API is not known.', p.name)
@@ -118,7 +121,8 @@ CREATE VIEW neon_auth.status AS
                    EXISTS (SELECT FROM neon_auth.providers) AS expected
               FROM neon_auth_internal.worker_state() AS s) AS w;
 COMMENT ON VIEW neon_auth.status IS 'State of the extension: one row per component, with health and reason';
-COMMENT ON COLUMN neon_auth.status.component IS 'The component';
+COMMENT ON COLUMN neon_auth.status.component IS
+    'providers, keys of NAME, webhooks, sync queue, synchronisation or workers';
 COMMENT ON COLUMN neon_auth.status.ok IS 'True if healthy';
 COMMENT ON COLUMN neon_auth.status.detail IS 'Its state, and why';
 COMMENT ON COLUMN neon_auth.status.since IS 'Start of that state, where it is known';

@@ -76,4 +76,4 @@ COMMENT ON VIEW neon_auth.stats IS
     'Counters of this database since the server started; empty unless neon_auth is in shared_preload_libraries';
 COMMENT ON COLUMN neon_auth.stats.counter IS 'Name of the counter';
 COMMENT ON COLUMN neon_auth.stats.value IS 'Its value';
-COMMENT ON COLUMN neon_auth.stats.description IS 'Its meaning';
+COMMENT ON COLUMN neon_auth.stats.description IS 'What the counter counts';

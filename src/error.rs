@@ -91,6 +91,8 @@ pub enum Problem {
     UnusableWebhookSecret { number: usize, reason: String },
     /// A delivery that was not signed by the auth service, or whose headers are invalid.
     WebhookRefused { why: &'static str, detail: String },
+    /// A delivery with well-formed headers that no webhook secret has signed.
+    SignatureMismatch { detail: String },
     /// A delivery that was signed too long ago, or in the future, by this server's clock; times in
     /// seconds since 1970.
     WebhookUntimely {
@@ -110,6 +112,12 @@ pub enum Problem {
     NoEvent { defect: String },
     /// The configuration for the REST API is incomplete.
     CannotSync { reason: String },
+    /// The URL of the REST API cannot be derived from the provider's `jwks_url`.
+    NoRestUrl {
+        provider: String,
+        project: Option<String>,
+        reason: String,
+    },
     /// The mirror contains the users of another project.
     OtherProject {
         mirrored: String,
@@ -365,6 +373,12 @@ impl From<&Problem> for ErrorReport {
                 detail.clone(),
                 "Pass the headers and the body unchanged, the body byte for byte.".to_owned(),
             ),
+            Problem::SignatureMismatch { detail } => (
+                refused,
+                "webhook refused: no signature matches a webhook secret".to_owned(),
+                detail.clone(),
+                "Pass the headers and the body unchanged, the body byte for byte; or set the endpoint's own secret: SELECT neon_auth.set_secret('webhook_secret', $1);".to_owned(),
+            ),
             Problem::WebhookUntimely {
                 signed_at,
                 now,
@@ -405,6 +419,16 @@ impl From<&Problem> for ErrorReport {
                 reason.clone(),
                 "SELECT neon_auth.configure('<response of the keys API>'); or, to set only the key: SELECT neon_auth.set_secret('secret_server_key', $1);".to_owned(),
             ),
+            Problem::NoRestUrl { provider, project, reason } => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "the REST API of the auth service is not configured".to_owned(),
+                reason.clone(),
+                format!(
+                    "UPDATE neon_auth.providers SET jwks_url = {}, jwks = NULL WHERE name = {};",
+                    literal(&format!("https://.../api/v1/projects/{}/.well-known/jwks.json", project.as_deref().unwrap_or("ID"))),
+                    literal(provider)
+                ),
+            ),
             Problem::OtherProject { mirrored, configured } => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "the mirror contains the users of another project".to_owned(),
@@ -433,7 +457,7 @@ impl From<&Problem> for ErrorReport {
                 Code::ERRCODE_CONNECTION_FAILURE,
                 "could not get a valid response from the REST API of the auth service".to_owned(),
                 reason.clone(),
-                "The mirror is unchanged or partly updated. Retry later: CALL neon_auth.sync(); it resumes where it stopped.".to_owned(),
+                "Check the provider's jwks_url, DNS and the firewall of the database server; then CALL neon_auth.sync(); it resumes where it stopped.".to_owned(),
             ),
             Problem::ServerKeyRefused { status, code } => (
                 Code::ERRCODE_SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION,
@@ -464,13 +488,16 @@ impl From<&Problem> for ErrorReport {
                 Code::ERRCODE_PROTOCOL_VIOLATION,
                 "the REST API of the auth service rejected a request".to_owned(),
                 answered(*status, code.as_deref()),
-                String::new(),
+                "Check that the provider's project_id and jwks_url belong together; then CALL neon_auth.sync(); it resumes where it stopped.".to_owned(),
             ),
             Problem::NoArray { of, given } => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("{of}s must be passed as a JSON array"),
                 format!("The argument is a JSON {given}."),
-                format!(r#"For one {of}: SELECT neon_auth.upsert_{of}s('[{{"id": "..."}}]');"#),
+                match *of {
+                    "user" => r#"For one user: SELECT neon_auth.upsert_user('{"id": "..."}');"#.to_owned(),
+                    of => format!(r#"For one {of}: SELECT neon_auth.upsert_{of}s('[{{"id": "..."}}]');"#),
+                },
             ),
             Problem::MalformedElement { of, index, defect } => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,

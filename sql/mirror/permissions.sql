@@ -70,11 +70,11 @@ CREATE TABLE neon_auth.permission_definitions (
 CREATE VIEW neon_auth_internal.permission_definitions AS TABLE neon_auth.permission_definitions;
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.permission_definitions', '');
 COMMENT ON TABLE neon_auth.permission_definitions IS
-    'Contents of permissions. No event and no server key can read them: enter your own as the auth service '
-    'defines them';
+    'Contents of permissions. Neither an event nor a secret server key gives access to them: enter your own as '
+    'the auth service defines them';
 COMMENT ON COLUMN neon_auth.permission_definitions.scope IS 'team or project';
 COMMENT ON COLUMN neon_auth.permission_definitions.id IS
-    'Permission id; those of the auth service itself begin with a dollar sign';
+    'Permission id: at most 255 lower-case letters, digits, _ and :; the auth service''s own begin with $';
 COMMENT ON COLUMN neon_auth.permission_definitions.description IS 'Description, for people';
 COMMENT ON COLUMN neon_auth.permission_definitions.contained_permission_ids IS
     'Permissions of the same scope that this one grants too, and all that those contain; cycles are allowed';

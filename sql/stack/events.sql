@@ -42,11 +42,11 @@ BEGIN
     ELSIF standing = 'equal' THEN
         RETURN neon_auth_internal.outcome('unchanged');
     ELSIF action = 'created' THEN
-        RETURN neon_auth_internal.outcome('ignored', 'What is known of the user is newer than its creation.');
+        RETURN neon_auth_internal.outcome('ignored', 'The row is newer than this event.');
     END IF;
     IF standing <> 'newer' THEN
         PERFORM neon_auth_internal.queue_sync(
-            'user', '', given ->> 'id', 'It is not known which update is the latest.');
+            'user', '', given ->> 'id', 'The order of the updates is unknown.');
         IF standing = 'older' THEN
             RETURN neon_auth_internal.outcome('ignored', 'What is known of the user looks newer.', queued => true);
         END IF;
@@ -81,7 +81,7 @@ BEGIN
             ON CONFLICT (id) DO NOTHING;
         IF FOUND THEN
             -- No event reports the creator as its first member.
-            PERFORM neon_auth_internal.queue_sync('team', team ->> 'id', '', 'No event tells of its first member.');
+            PERFORM neon_auth_internal.queue_sync('team', team ->> 'id', '', 'No event reports its first member.');
             RETURN neon_auth_internal.outcome('applied', queued => true);
         END IF;
         standing := neon_auth_internal.standing('team', team);
@@ -91,13 +91,13 @@ BEGIN
     ELSIF standing = 'equal' THEN
         RETURN neon_auth_internal.outcome('unchanged');
     ELSIF action = 'created' THEN
-        RETURN neon_auth_internal.outcome('ignored', 'What is known of the team is newer than its creation.');
+        RETURN neon_auth_internal.outcome('ignored', 'The row is newer than this event.');
     END IF;
     UPDATE neon_auth_internal.teams_sync t
        SET raw_json = team, updated_at = clock_timestamp()
      WHERE t.id = team ->> 'id';
     PERFORM neon_auth_internal.queue_sync(
-        'team', team ->> 'id', '', 'It is not known which update is the latest.');
+        'team', team ->> 'id', '', 'The order of the updates is unknown.');
     RETURN neon_auth_internal.outcome('applied', queued => true);
 END
 $$;
@@ -122,7 +122,7 @@ BEGIN
                 'team_member', team, member, 'It was created and removed, in an order that is not known.');
         END IF;
         IF is_late THEN
-            RETURN neon_auth_internal.outcome('ignored', 'Its removal came first.', queued => true);
+            RETURN neon_auth_internal.outcome('ignored', 'Its removal arrived first.', queued => true);
         END IF;
         INSERT INTO neon_auth_internal.team_members_sync (team_id, user_id, webhook_id)
         VALUES (team, member, apply_membership.webhook_id)
@@ -184,7 +184,7 @@ BEGIN
                 to_confirm, place, holder, 'A permission was created and removed, in an order that is not known.');
         END IF;
         IF is_late THEN
-            RETURN neon_auth_internal.outcome('ignored', 'Its removal came first.', queued => true);
+            RETURN neon_auth_internal.outcome('ignored', 'Its removal arrived first.', queued => true);
         END IF;
         IF team IS NULL THEN
             INSERT INTO neon_auth_internal.project_permissions_sync AS p (user_id, permission_id, webhook_id)

@@ -10,9 +10,9 @@
 --    and queue entries; later events about it are ignored. (ended, forget_user, forget_team, forget_deleted)
 -- 3. A membership or a permission can be created again after its removal, so its removal is not final. It
 --    leaves a tombstone. (note_removal)
--- 4. A creation that arrives after a removal may be an older one. As many creations as removals arrived
---    without theirs are ignored as late; all others are applied. Either way the pair is queued, and the
---    REST API decides. (match_removal, queue_sync)
+-- 4. A creation that arrives after a removal may be an older one. For each removal that arrived before its
+--    creation, one creation is ignored as stale; all others are applied. Either way the pair is queued, and
+--    the REST API decides. (match_removal, queue_sync)
 -- 5. The removal of a membership removes all permissions in it. Until the membership exists again, no
 --    event grants a permission in it. (has_tombstone)
 -- 6. A change that arrived after a REST request was sent outranks the response:
@@ -72,7 +72,7 @@ COMMENT ON COLUMN neon_auth.sync_queue.reason IS 'Why the last event needs confi
 COMMENT ON COLUMN neon_auth.sync_queue.queued_at IS
     'Time at which it was last queued; only a response requested later confirms it';
 COMMENT ON COLUMN neon_auth.sync_queue.last_error IS
-    'Refusal by the REST API, which leaves the entry to the next full run; NULL while it is to be requested';
+    'Error with which the REST API rejected it; it then waits for the next full run. NULL: still to be requested';
 COMMENT ON INDEX neon_auth.sync_queue_user_id_idx IS 'For the deletion of a user';
 
 CREATE FUNCTION neon_auth_internal.queue_sync(kind text, team_id text, user_id text, reason text) RETURNS void
@@ -154,7 +154,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.match_removal(text, text, text, text) IS
-    'Returns true if a creation is taken for one that its removal has overtaken; NULL if nothing was removed';
+    'Returns true if a creation is stale: its removal arrived first; NULL if nothing was removed';
 
 -- A PL/pgSQL function keeps its plan, which an SQL function that is not inlined does not.
 CREATE FUNCTION neon_auth_internal.has_tombstone(team_id text, user_id text) RETURNS boolean
@@ -235,8 +235,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION neon_auth_internal.forget_team(text) IS 'Ends the memberships and permissions in a deleted team';
 
--- A deletion that committed while lists were being written saw nothing of what they brought, nor
--- they of it.
+-- A deletion that committed while lists were being written did not see the rows that the lists wrote, and the
+-- lists did not see the deletion.
 CREATE FUNCTION neon_auth_internal.forget_deleted() RETURNS void
 LANGUAGE sql SET work_mem = '1MB' SET jit = off
 AS $$

@@ -23,7 +23,7 @@ CREATE TABLE neon_auth.sync_runs (
 );
 CREATE VIEW neon_auth_internal.sync_runs AS TABLE neon_auth.sync_runs;
 COMMENT ON TABLE neon_auth.sync_runs IS
-    'Comparisons of the mirror with the auth service; the last row is the latest. Not dumped';
+    'Runs of synchronisation with the auth service; the last row is the latest. Not dumped';
 COMMENT ON COLUMN neon_auth.sync_runs.id IS 'Number of the run';
 COMMENT ON COLUMN neon_auth.sync_runs.kind IS 'Kind of the provider';
 COMMENT ON COLUMN neon_auth.sync_runs.source IS 'Set of users at the service: the project id for kind stack';

@@ -35,6 +35,7 @@ AS $$
                'provider', p.name,
                'project', p.project_id,
                'base', neon_auth_internal.rest_base(p.jwks_url),
+               'is_pinned', p.jwks IS NOT NULL,
                'secret', (SELECT s.value FROM neon_auth_internal.secrets s
                            WHERE s.name = 'secret_server_key'
                              AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)),

@@ -204,7 +204,7 @@ impl KeyFreshness {
         match &self.keys {
             Some(Ok(keys)) if !keys.left_out().is_empty() => {
                 let left_out: Vec<_> = keys.left_out().iter().map(|key| key.to_string()).collect();
-                format!("{set} Left out: {}.", left_out.join("; "))
+                format!("{set} Skipped: {}.", left_out.join("; "))
             }
             _ => set,
         }

@@ -94,7 +94,7 @@ impl Rules {
             defects.add(
                 "required_claims",
                 why,
-                r#"For example: required_claims => '{"client_id": ["first", "second"], "token_use": "access", "jti": null}', or for names alone '["jti"]'. A claim within another: "app_metadata.plan", without $. and [0]."#,
+                r#"For example: required_claims => '{"client_id": ["first", "second"], "token_use": "access", "jti": null}', or only names '["jti"]'. A claim within another: "app_metadata.plan", without $. and [0]."#,
             );
             Vec::new()
         });

@@ -6,6 +6,9 @@
 SET TIME ZONE 'UTC';
 -- The keys are pinned.
 SELECT * FROM neon_auth.status ORDER BY component COLLATE "C";
+\set VERBOSITY default
+CALL neon_auth.sync();
+\set VERBOSITY terse
 BEGIN;
 DELETE FROM neon_auth.providers;
 SELECT * FROM neon_auth.status ORDER BY component COLLATE "C";

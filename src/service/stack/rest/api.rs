@@ -11,7 +11,7 @@ use ureq::{Agent, Body, Timeout};
 use super::answer::{self, ErrorResponse, ResponsePart};
 use super::items::Reader;
 use crate::background::steps::{Steps, Stop};
-use crate::error::Problem;
+use crate::error::{Problem, quoted};
 use crate::http::{self, PlainHttp, RequestThread, Sender, milliseconds};
 use crate::settings;
 use crate::shared::{self, Counter};
@@ -36,6 +36,7 @@ pub struct Access {
     provider: String,
     project: Option<String>,
     base: Option<String>,
+    is_pinned: bool,
     secret: Option<String>,
     other_source: Option<String>,
 }
@@ -78,14 +79,21 @@ impl Api {
         let missing = |reason: &str| Problem::CannotSync {
             reason: reason.to_owned(),
         };
+        let provider = quoted(&access.provider);
+        let no_url = |reason: String| Problem::NoRestUrl {
+            provider: access.provider.clone(),
+            project: access.project.clone(),
+            reason,
+        };
         let base = access.base.ok_or_else(|| {
-            missing(&format!(
-                "The jwks_url of the provider \"{}\" is not that of a Stack Auth project.",
-                access.provider
-            ))
+            no_url(if access.is_pinned {
+                format!("The keys of provider {provider} are pinned, so there is no jwks_url from which to derive the REST API.")
+            } else {
+                format!("The jwks_url of the provider {provider} is not that of a Stack Auth project.")
+            })
         })?;
-        let uri: Uri = base.parse().map_err(|_| missing(NO_URL))?;
-        http::check(&uri, "jwks_url", &PlainHttp::default()).map_err(|reason| missing(&reason))?;
+        let uri: Uri = base.parse().map_err(|_| no_url(NO_URL.to_owned()))?;
+        http::check(&uri, "jwks_url", &PlainHttp::default()).map_err(no_url)?;
         let project = access
             .project
             .ok_or_else(|| missing("The provider has no project_id."))?;
@@ -282,7 +290,7 @@ fn perform(
             ureq::Error::Timeout(_) => {
                 "The service did not respond within neon_auth.api_timeout.".to_owned()
             }
-            error => format!("The request failed: {error}."),
+            error => http::failure("The request failed", &error),
         })
 }
 

@@ -1,5 +1,7 @@
 //! Confirms queued objects, whose events may be stale, with the REST API.
 
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
 use serde::Deserialize;
 
 use super::objects::{self, Found, Resource, TEAMS, USERS};
@@ -104,9 +106,13 @@ impl Queue<'_> {
             // Another request soon would be rejected too.
             Err(Stop::Problem(problem @ Problem::ServiceRefused { .. })) => {
                 let refusal = problem.sentence();
-                pgrx::warning!(
-                    "neon_auth: queue entry of kind {kind} left to the next full synchronisation: {refusal}"
-                );
+                ErrorReport::new(
+                    PgSqlErrorCode::ERRCODE_WARNING,
+                    format!("neon_auth: queue entry of kind {kind} left to the next full synchronisation: {refusal}"),
+                    "neon_auth",
+                )
+                .set_hint("The entry stays in neon_auth.sync_queue until the next complete run: CALL neon_auth.sync();")
+                .report(PgLogLevel::WARNING);
                 let arguments = [&entry[..], &[&refusal]].concat();
                 let refused =
                     "SELECT neon_auth_internal.refused($1, $2, $3, $4::timestamptz, $5)::text";

@@ -216,14 +216,13 @@ impl Headers {
                 .any(|signature| verify_slices_are_equal(expected.as_ref(), signature).is_ok())
         });
         if !fits {
-            return Err(refused(
-                "no signature matches a webhook secret",
-                &format!(
+            return Err(Problem::SignatureMismatch {
+                detail: format!(
                     "Signatures of version {VERSION}: {}; secrets: {}.",
                     offered.len(),
                     keys.len()
                 ),
-            ));
+            });
         }
         Ok(())
     }
