@@ -48,7 +48,7 @@ BEGIN
         PERFORM neon_auth_internal.queue_sync(
             'user', '', given ->> 'id', 'The order of the updates is unknown.');
         IF standing = 'older' THEN
-            RETURN neon_auth_internal.outcome('ignored', 'What is known of the user looks newer.', queued => true);
+            RETURN neon_auth_internal.outcome('ignored', 'The row looks newer than this event.', queued => true);
         END IF;
     END IF;
     UPDATE neon_auth_internal.users_sync u
@@ -119,7 +119,7 @@ BEGIN
         is_late := neon_auth_internal.match_removal('team_member', team, member, '');
         IF is_late IS NOT NULL THEN
             PERFORM neon_auth_internal.queue_sync(
-                'team_member', team, member, 'It was created and removed, in an order that is not known.');
+                'team_member', team, member, 'It was created and removed, in an unknown order.');
         END IF;
         IF is_late THEN
             RETURN neon_auth_internal.outcome('ignored', 'Its removal arrived first.', queued => true);
@@ -181,7 +181,7 @@ BEGIN
         is_late := neon_auth_internal.match_removal(kind, place, holder, permission);
         IF is_late IS NOT NULL OR membership_was_removed THEN
             PERFORM neon_auth_internal.queue_sync(
-                to_confirm, place, holder, 'A permission was created and removed, in an order that is not known.');
+                to_confirm, place, holder, 'A permission was created and removed, in an unknown order.');
         END IF;
         IF is_late THEN
             RETURN neon_auth_internal.outcome('ignored', 'Its removal arrived first.', queued => true);
