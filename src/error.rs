@@ -494,10 +494,7 @@ impl From<&Problem> for ErrorReport {
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("{of}s must be passed as a JSON array"),
                 format!("The argument is a JSON {given}."),
-                match *of {
-                    "user" => r#"For one user: SELECT neon_auth.upsert_user('{"id": "..."}');"#.to_owned(),
-                    of => format!(r#"For one {of}: SELECT neon_auth.upsert_{of}s('[{{"id": "..."}}]');"#),
-                },
+                format!(r#"For one {of}: SELECT neon_auth.upsert_{of}('{{"id": "..."}}');"#),
             ),
             Problem::MalformedElement { of, index, defect } => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
