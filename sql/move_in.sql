@@ -4,6 +4,7 @@
 DO $move_in$
 DECLARE
     given constant oid := nullif(current_setting('neon_auth_script.given'), '');
+    aside name;
     owner name;
     taken text;
     of_users boolean;
@@ -12,7 +13,7 @@ BEGIN
     IF given IS NULL THEN
         RETURN;
     END IF;
-    SELECT pg_get_userbyid(nspowner) INTO owner FROM pg_namespace WHERE oid = given;
+    SELECT pg_get_userbyid(nspowner), nspname INTO owner, aside FROM pg_namespace WHERE oid = given;
 
     -- A function of our name with other arguments would take calls that are meant for ours.
     SELECT string_agg(DISTINCT t.what, ', ' ORDER BY t.what), bool_or(t.what = 'table users_sync') INTO taken, of_users
@@ -28,7 +29,12 @@ BEGIN
             SELECT format('type %I', o.typname)
               FROM pg_type o JOIN pg_type t USING (typname)
              WHERE t.typnamespace = 'neon_auth'::regnamespace AND o.typnamespace = given
-               AND o.typrelid = 0 AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = o.oid)) AS t (what);
+               AND o.typrelid = 0 AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = o.oid)
+            UNION ALL
+            -- f('...') is a cast if f is a type.
+            SELECT format('type %I', o.typname)
+              FROM pg_type o JOIN pg_proc p ON p.proname = o.typname
+             WHERE p.pronamespace = 'neon_auth'::regnamespace AND o.typnamespace = given) AS t (what);
     IF taken IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_object',
@@ -42,7 +48,7 @@ BEGIN
     END IF;
 
     FOR command IN
-        SELECT format('ALTER %s %s SET SCHEMA %I', o.kind, o.name, 'neon_auth_' || given)
+        SELECT format('ALTER %s %s SET SCHEMA %I', o.kind, o.name, aside)
           FROM (SELECT 'ROUTINE' AS kind, oid::regprocedure::text AS name FROM pg_proc
                  WHERE pronamespace = 'neon_auth'::regnamespace
                 UNION ALL
@@ -53,7 +59,7 @@ BEGIN
         EXECUTE command;
     END LOOP;
     DROP SCHEMA neon_auth;
-    EXECUTE format('ALTER SCHEMA %I RENAME TO neon_auth', 'neon_auth_' || given);
+    EXECUTE format('ALTER SCHEMA %I RENAME TO neon_auth', aside);
     ALTER EXTENSION neon_auth ADD SCHEMA neon_auth;
 
     IF NOT has_schema_privilege('public', given, 'USAGE') THEN

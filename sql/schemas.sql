@@ -30,7 +30,8 @@ BEGIN
             ERRCODE = 'duplicate_schema',
             MESSAGE = 'schema "auth" already exists',
             DETAIL = CASE WHEN owner_extension IS NULL
-                          THEN 'CREATE EXTENSION creates this schema, so that it contains no functions of another owner.'
+                          THEN 'CREATE EXTENSION creates this schema,'
+                               ' so that it contains no functions of another owner.'
                           ELSE pg_catalog.format('It holds functions of the extension %I.', owner_extension) END,
             HINT = CASE WHEN owner_extension IS NULL
                         THEN 'ALTER SCHEMA auth RENAME TO auth_before; or, if it is empty: DROP SCHEMA auth;'
@@ -66,7 +67,8 @@ BEGIN
     -- For move_in.sql. Other roles cannot write a setting of this transaction.
     PERFORM pg_catalog.set_config('neon_auth_script.given', coalesce(given::text, ''), true);
     IF given IS NOT NULL THEN
-        EXECUTE pg_catalog.format('ALTER SCHEMA neon_auth RENAME TO %I', 'neon_auth_' || given);
+        -- A name that nobody can guess and take.
+        EXECUTE pg_catalog.format('ALTER SCHEMA neon_auth RENAME TO %I', 'neon_auth_' || pg_catalog.gen_random_uuid());
     END IF;
 END
 $aside$;

@@ -1,8 +1,9 @@
-//! A schema neon_auth whose owner renames it and creates another one of that name, with tables and functions
+//! A schema neon_auth that is renamed, and another one of that name that its hostile owner creates, with tables and functions
 //! of all the extension's names: webhooks, runs of `sync()` and background workers do not touch them.
 
 use neon_auth_connections::{Cluster, Session, World, eventually};
 use neon_auth_stack::{NewTeam, NewUser};
+use postgres::error::SqlState;
 use serde_json::json;
 
 /// Everything in it writes to `public.ran` when another role than the owner executes it.
@@ -64,7 +65,10 @@ fn the_fakes_of_a_hostile_owner_are_neither_executed_nor_read() {
          ALTER SCHEMA neon_auth OWNER TO mallory; GRANT USAGE ON SCHEMA neon_auth TO PUBLIC"
     ));
     let mut mallory = Session::open(&cluster.server().config("mallory", database));
-    mallory.run("ALTER SCHEMA neon_auth RENAME TO elsewhere");
+    let rename = "ALTER SCHEMA neon_auth RENAME TO elsewhere";
+    let refusal = mallory.run_refused(rename);
+    assert_eq!(refusal.code(), &SqlState::INSUFFICIENT_PRIVILEGE);
+    session.run(rename);
     mallory.run(FAKES);
 
     // A run by the worker, which no configuration of these sessions began.

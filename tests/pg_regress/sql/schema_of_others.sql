@@ -183,6 +183,11 @@ CREATE INDEX team_members_sync_user_id_idx ON neon_auth.team_members_sync (user_
 -- is offered. First all relations are tables with forged rows.
 \c - mallory
 ALTER SCHEMA neon_auth RENAME TO elsewhere;
+\echo :SQLSTATE
+-- A superuser can.
+\c - postgres
+ALTER SCHEMA neon_auth RENAME TO elsewhere;
+\c - mallory
 CREATE FUNCTION elsewhere.fake(kind text) RETURNS void LANGUAGE plpgsql AS $fake$
 DECLARE
     ours record;
@@ -285,9 +290,14 @@ SELECT (SELECT count(*) FROM neon_auth.users_sync) AS mirrored, (SELECT count(*)
 \c - mallory
 DROP SCHEMA neon_auth CASCADE;
 \echo :SQLSTATE
+DROP EXTENSION IF EXISTS nowhere;
 \c - postgres
+GRANT USAGE ON SCHEMA neon_auth TO app;
 CREATE EXTENSION citext;
 DROP EXTENSION citext;
+\! pg_dump --schema-only --dbname neon_auth_shared | grep 'ON SCHEMA neon_auth TO app'
+CREATE EXTENSION citext;
+DROP EXTENSION citext CASCADE;
 SELECT count(*) AS member FROM pg_depend
  WHERE classid = 'pg_namespace'::regclass AND objid = 'neon_auth'::regnamespace AND deptype = 'e';
 DROP EXTENSION neon_auth;
@@ -317,6 +327,27 @@ SELECT c.oid::regclass AS restored FROM pg_class c WHERE relname IN ('user', 'or
 DROP EXTENSION neon_auth CASCADE;
 SELECT nspname FROM pg_namespace WHERE nspname ~ 'auth';
 SELECT relname FROM pg_class WHERE relnamespace = 'neon_auth'::regnamespace AND relkind = 'r';
+-- Nor are objects lost that depend on others of their owner, or on another extension.
+CREATE EXTENSION neon_auth;
+CREATE EXTENSION citext;
+CREATE TABLE parts (id int, of_citext citext) PARTITION BY LIST (id);
+SET SESSION AUTHORIZATION mallory;
+DROP TABLE neon_auth."user";
+RESET SESSION AUTHORIZATION;
+CREATE TABLE neon_auth.part PARTITION OF parts DEFAULT;
+INSERT INTO parts VALUES (1, 'a');
+ALTER FUNCTION citext_eq(citext, citext) SET SCHEMA neon_auth;
+SET session_replication_role = replica;
+DROP EXTENSION neon_auth CASCADE;
+RESET session_replication_role;
+SELECT * FROM parts;
+DROP EXTENSION citext CASCADE;
+DROP TABLE parts;
+SELECT nspname FROM pg_namespace WHERE nspname ~ 'auth';
+-- A type of the name of one of ours would take calls.
+CREATE DOMAIN neon_auth.configure AS text;
+CREATE EXTENSION neon_auth;
+DROP DOMAIN neon_auth.configure;
 CREATE EXTENSION neon_auth;
 SELECT neon_auth.upsert_user('{"id": "alice"}');
 \c neon_auth_regress
