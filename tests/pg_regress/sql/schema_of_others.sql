@@ -45,7 +45,7 @@ CREATE TABLE neon_auth.teams_sync_pkey (id text);
 \c - postgres
 CREATE EXTENSION neon_auth;
 \echo :SQLSTATE
-SELECT nspname, nspowner::regrole FROM pg_namespace WHERE nspname !~ '^pg_|information_schema' ORDER BY 1;
+SELECT nspname, nspowner::regrole FROM pg_namespace WHERE nspname !~ '^pg_|information_schema|public' ORDER BY 1;
 \c - mallory
 DROP TABLE neon_auth.providers, neon_auth.teams_sync_pkey;
 DROP VIEW neon_auth.status;
