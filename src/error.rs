@@ -42,6 +42,8 @@ pub enum Problem {
         index: String,
         columns: &'static str,
     },
+    /// A statement needs an ordinary table, and the relation is not one.
+    NotATable { relation: String, is: &'static str },
     /// No provider is configured.
     NoProvider,
     /// No provider has the token's issuer. `near`: a provider and its issuer that differs only in
@@ -246,6 +248,12 @@ impl From<&Problem> for ErrorReport {
                 "an index of neon_auth is missing".to_owned(),
                 format!("Table neon_auth.{table} has no index {index}."),
                 format!("CREATE INDEX {index} ON neon_auth.{table} {columns};"),
+            ),
+            Problem::NotATable { relation, is } => (
+                Code::ERRCODE_WRONG_OBJECT_TYPE,
+                "the relation is not an ordinary table".to_owned(),
+                format!("The relation {relation} {is}."),
+                String::new(),
             ),
             Problem::NoProvider => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

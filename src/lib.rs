@@ -34,7 +34,8 @@ extension_sql_file!("../sql/keys.sql", requires = ["trust"]);
 extension_sql_file!("../sql/secrets.sql", requires = ["keys"]);
 extension_sql_file!("../sql/identity.sql", requires = ["secrets"]);
 extension_sql_file!("../sql/roles.sql", requires = ["identity"]);
-extension_sql_file!("../sql/mirror/objects.sql", requires = ["roles"]);
+extension_sql_file!("../sql/as_owner.sql", requires = ["roles"]);
+extension_sql_file!("../sql/mirror/objects.sql", requires = ["as_owner"]);
 extension_sql_file!("../sql/mirror/source.sql", requires = ["objects"]);
 extension_sql_file!(
     "../sql/mirror/permissions.sql",

@@ -1,17 +1,20 @@
 //! PostgreSQL interfaces that the extension needs in addition to pgrx.
 //!
-//! `spi` runs SQL as the tables' owner; `heap` reads all rows of a small table and `index` rows by
+//! `spi` runs SQL as the tables' owner, and `as_owner` as the owner of another role's table, both with
+//! what `pinned` puts in force; `heap` reads all rows of a small table and `index` rows by
 //! their key, both without a query, from the `tables` that are named there, and each as a `row`;
 //! `jsonb` reads and builds values of that type; `lock` has the extension's own locks; `nodes`
 //! walks query trees; `raised` preserves errors as they were raised; `value` builds results of
 //! functions without a Rust value in between.
 
+mod as_owner;
 pub mod compat;
 pub mod heap;
 pub mod index;
 pub mod jsonb;
 pub mod lock;
 pub mod nodes;
+mod pinned;
 pub mod raised;
 pub mod row;
 pub mod spi;

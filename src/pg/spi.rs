@@ -8,6 +8,7 @@ use std::ffi::CString;
 
 use pgrx::{FromDatum, IntoDatum, PgRelation, pg_sys};
 
+use super::pinned::Pinned;
 use super::raised;
 use super::tables::PROVIDERS;
 
@@ -35,50 +36,16 @@ pub fn write(statement: &str, arguments: &[&str]) -> Option<String> {
 /// # Safety
 /// A transaction must be active, with an active snapshot when `read_only`.
 unsafe fn run(query: &str, arguments: &[&str], read_only: bool) -> Option<String> {
-    unsafe extern "C-unwind" {
-        fn SPI_execute_with_args(
-            query: *const std::ffi::c_char,
-            count: i32,
-            types: *mut pg_sys::Oid,
-            values: *mut pg_sys::Datum,
-            nulls: *const std::ffi::c_char,
-            read_only: bool,
-            most: std::ffi::c_long,
-        ) -> i32;
-    }
     debug_assert!(
         !query.contains("neon_auth."),
         "schema neon_auth can belong to another role: {query}"
     );
-    let query = CString::new(query).expect("our own SQL contains no NUL");
+    let arguments: Vec<Option<&str>> = arguments.iter().copied().map(Some).collect();
     unsafe {
         let outer_context = pg_sys::CurrentMemoryContext;
-        let pinned = PinnedOwner::enter();
+        let pinned = Pinned::enter(owner(), pg_sys::SECURITY_LOCAL_USERID_CHANGE);
         pg_sys::SPI_connect();
-        let mut types = vec![pg_sys::TEXTOID; arguments.len()];
-        let mut values: Vec<pg_sys::Datum> = arguments
-            .iter()
-            .map(|argument| argument.into_datum().expect("text is never NULL"))
-            .collect();
-        let (query, count) = (query.as_ptr(), arguments.len() as i32);
-        let (types, values) = (types.as_mut_ptr(), values.as_mut_ptr());
-        // All rows, although only the first is returned: a statement that is stopped early fires no
-        // AFTER triggers.
-        let all = 0;
-        let outcome = raised::caught_as_raised(|| {
-            SPI_execute_with_args(
-                query,
-                count,
-                types,
-                values,
-                std::ptr::null(),
-                read_only,
-                all,
-            )
-        });
-        if outcome < 0 {
-            pgrx::error!("SPI_execute_with_args returned {outcome}");
-        }
+        execute(query, &arguments, read_only);
         let table = pg_sys::SPI_tuptable;
         let value = if pg_sys::SPI_processed == 0 || table.is_null() {
             None
@@ -95,49 +62,45 @@ unsafe fn run(query: &str, arguments: &[&str], read_only: bool) -> Option<String
     }
 }
 
-/// The owner's rights and a search_path that cannot be shadowed. After an ERROR, the abort of the
-/// (sub)transaction restores both, so there is no Drop.
-struct PinnedOwner {
-    user: pg_sys::Oid,
-    context: i32,
-    level: i32,
-}
-
-impl PinnedOwner {
-    unsafe fn enter() -> Self {
-        unsafe {
-            let mut user = pg_sys::InvalidOid;
-            let mut context = 0;
-            let owner = owner();
-            pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context);
-            pg_sys::SetUserIdAndSecContext(
-                owner,
-                context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32,
-            );
-            let level = pg_sys::NewGUCNestLevel();
-            pg_sys::set_config_option(
-                c"search_path".as_ptr(),
-                c"pg_catalog, pg_temp".as_ptr(),
-                pg_sys::GucContext::PGC_USERSET,
-                pg_sys::GucSource::PGC_S_SESSION,
-                pg_sys::GucAction::GUC_ACTION_SAVE,
-                true,
-                0,
-                false,
-            );
-            Self {
-                user,
-                context,
-                level,
-            }
-        }
+/// Executes a statement with text parameters; its rows are in `SPI_tuptable` afterwards.
+///
+/// # Safety
+/// Between `SPI_connect` and `SPI_finish`; with an active snapshot when `read_only`.
+pub(super) unsafe fn execute(statement: &str, arguments: &[Option<&str>], read_only: bool) {
+    unsafe extern "C-unwind" {
+        fn SPI_execute_with_args(
+            query: *const std::ffi::c_char,
+            count: i32,
+            types: *mut pg_sys::Oid,
+            values: *mut pg_sys::Datum,
+            nulls: *const std::ffi::c_char,
+            read_only: bool,
+            most: std::ffi::c_long,
+        ) -> i32;
     }
-
-    unsafe fn leave(self) {
-        unsafe {
-            pg_sys::AtEOXact_GUC(true, self.level);
-            pg_sys::SetUserIdAndSecContext(self.user, self.context);
-        }
+    let query = CString::new(statement).expect("SQL contains no NUL");
+    let mut types = vec![pg_sys::TEXTOID; arguments.len()];
+    let mut values: Vec<pg_sys::Datum> = arguments
+        .iter()
+        .map(|argument| argument.into_datum().unwrap_or(pg_sys::Datum::null()))
+        .collect();
+    let nulls: Vec<std::ffi::c_char> = arguments
+        .iter()
+        .map(|argument| if argument.is_none() { b'n' } else { b' ' } as std::ffi::c_char)
+        .collect();
+    let (query, count) = (query.as_ptr(), arguments.len() as i32);
+    let (types, values, nulls) = (types.as_mut_ptr(), values.as_mut_ptr(), nulls.as_ptr());
+    // All rows, although a caller may want only the first: a statement that is stopped early fires no
+    // AFTER triggers.
+    let all = 0;
+    // SAFETY: as the caller promises; what the pointers point to outlives the call.
+    let outcome = unsafe {
+        raised::caught_as_raised(|| {
+            SPI_execute_with_args(query, count, types, values, nulls, read_only, all)
+        })
+    };
+    if outcome < 0 {
+        pgrx::error!("SPI_execute_with_args returned {outcome}");
     }
 }
 

@@ -1,0 +1,63 @@
+//! Another user's rights, and a search_path that cannot be shadowed, while SQL runs.
+
+use pgrx::pg_sys;
+
+/// What was in force before. After an ERROR, the abort of the (sub)transaction restores all of it, so
+/// there is no Drop.
+pub struct Pinned {
+    user: pg_sys::Oid,
+    context: i32,
+    level: i32,
+}
+
+impl Pinned {
+    /// # Safety
+    /// A transaction must be active; `leave` or an ERROR must follow. `context` is made of flags that
+    /// `GetUserIdAndSecContext` returns.
+    pub unsafe fn enter(as_user: pg_sys::Oid, context: u32) -> Self {
+        unsafe {
+            let mut before = Self {
+                user: pg_sys::InvalidOid,
+                context: 0,
+                level: 0,
+            };
+            pg_sys::GetUserIdAndSecContext(&raw mut before.user, &raw mut before.context);
+            pg_sys::SetUserIdAndSecContext(as_user, before.context | context as i32);
+            before.level = pg_sys::NewGUCNestLevel();
+            pg_sys::set_config_option(
+                c"search_path".as_ptr(),
+                c"pg_catalog, pg_temp".as_ptr(),
+                pg_sys::GucContext::PGC_USERSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_SAVE,
+                true,
+                0,
+                false,
+            );
+            before
+        }
+    }
+
+    /// Keeps the settings that the SQL has made, as a definer function does.
+    ///
+    /// # Safety
+    /// In the (sub)transaction in which it was entered, with nothing of it left open.
+    pub unsafe fn leave(self) {
+        unsafe { self.restore(true) }
+    }
+
+    /// Undoes every setting that the SQL has made.
+    ///
+    /// # Safety
+    /// As for `leave`.
+    pub unsafe fn leave_without_settings(self) {
+        unsafe { self.restore(false) }
+    }
+
+    unsafe fn restore(self, keeps_settings: bool) {
+        unsafe {
+            pg_sys::AtEOXact_GUC(keeps_settings, self.level);
+            pg_sys::SetUserIdAndSecContext(self.user, self.context);
+        }
+    }
+}
