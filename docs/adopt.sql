@@ -3,7 +3,8 @@
 --
 -- All or nothing. Every row comes along, and whatever names the table goes on with the new one:
 -- foreign keys, policies, views, functions with an SQL body. So do policies and indexes on the table
--- itself, and who could read it still can. The old schema stays, as neon_auth_before.
+-- itself, and who could read it still can. The old table stays, in schema neon_auth_before. What else is
+-- in schema neon_auth, such as the tables of Better Auth, stays there, under its owner.
 --
 -- The owners of the old objects need not be trusted: nothing of theirs is executed here, whatever
 -- they do meanwhile. Everything is locked before it is looked at. Their triggers would be executed by
@@ -315,7 +316,16 @@ BEGIN
                       held.relowner::regrole);
     END IF;
 
-    ALTER SCHEMA neon_auth RENAME TO neon_auth_before;
+    IF EXISTS (SELECT FROM pg_depend d
+                WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = held.relnamespace AND d.deptype = 'n'
+                  AND NOT (d.classid = 'pg_class'::regclass AND d.objid = old)) THEN
+        -- Whoever uses the other objects finds them by the schema's name: so only the table moves, and
+        -- CREATE EXTENSION puts its own into the schema, or lists the names that are taken there.
+        EXECUTE format('CREATE SCHEMA neon_auth_before AUTHORIZATION %s', held.relowner::regrole);
+        ALTER TABLE neon_auth.users_sync SET SCHEMA neon_auth_before;
+    ELSE
+        ALTER SCHEMA neon_auth RENAME TO neon_auth_before;
+    END IF;
     CREATE EXTENSION neon_auth;
     INSERT INTO neon_auth.users_sync (raw_json, updated_at, deleted_at)
     SELECT raw_json, updated_at, deleted_at FROM ONLY neon_auth_before.users_sync;

@@ -29,12 +29,18 @@ ALTER TABLE todos ENABLE ROW LEVEL SECURITY;
 CREATE POLICY living ON todos USING (EXISTS (SELECT FROM neon_auth.users_sync u WHERE u.id = user_id AND u.deleted_at IS NULL));
 CREATE VIEW names AS SELECT id, name FROM neon_auth.users_sync;
 GRANT SELECT ON todos, names TO app;
+-- A table of Better Auth
+CREATE TABLE neon_auth."user" (id uuid PRIMARY KEY, email text UNIQUE);
+CREATE INDEX ON neon_auth."user" (lower(email));
+INSERT INTO neon_auth."user" VALUES ('a0e3ac20-26e4-411a-8620-1ebeb7345212', 'alice@example.com');
 RESET ROLE;
 CREATE TABLE users_before AS SELECT * FROM neon_auth.users_sync;
 CREATE FUNCTION public.outcome() RETURNS TABLE (what text, count bigint) LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY SELECT 'users', count(*) FROM neon_auth.users_sync u JOIN users_before b ON b::text = u::text
     UNION ALL SELECT 'foreign keys', count(*) FROM pg_constraint WHERE contype = 'f' AND confrelid = 'neon_auth.users_sync'::regclass
+    UNION ALL SELECT 'Better Auth''s', count(*) FROM neon_auth."user"
+    UNION ALL SELECT 'its indexes', count(*) FROM pg_index WHERE indrelid = 'neon_auth."user"'::regclass
     UNION ALL SELECT 'of the extension', count(*) FROM pg_depend WHERE deptype = 'e' AND objid = 'neon_auth.users_sync'::regclass;
     SET LOCAL ROLE app;
     RETURN QUERY SELECT 'todos', count(*) FROM todos UNION ALL SELECT 'names', count(*) FROM names;
@@ -60,7 +66,8 @@ RESET ROLE;
 CREATE DATABASE neon_auth_filtered TEMPLATE template0;
 \c neon_auth_filtered
 CREATE EXTENSION neon_auth;
-\! pg_restore --list "$PGHOST/neon.dump" | grep -vE ' (SCHEMA -|TABLE|CONSTRAINT|INDEX) neon_auth ' >"$PGHOST/neon.list"
+\! pg_restore --list "$PGHOST/neon.dump" >"$PGHOST/all.list"
+\! grep -vE ' (SCHEMA - neon_auth |(TABLE|CONSTRAINT) neon_auth users_sync |INDEX neon_auth users_sync_)' "$PGHOST/all.list" >"$PGHOST/neon.list"
 \! pg_restore --exit-on-error --no-owner --use-list "$PGHOST/neon.list" --dbname neon_auth_filtered "$PGHOST/neon.dump"
 SELECT * FROM outcome();
 SELECT relowner::regrole FROM pg_class WHERE oid = 'neon_auth.users_sync'::regclass;
