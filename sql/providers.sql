@@ -4,7 +4,7 @@ CREATE TABLE neon_auth.providers (
     name text NOT NULL
         CONSTRAINT providers_name_check CHECK (name ~ '^[a-z][a-z0-9_-]{0,62}$'),
     kind text NOT NULL DEFAULT 'oidc'
-        CONSTRAINT providers_kind_check CHECK (kind IN ('stack', 'oidc')),
+        CONSTRAINT providers_kind_check CHECK (kind IN ('stack', 'better_auth', 'oidc')),
     project_id text
         CONSTRAINT providers_project_id_check CHECK (project_id <> ''),
     issuers text[] NOT NULL
@@ -41,6 +41,7 @@ CREATE TABLE neon_auth.providers (
     CONSTRAINT providers_keys_check CHECK (jwks_url IS NULL OR jwks IS NULL),
     CONSTRAINT providers_stack_check CHECK (
         (kind = 'stack') = (project_id IS NOT NULL) AND (kind <> 'stack' OR num_nonnulls(jwks_url, jwks) = 1)),
+    CONSTRAINT providers_better_auth_check CHECK (kind <> 'better_auth' OR num_nonnulls(jwks_url, jwks) = 0),
     CONSTRAINT providers_role_claim_check CHECK (
         CASE WHEN allowed_roles = '{}' THEN role_claim IS NULL
              ELSE role_claim IS NOT NULL OR default_role IS NOT NULL END)
@@ -50,7 +51,7 @@ SELECT pg_catalog.pg_extension_config_dump('neon_auth.providers', '');
 
 CREATE FUNCTION neon_auth_internal.fills_mirror(kind text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN kind IN ('stack');
+RETURN kind IN ('stack', 'better_auth');
 COMMENT ON FUNCTION neon_auth_internal.fills_mirror(text) IS
     'Returns true for the kinds of provider that fill the mirror';
 
@@ -58,7 +59,9 @@ COMMENT ON TABLE neon_auth.providers IS
     'Trusted issuers of tokens, and their rules. A change reaches every session at its next statement';
 COMMENT ON COLUMN neon_auth.providers.name IS
     'Name of the provider, which auth.provider() returns: at most 63 of a-z, 0-9, _ and -, the first a letter';
-COMMENT ON COLUMN neon_auth.providers.kind IS 'stack (Neon Auth, with its own consistency rules) or oidc (any other)';
+COMMENT ON COLUMN neon_auth.providers.kind IS
+    'stack (Neon Auth on Stack Auth, with its own consistency rules), better_auth (its tables are in this database) or '
+    'oidc (any other)';
 COMMENT ON COLUMN neon_auth.providers.project_id IS
     'Project of the auth service; required for kind stack, NULL for others';
 COMMENT ON COLUMN neon_auth.providers.issuers IS

@@ -61,6 +61,8 @@ pub enum Problem {
     },
     /// An unusable row of `neon_auth.providers`.
     UnusableProvider { provider: String, reason: String },
+    /// A table of Better Auth that is not bound, or cannot be read.
+    UnusableTable { model: &'static str, reason: String },
     /// There are no keys to verify with, or they are too stale.
     NoKeys { provider: String, reason: String },
     /// The provider has `reject_deleted_users`, and the mirror marks the user as deleted.
@@ -293,6 +295,12 @@ impl From<&Problem> for ErrorReport {
                 format!("the authentication provider {} cannot be used", quoted(provider)),
                 reason.clone(),
                 "Correct its row: SELECT * FROM neon_auth.providers;".to_owned(),
+            ),
+            Problem::UnusableTable { model, reason } => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "a table of Better Auth cannot be used".to_owned(),
+                format!("It is the table of \"{model}\". {reason}"),
+                "Find the tables again: SELECT neon_auth.add_better_auth('<base URL>');".to_owned(),
             ),
             Problem::NoKeys { provider, reason } => (
                 Code::ERRCODE_SYSTEM_ERROR,

@@ -12,6 +12,8 @@ pub enum Kind {
     Oidc,
     /// Neon Auth on Stack Auth.
     Stack,
+    /// Better Auth, with its tables in this database.
+    BetterAuth,
 }
 
 /// The claims that the readers of schema `auth` read, unless a provider's `claim_map` names others.
@@ -34,14 +36,25 @@ const CLAIMS: ClaimNames = ClaimNames {
     organization: "o",
 };
 
+/// Those of Better Auth's own tokens and sessions.
+const BETTER_AUTH_CLAIMS: ClaimNames = ClaimNames {
+    role: "role",
+    email: "email",
+    email_verified: "emailVerified",
+    is_anonymous: "isAnonymous",
+    selected_team_id: "activeOrganizationId",
+    organization: "o",
+};
+
 impl Kind {
-    const ALL: [Self; 2] = [Self::Oidc, Self::Stack];
+    const ALL: [Self; 3] = [Self::Oidc, Self::Stack, Self::BetterAuth];
 
     /// The value of the column `kind` of `neon_auth.providers`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Oidc => "oidc",
             Self::Stack => "stack",
+            Self::BetterAuth => "better_auth",
         }
     }
 
@@ -53,6 +66,7 @@ impl Kind {
         match self {
             // Stack Auth has its own claims, of which no issuer has others under the same names.
             Self::Oidc | Self::Stack => &CLAIMS,
+            Self::BetterAuth => &BETTER_AUTH_CLAIMS,
         }
     }
 }

@@ -46,7 +46,15 @@ extension_sql_file!(
     "../sql/mirror/readers.sql",
     requires = ["mirror_permissions"]
 );
-extension_sql_file!("../sql/stack/configure.sql", requires = ["readers"]);
+extension_sql_file!(
+    "../sql/better_auth/tables.sql",
+    name = "better_auth_tables",
+    requires = ["readers"]
+);
+extension_sql_file!(
+    "../sql/stack/configure.sql",
+    requires = ["better_auth_tables"]
+);
 extension_sql_file!(
     "../sql/stack/permissions.sql",
     name = "stack_permissions",

@@ -8,13 +8,14 @@ CREATE UNIQUE INDEX providers_fills_mirror_idx ON neon_auth.providers (neon_auth
 COMMENT ON INDEX neon_auth.providers_fills_mirror_idx IS 'Lets at most one provider fill the mirror';
 
 CREATE VIEW neon_auth_internal.source AS
-    SELECT p.name AS provider, p.kind, p.project_id AS source
+    SELECT p.name AS provider, p.kind, coalesce(p.project_id, p.kind) AS source
       FROM neon_auth.providers p
      WHERE neon_auth_internal.fills_mirror(p.kind);
 COMMENT ON VIEW neon_auth_internal.source IS 'The provider whose service fills the mirror; no row if there is none';
 COMMENT ON COLUMN neon_auth_internal.source.provider IS 'Name of the provider';
 COMMENT ON COLUMN neon_auth_internal.source.kind IS 'Kind of the provider';
-COMMENT ON COLUMN neon_auth_internal.source.source IS 'Set of users at the service: the project id for kind stack';
+COMMENT ON COLUMN neon_auth_internal.source.source IS
+    'Set of users at the service: the project id for kind stack, else the kind';
 
 -- Runs are not dumped, but a restored mirror needs this: compared with another source, all of its users
 -- would be found deleted, and a deletion is final.
@@ -28,7 +29,8 @@ SELECT pg_catalog.pg_extension_config_dump('neon_auth.sync_source', '');
 COMMENT ON TABLE neon_auth.sync_source IS
     'Source of the users in the mirror; no row until the service has returned users';
 COMMENT ON COLUMN neon_auth.sync_source.kind IS 'Kind of the provider';
-COMMENT ON COLUMN neon_auth.sync_source.source IS 'Set of users at the service: the project id for kind stack';
+COMMENT ON COLUMN neon_auth.sync_source.source IS
+    'Set of users at the service: the project id for kind stack, else the kind';
 
 -- Webhooks do not say which project sends them, so a mirror that only webhooks have filled is of the
 -- project that was configured then.
@@ -41,8 +43,9 @@ BEGIN
         IF TG_OP = 'TRUNCATE' THEN
             INSERT INTO neon_auth_internal.sync_source (kind, source)
             SELECT s.kind, s.source FROM neon_auth_internal.source s WHERE s.source IS NOT NULL;
-        ELSIF old.project_id IS NOT NULL THEN
-            INSERT INTO neon_auth_internal.sync_source (kind, source) VALUES (old.kind, old.project_id);
+        ELSIF old.project_id IS NOT NULL OR old.kind <> 'stack' THEN
+            INSERT INTO neon_auth_internal.sync_source (kind, source)
+            VALUES (old.kind, coalesce(old.project_id, old.kind));
         END IF;
     END IF;
     RETURN NULL;
@@ -69,4 +72,4 @@ COMMENT ON VIEW neon_auth_internal.other_source IS
     'Source of the users in the mirror if another one is configured; otherwise no row';
 COMMENT ON COLUMN neon_auth_internal.other_source.kind IS 'Kind of the provider';
 COMMENT ON COLUMN neon_auth_internal.other_source.source IS
-    'Set of users at the service: the project id for kind stack';
+    'Set of users at the service: the project id for kind stack, else the kind';

@@ -26,7 +26,8 @@ COMMENT ON TABLE neon_auth.sync_runs IS
     'Runs of synchronisation with the auth service; the last row is the latest. Not dumped';
 COMMENT ON COLUMN neon_auth.sync_runs.id IS 'Number of the run';
 COMMENT ON COLUMN neon_auth.sync_runs.kind IS 'Kind of the provider';
-COMMENT ON COLUMN neon_auth.sync_runs.source IS 'Set of users at the service: the project id for kind stack';
+COMMENT ON COLUMN neon_auth.sync_runs.source IS
+    'Set of users at the service: the project id for kind stack, else the kind';
 COMMENT ON COLUMN neon_auth.sync_runs.started_at IS 'Start of the run';
 COMMENT ON COLUMN neon_auth.sync_runs.finished_at IS
     'Time at which the mirror was equal to the source; NULL until then';

@@ -134,3 +134,20 @@ pub unsafe fn reserve_settings(prefix: &CStr) {
         pg_sys::MarkGUCPrefixReserved(prefix.as_ptr());
     }
 }
+
+/// The description of a column, counted from 0. Since 18 they are stored elsewhere.
+///
+/// # Safety
+/// The description must have that many columns.
+pub unsafe fn attribute(
+    description: pg_sys::TupleDesc,
+    place: c_int,
+) -> *const pg_sys::FormData_pg_attribute {
+    unsafe {
+        #[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17"))]
+        let attribute = (*description).attrs.as_ptr().add(place as usize);
+        #[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17")))]
+        let attribute = pg_sys::TupleDescAttr(description, place).cast_const();
+        attribute
+    }
+}

@@ -9,11 +9,13 @@
 
 mod as_owner;
 pub mod compat;
+pub mod functions;
 pub mod heap;
 pub mod index;
 pub mod jsonb;
 pub mod lock;
 pub mod nodes;
+pub mod others;
 mod pinned;
 pub mod raised;
 pub mod row;

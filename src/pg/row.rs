@@ -68,6 +68,13 @@ impl Row {
         Some(self.datum(column)?.value() != 0)
     }
 
+    /// An `oid` or a `regclass`.
+    pub fn oid(&self, column: &CStr) -> Option<pg_sys::Oid> {
+        let datum = self.datum(column)?;
+        // SAFETY: the column is an OID.
+        unsafe { pg_sys::Oid::from_datum(datum, false) }
+    }
+
     pub fn text(&self, column: &CStr) -> Option<&str> {
         let datum = self.datum(column)?;
         // SAFETY: the column is a text.

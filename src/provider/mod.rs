@@ -4,7 +4,8 @@
 //! and `defects` collects what is invalid; `freshness` decides whether the cached keys may be used;
 //! `refresh` gets new keys, with one fetch for many waiting sessions; `fetch` is the HTTP request;
 //! `admit` combines these, `role` maps a claim to a role, `claim_map` maps claims to readers, and
-//! `seen` caches verified tokens.
+//! `seen` caches verified tokens;
+//! `tables` has the tables of Better Auth that are bound.
 
 mod admit;
 mod admitted;
@@ -20,6 +21,7 @@ mod refresh;
 mod role;
 mod rules;
 mod seen;
+mod tables;
 mod trust;
 mod well_known;
 
@@ -27,4 +29,11 @@ pub use admit::admit;
 pub use admitted::{Admitted, Proof};
 pub use credential::read;
 pub use refresh::refresh_ahead;
-pub use trust::{current, define};
+pub use tables::{Bound, What, bound, bound_if_any};
+pub use trust::current;
+
+/// Registers for invalidation messages.
+pub fn define() {
+    trust::define();
+    tables::define();
+}

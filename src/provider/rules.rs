@@ -162,7 +162,7 @@ fn kind(row: &Row, defects: &mut Defects) -> Kind {
         defects.add(
             "kind",
             format!("The kind is {}.", quoted(&name)),
-            "Use 'stack' for Neon Auth (Stack Auth), and 'oidc' for all other issuers.",
+            "Use 'stack' for Neon Auth on Stack Auth, 'better_auth' for Better Auth with its tables in this database, and 'oidc' for all other issuers.",
         );
         Kind::Oidc
     })
@@ -184,11 +184,14 @@ fn stack_rules(kind: Kind, row: &Row, defects: &mut Defects) -> Option<StackRule
                 project_id: project_id.unwrap_or_default(),
             })
         }
-        (Kind::Oidc, None) => None,
-        (Kind::Oidc, Some(_)) => {
+        (Kind::Oidc | Kind::BetterAuth, None) => None,
+        (Kind::Oidc | Kind::BetterAuth, Some(_)) => {
             defects.add(
                 "project_id",
-                "A provider of kind oidc must not have a project_id.",
+                format!(
+                    "A provider of kind {} must not have a project_id.",
+                    kind.name()
+                ),
                 "Leave it out, or pass kind => 'stack' for a project of Stack Auth.",
             );
             None
@@ -281,10 +284,20 @@ fn origin(row: &Row, kind: Kind, defects: &mut Defects) -> Option<Origin> {
         }
         return None;
     }
+    if kind == Kind::BetterAuth {
+        if url.is_some() {
+            defects.add(
+                "jwks_url",
+                "The keys of a provider of kind better_auth are in its table jwks.",
+                "Leave jwks_url out.",
+            );
+        }
+        return None;
+    }
     let first = || row.texts(c"issuers")?.into_iter().next()?;
     let discovered = || match kind {
         Kind::Oidc => Origin::discovered(&first()?),
-        Kind::Stack => None,
+        Kind::Stack | Kind::BetterAuth => None,
     };
     let origin = url.map(Origin::Url).or_else(discovered);
     match &origin {
@@ -293,7 +306,7 @@ fn origin(row: &Row, kind: Kind, defects: &mut Defects) -> Option<Origin> {
                 Kind::Oidc => {
                     "Neither jwks_url nor jwks is given, and the keys cannot be discovered from the first issuer."
                 }
-                Kind::Stack => "A provider of kind stack needs jwks_url or jwks; neither is given.",
+                Kind::Stack | Kind::BetterAuth => "A provider of kind stack needs jwks_url or jwks; neither is given.",
             };
             defects.add("jwks_url", detail, HINT);
         }

@@ -3,6 +3,7 @@
 //! `source` chooses the one for the mirror, `procedure` is `CALL neon_auth.sync()`, and each
 //! service has a folder.
 
+mod better_auth;
 mod procedure;
 mod source;
 mod stack;

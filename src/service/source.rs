@@ -18,6 +18,8 @@ struct Source {
 fn source_of(kind: Kind) -> Option<Source> {
     match kind {
         Kind::Oidc => None,
+        // Filled by triggers.
+        Kind::BetterAuth => None,
         Kind::Stack => Some(Source {
             sync: stack::sync,
             drain: stack::drain,

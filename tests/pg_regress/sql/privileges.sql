@@ -47,7 +47,7 @@ GRANT SELECT ON privileges.on_functions TO PUBLIC;
 -- A view checks its functions as its reader, who is the one we ask about.
 
 SET SESSION AUTHORIZATION stranger;
-SELECT * FROM privileges.on_tables WHERE action = 'select' ORDER BY 1;
+SELECT * FROM privileges.on_tables WHERE action = 'select' ORDER BY relation, outcome;
 SELECT action, bool_and(outcome ~ '^42501 ') AS "refused on all tables"
   FROM privileges.on_tables GROUP BY 1 ORDER BY 1;
 SELECT * FROM privileges.on_functions WHERE function NOT LIKE 'auth.%' ORDER BY function;

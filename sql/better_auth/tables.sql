@@ -1,0 +1,45 @@
+-- The tables of Better Auth that add_better_auth has found.
+
+CREATE TABLE neon_auth_internal.better_auth_tables (
+    what text NOT NULL
+        CONSTRAINT better_auth_tables_what_check CHECK (what IN (
+            'user', 'session', 'jwks', 'organization', 'member', 'team', 'teamMember', 'organizationRole')),
+    relation regclass NOT NULL,
+    columns jsonb NOT NULL
+        CONSTRAINT better_auth_tables_columns_check CHECK (jsonb_typeof(columns) = 'object'),
+    CONSTRAINT better_auth_tables_pkey PRIMARY KEY (what)
+);
+SELECT pg_catalog.pg_extension_config_dump('neon_auth_internal.better_auth_tables', '');
+COMMENT ON TABLE neon_auth_internal.better_auth_tables IS
+    'Tables of Better Auth that add_better_auth has found; a table is used only while it carries neon_auth''s triggers';
+COMMENT ON COLUMN neon_auth_internal.better_auth_tables.what IS 'Name of the model in Better Auth';
+COMMENT ON COLUMN neon_auth_internal.better_auth_tables.relation IS 'The table';
+COMMENT ON COLUMN neon_auth_internal.better_auth_tables.columns IS
+    'Names of its columns by their names in Better Auth, such as {"emailVerified": "email_verified"}';
+
+CREATE TRIGGER guard_trust BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON neon_auth_internal.better_auth_tables
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.guard_trust();
+COMMENT ON TRIGGER guard_trust ON neon_auth_internal.better_auth_tables IS 'Lets only the owner write the table';
+CREATE TRIGGER guard_trust_row BEFORE INSERT OR UPDATE OR DELETE ON neon_auth_internal.better_auth_tables
+    FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.guard_trust();
+ALTER TABLE neon_auth_internal.better_auth_tables ENABLE ALWAYS TRIGGER guard_trust_row;
+COMMENT ON TRIGGER guard_trust_row ON neon_auth_internal.better_auth_tables IS
+    'The same for logical replication, which fires only row triggers';
+CREATE TRIGGER trust_changed AFTER INSERT OR UPDATE OR DELETE ON neon_auth_internal.better_auth_tables
+    FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.trust_changed();
+ALTER TABLE neon_auth_internal.better_auth_tables ENABLE ALWAYS TRIGGER trust_changed;
+COMMENT ON TRIGGER trust_changed ON neon_auth_internal.better_auth_tables IS 'Makes every session read the table again';
+CREATE TRIGGER trust_emptied AFTER TRUNCATE ON neon_auth_internal.better_auth_tables
+    FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.trust_changed();
+ALTER TABLE neon_auth_internal.better_auth_tables ENABLE ALWAYS TRIGGER trust_emptied;
+COMMENT ON TRIGGER trust_emptied ON neon_auth_internal.better_auth_tables IS 'Makes every session read the table again';
+
+CREATE FUNCTION neon_auth_internal.better_auth_defect(what text) RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'better_auth_defect_wrapper';
+COMMENT ON FUNCTION neon_auth_internal.better_auth_defect(text) IS
+    'Returns why the table of a model cannot be used, as a sentence; NULL if it can, or if no table is bound';
+
+CREATE FUNCTION neon_auth_internal.better_auth_changed() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'neon_auth_better_auth_changed';
+COMMENT ON FUNCTION neon_auth_internal.better_auth_changed() IS
+    'Trigger on the tables of Better Auth: brings the mirror up to date, and never fails the statement';

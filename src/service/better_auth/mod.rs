@@ -1,0 +1,3 @@
+//! Better Auth, whose tables are in this database.
+
+mod trigger;
