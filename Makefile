@@ -1,7 +1,7 @@
 # README.md, "Development", documents each target. The scripts in dev/ do the work. Without PG_CONFIG,
 # `install` takes the pg_config on PATH, and each other target takes a private PostgreSQL.
 
-.PHONY: install demo test test-all test-drivers test-image bench soak fuzz fuzz-queries lint spot plpgsql package
+.PHONY: install demo example test test-all test-drivers test-example test-image bench soak fuzz fuzz-queries lint spot plpgsql package
 
 install:
 	PG_CONFIG="$${PG_CONFIG:-pg_config}" dev/setup
@@ -9,6 +9,9 @@ install:
 
 demo:
 	dev/demo
+
+example:
+	dev/example
 
 test:
 	dev/test $(PART) $(if $(TEST),-- $(TEST))
@@ -18,6 +21,9 @@ test-all:
 
 test-drivers:
 	dev/test-drivers
+
+test-example:
+	dev/test-example
 
 test-image:
 	dev/test-image

@@ -73,3 +73,24 @@ use_pgrx() {
     check_lock || die "Cargo.lock is not up to date with Cargo.toml; run cargo update --workspace and commit the change"
     export PGRX_BUILD_FLAGS=--locked
 }
+
+# Node.js for the examples and the tests that use it. Debian 12's own is older.
+NODE_MAJOR=20
+need_node() {
+    local cure="install Node.js $NODE_MAJOR or later, with npm (https://nodejs.org)" major
+    command -v node >/dev/null || die "Node.js is missing; $cure"
+    command -v npm >/dev/null || die "npm is missing; $cure"
+    major=$(node --print 'process.versions.node.split(".")[0]') || die "node cannot be run; $cure"
+    [ "$major" -ge "$NODE_MAJOR" ] || die "$(command -v node) is of version $(node --version); $cure"
+}
+
+# Installs what a directory's package-lock.json names, unless that was done.
+npm_ci() { # DIRECTORY ...
+    local directory
+    for directory in "$@"; do
+        [ ! "$directory/node_modules/.package-lock.json" -nt "$directory/package-lock.json" ] || continue
+        say "Fetching the packages of ${directory#"$ROOT/"} from npm"
+        (cd "$directory" && npm ci --silent --no-audit --no-fund --ignore-scripts >&2) ||
+            die "npm ci failed in $directory; it needs access to the npm registry"
+    done
+}
