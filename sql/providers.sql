@@ -41,7 +41,8 @@ CREATE TABLE neon_auth.providers (
     CONSTRAINT providers_keys_check CHECK (jwks_url IS NULL OR jwks IS NULL),
     CONSTRAINT providers_stack_check CHECK (
         (kind = 'stack') = (project_id IS NOT NULL) AND (kind <> 'stack' OR num_nonnulls(jwks_url, jwks) = 1)),
-    CONSTRAINT providers_better_auth_check CHECK (kind <> 'better_auth' OR num_nonnulls(jwks_url, jwks) = 0),
+    CONSTRAINT providers_better_auth_check CHECK (
+        kind <> 'better_auth' OR num_nonnulls(jwks_url, jwks) = 0 AND cardinality(audiences) > 0),
     CONSTRAINT providers_role_claim_check CHECK (
         CASE WHEN allowed_roles = '{}' THEN role_claim IS NULL
              ELSE role_claim IS NOT NULL OR default_role IS NOT NULL END)
@@ -71,7 +72,7 @@ COMMENT ON COLUMN neon_auth.providers.audiences IS
     'The claim aud must contain one of them; if empty, aud can be anything, null, an empty array or absent';
 COMMENT ON COLUMN neon_auth.providers.jwks_url IS
     'URL of the keys: https, or http on loopback or neon_auth.insecure_hosts. If it and jwks are NULL: OpenID '
-    'Connect Discovery';
+    'Connect Discovery; better_auth: NULL';
 COMMENT ON COLUMN neon_auth.providers.jwks IS
     'The keys themselves (RFC 7517), used without the network; excludes jwks_url';
 COMMENT ON COLUMN neon_auth.providers.algorithms IS
@@ -126,6 +127,13 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
+    IF kind = 'better_auth' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'add_provider cannot add a provider of kind better_auth',
+            DETAIL = 'Its keys are in the tables of Better Auth, which must be found first.',
+            HINT = 'SELECT * FROM neon_auth.add_better_auth(''https://app.example.com'');';
+    END IF;
     INSERT INTO neon_auth_internal.providers (
         name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims, max_lifetime,
         leeway, allow_anonymous, allow_restricted, role_claim, allowed_roles, default_role, claim_map,

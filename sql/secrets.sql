@@ -13,9 +13,10 @@ ALTER TABLE neon_auth_internal.secrets ALTER COLUMN value SET STATISTICS 0;
 ALTER TABLE neon_auth_internal.secrets ENABLE ROW LEVEL SECURITY;
 COMMENT ON TABLE neon_auth_internal.secrets IS
     'Keys of the auth service. No role is granted them and no dump contains them: set them again after a restore';
-COMMENT ON COLUMN neon_auth_internal.secrets.name IS 'publishable_client_key, secret_server_key or webhook_secret';
+COMMENT ON COLUMN neon_auth_internal.secrets.name IS
+    'publishable_client_key, secret_server_key, webhook_secret or better_auth_secret';
 COMMENT ON COLUMN neon_auth_internal.secrets.value IS
-    'The key; for webhook_secret possibly several with blanks between them, during a rotation';
+    'The key; for webhook_secret and better_auth_secret possibly several with blanks between them, during a rotation';
 COMMENT ON COLUMN neon_auth_internal.secrets.service IS
     'Auth service and project that were configured when it was stored; secret_server_key is sent only there';
 
@@ -33,11 +34,12 @@ DECLARE
     reason text;
 BEGIN
     IF set_secret.name IS NULL
-       OR set_secret.name NOT IN ('publishable_client_key', 'secret_server_key', 'webhook_secret') THEN
+       OR set_secret.name NOT IN ('publishable_client_key', 'secret_server_key', 'webhook_secret',
+                                   'better_auth_secret') THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'there is no such secret',
-            DETAIL = 'The secrets are publishable_client_key, secret_server_key and webhook_secret.',
+            DETAIL = 'The secrets are publishable_client_key, secret_server_key, webhook_secret and better_auth_secret.',
             HINT = 'SELECT neon_auth.set_secret(''secret_server_key'', $1);';
     END IF;
     IF set_secret.value IS NULL OR set_secret.value = '' THEN
@@ -54,11 +56,19 @@ BEGIN
                 HINT = 'Set the signing secret of the endpoint as the auth service shows it: whsec_...';
         END IF;
     END IF;
+    -- Not only blanks, which would be no secret: then no signature would be valid.
+    IF set_secret.name = 'better_auth_secret' AND set_secret.value !~ '\S' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the secret of Better Auth cannot be used',
+            DETAIL = 'It consists of blanks.',
+            HINT = 'Set the secret of Better Auth''s configuration (BETTER_AUTH_SECRET).';
+    END IF;
     INSERT INTO neon_auth_internal.secrets AS s (name, value, service)
     VALUES (set_secret.name, set_secret.value,
             (SELECT neon_auth_internal.service(p.jwks_url, p.project_id)
                FROM neon_auth_internal.providers p
-              WHERE p.kind = 'stack'))
+              WHERE p.kind = 'stack' AND set_secret.name <> 'better_auth_secret'))
         ON CONFLICT (name) DO UPDATE SET value = excluded.value, service = excluded.service;
 END
 $$;

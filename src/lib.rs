@@ -70,7 +70,32 @@ extension_sql_file!("../sql/stack/runs.sql", requires = ["webhook"]);
 extension_sql_file!("../sql/stack/sync.sql", requires = ["runs"]);
 extension_sql_file!("../sql/stack/queue.sql", requires = ["sync"]);
 extension_sql_file!("../sql/stack/console.sql", requires = ["queue"]);
-extension_sql_file!("../sql/worker.sql", requires = ["console"]);
+extension_sql_file!(
+    "../sql/better_auth/find.sql",
+    name = "better_auth_find",
+    requires = ["console"]
+);
+extension_sql_file!(
+    "../sql/better_auth/permissions.sql",
+    name = "better_auth_permissions",
+    requires = ["better_auth_find"]
+);
+extension_sql_file!(
+    "../sql/better_auth/configure.sql",
+    name = "better_auth_configure",
+    requires = ["better_auth_permissions"]
+);
+extension_sql_file!(
+    "../sql/better_auth/sessions.sql",
+    name = "better_auth_sessions",
+    requires = ["better_auth_configure"]
+);
+extension_sql_file!(
+    "../sql/configure.sql",
+    name = "configure_services",
+    requires = ["better_auth_sessions"]
+);
+extension_sql_file!("../sql/worker.sql", requires = ["configure_services"]);
 extension_sql_file!("../sql/status.sql", requires = ["worker"]);
 extension_sql_file!("../sql/internal_views.sql", requires = ["status"]);
 extension_sql_file!("../sql/shared_schema.sql", requires = ["internal_views"]);

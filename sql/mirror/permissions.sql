@@ -59,7 +59,8 @@ CREATE TABLE neon_auth.permission_definitions (
     scope text NOT NULL DEFAULT 'team'
         CONSTRAINT permission_definitions_scope_check CHECK (scope IN ('team', 'project')),
     id text NOT NULL
-        CONSTRAINT permission_definitions_id_check CHECK (id ~ '^[$]?[a-z0-9_:]+$' AND octet_length(id) <= 255),
+        CONSTRAINT permission_definitions_id_check CHECK (
+            id COLLATE "C" ~ '^[^[:space:][:cntrl:],]+$' AND octet_length(id) <= 255),
     description text,
     contained_permission_ids text[] NOT NULL DEFAULT '{}'
         CONSTRAINT permission_definitions_contained_check
@@ -70,11 +71,12 @@ CREATE TABLE neon_auth.permission_definitions (
 CREATE VIEW neon_auth_internal.permission_definitions AS TABLE neon_auth.permission_definitions;
 SELECT pg_catalog.pg_extension_config_dump('neon_auth.permission_definitions', '');
 COMMENT ON TABLE neon_auth.permission_definitions IS
-    'Contents of permissions. Neither an event nor a secret server key gives access to them: enter your own as '
-    'the auth service defines them';
+    'Contents of permissions and roles. Only the code of the auth service or of your application has them: enter '
+    'your own as defined there';
 COMMENT ON COLUMN neon_auth.permission_definitions.scope IS 'team or project';
 COMMENT ON COLUMN neon_auth.permission_definitions.id IS
-    'Permission id: at most 255 lower-case letters, digits, _ and :; the auth service''s own begin with $';
+    'Permission or role: at most 255 bytes, without blanks, commas and control characters. Stack Auth''s own begin '
+    'with $; Better Auth''s are resource:action';
 COMMENT ON COLUMN neon_auth.permission_definitions.description IS 'Description, for people';
 COMMENT ON COLUMN neon_auth.permission_definitions.contained_permission_ids IS
     'Permissions of the same scope that this one grants too, and all that those contain; cycles are allowed';

@@ -1,4 +1,4 @@
--- Neon Auth in one call.
+-- Neon Auth on Stack Auth in one call.
 
 CREATE FUNCTION neon_auth_internal.rest_base(jwks_url text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -12,7 +12,7 @@ RETURN neon_auth_internal.rest_base(jwks_url) || '/api/v1/projects/' || project_
 COMMENT ON FUNCTION neon_auth_internal.service(text, text) IS
     'Returns the URL of one project at one auth service; NULL if the URL of the keys does not contain it';
 
-CREATE FUNCTION neon_auth_internal.configure(keys jsonb) RETURNS void
+CREATE FUNCTION neon_auth_internal.configure_stack(keys jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -25,20 +25,6 @@ DECLARE
     audiences_of_project text[];
     url text;
 BEGIN
-    IF keys IS NULL OR jsonb_typeof(keys) <> 'object' THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'configure needs the response of the keys API',
-            DETAIL = format('The argument is %s.', coalesce('a JSON ' || jsonb_typeof(keys), 'NULL')),
-            HINT = 'Pass the JSON object unchanged, with auth_provider_project_id, jwks_url and the keys.';
-    END IF;
-    IF keys ->> 'auth_provider' IS DISTINCT FROM 'stack' THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'configure supports only the auth_provider "stack"',
-            DETAIL = format('The member auth_provider is %s.', coalesce(keys ->> 'auth_provider', 'missing')),
-            HINT = 'For other issuers: SELECT neon_auth.add_provider(name => ..., issuers => ..., jwks_url => ...);';
-    END IF;
     FOREACH member IN ARRAY '{auth_provider_project_id,pub_client_key,secret_server_key,jwks_url}'::text[] LOOP
         IF coalesce(jsonb_typeof(keys -> member), 'nothing') <> 'string' OR keys ->> member = '' THEN
             RAISE EXCEPTION USING
@@ -48,13 +34,6 @@ BEGIN
                 HINT = 'Pass the JSON object unchanged.';
         END IF;
     END LOOP;
-    IF keys ->> 'schema_name' <> 'neon_auth' OR keys ->> 'table_name' <> 'users_sync' THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'feature_not_supported',
-            MESSAGE = 'users are stored only in neon_auth.users_sync',
-            DETAIL = format('The response names %I.%I.', keys ->> 'schema_name', keys ->> 'table_name'),
-            HINT = 'For another name, make a view: CREATE VIEW name AS SELECT * FROM neon_auth.users_sync;';
-    END IF;
 
     project := keys ->> 'auth_provider_project_id';
     parts := regexp_match(keys ->> 'jwks_url',
@@ -99,20 +78,8 @@ BEGIN
     PERFORM neon_auth_internal.set_secret('secret_server_key', keys ->> 'secret_server_key');
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.configure(jsonb) IS
-    'The body of neon_auth.configure(), for other functions of the extension';
-
-CREATE FUNCTION neon_auth.configure(keys jsonb) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM neon_auth_internal.configure(keys);
-END
-$$;
-COMMENT ON FUNCTION neon_auth.configure(jsonb) IS
-    'Takes the unchanged response of Neon''s keys API: trusts the project''s tokens and stores its keys. Can be '
-    'repeated; other columns stay';
-REVOKE ALL ON FUNCTION neon_auth.configure(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION neon_auth_internal.configure_stack(jsonb) IS
+    'Takes the response of the keys API for a project of Stack Auth';
 
 CREATE FUNCTION neon_auth_internal.sdk_env() RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

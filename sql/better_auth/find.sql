@@ -1,0 +1,473 @@
+-- Finds the tables of Better Auth by names and columns. Reads only the catalog: the tables belong to another role,
+-- and a query of them could run that role's code.
+
+-- type: id (uuid, text or integer), token, text, time or boolean; * is a required column. A table without a known
+-- name is recognised by the columns with !. privateKey is not listed: nothing may read it.
+CREATE FUNCTION neon_auth_internal.better_auth_model()
+RETURNS TABLE (what text, number bigint, canonical text, type text, required boolean, distinctive boolean)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT m.what, c.number, split_part(c.spec, ' ', 1), rtrim(split_part(c.spec, ' ', 2), '*!'),
+           c.spec LIKE '%*%', c.spec LIKE '%!'
+      FROM (VALUES
+        ('user', 'id id*!,name text*!,email text*!,emailVerified boolean*!,createdAt time*!,updatedAt time,image text,'
+                 'role text,banned boolean,banReason text,banExpires time,isAnonymous boolean'),
+        ('session', 'id id*!,expiresAt time*!,token token*!,userId id*!,createdAt time,updatedAt time,'
+                    'ipAddress text!,userAgent text!,activeOrganizationId id,activeTeamId id,impersonatedBy id'),
+        ('jwks', 'id id*,publicKey text*,createdAt time,expiresAt time,alg text,crv text'),
+        ('organization', 'id id*,name text*,slug text,createdAt time,logo text,metadata text'),
+        ('member', 'id id*,organizationId id*,userId id*,role text*,createdAt time'),
+        ('team', 'id id*,name text*,organizationId id*,createdAt time,updatedAt time'),
+        ('teamMember', 'id id,teamId id*,userId id*,createdAt time'),
+        ('organizationRole', 'id id*,organizationId id*,role text*,permission text*')) AS m(what, columns)
+     CROSS JOIN LATERAL unnest(string_to_array(m.columns, ',')) WITH ORDINALITY AS c(spec, number);
+$$;
+COMMENT ON FUNCTION neon_auth_internal.better_auth_model() IS
+    'Tables and columns of Better Auth that the extension uses, under Better Auth''s own names';
+
+-- emailVerified and email_verified are one name. Every s at the end is cut off: Drizzle calls the table jwks jwkss.
+CREATE FUNCTION neon_auth_internal.plain_name(name text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT rtrim(lower(replace(name, '_', '') COLLATE "C"), 's') $$;
+COMMENT ON FUNCTION neon_auth_internal.plain_name(text) IS
+    'A name in lower case, without underscores and plural, for comparison';
+
+-- {"user": "app_users"} is short for {"user": {"table": "app_users"}}; null leaves out a table or column.
+CREATE FUNCTION neon_auth_internal.check_better_auth_names(names jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    given record;
+    reason text;
+BEGIN
+    IF names IS NULL OR jsonb_typeof(names) <> 'object' THEN
+        reason := format('The argument is %s.', coalesce('a JSON ' || jsonb_typeof(names), 'NULL'));
+        names := '{}';
+    END IF;
+    -- Each member of names; then each of the objects in it.
+    FOR given IN
+        SELECT t.key AS what, CASE jsonb_typeof(t.value) WHEN 'object' THEN c.key ELSE 'table' END AS canonical,
+               CASE jsonb_typeof(t.value) WHEN 'object' THEN c.value ELSE t.value END AS name
+          FROM jsonb_each(names) AS t
+          LEFT JOIN LATERAL jsonb_each(CASE jsonb_typeof(t.value) WHEN 'object' THEN t.value END) AS c ON true
+         ORDER BY t.key, c.key
+    LOOP
+        reason := CASE
+            WHEN NOT EXISTS (SELECT FROM neon_auth_internal.better_auth_model() m WHERE m.what = given.what)
+                THEN format('There is no table %s; the tables are user, session, jwks, organization, member, team, '
+                            'teamMember and organizationRole.', to_json(given.what))
+            WHEN given.canonical <> 'table'
+                 AND NOT EXISTS (SELECT FROM neon_auth_internal.better_auth_model() m
+                                  WHERE m.what = given.what AND m.canonical = given.canonical)
+                THEN format('The table %s has no column %s; the columns that can be named are %s.', given.what,
+                            to_json(given.canonical),
+                            (SELECT string_agg(m.canonical, ', ' ORDER BY m.number)
+                               FROM neon_auth_internal.better_auth_model() m WHERE m.what = given.what))
+            WHEN jsonb_typeof(given.name) NOT IN ('string', 'null') OR given.name = '""'
+                THEN format('The name for %s of %s is not a non-empty string.', given.canonical, given.what)
+            WHEN jsonb_typeof(given.name) = 'null'
+                 AND (given.canonical = 'table' AND given.what IN ('user', 'session')
+                      OR EXISTS (SELECT FROM neon_auth_internal.better_auth_model() m
+                                  WHERE m.what = given.what AND m.canonical = given.canonical AND m.required))
+                THEN format('The %s of %s cannot be left out.', given.canonical, given.what) END;
+        EXIT WHEN reason IS NOT NULL;
+    END LOOP;
+    IF reason IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the names of Better Auth''s tables are malformed',
+            DETAIL = reason,
+            HINT = 'For example: names => ''{"user": "app_users"}'', or '
+                   '''{"user": {"table": "app_users", "emailVerified": "is_verified"}}''.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.check_better_auth_names(jsonb) IS
+    'Fails if the argument names of add_better_auth is malformed';
+
+-- The casts to name cut a long name as CREATE TABLE does.
+CREATE FUNCTION neon_auth_internal.given_table(what text, names jsonb) RETURNS name
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (CASE jsonb_typeof(names -> what) WHEN 'object' THEN names -> what ->> 'table' ELSE names ->> what END)::name
+$$;
+COMMENT ON FUNCTION neon_auth_internal.given_table(text, jsonb) IS
+    'The name of a table in the argument names of add_better_auth; NULL if it is not named';
+
+CREATE FUNCTION neon_auth_internal.is_column(attname name, what text, canonical text, names jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN jsonb_typeof(names -> what) = 'object' AND names -> what ? canonical
+                THEN attname = (names -> what ->> canonical)::name
+                ELSE lower(replace(attname, '_', '') COLLATE "C") = lower(canonical) END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.is_column(name, text, text, jsonb) IS
+    'Returns true if a column of the catalog can be the one that Better Auth calls canonical';
+
+-- rank: 0 with the prefix of the tables user and session, 1 by name, 2 by name with any prefix, 3 only by columns.
+-- schema NULL: all schemas of users.
+CREATE FUNCTION neon_auth_internal.better_auth_candidates(
+    what text, names jsonb, schema oid DEFAULT NULL, prefix text DEFAULT '')
+RETURNS TABLE (relation regclass, relnamespace oid, rank integer)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH wanted AS MATERIALIZED (
+        SELECT m.canonical FROM neon_auth_internal.better_auth_model() m
+         WHERE m.what = better_auth_candidates.what AND m.distinctive
+    ), alike AS MATERIALIZED (
+        SELECT a.attrelid
+          FROM pg_attribute a
+          JOIN wanted w ON neon_auth_internal.is_column(a.attname, better_auth_candidates.what, w.canonical, names)
+         WHERE a.attnum > 0 AND NOT a.attisdropped
+         GROUP BY a.attrelid
+        HAVING count(DISTINCT w.canonical) = (SELECT count(*) FROM wanted)
+    ), ranked AS (
+        SELECT c.oid, c.relnamespace,
+               CASE WHEN neon_auth_internal.given_table(better_auth_candidates.what, names) IS NOT NULL
+                        THEN CASE WHEN c.relname = neon_auth_internal.given_table(better_auth_candidates.what, names)
+                                  THEN 0 END
+                    WHEN prefix <> '' AND p.name = prefix || p.wanted THEN 0
+                    WHEN p.name = p.wanted THEN 1
+                    WHEN p.name LIKE '%' || p.wanted
+                         AND better_auth_candidates.what IN ('user', 'session', 'jwks') THEN 2
+                    WHEN c.oid IN (SELECT a.attrelid FROM alike a) THEN 3 END AS rank
+          FROM pg_class c
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+         CROSS JOIN LATERAL (SELECT neon_auth_internal.plain_name(c.relname),
+                                    neon_auth_internal.plain_name(better_auth_candidates.what)) AS p(name, wanted)
+         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+           AND (c.relnamespace = schema OR schema IS NULL AND n.nspname !~ '^pg_|^information_schema$')
+           AND NOT EXISTS (SELECT FROM pg_depend d
+                            WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+    )
+    SELECT r.oid::regclass, r.relnamespace, r.rank FROM ranked r WHERE r.rank IS NOT NULL;
+$$;
+COMMENT ON FUNCTION neon_auth_internal.better_auth_candidates(text, jsonb, oid, text) IS
+    'Tables that can be a table of Better Auth by their names, or by their columns; not those of extensions';
+
+-- unfit: this is another table. Other defects are to be mended.
+CREATE FUNCTION neon_auth_internal.examine_better_auth(
+    what text, names jsonb, relation regclass,
+    OUT columns jsonb, OUT unfit boolean, OUT code text, OUT defect text, OUT hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    own pg_class;
+    wanted record;
+    matching pg_attribute[];
+    actual pg_attribute;
+    indexed constant text[] := '{user.id,session.token,jwks.id}'::text[];
+BEGIN
+    columns := '{}';
+    unfit := false;
+    SELECT c.* INTO own FROM pg_class c WHERE c.oid = relation;
+    IF own.oid IS NULL THEN
+        unfit := true;
+        code := 'undefined_table';
+        defect := format('The table %s does not exist.', what);
+        RETURN;
+    END IF;
+    IF own.relkind <> 'r' THEN
+        unfit := own.relkind <> 'p';
+        code := 'wrong_object_type';
+        defect := format('%s is a %s, not an ordinary table.', relation,
+                         CASE own.relkind WHEN 'p' THEN 'partitioned table' WHEN 'f' THEN 'foreign table'
+                                          WHEN 'm' THEN 'materialized view' ELSE 'view' END);
+    ELSIF own.relispartition OR EXISTS (SELECT FROM pg_inherits i WHERE relation IN (i.inhrelid, i.inhparent)) THEN
+        code := 'wrong_object_type';
+        defect := format('%s is a partition, or inherits or is inherited: its triggers do not see all changes.',
+                         relation);
+    ELSIF own.relpersistence = 't' THEN
+        code := 'wrong_object_type';
+        defect := format('%s is a temporary table: it ends with its session.', relation);
+    END IF;
+    IF defect IS NOT NULL THEN
+        hint := format('Name an ordinary table: names => ''{"%s": "<table>"}''.', what);
+    END IF;
+
+    FOR wanted IN
+        SELECT m.* FROM neon_auth_internal.better_auth_model() m
+         WHERE m.what = examine_better_auth.what AND jsonb_typeof(names -> m.what -> m.canonical) IS DISTINCT FROM 'null'
+         ORDER BY m.number
+    LOOP
+        matching := ARRAY(
+            SELECT a FROM pg_attribute a
+             WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+               AND neon_auth_internal.is_column(a.attname, what, wanted.canonical, names)
+             ORDER BY a.attname <> wanted.canonical, a.attnum);
+        actual := matching[1];
+        IF actual.attname IS NULL THEN
+            IF wanted.required OR jsonb_typeof(names -> what) = 'object' AND names -> what ? wanted.canonical THEN
+                unfit := true;
+                IF defect IS NULL THEN
+                    code := 'undefined_column';
+                    defect := format('%s has no column %s.', relation,
+                                     coalesce(to_json(names -> what ->> wanted.canonical)::text, wanted.canonical));
+                    hint := format('If the column has another name: names => ''{"%s": {"%s": "<column>"}}''.',
+                                   what, wanted.canonical);
+                END IF;
+            END IF;
+            CONTINUE;
+        END IF;
+        columns := columns || jsonb_build_object(wanted.canonical, actual.attname);
+        CONTINUE WHEN defect IS NOT NULL;
+        IF cardinality(matching) > 1 AND actual.attname <> wanted.canonical THEN
+            code := 'ambiguous_column';
+            defect := format('The columns %s of %s have the name %s.',
+                             (SELECT string_agg(quote_ident(a.attname), ' and ') FROM unnest(matching) a),
+                             relation, wanted.canonical);
+            hint := format('Name the one to use: names => ''{"%s": {"%s": "<column>"}}''.', what, wanted.canonical);
+        ELSIF NOT neon_auth_internal.is_better_auth_type(wanted.type, actual.atttypid) THEN
+            code := 'datatype_mismatch';
+            defect := format('The column %I of %s has the type %s; it must be %s.', actual.attname, relation,
+                             format_type(actual.atttypid, actual.atttypmod),
+                             CASE wanted.type WHEN 'id' THEN 'uuid, text, varchar or an integer'
+                                              WHEN 'token' THEN 'text or varchar'
+                                              WHEN 'time' THEN 'timestamptz, or timestamp in UTC'
+                                              ELSE wanted.type END);
+            hint := format('ALTER TABLE %s ALTER COLUMN %I TYPE ...; or, if another column is meant: '
+                           'names => ''{"%s": {"%s": "<column>"}}''.', relation, actual.attname, what, wanted.canonical);
+        ELSIF actual.attgenerated NOT IN ('', 's') THEN
+            code := 'wrong_object_type';
+            defect := format('The column %I of %s is a virtual generated column, which is not stored.', actual.attname,
+                             relation);
+            hint := 'Make it an ordinary column, or GENERATED ALWAYS AS (...) STORED.';
+        ELSIF format('%s.%s', what, wanted.canonical) = ANY (indexed)
+              AND NOT neon_auth_internal.has_plain_index(relation, actual.attnum) THEN
+            code := 'object_not_in_prerequisite_state';
+            defect := format('%s has no index that begins with the column %I.', relation, actual.attname);
+            hint := format('CREATE UNIQUE INDEX ON %s (%I);', relation, actual.attname);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.examine_better_auth(text, jsonb, regclass) IS
+    'The columns of a table that can be one of Better Auth, under Better Auth''s names, and its first defect';
+
+CREATE FUNCTION neon_auth_internal.is_better_auth_type(type text, actual oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE type
+               WHEN 'id' THEN actual IN ('uuid'::regtype, 'text'::regtype, 'varchar'::regtype, 'smallint'::regtype,
+                                         'integer'::regtype, 'bigint'::regtype)
+               WHEN 'token' THEN actual IN ('text'::regtype, 'varchar'::regtype)
+               WHEN 'time' THEN actual IN ('timestamptz'::regtype, 'timestamp'::regtype)
+               WHEN 'boolean' THEN actual = 'boolean'::regtype
+               -- Strings, also citext and domains; enums; JSON, whose text is read.
+               ELSE actual IN ('json'::regtype, 'jsonb'::regtype)
+                    OR (SELECT t.typcategory IN ('S', 'E') FROM pg_type t WHERE t.oid = actual) END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.is_better_auth_type(text, oid) IS
+    'Returns true if a column of Better Auth''s tables can have a type';
+
+CREATE FUNCTION neon_auth_internal.has_plain_index(relation regclass, attnum smallint) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_index i
+          JOIN pg_class x ON x.oid = i.indexrelid
+          JOIN pg_am m ON m.oid = x.relam AND m.amname = 'btree'
+          JOIN pg_opclass o ON o.oid = i.indclass[0] AND o.opcdefault
+          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+                             AND a.attcollation = i.indcollation[0]
+         WHERE i.indrelid = relation AND i.indkey[0] = has_plain_index.attnum
+           AND i.indisvalid AND i.indisready AND i.indislive AND i.indpred IS NULL AND i.indexprs IS NULL)
+$$;
+COMMENT ON FUNCTION neon_auth_internal.has_plain_index(regclass, smallint) IS
+    'Returns true if a table has a btree index that begins with a column and runs no code of the table''s owner';
+
+-- A table of another application can have the name of an optional table, so it is left out with a notice.
+CREATE FUNCTION neon_auth_internal.choose_better_auth(
+    what text, names jsonb, schema oid, prefix text, OUT relation regclass, OUT columns jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    candidate record;
+    best record;
+    alike text[] := '{}'::text[];
+    is_named constant boolean := coalesce(jsonb_typeof(names -> what), 'null') <> 'null';
+    is_required constant boolean := is_named OR what IN ('user', 'session');
+BEGIN
+    IF names ? what AND NOT is_named THEN
+        RETURN;
+    END IF;
+    FOR candidate IN
+        SELECT c.relation, c.rank, x.columns, x.unfit, x.code, x.defect, x.hint
+          FROM neon_auth_internal.better_auth_candidates(what, names, schema, prefix) c
+         CROSS JOIN LATERAL neon_auth_internal.examine_better_auth(what, names, c.relation) x
+         ORDER BY x.unfit, c.rank, c.relation::text COLLATE "C"
+    LOOP
+        IF alike = '{}' THEN
+            best := candidate;
+        END IF;
+        EXIT WHEN (candidate.unfit, candidate.rank) <> (best.unfit, best.rank);
+        alike := alike || candidate.relation::text;
+    END LOOP;
+    IF alike = '{}' THEN
+        IF is_required THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'undefined_table',
+                MESSAGE = 'a table of Better Auth was not found',
+                DETAIL = format('Schema %s has no table %s.', schema::regnamespace,
+                                coalesce(to_json(neon_auth_internal.given_table(what, names))::text, what)),
+                HINT = format('If it has another name: names => ''{"%s": "<table>"}''; if it is in another schema: '
+                              'schema => ''...''. If it does not exist: run Better Auth''s migrations', what)
+                    || CASE what WHEN 'session' THEN ', with storeSessionInDatabase if there is a secondaryStorage.'
+                                 ELSE '.' END;
+        END IF;
+        RETURN;
+    END IF;
+    IF NOT best.unfit AND cardinality(alike) > 1 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'several tables can be the same table of Better Auth',
+            DETAIL = format('Each of these can be %s: %s.', what, array_to_string(alike, ', ')),
+            HINT = format('Name it: names => ''{"%s": "<table>"}''.', what);
+    END IF;
+    IF best.unfit AND NOT is_required THEN
+        RAISE NOTICE USING
+            MESSAGE = 'a table is not used as a table of Better Auth',
+            DETAIL = format('It could be %s, but %s', what, best.defect),
+            HINT = best.hint;
+        RETURN;
+    END IF;
+    IF best.defect IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = best.code,
+            MESSAGE = 'a table of Better Auth cannot be used',
+            DETAIL = format('As %s: %s', what, best.defect),
+            HINT = best.hint;
+    END IF;
+    relation := best.relation;
+    columns := best.columns;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.choose_better_auth(text, jsonb, oid, text) IS
+    'One table of Better Auth in a schema, and its columns; NULL if it is optional and does not exist';
+
+-- The schema that has the tables user and session, or, if none has, the only one that has tables like them.
+CREATE FUNCTION neon_auth_internal.schema_of_better_auth(schema text, names jsonb) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    places oid[];
+    is_exact boolean;
+BEGIN
+    IF schema IS NOT NULL THEN
+        places := ARRAY(SELECT n.oid FROM pg_namespace n WHERE n.nspname = schema::name);
+        IF places = '{}' THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_schema_name',
+                MESSAGE = 'the schema of Better Auth''s tables does not exist',
+                DETAIL = format('The name given is %s.', to_json(schema)),
+                HINT = 'Name an existing schema, in its own case and without quotes; or leave it out to have it found.';
+        END IF;
+        RETURN places[1];
+    END IF;
+    FOREACH is_exact IN ARRAY '{true,false}'::boolean[] LOOP
+        places := ARRAY(
+            SELECT c.relnamespace
+              FROM unnest('{user,session}'::text[]) AS w(what)
+             CROSS JOIN LATERAL neon_auth_internal.better_auth_candidates(w.what, names) c
+             CROSS JOIN LATERAL neon_auth_internal.examine_better_auth(w.what, names, c.relation) x
+             WHERE NOT x.unfit OR NOT is_exact
+             GROUP BY c.relnamespace
+            HAVING count(DISTINCT w.what) = 2
+             ORDER BY c.relnamespace::regnamespace::text COLLATE "C");
+        IF cardinality(places) = 1 THEN
+            RETURN places[1];
+        END IF;
+        EXIT WHEN places <> '{}';
+    END LOOP;
+    IF places <> '{}' AND is_exact THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'several schemas have the tables of Better Auth',
+            DETAIL = format('They are %s.', array_to_string(places::regnamespace[], ', ')),
+            HINT = 'Name the one to use: schema => ''...''.';
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'undefined_table',
+        MESSAGE = 'no schema has the tables of Better Auth',
+        DETAIL = 'The tables user and session must be in one schema; they were looked for by their names and columns.',
+        HINT = 'Run Better Auth''s migrations first. Name renamed tables: names => ''{"user": "...", "session": "..."}''; '
+               'or name the schema, to see what is missing there: schema => ''...''.';
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.schema_of_better_auth(text, jsonb) IS
+    'The schema of Better Auth''s tables: the given one, or the only one that has them';
+
+CREATE FUNCTION neon_auth_internal.find_better_auth(schema text, names jsonb)
+RETURNS TABLE (what text, relation regclass, columns jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    -- Tables that exist only together.
+    groups constant text[] := ARRAY['user', 'session', 'jwks', 'organization member', 'team teamMember',
+                                    'organizationRole'];
+    place oid;
+    prefix text := '';
+    members text[];
+    member text;
+    chosen record;
+    part jsonb;
+    tables jsonb := '{}'::jsonb;
+    relations regclass[];
+    prefixes text[];
+BEGIN
+    PERFORM neon_auth_internal.check_better_auth_names(names);
+    -- The name of one table of a plugin says that the plugin is in use.
+    IF EXISTS (SELECT FROM jsonb_each(names) AS n
+                WHERE n.key NOT IN ('user', 'session', 'jwks') AND n.value <> 'null') THEN
+        names := '{"organization": {}, "member": {}}' || names;
+    END IF;
+    IF EXISTS (SELECT FROM jsonb_each(names) AS n WHERE n.key IN ('team', 'teamMember') AND n.value <> 'null') THEN
+        names := '{"team": {}, "teamMember": {}}' || names;
+    END IF;
+    place := neon_auth_internal.schema_of_better_auth(schema, names);
+    FOR group_number IN 1 .. cardinality(groups) LOOP
+        EXIT WHEN group_number > 4 AND NOT tables ? 'organization';
+        members := string_to_array(groups[group_number], ' ');
+        part := '{}';
+        FOREACH member IN ARRAY members LOOP
+            chosen := neon_auth_internal.choose_better_auth(member, names, place, prefix);
+            IF chosen.relation IS NOT NULL THEN
+                part := part || jsonb_build_object(
+                    member, jsonb_build_object('oid', chosen.relation::oid, 'columns', chosen.columns));
+            ELSIF part <> '{}' OR member <> members[1] THEN
+                RAISE NOTICE USING
+                    MESSAGE = 'a table is not used as a table of Better Auth',
+                    DETAIL = format('%s needs %s, which was not found.', members[1], member),
+                    HINT = format('If it has another name: names => ''{"%s": "<table>"}''.', member);
+                part := '{}';
+            END IF;
+            EXIT WHEN part = '{}';
+        END LOOP;
+        tables := tables || part;
+        IF group_number = 2 THEN
+            prefixes := ARRAY(
+                SELECT CASE WHEN p.name LIKE '%' || f.key THEN left(p.name, -length(f.key)) END
+                  FROM jsonb_each(tables) AS f
+                  JOIN pg_class c ON c.oid = (f.value ->> 'oid')::oid
+                 CROSS JOIN LATERAL neon_auth_internal.plain_name(c.relname) AS p(name));
+            prefix := CASE WHEN prefixes[1] = prefixes[2] THEN prefixes[1] ELSE '' END;
+        END IF;
+    END LOOP;
+    relations := ARRAY(SELECT (f.value ->> 'oid')::oid FROM jsonb_each(tables) AS f GROUP BY 1 HAVING count(*) > 1);
+    IF relations <> '{}' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'several tables of Better Auth have one name',
+            DETAIL = format('They have the name %s.', relations[1]),
+            HINT = 'Name each table once.';
+    END IF;
+    RETURN QUERY
+        SELECT w.what, (tables -> w.what ->> 'oid')::oid::regclass, tables -> w.what -> 'columns'
+          FROM unnest(string_to_array(array_to_string(groups, ' '), ' ')) WITH ORDINALITY AS w(what, number)
+         WHERE tables ? w.what
+         ORDER BY w.number;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.find_better_auth(text, jsonb) IS
+    'Finds the tables of Better Auth in a schema and checks them; changes nothing and reads only the catalog';

@@ -1,0 +1,61 @@
+-- Ends sessions of Better Auth.
+
+-- A session without a time of creation is deleted too: it may be from before.
+CREATE FUNCTION neon_auth_internal.revoke_sessions(before timestamptz) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    sessions neon_auth_internal.better_auth_tables;
+    created pg_attribute;
+BEGIN
+    IF before IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'null_value_not_allowed',
+            MESSAGE = 'revoke_sessions needs a time',
+            HINT = 'Sessions that were created before it end: SELECT neon_auth.revoke_sessions(now());';
+    END IF;
+    SELECT b.* INTO sessions FROM neon_auth_internal.better_auth_tables b WHERE b.what = 'session';
+    IF NOT FOUND OR NOT EXISTS (SELECT FROM pg_trigger t
+                                 WHERE t.tgrelid = sessions.relation
+                                   AND t.tgfoid = 'neon_auth_internal.better_auth_changed()'::regprocedure) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'the table of sessions is not known',
+            DETAIL = 'No tables of Better Auth were found for a provider, or they were replaced afterwards.',
+            HINT = 'SELECT * FROM neon_auth.add_better_auth(''https://app.example.com'');';
+    END IF;
+    SELECT a.* INTO created
+      FROM pg_attribute a
+     WHERE a.attrelid = sessions.relation AND a.attnum > 0 AND NOT a.attisdropped
+       AND a.attname = sessions.columns ->> 'createdAt';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_column',
+            MESSAGE = 'the table of sessions has no time of creation',
+            DETAIL = format('%s has no column createdAt.', sessions.relation),
+            HINT = 'Name it, names => ''{"session": {"createdAt": "<column>"}}'', when you call '
+                   'neon_auth.add_better_auth() again; or delete the sessions yourself.';
+    END IF;
+    RETURN (
+        SELECT o.count::bigint
+          FROM neon_auth_internal.as_owner(
+              sessions.relation,
+              format('WITH ended AS (DELETE FROM %s AS s WHERE (s.%I >= $1::timestamptz%s) IS NOT TRUE RETURNING 1) '
+                     'SELECT count(*) FROM ended', sessions.relation, created.attname,
+                     CASE created.atttypid WHEN 'timestamp'::regtype THEN ' AT TIME ZONE ''UTC''' ELSE '' END),
+              ARRAY[before::text]) AS o(count));
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.revoke_sessions(timestamptz) IS 'The body of neon_auth.revoke_sessions()';
+
+CREATE FUNCTION neon_auth.revoke_sessions(before timestamptz DEFAULT now()) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN neon_auth_internal.revoke_sessions(before);
+END
+$$;
+COMMENT ON FUNCTION neon_auth.revoke_sessions(timestamptz) IS
+    'Deletes the sessions of Better Auth that were created before a time, as after a copy of the database; returns '
+    'their number';
+REVOKE ALL ON FUNCTION neon_auth.revoke_sessions(timestamptz) FROM PUBLIC;
