@@ -17,6 +17,9 @@ const id = async (person) => (await query('SELECT id FROM neon_auth.users_sync W
 // What this session's transaction sees, without the server.
 const tasks = async (sessionToken) =>
   (await asUser(sessionToken, (client) => client.query('SELECT task FROM todos ORDER BY task'))).rows.map(({ task }) => task);
+// The names that this session's transaction sees.
+const names = async (sessionToken) =>
+  (await asUser(sessionToken, (client) => client.query('SELECT name FROM people ORDER BY name'))).rows.map(({ name }) => name);
 const memberships = () => query(
   `SELECT u.name, p.permission_id FROM neon_auth.team_members_sync m
      JOIN neon_auth.users_sync u ON u.id = m.user_id
@@ -102,6 +105,7 @@ await step('a member sees the todos of the organization, and removes only own on
 });
 
 await step('members see the names of members', async () => {
+  assert.deepEqual(await names(await token(bob)), ['Alice', 'Bob']);
   await bob.sees({ Private: ['call the plumber'], 'Garden club': ['water the roses', 'mow the lawn'] });
   assert.deepEqual(await bob.page.locator('#todos .tag').allTextContents(), ['Alice', 'Bob']);
 });
@@ -132,6 +136,7 @@ await step('who is removed sees nothing of the organization, in the same session
   await bob.sees({ Private: ['call the plumber'] });
   assert.equal(await token(bob), before);
   assert.deepEqual(await tasks(before), ['call the plumber']);
+  assert.deepEqual(await names(before), ['Bob']);
   await alice.sees({ Private: ['buy seeds'], 'Garden club': ['mow the lawn'] });
   assert.equal((await bob.request('POST', 'todos', { task: 'intrude', organizationId: garden })).status, 403);
   const [{ id: lawn }] = await query("SELECT id FROM todos WHERE task = 'mow the lawn'");
@@ -171,6 +176,28 @@ await step('who signs out has no session in the database', async () => {
   await bob.page.locator('#signed-out').waitFor();
   assert.equal((await bob.request('GET', 'todos')).status, 401);
   assert.equal(await refusal(tasks(before)), '28000');
+});
+
+await step('a stale answer does not change the list that is shown', async () => {
+  let caught, release;
+  const held = new Promise((resolve) => { caught = resolve; });
+  const released = new Promise((resolve) => { release = resolve; });
+  await alice.page.route('**/organization/list', async (route) => {
+    const response = await route.fetch();
+    caught();
+    await released;
+    await route.fulfill({ response });
+  }, { times: 1 });
+  await alice.page.evaluate(() => dispatchEvent(new Event('focus')));
+  await held;
+  await alice.fill('#new-organization', { 'New organization': 'Choir' }, 'Create');
+  await eventually(() => alice.page.locator('#list-title').textContent(), 'Choir');
+  const arrived = alice.page.waitForResponse('**/organization/list');
+  release();
+  await (await arrived).finished();
+  await alice.add('copy the scores');
+  assert.deepEqual(await query(`SELECT t.name FROM todos LEFT JOIN neon_auth.teams_sync t ON t.id = organization_id
+                                 WHERE task = 'copy the scores'`), [{ name: 'Choir' }]);
 });
 
 await step('the role of the server reads nothing by itself', async () => {

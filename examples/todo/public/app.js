@@ -1,6 +1,6 @@
 // The page: loads what the server returns for this user, and shows it. It decides nothing: a button that is missing
 // here is also refused by the database or by Better Auth.
-import { auth, organizations, todos, users } from './api.js';
+import { auth, organizations, Refused, todos, users } from './api.js';
 
 const at = (id) => document.getElementById(id);
 const invitationLink = (id) => `${location.origin}/#invitation=${id}`;
@@ -29,20 +29,23 @@ function items(id, data, item) {
 }
 
 let current = null;         // the organization whose list is shown; null: the private list
-let latest = 0;
+let latest = 0;             // the answers of older requests are stale
+let changing = 0;           // clicks whose requests have not ended
+
+const invited = () => new URLSearchParams(location.hash.slice(1)).get('invitation');
 
 async function load() {
   const session = await auth.session();
   if (!session) return { session };
   const [me, rows, lists] = await Promise.all([todos.me(), todos.list(), organizations.list()]);
-  if (!lists.some(({ id }) => id === current)) current = null;
-  const id = new URLSearchParams(location.hash.slice(1)).get('invitation');
+  const list = lists.some(({ id }) => id === current) ? current : null;
+  const id = invited();
   const [whole, everybody, invitation] = await Promise.all([
-    current && organizations.whole(current),
+    list && organizations.whole(list),
     session.user.role === 'admin' ? users.list() : [],
     id && organizations.invitation(id).catch(({ message }) => ({ message })),
   ]);
-  return { session, me, rows, lists, whole, everybody, invitation };
+  return { session, me, rows, lists, list, whole, everybody, invitation };
 }
 
 async function refresh() {
@@ -61,6 +64,8 @@ async function refresh() {
 
 // Runs what a click asks for, and shows what is so afterwards.
 async function change(act) {
+  changing += 1;
+  latest += 1;
   at('message').textContent = '';
   at('problem').textContent = '';
   try {
@@ -69,16 +74,18 @@ async function change(act) {
     at('problem').textContent = error.message;
     shown.clear();      // a box that was ticked in vain becomes what it was
   }
+  changing -= 1;
   await refresh().catch(lost);
 }
 
 function lost(error) {
-  at('problem').textContent = `The server cannot be reached: ${error.message}`;
+  at('problem').textContent = error instanceof Refused ? error.message : `The server cannot be reached: ${error.message}`;
 }
 
-function show({ session, me, rows, lists, whole, everybody, invitation }) {
+function show({ session, me, rows, lists, list, whole, everybody, invitation }) {
   document.body.ariaBusy = 'false';
   if (!session && !at('signed-in').hidden) at('message').textContent = 'You are signed out.';
+  if (!session && invited()) at('message').textContent = 'Sign in or sign up to see the invitation.';
   at('account').hidden = at('signed-in').hidden = !session;
   at('signed-out').hidden = Boolean(session);
   if (!session) {
@@ -86,6 +93,7 @@ function show({ session, me, rows, lists, whole, everybody, invitation }) {
     shown.clear();
     return;
   }
+  current = list;
   at('who').textContent = session.user.name;
 
   items('lists', [{ id: null, name: 'Private', current }, ...lists.map(({ id, name }) => ({ id, name, current }))], ({ id, name }) => {
@@ -182,7 +190,10 @@ at('sign-out').onclick = () => change(async () => {
 });
 
 // What others do shows within seconds.
-addEventListener('hashchange', () => refresh().catch(lost));
-addEventListener('focus', () => refresh().catch(lost));
-setInterval(() => { if (!document.hidden && !at('signed-in').hidden) refresh().catch(lost); }, 3000);
-await refresh().catch(lost);
+function poll() {
+  if (!changing) refresh().catch(lost);
+}
+addEventListener('hashchange', poll);
+addEventListener('focus', poll);
+setInterval(() => { if (!document.hidden && !at('signed-in').hidden) poll(); }, 3000);
+poll();
