@@ -27,7 +27,7 @@ COMMENT ON FUNCTION neon_auth_internal.better_auth_model() IS
 
 -- emailVerified and email_verified are one name. Every s at the end is cut off: Drizzle calls the table jwks jwkss.
 CREATE FUNCTION neon_auth_internal.plain_name(name text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT rtrim(lower(replace(name, '_', '') COLLATE "C"), 's') $$;
 COMMENT ON FUNCTION neon_auth_internal.plain_name(text) IS
     'A name in lower case, without underscores and plural, for comparison';
@@ -87,7 +87,7 @@ COMMENT ON FUNCTION neon_auth_internal.check_better_auth_names(jsonb) IS
 
 -- The casts to name cut a long name as CREATE TABLE does.
 CREATE FUNCTION neon_auth_internal.given_table(what text, names jsonb) RETURNS name
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT (CASE jsonb_typeof(names -> what) WHEN 'object' THEN names -> what ->> 'table' ELSE names ->> what END)::name
 $$;
@@ -95,7 +95,7 @@ COMMENT ON FUNCTION neon_auth_internal.given_table(text, jsonb) IS
     'The name of a table in the argument names of add_better_auth; NULL if it is not named';
 
 CREATE FUNCTION neon_auth_internal.is_column(attname name, what text, canonical text, names jsonb) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT CASE WHEN jsonb_typeof(names -> what) = 'object' AND names -> what ? canonical
                 THEN attname = (names -> what ->> canonical)::name
@@ -225,8 +225,11 @@ BEGIN
                                               WHEN 'token' THEN 'text or varchar'
                                               WHEN 'time' THEN 'timestamptz, or timestamp in UTC'
                                               ELSE wanted.type END);
-            hint := format('ALTER TABLE %s ALTER COLUMN %I TYPE ...; or, if another column is meant: '
-                           'names => ''{"%s": {"%s": "<column>"}}''.', relation, actual.attname, what, wanted.canonical);
+            hint := format('ALTER TABLE %s ALTER COLUMN %I TYPE %s USING ...; or name another column, %s: '
+                           'names => ''{"%s": {"%s": "<column>"}}''.', relation, actual.attname,
+                           CASE wanted.type WHEN 'time' THEN 'timestamptz' WHEN 'boolean' THEN 'boolean' ELSE 'text' END,
+                           CASE WHEN wanted.required THEN 'if there is one' ELSE 'or null for none' END,
+                           what, wanted.canonical);
         ELSIF actual.attgenerated NOT IN ('', 's') THEN
             code := 'wrong_object_type';
             defect := format('The column %I of %s is a virtual generated column, which is not stored.', actual.attname,
@@ -345,13 +348,14 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.choose_better_auth(text, jsonb, oid, text) IS
     'One table of Better Auth in a schema, and its columns; NULL if it is optional and does not exist';
 
--- The schema that has the tables user and session, or, if none has, the only one that has tables like them.
+-- The schema that has the tables user and session. If none has, the only one that has tables like both, or one of
+-- them: what it lacks is then reported.
 CREATE FUNCTION neon_auth_internal.schema_of_better_auth(schema text, names jsonb) RETURNS oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    candidates jsonb;
     places oid[];
-    is_exact boolean;
 BEGIN
     IF schema IS NOT NULL THEN
         places := ARRAY(SELECT n.oid FROM pg_namespace n WHERE n.nspname = schema::name);
@@ -364,28 +368,31 @@ BEGIN
         END IF;
         RETURN places[1];
     END IF;
-    FOREACH is_exact IN ARRAY '{true,false}'::boolean[] LOOP
-        places := ARRAY(
-            SELECT c.relnamespace
+    -- For each schema: how many of the two tables it has, and how many tables like them.
+    SELECT jsonb_agg(p) INTO candidates
+      FROM (SELECT c.relnamespace, count(DISTINCT w.what) FILTER (WHERE NOT x.unfit) AS fit,
+                   count(DISTINCT w.what) AS alike
               FROM unnest('{user,session}'::text[]) AS w(what)
              CROSS JOIN LATERAL neon_auth_internal.better_auth_candidates(w.what, names) c
              CROSS JOIN LATERAL neon_auth_internal.examine_better_auth(w.what, names, c.relation) x
-             WHERE NOT x.unfit OR NOT is_exact
-             GROUP BY c.relnamespace
-            HAVING count(DISTINCT w.what) = 2
-             ORDER BY c.relnamespace::regnamespace::text COLLATE "C");
+             GROUP BY c.relnamespace) AS p;
+    FOR pass IN 1 .. 3 LOOP
+        places := ARRAY(
+            SELECT p.relnamespace
+              FROM jsonb_to_recordset(candidates) AS p(relnamespace oid, fit integer, alike integer)
+             WHERE CASE pass WHEN 1 THEN p.fit = 2 WHEN 2 THEN p.alike = 2 ELSE p.fit > 0 END
+             ORDER BY p.relnamespace::regnamespace::text COLLATE "C");
         IF cardinality(places) = 1 THEN
             RETURN places[1];
+        ELSIF places <> '{}' AND pass = 1 THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_parameter_value',
+                MESSAGE = 'several schemas have the tables of Better Auth',
+                DETAIL = format('They are %s.', array_to_string(places::regnamespace[], ', ')),
+                HINT = 'Name the one to use: schema => ''...''.';
         END IF;
         EXIT WHEN places <> '{}';
     END LOOP;
-    IF places <> '{}' AND is_exact THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'several schemas have the tables of Better Auth',
-            DETAIL = format('They are %s.', array_to_string(places::regnamespace[], ', ')),
-            HINT = 'Name the one to use: schema => ''...''.';
-    END IF;
     RAISE EXCEPTION USING
         ERRCODE = 'undefined_table',
         MESSAGE = 'no schema has the tables of Better Auth',
@@ -396,6 +403,35 @@ END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.schema_of_better_auth(text, jsonb) IS
     'The schema of Better Auth''s tables: the given one, or the only one that has them';
+
+-- Columns alone do not make a table trusted: an application can let its users write such a table, for example one of
+-- wallets, and the keys in jwks sign for all users.
+CREATE FUNCTION neon_auth_internal.notice_keys(schema oid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    alike regclass;
+BEGIN
+    FOR alike IN
+        SELECT c.oid
+          FROM pg_class c
+          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+         WHERE c.relnamespace = schema AND c.relkind = 'r'
+           AND neon_auth_internal.plain_name(a.attname) IN ('publickey', 'privatekey')
+         GROUP BY c.oid, c.relname
+        HAVING count(*) = 2
+         ORDER BY c.relname
+    LOOP
+        RAISE NOTICE USING
+            MESSAGE = 'a table is not used as a table of Better Auth',
+            DETAIL = format('%s has columns of jwks, but another name.', alike),
+            HINT = format('If its keys sign the tokens: names => ''{"jwks": %s}''; if not: names => ''{"jwks": null}''.',
+                          to_json((SELECT c.relname FROM pg_class c WHERE c.oid = alike)));
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.notice_keys(oid) IS
+    'Names the tables in a schema that look like the table jwks, which was not found';
 
 CREATE FUNCTION neon_auth_internal.find_better_auth(schema text, names jsonb)
 RETURNS TABLE (what text, relation regclass, columns jsonb)
@@ -444,6 +480,9 @@ BEGIN
             END IF;
             EXIT WHEN part = '{}';
         END LOOP;
+        IF group_number = 3 AND part = '{}' AND NOT names ? 'jwks' THEN
+            PERFORM neon_auth_internal.notice_keys(place);
+        END IF;
         tables := tables || part;
         IF group_number = 2 THEN
             prefixes := ARRAY(
