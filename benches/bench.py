@@ -9,6 +9,7 @@ import os
 import pathlib
 import subprocess
 
+import better_auth
 import mirror
 import policies
 import report
@@ -77,6 +78,7 @@ def main():
         measure("new_backends", tokens.new_backends, rounds(20))
         # Bounded by seconds of the extension's own settings, which no scale changes.
         measure("strangers", tokens.strangers, stack, token, 30)
+        measure("better_auth", better_auth.measure, rounds(9), seconds(2))
         # Last: it changes the providers.
         measure("by_providers_and_keys", tokens.by_providers_and_keys, rounds(15), stack, token)
         # After all else: a million users are more than other measurements count on.

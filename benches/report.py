@@ -8,6 +8,7 @@ import platform
 import re
 import subprocess
 
+import report_better_auth
 import report_mirror
 import report_scale
 import report_sync
@@ -80,6 +81,10 @@ The cost of a policy with each way to get the user's id. In brackets: relative t
 
 {poolers_and_replicas}
 
+## Better Auth
+
+{better_auth}
+
 ## The mirror
 
 {mirror}
@@ -144,6 +149,7 @@ def page(results):
         backends=backends(results),
         strangers=strangers(results),
         poolers_and_replicas=report_scale.section(results["scale"]),
+        better_auth=report_better_auth.section(results["better_auth"]),
         mirror=report_mirror.section(results["mirror"]),
         synchronisation=report_sync.section(results["sync"]),
         workers=report_sync.workers(results["workers"]),
@@ -291,6 +297,7 @@ def aims(results):
         at_most("first auth.authenticate() (CPU)", 5, new["first"]["authenticate"], " ms"),
         at_most("first auth.authenticate() with 100 providers or keys to one", 1.1, first, "×"),
         *report_scale.aims(results["scale"], at_most),
+        *report_better_auth.aims(results["better_auth"], at_most, at_least),
         *report_mirror.aims(results["mirror"], at_most, at_least),
         *report_sync.aims(results["sync"], at_most, at_least),
         *report_sync.aims_of_workers(results["workers"], at_most),
