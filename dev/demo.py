@@ -1,14 +1,16 @@
 """Two users sign up at a simulated Stack Auth, appear in neon_auth.users_sync, and sign in with the
 tokens of the service. Each of them sees only their own rows. A third user signs up while you watch.
+Then a user of Better Auth does the same, in another database, with the token of a session.
 
-Runs inside dev/cluster; STACK names the simulator's executable. demo.sql contains the statements that
-run in the database, and psql prints them.
+Runs inside dev/cluster; STACK names the simulator's executable. demo.sql and demo_better_auth.sql contain
+the statements that run in the databases, and psql prints them.
 """
 
 import http.server
 import json
 import os
 import pathlib
+import secrets
 import subprocess
 import sys
 import threading
@@ -56,6 +58,10 @@ class BackEnd(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def sql_file(name):
+    return str(pathlib.Path(__file__).with_name(name))
+
+
 def run(base_url, back_end):
     def sign_up(name):
         email = f"{name.split()[0].lower()}@example.com"
@@ -72,7 +78,7 @@ def run(base_url, back_end):
     psql(
         "--echo-all",
         "--file",
-        str(pathlib.Path(__file__).with_name("demo.sql")),
+        sql_file("demo.sql"),
         keys=json.dumps(stack("keys", "--base-url", base_url)),
         webhook_secret=stack("credentials")["webhook_secret"],
         alice=alice,
@@ -94,6 +100,13 @@ def run(base_url, back_end):
     assert found, "Carol did not appear in users_sync"
 
 
+def better_auth():
+    narrate("Better Auth, in a database of its own: it keeps its users in tables there")
+    psql("--echo-all", "--command", "CREATE DATABASE shop")
+    # A token of the form that Better Auth gives a session: 32 letters and digits.
+    psql("--echo-all", "--file", sql_file("demo_better_auth.sql"), "shop", dora_session=secrets.token_hex(16))
+
+
 def main():
     back_end = http.server.ThreadingHTTPServer(("127.0.0.1", 0), BackEnd)
     threading.Thread(target=back_end.serve_forever, daemon=True).start()
@@ -102,6 +115,7 @@ def main():
             run(server.stdout.readline().strip(), back_end)
         finally:
             server.terminate()
+    better_auth()
 
 
 main()

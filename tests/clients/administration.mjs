@@ -13,6 +13,7 @@ export default (app) => {
         const alice = await app.signUp('Alice');
         const { bare } = alice.session();
         const jwt = await alice.jwt();
+        for (const credential of [bare, jwt]) await app.accepts(credential, alice.id);
         await admin.post('/admin/ban-user', { userId: alice.id, banReason: 'spam' });
         for (const credential of [bare, jwt]) await app.refuses(credential);
         await app.browser().signIn(alice.email, { status: 403 });
@@ -24,6 +25,7 @@ export default (app) => {
     test('a ban by SQL counts for sessions that are still there, and ends by its time', async () => {
         const alice = await app.signUp('Alice');
         const credentials = [alice.session().bare, await alice.jwt()];
+        for (const credential of credentials) await app.accepts(credential, alice.id);
         const ban = (expires) => app.sql(
             'UPDATE {user} SET banned = true, {user.banExpires} = now() + $2::interval WHERE id::text = $1', [alice.id, expires]);
         for (const expires of [null, '1 hour']) {
@@ -42,6 +44,7 @@ export default (app) => {
         await browser.post('/admin/impersonate-user', { userId: alice.id });
         const { bare } = browser.session();
         assert.notEqual(bare, own);
+        await app.accepts(bare, alice.id);
         const [user, actor, rows] = await app.request(bare, async (value) => [
             await value('auth.user_id()'), await value('auth.actor()'), await value('count(*) FROM public.todos')]);
         assert.deepEqual([user, rows], [alice.id, 1]);
@@ -72,6 +75,7 @@ export default (app) => {
         const alice = await app.signUp('Alice');
         const { bare } = alice.session();
         const jwt = await alice.jwt();
+        await app.accepts(bare, alice.id);
         await admin.post('/admin/revoke-user-sessions', { userId: alice.id });
         await app.refuses(bare);
         await app.accepts(jwt, alice.id);

@@ -38,6 +38,7 @@ export default (app) => {
         const alice = await app.signUp('Alice');
         const { bare, signed } = alice.session();
         const other = await app.signUp('Bob');
+        await app.accepts(signed, alice.id);
         const forged = bare + other.session().signed.slice(other.session().bare.length);
         assert.notEqual(forged, signed);
         if (app.secret) await app.refuses(forged);
@@ -58,12 +59,15 @@ export default (app) => {
         const alice = await app.signUp('Alice');
         const elsewhere = await app.browser().signIn(alice.email);
         const tokens = [alice, elsewhere].map((browser) => browser.session().bare);
+        for (const token of tokens) await app.accepts(token, alice.id);
         await alice.post('/revoke-sessions');
         for (const token of tokens) await app.refuses(token);
     });
 
     test('a session that is expired is refused', async () => {
-        const { bare } = await app.signUp('Alice').then((alice) => alice.session());
+        const alice = await app.signUp('Alice');
+        const { bare } = alice.session();
+        await app.accepts(bare, alice.id);
         await app.sql(`UPDATE {session} SET {session.expiresAt} = now() - interval '1 second' WHERE {session.token} = $1`, [bare]);
         await app.refuses(bare);
     });
@@ -116,6 +120,7 @@ export default (app) => {
             const browser = await app.browser({ session: { cookieCache: { enabled: true, strategy } } }).signIn(alice.email);
             const { value } = browser.cookie('session_data');
             assert.ok(value.length > 100);
+            await app.accepts(browser.session().bare, alice.id);
             for (const credential of [value, decodeURIComponent(value)]) await app.refuses(credential);
         });
     }

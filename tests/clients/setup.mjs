@@ -17,6 +17,7 @@ export default (app) => {
     test('adding twice changes nothing', async () => {
         const rows = () => app.database.row(`SELECT count(*), max(updated_at), max(xmin::text) FROM neon_auth.users_sync`);
         const before = await rows();
+        assert.ok(before.count > 0);
         const again = await app.database.superuser.query(
             'SELECT * FROM neon_auth.add_better_auth($1, names => $2)', [app.server.origin, app.names.told(models(app))]);
         assert.deepEqual(again.rows.map(({ relation }) => relation), app.added.map(({ relation }) => relation));

@@ -43,6 +43,7 @@ export default (app) => {
         const alice = await app.signUp('Alice');
         const [header, payload, signature] = (await alice.jwt()).split('.');
         const claims = JSON.parse(Buffer.from(payload, 'base64url'));
+        await app.accepts([header, payload, signature].join('.'), alice.id);
         const changed = Buffer.from(JSON.stringify({ ...claims, sub: app.early.id })).toString('base64url');
         await app.refuses([header, changed, signature].join('.'));
         await app.refuses(await signed(app, { sub: alice.id, iss: 'https://elsewhere.example', aud: 'https://elsewhere.example' }));
@@ -91,6 +92,7 @@ export default (app) => {
             const alice = await app.signUp('Alice');
             const browser = await app.browser({ session: { cookieCache: { enabled: true, strategy: 'jwt' } } }, { sessionCookieCache: true })
                 .signIn(alice.email);
+            await app.accepts(browser.session().bare, alice.id);
             const { value } = browser.cookie('session_data');
             const keys = await app.sql('SELECT id::text FROM {jwks}');
             assert.ok(keys.some(({ id }) => id === decodeProtectedHeader(value).kid));

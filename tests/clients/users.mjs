@@ -75,6 +75,7 @@ export default (app) => {
             return value('count(*) FROM public.todos');
         });
         assert.equal(own, 1);
+        await app.accepts(bare, alice.id);
         await alice.post('/delete-user', { password: 'a-made-up-password' });
         assert.deepEqual(await app.sql('SELECT FROM {user} WHERE id = $1', [alice.id]), []);
         assert.ok((await app.user(alice.id)).deleted_at);
