@@ -1,6 +1,6 @@
 //! A provider whose private key is public: the one of RFC 8037 appendix A.
 
-use neon_auth_token::{Algorithm, Flag, KeySet, Policy, StackRules};
+use neon_auth_token::{Algorithm, Flag, KeySet, Policy, StackRules, TokenType};
 
 /// The time at which all tokens are judged.
 pub const NOW: i64 = 1_700_000_000;
@@ -29,7 +29,7 @@ pub fn policy(stack: Option<StackRules>) -> Policy {
         issuer_templates: vec![],
         audiences: vec![],
         algorithms: Algorithm::ALL.to_vec(),
-        typ: None,
+        typ: TokenType::Access,
         max_lifetime: None,
         leeway: 30,
         required_claims: vec![],

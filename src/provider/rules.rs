@@ -7,8 +7,8 @@ use std::ffi::CStr;
 use std::sync::LazyLock;
 
 use neon_auth_token::{
-    Algorithm, ClaimPath, Flag, IssuerTemplate, Policy, RequiredClaim, StackRules, Value,
-    json_value,
+    Algorithm, ClaimPath, Flag, IssuerTemplate, Policy, RequiredClaim, StackRules, TokenType,
+    Value, json_value,
 };
 
 use super::claim_map::ClaimMap;
@@ -117,7 +117,7 @@ impl Rules {
                 issuer_templates: templates,
                 audiences,
                 algorithms,
-                typ,
+                typ: typ.map_or(TokenType::Access, TokenType::Named),
                 max_lifetime,
                 leeway,
                 required_claims: required,

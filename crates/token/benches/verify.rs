@@ -22,7 +22,9 @@ use jsonwebtoken::DecodingKey;
 use jsonwebtoken::crypto::JwtVerifier;
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 use jsonwebtoken::jwk::Jwk;
-use neon_auth_token::{Algorithm, Flag, KeySet, LONGEST, Policy, StackRules, Token, verify};
+use neon_auth_token::{
+    Algorithm, Flag, KeySet, LONGEST, Policy, StackRules, Token, TokenType, verify,
+};
 use serde_json::{Value, json};
 use signer::{Pair, Signer};
 
@@ -68,7 +70,7 @@ fn policy() -> Policy {
         issuer_templates: vec![],
         audiences: vec![PROJECT.to_owned()],
         algorithms: Algorithm::ALL.to_vec(),
-        typ: None,
+        typ: TokenType::Access,
         max_lifetime: Some(3600),
         leeway: 30,
         required_claims: vec![],

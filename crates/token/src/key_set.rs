@@ -54,6 +54,20 @@ impl KeySet {
         Ok(set)
     }
 
+    /// A set of at most one key, which may be left out.
+    pub(crate) fn of(key: Option<Result<Key, LeftOut>>) -> Self {
+        let mut set = Self {
+            keys: Vec::new(),
+            left_out: Vec::new(),
+        };
+        match key {
+            Some(Ok(key)) => set.add(key),
+            Some(Err(left_out)) => set.left_out.push(left_out),
+            None => {}
+        }
+        set
+    }
+
     /// The document as it may be stored: [`parse`](Self::parse) returns the same set for it, but it
     /// contains no secret, and of a usable key only the members that are read.
     ///
@@ -91,7 +105,7 @@ impl KeySet {
         self.keys.len()
     }
 
-    /// Never true of a set that [`parse`](Self::parse) returned.
+    /// Whether no key can verify a token; never true of a set that [`parse`](Self::parse) returned.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }

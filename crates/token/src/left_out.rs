@@ -85,10 +85,11 @@ pub(crate) enum Kind {
     BadRsaKey,
     BadEcKey,
     BadEdKey,
+    Expired,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Malformed,
         Self::PrivateKey,
         Self::SymmetricKey,
@@ -98,6 +99,7 @@ impl Kind {
         Self::BadRsaKey,
         Self::BadEcKey,
         Self::BadEdKey,
+        Self::Expired,
     ];
 
     pub(crate) const fn code(self) -> &'static str {
@@ -111,6 +113,7 @@ impl Kind {
             Self::BadRsaKey => "bad_rsa_key",
             Self::BadEcKey => "bad_ec_key",
             Self::BadEdKey => "bad_ed_key",
+            Self::Expired => "expired",
         }
     }
 

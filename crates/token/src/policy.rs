@@ -1,6 +1,6 @@
 //! What a provider's tokens must look like.
 
-use crate::{Algorithm, Flag, IssuerTemplate, Map, RequiredClaim, Value};
+use crate::{Algorithm, Flag, IssuerTemplate, Map, Refusal, RequiredClaim, Value, checks};
 
 /// The rules by which [`verify`](crate::verify()) judges a provider's tokens.
 ///
@@ -16,10 +16,8 @@ pub struct Policy {
     pub audiences: Vec<String>,
     /// Accepted algorithms (RFC 8725 section 3.1).
     pub algorithms: Vec<Algorithm>,
-    /// The media type that the header's `typ` must name, such as `at+jwt`
-    /// (RFC 8725 section 3.11). `None`: absent, `JWT` or `at+jwt`, so that another kind of token
-    /// of the same issuer does not pass for an access token.
-    pub typ: Option<String>,
+    /// What the header's `typ` must be.
+    pub typ: TokenType,
     /// Longest accepted `exp` - `iat`, in seconds. With it, `iat` is required.
     pub max_lifetime: Option<u64>,
     /// How far the clocks of issuer and verifier may differ, in seconds.
@@ -39,12 +37,46 @@ pub struct Policy {
     pub stack: Option<StackRules>,
 }
 
+/// What the header's `typ` must be (RFC 8725 section 3.11), so that another kind of token of the
+/// same issuer does not pass for an access token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenType {
+    /// This media type, such as `at+jwt`.
+    Named(String),
+    /// Absent, `JWT` or `at+jwt`, as access tokens have it (RFC 7519 section 5.1, RFC 9068
+    /// section 2.1).
+    Access,
+    /// Absent or `JWT`: for an issuer whose tokens of type `at+jwt` are for other services.
+    Plain,
+}
+
+impl TokenType {
+    /// The media types of which a token must have one if this does not name one; `typ` may also
+    /// be absent then.
+    pub(crate) fn usual(&self) -> &'static [&'static str] {
+        match self {
+            Self::Named(_) => &[],
+            Self::Access => &["JWT", "at+jwt"],
+            Self::Plain => &["JWT"],
+        }
+    }
+}
+
 impl Policy {
     /// Whether claims are those of an anonymous user.
     pub fn is_anonymous(&self, claims: &Map<String, Value>) -> bool {
         self.anonymous.read(claims, Some(true)) == Some(true)
             // The issuer's own claim is honoured whatever the provider's flag is.
             || self.stack.is_some() && is_claimed(claims, Self::IS_ANONYMOUS)
+    }
+
+    /// Judges the claims of a credential that is not a token, such as a session: required claims,
+    /// and whether anonymous and restricted users may sign in.
+    ///
+    /// # Errors
+    /// The first rule that the claims break.
+    pub fn judge_claims(&self, claims: &Map<String, Value>) -> Result<(), Refusal> {
+        checks::claims(claims, self)
     }
 
     /// Whether claims are those of a restricted user.

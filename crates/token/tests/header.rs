@@ -1,7 +1,7 @@
 //! What a header may ask for.
 
 use aws_lc_rs::hmac;
-use neon_auth_token::{Algorithm, Policy};
+use neon_auth_token::{Algorithm, Policy, TokenType};
 use serde_json::{Value, json};
 
 use crate::common::*;
@@ -313,7 +313,7 @@ fn refuses_a_repeated_member() {
 #[test]
 fn refuses_another_type_than_the_provider_names() {
     let access = Policy {
-        typ: Some("at+jwt".to_owned()),
+        typ: TokenType::Named("at+jwt".to_owned()),
         ..policy()
     };
     let keys = key_set(&[ES256.jwk()]);
@@ -341,7 +341,7 @@ fn refuses_another_type_than_the_provider_names() {
         assert!(judge_by(&token, &keys, &access, NOW).is_ok());
     }
     let long_rule = Policy {
-        typ: Some("application/at+jwt".to_owned()),
+        typ: TokenType::Named("application/at+jwt".to_owned()),
         ..policy()
     };
     let short = token(header_with(json!({"typ": "at+jwt"})));
@@ -380,10 +380,37 @@ fn refuses_other_types_than_access_tokens_unless_the_provider_names_one() {
     ] {
         assert_eq!(refusal(&token(typ)), "wrong_type", "{typ}");
         let named = Policy {
-            typ: Some(typ.to_owned()),
+            typ: TokenType::Named(typ.to_owned()),
             ..policy()
         };
         assert!(judge_by(&token(typ), &keys, &named, NOW).is_ok(), "{typ}");
+    }
+}
+
+/// Better Auth signs OAuth access tokens, logout tokens and cookies with the keys of its JWTs.
+#[test]
+fn refuses_access_tokens_where_plain_tokens_are_expected() {
+    let keys = key_set(&[ES256.jwk()]);
+    let plain = Policy {
+        typ: TokenType::Plain,
+        ..policy()
+    };
+    let untyped = ES256.token(&claims());
+    assert!(judge_by(&untyped, &keys, &plain, NOW).is_ok());
+    for typ in ["JWT", "jwt", "application/jwt"] {
+        let token = ES256.raw_token(header_with(json!({"typ": typ})), claims().to_string());
+        assert!(judge_by(&token, &keys, &plain, NOW).is_ok(), "{typ}");
+    }
+    for typ in [
+        "at+jwt",
+        "application/at+jwt",
+        "logout+jwt",
+        "better-auth.session-cache+jwt",
+        "JWS",
+        "",
+    ] {
+        let token = ES256.raw_token(header_with(json!({"typ": typ})), claims().to_string());
+        assert_eq!(refusal_by(&token, &keys, &plain), "wrong_type", "{typ}");
     }
 }
 

@@ -6,6 +6,7 @@ mod discovery;
 mod form;
 mod header;
 mod inspect;
+mod key_rows;
 mod keys;
 mod mutation;
 mod numbers;

@@ -432,3 +432,44 @@ fn an_issuer_contains_a_claim_of_the_token() {
     }
     assert!(!IssuerTemplate::is_meant("https://idp.example/org.id"));
 }
+
+/// The same rules for a session, which has claims but no signature.
+#[test]
+fn claims_alone_are_judged_by_required_claims_and_kinds_of_users() {
+    let code = |claims: Value, policy: &Policy| {
+        let judged = policy.judge_claims(&members(claims));
+        judged.map_or_else(|refusal| refusal.code(), |()| "ok")
+    };
+    let demanding = Policy {
+        required_claims: required(json!({"emailVerified": true})),
+        anonymous: Flag::nullable("isAnonymous"),
+        ..policy()
+    };
+    for (claims, expected) in [
+        (json!({"emailVerified": true}), "ok"),
+        (json!({"emailVerified": false}), "wrong_claim"),
+        (json!({}), "missing_claim"),
+        (json!({"emailVerified": true, "isAnonymous": null}), "ok"),
+        (json!({"emailVerified": true, "isAnonymous": false}), "ok"),
+        (
+            json!({"emailVerified": true, "isAnonymous": true}),
+            "anonymous_refused",
+        ),
+        (
+            json!({"emailVerified": true, "isAnonymous": 0}),
+            "anonymous_refused",
+        ),
+        (
+            json!({"emailVerified": true, "is_restricted": true}),
+            "restricted_refused",
+        ),
+    ] {
+        assert_eq!(code(claims.clone(), &demanding), expected, "{claims}");
+    }
+    let lenient = Policy {
+        allow_anonymous: true,
+        ..demanding
+    };
+    let anonymous = json!({"emailVerified": true, "isAnonymous": true});
+    assert_eq!(code(anonymous, &lenient), "ok");
+}

@@ -2,23 +2,17 @@
 
 use super::Check;
 use super::facts::{Facts, require};
+use super::said::Said;
 use crate::refusal::Kind;
 use crate::required::Met;
 use crate::{RequiredClaim, shown};
 
 impl Facts<'_> {
-    pub(super) const CLAIMS: [Check<Self>; 2] = [
-        Check {
-            name: "audience",
-            run: Self::audience,
-            describe: Self::describe_audience,
-        },
-        Check {
-            name: "required claims",
-            run: Self::required,
-            describe: Self::describe_required,
-        },
-    ];
+    pub(super) const AUDIENCE: [Check<Self>; 1] = [Check {
+        name: "audience",
+        run: Self::audience,
+        describe: Self::describe_audience,
+    }];
 
     fn audience(&self) -> Result<(), Kind> {
         let accepted = &self.policy.audiences;
@@ -52,10 +46,18 @@ impl Facts<'_> {
         };
         format!("aud is {found}; expected: {expected}")
     }
+}
+
+impl Said<'_> {
+    pub(super) const REQUIRED: [Check<Self>; 1] = [Check {
+        name: "required claims",
+        run: Self::required,
+        describe: Self::describe_required,
+    }];
 
     /// The required claims that are not as demanded.
     fn unmet(&self) -> impl Iterator<Item = (&RequiredClaim, Met)> {
-        let members = &self.content.claims.members;
+        let members = self.members;
         let judged = |claim: &'_ RequiredClaim| claim.judge(members);
         self.policy
             .required_claims
@@ -84,7 +86,7 @@ impl Facts<'_> {
             described.push_str(&format!(
                 "; {} is {}; expected: one of {}",
                 shown::text(claim.path.text()),
-                shown::value(claim.path.find(&self.content.claims.members)),
+                shown::value(claim.path.find(self.members)),
                 shown::values(claim.values.iter().flatten())
             ));
         }

@@ -3,7 +3,7 @@
 use super::Check;
 use crate::refusal::Kind;
 use crate::token::Content;
-use crate::{IssuerTemplate, Policy, shown};
+use crate::{IssuerTemplate, Policy, TokenType, shown};
 
 /// A token's content, the provider's policy, and the time in seconds since 1970.
 pub(super) struct Facts<'f> {
@@ -72,12 +72,13 @@ impl Facts<'_> {
     fn typ(&self) -> Result<(), Kind> {
         let found = self.content.header.typ.as_deref();
         let is_expected = match (&self.policy.typ, found) {
-            (Some(expected), Some(found)) => is_same_media_type(found, expected),
-            (Some(_), None) => false,
-            (None, Some(found)) => USUAL_TYPES
+            (TokenType::Named(expected), Some(found)) => is_same_media_type(found, expected),
+            (TokenType::Named(_), None) => false,
+            (any, Some(found)) => any
+                .usual()
                 .iter()
                 .any(|usual| is_same_media_type(found, usual)),
-            (None, None) => true,
+            (_, None) => true,
         };
         require(is_expected, Kind::WrongType)
     }
@@ -85,8 +86,8 @@ impl Facts<'_> {
     fn describe_typ(&self) -> String {
         let found = self.content.header.typ.as_deref();
         let expected = match &self.policy.typ {
-            Some(typ) => shown::text(typ),
-            None => format!("{} or absent", shown::list(USUAL_TYPES)),
+            TokenType::Named(typ) => shown::text(typ),
+            any => format!("{} or absent", shown::list(any.usual().iter().copied())),
         };
         format!(
             "typ is {}; expected: {expected}",
@@ -94,10 +95,6 @@ impl Facts<'_> {
         )
     }
 }
-
-/// The types of access tokens, for a provider without `typ` (RFC 7519 section 5.1,
-/// RFC 9068 section 2.1).
-const USUAL_TYPES: [&str; 2] = ["JWT", "at+jwt"];
 
 /// `Ok` if `condition` holds, else the reason.
 pub(super) fn require(condition: bool, otherwise: Kind) -> Result<(), Kind> {

@@ -8,6 +8,7 @@ mod check;
 mod claims;
 mod facts;
 mod proof;
+mod said;
 mod stack;
 mod time;
 mod user;
@@ -16,10 +17,12 @@ pub(crate) use check::{Outcome, demand};
 
 use crate::refusal::Refusal;
 use crate::token::Content;
+use crate::value::{Map, Value};
 use crate::{KeySet, Policy, Token};
 use check::{Check, each};
 use facts::Facts;
 use proof::Proof;
+use said::Said;
 use stack::StackUser;
 
 /// Applies every rule to a token, for as long as `see` does not object.
@@ -43,12 +46,24 @@ pub(crate) fn all(
     each(&Facts::HEADER, &facts, &mut see)?;
     each(&Facts::TIME, &facts, &mut see)?;
     each(&Proof::CHECKS, &Proof::new(token, keys), &mut see)?;
-    each(&Facts::CLAIMS, &facts, &mut see)?;
+    each(&Facts::AUDIENCE, &facts, &mut see)?;
+    let said = Said {
+        members: &token.content.claims.members,
+        policy,
+    };
+    each(&Said::REQUIRED, &said, &mut see)?;
     if let Some(rules) = &policy.stack {
         let user = StackUser::new(&token.content.claims, rules);
         each(&StackUser::CHECKS, &user, &mut see)?;
     }
-    each(&Facts::USER, &facts, &mut see)
+    each(&Said::USER, &said, &mut see)
+}
+
+/// Applies only the rules about required claims and kinds of users.
+pub(crate) fn claims(members: &Map<String, Value>, policy: &Policy) -> Result<(), Refusal> {
+    let said = Said { members, policy };
+    each(&Said::REQUIRED, &said, &mut demand)?;
+    each(&Said::USER, &said, &mut demand)
 }
 
 /// Applies only the rules about time.

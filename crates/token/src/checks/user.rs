@@ -1,11 +1,12 @@
 //! Which kinds of users may sign in.
 
 use super::Check;
-use super::facts::{Facts, require};
+use super::facts::require;
+use super::said::Said;
 use crate::refusal::Kind;
 use crate::shown;
 
-impl Facts<'_> {
+impl Said<'_> {
     pub(super) const USER: [Check<Self>; 2] = [
         Check {
             name: "anonymous users",
@@ -20,12 +21,12 @@ impl Facts<'_> {
     ];
 
     fn is_anonymous(&self) -> bool {
-        self.policy.is_anonymous(&self.content.claims.members)
+        self.policy.is_anonymous(self.members)
     }
 
     /// Anonymous users are restricted too, but only `allow_anonymous` applies to them.
     fn is_restricted(&self) -> bool {
-        !self.is_anonymous() && self.policy.is_restricted(&self.content.claims.members)
+        !self.is_anonymous() && self.policy.is_restricted(self.members)
     }
 
     fn anonymous(&self) -> Result<(), Kind> {
@@ -35,7 +36,7 @@ impl Facts<'_> {
 
     fn describe_anonymous(&self) -> String {
         let path = self.policy.anonymous.path();
-        let found = path.find(&self.content.claims.members);
+        let found = path.find(self.members);
         format!(
             "{} is {}; {}",
             path.text(),

@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use neon_auth_token::{
-    Algorithm, Flag, KeySet, LONGEST, Policy, Refusal, RequiredClaim, Token, Verified, inspect,
-    json_value, verify,
+    Algorithm, Flag, KeySet, LONGEST, Policy, Refusal, RequiredClaim, Token, TokenType, Verified,
+    inspect, json_value, verify,
 };
 use serde_json::{Map, Value, json};
 
@@ -60,7 +60,7 @@ pub fn policy() -> Policy {
         issuer_templates: vec![],
         audiences: vec!["app".to_owned()],
         algorithms: Algorithm::ALL.to_vec(),
-        typ: None,
+        typ: TokenType::Access,
         max_lifetime: None,
         leeway: 30,
         required_claims: vec![],
