@@ -9,6 +9,12 @@ COMMENT ON FUNCTION auth.authenticate(text, boolean) IS
     'Verifies a token, signs its user in for the transaction (is_local => false: the session), returns the user '
     'id. NULL or a refused token signs out';
 
+CREATE FUNCTION auth.pre_request() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'neon_auth_pre_request';
+COMMENT ON FUNCTION auth.pre_request() IS
+    'For db-pre-request of PostgREST: signs in for the transaction by the header Authorization, or by the session '
+    'cookie of Better Auth';
+
 CREATE FUNCTION auth.logout() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'logout_wrapper';
 COMMENT ON FUNCTION auth.logout() IS 'Signs out: removes the identity, and the role that auth.authenticate() set';
@@ -100,14 +106,15 @@ LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'expires_at_wrapper';
 COMMENT ON FUNCTION auth.expires_at() IS 'Expiry of the token (the claim exp, rounded down to a second)';
 
-CREATE FUNCTION auth.organization() RETURNS jsonb
+CREATE FUNCTION auth.session_id() RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
-AS 'MODULE_PATHNAME', 'organization_wrapper';
-COMMENT ON FUNCTION auth.organization() IS
-    'The claim o, or the one in claim_map: the organization, with id, slug and role; named as in pg_session_jwt';
+AS 'MODULE_PATHNAME', 'session_id_wrapper';
+COMMENT ON FUNCTION auth.session_id() IS
+    'Id of the session at the auth service: the claim sid, refresh_token_id for Stack Auth, or the one in claim_map';
 
-CREATE FUNCTION auth.organization_id() RETURNS uuid
+CREATE FUNCTION auth.actor() RETURNS jsonb
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
-AS 'MODULE_PATHNAME', 'organization_id_wrapper';
-COMMENT ON FUNCTION auth.organization_id() IS
-    'Id of auth.organization(); NULL if it is not a UUID in lower case with hyphens';
+AS 'MODULE_PATHNAME', 'actor_wrapper';
+COMMENT ON FUNCTION auth.actor() IS
+    'Who acts: user_id, provider, session_id, and impersonator (Better Auth: the user who impersonates this one), as '
+    'far as known';

@@ -197,6 +197,11 @@ AS 'MODULE_PATHNAME', 'neon_auth_verify_jwt';
 COMMENT ON FUNCTION neon_auth.verify_jwt(text) IS
     'Verifies a token as auth.authenticate() does and returns its claims; the session''s identity does not change';
 
+CREATE FUNCTION neon_auth_internal.table_keys() RETURNS TABLE (ok boolean, detail text)
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'table_keys_wrapper';
+COMMENT ON FUNCTION neon_auth_internal.table_keys() IS
+    'Describes the keys in Better Auth''s table jwks, and whether all can be used; reads no private key';
+
 CREATE FUNCTION neon_auth.refresh_jwks(provider text DEFAULT NULL) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'refresh_jwks_wrapper';

@@ -8,6 +8,11 @@ CREATE VIEW neon_auth.status AS
            NULL::timestamptz AS since
       FROM neon_auth.providers
     UNION ALL
+    SELECT format('keys of %s', p.name), k.ok, k.detail, NULL
+      FROM neon_auth.providers p
+     CROSS JOIN LATERAL neon_auth_internal.table_keys() k
+     WHERE p.kind = 'better_auth'
+    UNION ALL
     SELECT format('keys of %s', p.name),
            (p.jwks IS NOT NULL OR c.provider IS NULL OR (c.jwks IS NOT NULL AND c.last_error IS NULL
                                   AND (c.fresh_until > now() OR c.fetched_at >= c.attempted_at)))
@@ -34,6 +39,7 @@ CREATE VIEW neon_auth.status AS
             AND coalesce(c.discovery_url, c.jwks_url)
                 = coalesce(p.jwks_url, neon_auth_internal.discovery_url(p.issuers[1]))
       LEFT JOIN LATERAL neon_auth_internal.judge_jwks(coalesce(p.jwks, c.jwks)) j ON true
+     WHERE p.kind <> 'better_auth'
     UNION ALL
     -- The rows about the mirror exist only if a provider fills it, or if there are webhooks or queue entries.
     -- Without a secret, webhooks are not in use; that is an error only if some were accepted before.

@@ -17,6 +17,23 @@ pub fn report_of(error: &CaughtError) -> &ErrorReportWithLevel {
     }
 }
 
+/// What was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    Jwt,
+    Session,
+}
+
+impl Credential {
+    /// As an error calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Jwt => "JWT",
+            Self::Session => "session",
+        }
+    }
+}
+
 /// Every error that the Rust side raises.
 #[derive(Debug)]
 pub enum Problem {
@@ -63,10 +80,43 @@ pub enum Problem {
     UnusableProvider { provider: String, reason: String },
     /// A table of Better Auth that is not bound, or cannot be read.
     UnusableTable { model: &'static str, reason: String },
+    /// The table of the provider's keys has no row for the token's key.
+    UnknownTableKey {
+        refusal: Refusal,
+        /// Whether the table has rows.
+        has_rows: bool,
+    },
     /// There are no keys to verify with, or they are too stale.
     NoKeys { provider: String, reason: String },
     /// The provider has `reject_deleted_users`, and the mirror marks the user as deleted.
     UserDeleted { provider: String },
+    /// The credential's user does not exist in Better Auth's table of users.
+    UserMissing { credential: Credential },
+    /// Better Auth's table of users says that the user is banned; until when, in seconds since
+    /// 1970.
+    UserBanned {
+        credential: Credential,
+        until: Option<i64>,
+    },
+    /// A session token that is not one by its form.
+    MalformedSession { defect: String },
+    /// A signed session token that no secret of Better Auth has signed.
+    SessionSignature,
+    /// A session token in a cookie that is not signed, although a secret is stored.
+    UnsignedCookie,
+    /// No session has this token.
+    NoSession { looks_like_jwt: bool },
+    /// The session has expired.
+    SessionExpired { ago: i64 },
+    /// The session's claims are not what the provider demands.
+    Session(Refusal),
+    /// Roles come from a claim that sessions do not have.
+    SessionRole { provider: String },
+    /// A setting of PostgREST does not contain what PostgREST sets.
+    BadRequestSetting {
+        setting: &'static str,
+        defect: String,
+    },
     /// The provider maps a claim to a role, and the token names no allowed role.
     RoleRefused { provider: String, reason: String },
     /// The user is anonymous, and the provider does not allow the role `anonymous`.
@@ -81,6 +131,8 @@ pub enum Problem {
     },
     /// The session's identity has expired.
     Expired { ago: i64 },
+    /// The service has ended the session's identity since it was signed in.
+    IdentityEnded { why: String },
     /// A refused token has ended the identity, and the query was planned for its role.
     Ended,
     /// A role must be set or reset where PostgreSQL does not allow it.
@@ -313,6 +365,93 @@ impl From<&Problem> for ErrorReport {
                 "JWT refused: the user is deleted".to_owned(),
                 format!("Provider {} rejects users whose deleted_at is set in neon_auth.users_sync.", quoted(provider)),
                 String::new(),
+            ),
+            Problem::UnknownTableKey { refusal, has_rows } => (
+                refused,
+                format!("JWT refused: {refusal}"),
+                if *has_rows {
+                    format!("{}; the table jwks has no row with this id.", refusal.detail())
+                } else {
+                    format!("{}; the table jwks has no rows: Better Auth creates the first key with the first token.", refusal.detail())
+                },
+                "A token of another database or branch is signed with other keys: get a token from the server that uses this database.".to_owned(),
+            ),
+            Problem::UserMissing { credential } => (
+                refused,
+                format!("{} refused: the user does not exist", credential.name()),
+                "Better Auth's table of users has no row with this id.".to_owned(),
+                String::new(),
+            ),
+            Problem::UserBanned { credential, until } => (
+                refused,
+                format!("{} refused: the user is banned", credential.name()),
+                match until {
+                    Some(until) => format!("The ban ends at {}.", moment(*until)),
+                    None => "The ban has no end.".to_owned(),
+                },
+                String::new(),
+            ),
+            Problem::MalformedSession { defect } => (
+                refused,
+                "session refused: the token is malformed".to_owned(),
+                defect.clone(),
+                "Pass the session token bare, or signed as in the cookie, URL-encoded or not.".to_owned(),
+            ),
+            Problem::SessionSignature => (
+                refused,
+                "session refused: the token's signature is wrong".to_owned(),
+                "No secret in better_auth_secret has signed this token.".to_owned(),
+                "Pass the value of the cookie unchanged. If the application has another secret: SELECT neon_auth.set_secret('better_auth_secret', $1);".to_owned(),
+            ),
+            Problem::UnsignedCookie => (
+                refused,
+                "session refused: the cookie is not signed".to_owned(),
+                "A secret is stored, so the value of a cookie must be a token, a dot and its signature.".to_owned(),
+                "Pass the value of the cookie unchanged.".to_owned(),
+            ),
+            Problem::NoSession { looks_like_jwt } => (
+                refused,
+                "session refused: no session has this token".to_owned(),
+                if *looks_like_jwt {
+                    "It looks like a part of a JWT, which has two dots.".to_owned()
+                } else {
+                    "The user has signed out, the session was revoked, or the token is of another database.".to_owned()
+                },
+                "Sign in again.".to_owned(),
+            ),
+            Problem::SessionExpired { ago } => (
+                refused,
+                "session refused: the session has expired".to_owned(),
+                format!("It expired {ago} s ago."),
+                "Sign in again. Better Auth extends a session when its own server reads it; to extend it here too, set neon_auth.session_update_age.".to_owned(),
+            ),
+            Problem::Session(refusal) => (
+                refused,
+                format!("session refused: {refusal}"),
+                refusal.detail(),
+                refusal.hint().unwrap_or_default().to_owned(),
+            ),
+            Problem::SessionRole { provider } => (
+                refused,
+                "session refused: its provider takes the role from a claim, which sessions do not have".to_owned(),
+                format!("Provider {} has role_claim but no default_role.", quoted(provider)),
+                format!("UPDATE neon_auth.providers SET default_role = 'authenticated' WHERE name = {};", literal(provider)),
+            ),
+            Problem::BadRequestSetting { setting, defect } => (
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("the setting {setting} is not what PostgREST sets"),
+                defect.clone(),
+                "Call auth.pre_request() only as PostgREST's db-pre-request; elsewhere call auth.authenticate($1).".to_owned(),
+            ),
+            Problem::IdentityEnded { why } => (
+                refused,
+                "the session's identity has ended".to_owned(),
+                if why.is_empty() {
+                    "The auth service has ended it since it was signed in.".to_owned()
+                } else {
+                    format!("Checked again in this transaction: {why}")
+                },
+                "Authenticate again: SELECT auth.authenticate($1);".to_owned(),
             ),
             Problem::RoleRefused { provider, reason } => (
                 refused,

@@ -1,5 +1,6 @@
 //! The identity of a session or transaction.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use neon_auth_token::{Map, Value, Verified, claim_at, claims_object};
@@ -17,7 +18,7 @@ pub struct Identity {
     /// Name of the provider that accepted the token; `None` when impersonated.
     pub provider: Option<String>,
     /// The provider's kind, which determines the names of claims.
-    kind: Kind,
+    pub kind: Kind,
     /// `sub`.
     pub subject: String,
     /// `sub` if it is a UUID as PostgreSQL writes it: with hyphens, in lower case.
@@ -28,6 +29,8 @@ pub struct Identity {
     pub role: Option<String>,
     /// `exp` plus the provider's leeway: from this second on, readers raise an error.
     pub valid_until: Option<i64>,
+    /// The id of the session whose token was the credential.
+    pub session: Option<String>,
     claims: Claims,
     /// The values that `claim_map` gives to readers, by the readers' names; null for an absent
     /// claim.
@@ -49,8 +52,19 @@ pub struct Vouched<'v> {
     /// The values that `claim_map` gives to readers, by the readers' names; null for an absent
     /// claim.
     pub mapped: Map<String, Value>,
-    /// The token's Postgres role.
+    /// The credential's Postgres role.
     pub role: Option<&'v str>,
+}
+
+/// What an identity has besides its claims.
+#[derive(Default)]
+struct Around<'a> {
+    provider: Option<&'a str>,
+    kind: Option<Kind>,
+    role: Option<&'a str>,
+    valid_until: Option<i64>,
+    session: Option<&'a str>,
+    mapped: Map<String, Value>,
 }
 
 /// All claims, parsed and as JSON text.
@@ -69,8 +83,9 @@ enum Claims {
 struct Stored<'a> {
     provider: Option<&'a str>,
     kind: Option<&'a str>,
-    role: Option<&'a str>,
+    role: Option<Cow<'a, str>>,
     valid_until: Option<i64>,
+    session: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     mapped: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -80,45 +95,50 @@ struct Stored<'a> {
 impl Identity {
     /// The identity of a provider's verified token, with its role.
     pub fn verified(vouched: Vouched<'_>, verified: &Verified) -> Self {
-        let Vouched {
-            provider,
-            kind,
-            leeway,
-            mapped,
-            role,
-        } = vouched;
-        let leeway = leeway.try_into().unwrap_or(i64::MAX);
-        let valid_until = Some(verified.expires_at().saturating_add(leeway));
-        Self {
-            provider: Some(provider.to_owned()),
-            kind,
-            subject: verified.subject().to_owned(),
-            uuid: hyphenated(verified.subject()),
-            expires_at: Some(verified.expires_at()),
-            role: role.map(str::to_owned),
-            valid_until,
-            claims: Claims::Signed(verified.clone()),
-            head: head(Some(provider), kind, role, valid_until, &mapped),
-            mapped,
-            jsonb: OnceCell::new(),
-            organization: OnceCell::new(),
-        }
+        let leeway = vouched.leeway.try_into().unwrap_or(i64::MAX);
+        let expires_at = verified.expires_at();
+        let around = Around {
+            provider: Some(vouched.provider),
+            kind: Some(vouched.kind),
+            role: vouched.role,
+            valid_until: Some(expires_at.saturating_add(leeway)),
+            session: None,
+            mapped: vouched.mapped,
+        };
+        let subject = verified.subject().to_owned();
+        let claims = Claims::Signed(verified.clone());
+        Self::assembled(around, subject, Some(expires_at), claims)
+    }
+
+    /// The identity of a session, by its id, with claims made of its row and of its user's. It
+    /// ends without leeway: both clocks are this server's. Returns a reason if the claims do not
+    /// form an identity.
+    pub fn of_session(
+        vouched: Vouched<'_>,
+        session: &str,
+        claims: Map<String, Value>,
+    ) -> Result<Self, &'static str> {
+        let json = Value::Object(claims.clone()).to_string();
+        let around = Around {
+            provider: Some(vouched.provider),
+            kind: Some(vouched.kind),
+            role: vouched.role,
+            valid_until: seconds(&claims),
+            session: Some(session),
+            mapped: vouched.mapped,
+        };
+        Self::own(around, claims, json)
     }
 
     /// An identity without a provider. Returns a reason if the claims do not form one: no `sub`, or
     /// an `exp` that is not a time.
     pub fn impersonated(claims: Map<String, Value>) -> Result<Self, &'static str> {
         let json = Value::Object(claims.clone()).to_string();
-        let valid_until = seconds(&claims);
-        Self::own(
-            None,
-            Kind::Oidc,
-            None,
-            valid_until,
-            Map::new(),
-            claims,
-            json,
-        )
+        let around = Around {
+            valid_until: seconds(&claims),
+            ..Around::default()
+        };
+        Self::own(around, claims, json)
     }
 
     /// Parses the text that `write_to` wrote.
@@ -126,31 +146,22 @@ impl Identity {
         let stored: Stored = serde_json::from_str(text).ok()?;
         let json = stored.claims.get();
         let claims = claims_object(json)?;
-        let kind = stored.kind.map_or(Some(Kind::Oidc), Kind::named)?;
-        let (provider, role) = (stored.provider, stored.role);
-        let mapped = match stored.mapped {
-            Some(mapped) => claims_object(mapped.get())?,
-            None => Map::new(),
+        let around = Around {
+            provider: stored.provider,
+            kind: Some(stored.kind.map_or(Some(Kind::Oidc), Kind::named)?),
+            role: stored.role.as_deref(),
+            valid_until: stored.valid_until,
+            session: stored.session.as_deref(),
+            mapped: match stored.mapped {
+                Some(mapped) => claims_object(mapped.get())?,
+                None => Map::new(),
+            },
         };
-        let valid_until = stored.valid_until;
-        Self::own(
-            provider,
-            kind,
-            role,
-            valid_until,
-            mapped,
-            claims,
-            json.to_owned(),
-        )
-        .ok()
+        Self::own(around, claims, json.to_owned()).ok()
     }
 
     fn own(
-        provider: Option<&str>,
-        kind: Kind,
-        role: Option<&str>,
-        valid_until: Option<i64>,
-        mapped: Map<String, Value>,
+        around: Around<'_>,
         claims: Map<String, Value>,
         json: String,
     ) -> Result<Self, &'static str> {
@@ -162,23 +173,34 @@ impl Identity {
         if claims.contains_key("exp") && expires_at.is_none() {
             return Err("The claim exp is not a number of seconds within 64 bits.");
         }
-        Ok(Self {
-            provider: provider.map(str::to_owned),
-            kind,
+        let claims = Claims::Own {
+            members: claims,
+            json,
+        };
+        Ok(Self::assembled(around, subject, expires_at, claims))
+    }
+
+    fn assembled(
+        around: Around<'_>,
+        subject: String,
+        expires_at: Option<i64>,
+        claims: Claims,
+    ) -> Self {
+        Self {
+            head: around.head(),
+            provider: around.provider.map(str::to_owned),
+            kind: around.kind.unwrap_or(Kind::Oidc),
             uuid: hyphenated(&subject),
             subject,
             expires_at,
-            role: role.map(str::to_owned),
-            valid_until,
-            claims: Claims::Own {
-                members: claims,
-                json,
-            },
-            head: head(provider, kind, role, valid_until, &mapped),
-            mapped,
+            role: around.role.map(str::to_owned),
+            valid_until: around.valid_until,
+            session: around.session.map(str::to_owned),
+            claims,
+            mapped: around.mapped,
             jsonb: OnceCell::new(),
             organization: OnceCell::new(),
-        })
+        }
     }
 
     /// Appends the identity as text, which `from_text` parses.
@@ -224,9 +246,17 @@ impl Identity {
 
     /// Its id.
     pub fn organization_id(&self) -> Option<&str> {
+        let claims = self.claims();
         let mapped = self.mapped.get("organization_id");
-        let id = mapped.or_else(|| self.claims().get(self.names().organization)?.get("id"));
+        let id = mapped
+            .or_else(|| claims.get(self.names().organization)?.get("id"))
+            .or_else(|| claims.get(self.names().active_organization?));
         id?.as_str()
+    }
+
+    /// Who acts as the user, by id.
+    pub fn impersonator(&self) -> Option<&str> {
+        self.claims().get(self.names().impersonator?)?.as_str()
     }
 
     /// The names that claims have.
@@ -271,26 +301,27 @@ fn seconds(claims: &Map<String, Value>) -> Option<i64> {
     claims.get("exp")?.as_number()?.floor()
 }
 
-/// The text of an identity, up to its claims, which are JSON already.
-fn head(
-    provider: Option<&str>,
-    kind: Kind,
-    role: Option<&str>,
-    valid_until: Option<i64>,
-    mapped: &Map<String, Value>,
-) -> String {
-    let mut head = format!(
-        r#"{{"provider":{},"kind":"{}","role":{},"valid_until":{},"#,
-        json!(provider),
-        kind.name(),
-        json!(role),
-        json!(valid_until),
-    );
-    if !mapped.is_empty() {
-        head.push_str(&format!(r#""mapped":{},"#, Value::Object(mapped.clone())));
+impl Around<'_> {
+    /// The text of an identity, up to its claims, which are JSON already.
+    fn head(&self) -> String {
+        let mut head = format!(
+            r#"{{"provider":{},"kind":"{}","role":{},"valid_until":{},"#,
+            json!(self.provider),
+            self.kind.unwrap_or(Kind::Oidc).name(),
+            json!(self.role),
+            json!(self.valid_until),
+        );
+        if let Some(session) = self.session {
+            head.push_str(&format!(r#""session":{},"#, json!(session)));
+        }
+        if !self.mapped.is_empty() {
+            head.push_str(r#""mapped":"#);
+            head.push_str(&Value::Object(self.mapped.clone()).to_string());
+            head.push(',');
+        }
+        head.push_str(r#""claims":"#);
+        head
     }
-    head.push_str(r#""claims":"#);
-    head
 }
 
 /// A UUID in the form that Stack and `uuid::text` write. Other spellings of a UUID, for example in

@@ -23,17 +23,30 @@ pub struct ClaimNames {
     pub email_verified: &'static str,
     pub is_anonymous: &'static str,
     pub selected_team_id: &'static str,
+    pub session_id: &'static str,
     /// An object with the member `id`.
     pub organization: &'static str,
+    /// The id of the organization, for a credential without that object.
+    pub active_organization: Option<&'static str>,
+    /// The id of the user who acts as this one.
+    pub impersonator: Option<&'static str>,
 }
 
-const CLAIMS: ClaimNames = ClaimNames {
+const OIDC_CLAIMS: ClaimNames = ClaimNames {
     role: "role",
     email: "email",
     email_verified: "email_verified",
     is_anonymous: "is_anonymous",
     selected_team_id: "selected_team_id",
+    session_id: "sid",
     organization: "o",
+    active_organization: None,
+    impersonator: None,
+};
+
+const STACK_CLAIMS: ClaimNames = ClaimNames {
+    session_id: "refresh_token_id",
+    ..OIDC_CLAIMS
 };
 
 /// Those of Better Auth's own tokens and sessions.
@@ -43,7 +56,10 @@ const BETTER_AUTH_CLAIMS: ClaimNames = ClaimNames {
     email_verified: "emailVerified",
     is_anonymous: "isAnonymous",
     selected_team_id: "activeOrganizationId",
+    session_id: "sid",
     organization: "o",
+    active_organization: Some("activeOrganizationId"),
+    impersonator: Some("impersonatedBy"),
 };
 
 impl Kind {
@@ -64,9 +80,17 @@ impl Kind {
 
     pub fn claims(self) -> &'static ClaimNames {
         match self {
-            // Stack Auth has its own claims, of which no issuer has others under the same names.
-            Self::Oidc | Self::Stack => &CLAIMS,
+            Self::Oidc => &OIDC_CLAIMS,
+            Self::Stack => &STACK_CLAIMS,
             Self::BetterAuth => &BETTER_AUTH_CLAIMS,
+        }
+    }
+
+    /// Whether the mirror has the members of the organizations that credentials name.
+    pub fn has_organizations(self) -> bool {
+        match self {
+            Self::Oidc | Self::Stack => false,
+            Self::BetterAuth => true,
         }
     }
 }

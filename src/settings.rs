@@ -51,6 +51,13 @@ pub static INSECURE_HOSTS: GucSetting<Option<CString>> = GucSetting::<Option<CSt
 pub static LOG_AUTHENTICATION: GucSetting<LogAuthentication> =
     GucSetting::<LogAuthentication>::new(LogAuthentication::Off);
 
+/// The application's own prefix of Better Auth's cookies.
+pub static COOKIE_PREFIX: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+/// Seconds after which a session of Better Auth is extended when it is used; 0 for never.
+pub static SESSION_UPDATE_AGE: GucSetting<i32> = GucSetting::<i32>::new(0);
+/// Seconds for which a session of Better Auth is then extended.
+pub static SESSION_EXPIRES_IN: GucSetting<i32> = GucSetting::<i32>::new(604_800);
+
 /// Registers the settings; only a superuser can change one, or a role that is granted `SET` on it.
 pub fn define() {
     let seconds = |name, short, long, setting, min, max| {
@@ -104,6 +111,30 @@ pub fn define() {
         &ERASE_DELETED_AFTER,
         0,
         i32::MAX,
+    );
+    seconds(
+        c"neon_auth.session_update_age",
+        c"Age at which auth.authenticate() extends a session of Better Auth.",
+        c"0 disables it. Set it to session.updateAge of Better Auth's configuration, which is one day by default.",
+        &SESSION_UPDATE_AGE,
+        0,
+        31_536_000,
+    );
+    seconds(
+        c"neon_auth.session_expires_in",
+        c"Time for which auth.authenticate() extends a session of Better Auth.",
+        c"Set it to session.expiresIn of Better Auth's configuration. A session that began shorter is not extended.",
+        &SESSION_EXPIRES_IN,
+        60,
+        31_536_000,
+    );
+    GucRegistry::define_string_guc(
+        c"neon_auth.cookie_prefix",
+        c"Prefix of the session cookie in which auth.pre_request() looks first.",
+        c"It is advanced.cookiePrefix of Better Auth's configuration. The prefixes better-auth and neon-auth are known.",
+        &COOKIE_PREFIX,
+        GucContext::Suset,
+        GucFlags::default(),
     );
     GucRegistry::define_int_guc(
         c"neon_auth.max_token_size",

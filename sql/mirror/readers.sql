@@ -23,6 +23,43 @@ END
 $$;
 COMMENT ON FUNCTION auth.team_ids() IS 'Teams of the signed-in user, for policies: team_id = ANY (auth.team_ids())';
 
+-- A team of Better Auth is in an organization; Stack Auth's teams are in none.
+CREATE FUNCTION auth.organization_ids() RETURNS text[]
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+SUPPORT neon_auth_internal.once_per_query
+AS $$
+DECLARE
+    me constant text := auth.user_id();
+BEGIN
+    IF me IS NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN ARRAY(
+        SELECT m.team_id
+          FROM neon_auth_internal.team_members_sync m
+          LEFT JOIN neon_auth_internal.teams_sync t ON t.id = m.team_id
+          LEFT JOIN neon_auth_internal.users_sync u ON u.id = m.user_id
+         WHERE m.user_id = me AND t.deleted_at IS NULL AND u.deleted_at IS NULL
+           AND t.raw_json ->> 'organization_id' IS NULL
+         ORDER BY m.team_id);
+END
+$$;
+COMMENT ON FUNCTION auth.organization_ids() IS
+    'Organizations of the signed-in user: auth.team_ids() without the teams of Better Auth''s organizations';
+
+CREATE FUNCTION auth.organization() RETURNS jsonb
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
+AS 'MODULE_PATHNAME', 'organization_wrapper';
+COMMENT ON FUNCTION auth.organization() IS
+    'Current organization, with id, slug, role: the claim o, or the one in claim_map. Better Auth: only of a member, '
+    'with the roles of now';
+
+CREATE FUNCTION auth.organization_id() RETURNS uuid
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
+AS 'MODULE_PATHNAME', 'organization_id_wrapper';
+COMMENT ON FUNCTION auth.organization_id() IS
+    'Id of auth.organization(); NULL if it is not a UUID in lower case with hyphens';
+
 CREATE FUNCTION auth.is_team_member(team_id text) RETURNS boolean
 LANGUAGE c STABLE STRICT PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'is_team_member_wrapper';

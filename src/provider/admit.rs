@@ -1,4 +1,4 @@
-//! From the text of a token to the identity that its provider accepts.
+//! From the text of a credential to the identity that its provider accepts.
 
 use std::rc::Rc;
 
@@ -8,17 +8,32 @@ use super::admitted::{Admitted, Proof};
 use super::credential::{longest, read};
 use super::freshness::KeyFreshness;
 use super::refresh::{self, Cause};
-use super::trust::{self, Provider};
-use super::{role, seen};
+use super::trust::{self, KeySource, Provider};
+use super::{opaque, role, seen, table_keys, table_users};
 use crate::clock;
-use crate::error::Problem;
+use crate::error::{Credential, Problem};
 use crate::identity::{Identity, Vouched};
+use crate::kind::Kind;
 use crate::pg::spi;
 use crate::shared::{self, Counter};
 
+/// Verifies a credential: a JWT, or a session token of Better Auth.
+pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
+    let admitted = match opaque::provider_for(text)? {
+        Some(provider) => opaque::admit(text, &provider)?,
+        None => admit_jwt(text)?,
+    };
+    // Roles may be created, dropped and granted at any time, so this is not part of the cached
+    // result.
+    if let Some(role) = &admitted.role.role {
+        role::demand(&admitted.provider, role)?;
+    }
+    Ok(admitted)
+}
+
 /// Verifies a token with the provider that its issuer names; fetches keys if they are missing,
 /// stale, or do not include the token's key.
-pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
+fn admit_jwt(text: &str) -> Result<Rc<Admitted>, Problem> {
     let seen = match text.len() <= longest() {
         true => seen::before(text)?,
         false => None,
@@ -35,11 +50,6 @@ pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
         }
     };
     reject_deleted(&admitted.provider, &admitted.identity.subject)?;
-    // Roles may be created, dropped and granted at any time, so this is not part of the cached
-    // result.
-    if let Some(role) = &admitted.role.role {
-        role::demand(&admitted.provider, role)?;
-    }
     Ok(admitted)
 }
 
@@ -49,6 +59,9 @@ fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
     loop {
         let provider = trust::current()?.provider_for(token.issuer(), token.audiences())?;
         let now = clock::seconds();
+        if let KeySource::Table = provider.source {
+            return judge_by_table(&token, &provider, now);
+        }
         let freshness = provider.key_freshness(now);
         let is_due = freshness.is_due(now) && freshness.may_attempt(now);
         let cause = if !asked && is_due {
@@ -86,6 +99,19 @@ fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
         }
         asked = true;
     }
+}
+
+/// Verifies a token of Better Auth by the row of its key.
+fn judge_by_table(
+    token: &Token<'_>,
+    provider: &Rc<Provider>,
+    now: i64,
+) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
+    let keys = table_keys::keys_for(token.key_id(), now)?;
+    judge(token, provider, keys, now).map_err(|problem| match problem {
+        Problem::Token(refusal) if refusal.is_unknown_key() => table_keys::unknown_key(refusal),
+        problem => problem,
+    })
 }
 
 /// Adds when the keys may be fetched again for an unknown key.
@@ -126,10 +152,14 @@ fn judge(
     Ok((Rc::new(admitted), keys))
 }
 
-/// Refuses a deleted user, if the provider has `reject_deleted_users`.
+/// Refuses a deleted user, and for Better Auth a banned one too, if the provider has
+/// `reject_deleted_users`.
 pub fn reject_deleted(provider: &Provider, subject: &str) -> Result<(), Problem> {
     if !provider.reject_deleted_users {
         return Ok(());
+    }
+    if provider.kind == Kind::BetterAuth {
+        return table_users::demand(Credential::Jwt, subject);
     }
     let deleted = spi::read(
         "SELECT 'deleted' FROM neon_auth_internal.users_sync WHERE id = $1 AND deleted_at IS NOT NULL",

@@ -19,4 +19,6 @@ pub struct Admitted {
 /// The kind of credential.
 pub enum Proof {
     Jwt(Verified),
+    /// A session token of Better Auth; the identity has the session's id.
+    Session,
 }

@@ -5,7 +5,13 @@ use neon_auth_token::{ClaimPath, Flag, Map, Value};
 use crate::error::quoted;
 
 /// Readers of string claims.
-const TEXTS: [&str; 4] = ["role", "email", "selected_team_id", "organization_id"];
+const TEXTS: [&str; 5] = [
+    "role",
+    "email",
+    "selected_team_id",
+    "organization_id",
+    "session_id",
+];
 /// Readers of boolean claims.
 const FLAGS: [&str; 2] = [EMAIL_VERIFIED, IS_ANONYMOUS];
 const EMAIL_VERIFIED: &str = "email_verified";

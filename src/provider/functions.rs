@@ -50,10 +50,10 @@ fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
     for name in &names {
         let provider = trust.named(name)?;
         // `remote` lists no such provider, so this one was named.
-        if provider.is_pinned() {
+        if let Some(why) = provider.why_not_fetched() {
             ErrorReport::new(
                 PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-                "the keys of the provider are pinned; nothing was fetched",
+                format!("{why}; nothing was fetched"),
                 "neon_auth",
             )
             .set_detail(format!("The provider is {}.", quoted(name)))

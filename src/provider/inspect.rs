@@ -1,14 +1,18 @@
 //! `neon_auth.inspect_jwt`: every check of a token, in order, to find out why it is refused.
 
-use neon_auth_token::Step;
+use std::rc::Rc;
+
+use neon_auth_token::{KeySet, Step, Token};
 use pgrx::prelude::*;
 
 use super::admit::{admit, reject_deleted};
+use super::admitted::Admitted;
 use super::credential::{longest, read};
-use super::role;
-use super::trust::{self, Provider};
+use super::trust::{self, KeySource, Provider};
+use super::{opaque, role, table_keys};
 use crate::clock;
-use crate::error::Problem;
+use crate::error::{Problem, quoted};
+use crate::kind::Kind;
 use crate::pg::raised::passes_errors;
 
 /// `neon_auth.inspect_jwt(token)`. It first verifies the token, so that keys are fetched as for
@@ -29,22 +33,21 @@ fn inspect_jwt(
     };
     let attempt = admit(token);
     let now = clock::seconds();
+    if let Ok(Some(provider)) = opaque::provider_for(token) {
+        return TableIterator::new(inspect_session(&provider, attempt));
+    }
     let claimed = read(token).ok();
     let provider = claimed.as_ref().and_then(|claimed| {
         trust::current()
             .and_then(|trust| trust.provider_for(claimed.issuer(), claimed.audiences()))
             .ok()
     });
-    let freshness = provider
-        .as_ref()
-        .map(|provider| provider.key_freshness(now));
-    let keys = provider
-        .as_ref()
-        .zip(freshness.as_ref())
-        .map(|(p, freshness)| freshness.keys(&p.name, now));
-
-    let found = keys.as_ref().and_then(|keys| keys.as_ref().ok().cloned());
-    let mut at_hand = freshness.as_ref().zip(keys);
+    let at_hand = provider.as_ref().zip(claimed.as_ref());
+    let at_hand = at_hand.map(|(provider, claimed)| keys_at_hand(provider, claimed, now));
+    let (found, mut at_hand) = match at_hand {
+        Some((found, described)) => (found, Some(described)),
+        None => (None, None),
+    };
 
     let mut rows = Vec::new();
     for step in neon_auth_token::inspect(
@@ -56,8 +59,8 @@ fn inspect_jwt(
         // Facts that the crate does not know: the provider, and the age of its keys.
         if step.name == "provider" {
             rows.push(trusted(provider.as_deref(), step));
-            if let Some((freshness, keys)) = at_hand.take() {
-                rows.push(row("keys", keys.map(|_| freshness.describe(now))));
+            if let Some(described) = at_hand.take() {
+                rows.push(row("keys", described));
             }
         } else {
             rows.push((step.name.to_owned(), step.ok, step.detail));
@@ -68,7 +71,10 @@ fn inspect_jwt(
             let living = reject_deleted(provider, claimed.subject());
             rows.push(row(
                 "user",
-                living.map(|()| "The user is not deleted.".to_owned()),
+                living.map(|()| match provider.kind {
+                    Kind::BetterAuth => "The user exists and is not banned.".to_owned(),
+                    Kind::Oidc | Kind::Stack => "The user is not deleted.".to_owned(),
+                }),
             ));
         }
         match &attempt {
@@ -87,16 +93,64 @@ fn inspect_jwt(
             _ => {}
         }
     }
+    rows.push(outcome(attempt));
+    TableIterator::new(rows)
+}
+
+/// The keys that a token is verified with, and a description of them.
+fn keys_at_hand(
+    provider: &Provider,
+    claimed: &Token<'_>,
+    now: i64,
+) -> (Option<Rc<KeySet>>, Result<String, Problem>) {
+    let (keys, description) = if let KeySource::Table = provider.source {
+        let keys = table_keys::keys_for(claimed.key_id(), now);
+        let description = keys.as_deref().map(table_keys::describe);
+        let description = description.unwrap_or_default();
+        (keys, description)
+    } else {
+        let freshness = provider.key_freshness(now);
+        (freshness.keys(&provider.name, now), freshness.describe(now))
+    };
+    let found = keys.as_ref().ok().cloned();
+    (found, keys.map(|_| description))
+}
+
+/// What `inspect_jwt` says of a session token: the checks end at the first that fails.
+fn inspect_session(provider: &Provider, attempt: Result<Rc<Admitted>, Problem>) -> Vec<Finding> {
+    let mut rows = vec![
+        (
+            "form".to_owned(),
+            true,
+            "a session token: not a JWT".to_owned(),
+        ),
+        ("provider".to_owned(), true, format!("{:?}", provider.name)),
+    ];
+    rows.push(match &attempt {
+        Ok(admitted) => {
+            let session = admitted.identity.session.as_deref().unwrap_or_default();
+            let detail = format!(
+                "The session {} is open, and its user exists and is not banned.",
+                quoted(session)
+            );
+            ("session".to_owned(), true, detail)
+        }
+        Err(problem) => refusal("session", problem),
+    });
+    rows.push(outcome(attempt));
+    rows
+}
+
+fn outcome(attempt: Result<Rc<Admitted>, Problem>) -> Finding {
     let verdict = attempt.map(|admitted| {
         let role = admitted.role.describe(&admitted.provider);
         let provider = &admitted.provider.name;
         format!("Accepted by provider {provider:?}; would run as {role}.")
     });
-    rows.push(match verdict {
+    match verdict {
         Ok(detail) => ("outcome".to_owned(), true, detail),
         Err(problem) => ("outcome".to_owned(), false, problem.advice()),
-    });
-    TableIterator::new(rows)
+    }
 }
 
 passes_errors! {

@@ -4,8 +4,9 @@
 //! and `defects` collects what is invalid; `freshness` decides whether the cached keys may be used;
 //! `refresh` gets new keys, with one fetch for many waiting sessions; `fetch` is the HTTP request;
 //! `admit` combines these, `role` maps a claim to a role, `claim_map` maps claims to readers, and
-//! `seen` caches verified tokens;
-//! `tables` has the tables of Better Auth that are bound.
+//! `seen` caches verified tokens. `tables` has the tables of Better Auth that are bound; `table_keys`
+//! reads keys, `opaque` sessions and `table_users` users from them, and `standing` checks an
+//! identity again.
 
 mod admit;
 mod admitted;
@@ -17,10 +18,14 @@ mod fetch;
 mod freshness;
 mod functions;
 mod inspect;
+mod opaque;
 mod refresh;
 mod role;
 mod rules;
 mod seen;
+mod standing;
+mod table_keys;
+mod table_users;
 mod tables;
 mod trust;
 mod well_known;
@@ -28,7 +33,9 @@ mod well_known;
 pub use admit::admit;
 pub use admitted::{Admitted, Proof};
 pub use credential::read;
+pub use opaque::demand_signed;
 pub use refresh::refresh_ahead;
+pub use standing::{can_end, still_stands};
 pub use tables::{Bound, What, bound, bound_if_any};
 pub use trust::current;
 

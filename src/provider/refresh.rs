@@ -132,7 +132,7 @@ impl<'a> Attempt<'a> {
                 seen: cache.attempted_at,
                 fetched_at: cache.fetched_at,
             }),
-            KeySource::Pinned(_) => None,
+            KeySource::Pinned(_) | KeySource::Table => None,
         }
     }
 

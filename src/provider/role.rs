@@ -54,8 +54,27 @@ impl Choice {
     }
 }
 
-/// The role that a provider's rules give to a credential's claims.
+/// The role that a provider's rules give to a session. Its claims are columns of Better Auth, whose
+/// `role` is not a Postgres role, so only the provider's default applies.
+pub fn of_session(provider: &Provider, claims: &Map<String, Value>) -> Result<Choice, Problem> {
+    if provider.role_claim.is_some() && provider.default_role.is_none() {
+        return Err(Problem::SessionRole {
+            provider: provider.name.clone(),
+        });
+    }
+    choose(provider, None, claims)
+}
+
+/// The role that a provider's rules give to the claims of a token.
 pub fn of(provider: &Provider, claims: &Map<String, Value>) -> Result<Choice, Problem> {
+    choose(provider, provider.role_claim.as_ref(), claims)
+}
+
+fn choose(
+    provider: &Provider,
+    role_claim: Option<&ClaimPath>,
+    claims: &Map<String, Value>,
+) -> Result<Choice, Problem> {
     if provider.role_claim.is_none() && provider.default_role.is_none() {
         return Ok(Choice {
             role: None,
@@ -88,7 +107,7 @@ pub fn of(provider: &Provider, claims: &Map<String, Value>) -> Result<Choice, Pr
         Some(role) => chosen(role, Why::Default),
         None => refused(why),
     };
-    let Some(claim) = &provider.role_claim else {
+    let Some(claim) = role_claim else {
         return default(String::new());
     };
     let shown = quoted(claim.text());

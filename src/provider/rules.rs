@@ -80,6 +80,13 @@ impl Rules {
                 "Audiences are compared exactly: audiences => '{first,second}'. '{}' requires none.",
             );
         }
+        if kind == Kind::BetterAuth && audiences.is_empty() {
+            defects.add(
+                "audiences",
+                "A provider of kind better_auth needs audiences.",
+                "Better Auth signs ID tokens and OAuth access tokens with the same keys, for other audiences: set audiences to the origin of its base URL, as in issuers.",
+            );
+        }
         let origin = origin(row, kind, defects);
         let algorithms = algorithms(row, defects);
         let typ = row.text_owned(c"typ");
@@ -117,11 +124,11 @@ impl Rules {
                 issuer_templates: templates,
                 audiences,
                 algorithms,
-                typ: typ.map_or(TokenType::Access, TokenType::Named),
+                typ: typ.map_or(usual_type(kind), TokenType::Named),
                 max_lifetime,
                 leeway,
                 required_claims: required,
-                anonymous: anonymous.unwrap_or_else(|| Flag::claim(kind.claims().is_anonymous)),
+                anonymous: anonymous.unwrap_or_else(|| anonymous_flag(kind)),
                 allow_anonymous,
                 allow_restricted,
                 stack,
@@ -196,6 +203,24 @@ fn stack_rules(kind: Kind, row: &Row, defects: &mut Defects) -> Option<StackRule
             );
             None
         }
+    }
+}
+
+/// The types of the tokens of a provider without `typ`. Better Auth signs OAuth access tokens for
+/// other services with the same keys.
+fn usual_type(kind: Kind) -> TokenType {
+    match kind {
+        Kind::Oidc | Kind::Stack => TokenType::Access,
+        Kind::BetterAuth => TokenType::Plain,
+    }
+}
+
+/// The claim that makes a user anonymous. Better Auth's tokens contain NULL columns as null.
+fn anonymous_flag(kind: Kind) -> Flag {
+    let name = kind.claims().is_anonymous;
+    match kind {
+        Kind::Oidc | Kind::Stack => Flag::claim(name),
+        Kind::BetterAuth => Flag::nullable(name),
     }
 }
 

@@ -10,10 +10,11 @@ use std::rc::Rc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use lru::LruCache;
-use neon_auth_token::{KeySet, LONGEST};
+use neon_auth_token::{KeySet, LONGEST, Verified};
 
 use super::admitted::{Admitted, Proof};
-use super::trust;
+use super::table_keys;
+use super::trust::{self, KeySource, Provider};
 use crate::clock;
 use crate::error::Problem;
 
@@ -46,20 +47,30 @@ pub fn before(text: &str) -> Result<Option<Rc<Admitted>>, Problem> {
         return Ok(None);
     };
     let now = clock::seconds();
-    let Proof::Jwt(verified) = &admitted.proof;
+    // Sessions are looked up each time.
+    let Proof::Jwt(verified) = &admitted.proof else {
+        return Ok(None);
+    };
     let provider = trust::current()?.provider_for(verified.issuer(), verified.audiences())?;
-    let freshness = provider.key_freshness(now);
     let unchanged = Rc::ptr_eq(&provider, &admitted.provider)
-        && !freshness.is_due(now)
-        && !freshness.is_due_soon(now)
-        && freshness
-            .keys(&provider.name, now)
-            .is_ok_and(|now| Rc::ptr_eq(&now, &keys));
+        && keys_now(&provider, verified, now).is_some_and(|now| Rc::ptr_eq(&now, &keys));
     if !unchanged {
         return Ok(None);
     }
     verified.judge_time(&provider.policy, now)?;
     Ok(Some(admitted))
+}
+
+/// The keys that would verify the token now, unless they must be fetched first.
+fn keys_now(provider: &Provider, verified: &Verified, now: i64) -> Option<Rc<KeySet>> {
+    if let KeySource::Table = provider.source {
+        return table_keys::keys_for(verified.key_id(), now).ok();
+    }
+    let freshness = provider.key_freshness(now);
+    if freshness.is_due(now) || freshness.is_due_soon(now) {
+        return None;
+    }
+    freshness.keys(&provider.name, now).ok()
 }
 
 /// Caches a result with the keys that were used.

@@ -14,7 +14,7 @@ use pgrx::prelude::*;
 use crate::error::Problem;
 use crate::pg::functions;
 use crate::pg::heap;
-use crate::pg::others::{Column, OthersTable};
+use crate::pg::others::{Column, OthersRow, OthersTable};
 use crate::pg::tables::BETTER_AUTH_TABLES;
 use crate::version;
 
@@ -114,6 +114,26 @@ pub struct Bound {
 impl Bound {
     pub fn table(&self) -> &OthersTable {
         &self.table
+    }
+
+    /// The first result that `read` returns for a row whose column has exactly this text: by an
+    /// index, or without a usable one by reading all rows.
+    pub fn find<T>(
+        &self,
+        column: &Column,
+        key: &str,
+        mut read: impl FnMut(&OthersRow) -> Option<T>,
+    ) -> Option<T> {
+        if let Ok(found) = self.table.find(column, key, &mut read) {
+            return found;
+        }
+        let mut found = None;
+        self.table.each(|row| {
+            if found.is_none() && row.text(column).as_deref() == Some(key) {
+                found = read(row);
+            }
+        });
+        found
     }
 
     /// The column of a canonical name, if the table has it.

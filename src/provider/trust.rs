@@ -37,6 +37,8 @@ pub struct Trust {
     providers: HashMap<String, Listed>,
     /// Issuer → the providers that have it; if there are several, the audience chooses.
     issuers: HashMap<String, Vec<String>>,
+    /// The provider of Better Auth, whose tables are in this database.
+    better_auth: Option<String>,
 }
 
 /// A provider with only the columns that every token needs. Its rules and keys are read for the
@@ -71,6 +73,8 @@ pub struct Provider {
 pub enum KeySource {
     /// Pinned in the provider's row; no network.
     Pinned(Keys),
+    /// Rows of Better Auth's table `jwks`, read at each verification.
+    Table,
     /// Fetched, and cached in `neon_auth.jwks_cache`.
     Remote {
         origin: Origin,
@@ -143,6 +147,7 @@ impl Trust {
         let mut providers = HashMap::new();
         let mut issuers: HashMap<String, Vec<String>> = HashMap::new();
         let mut discovered = HashMap::new();
+        let mut better_auth = None;
         heap::each(&JWKS_CACHE, |row| {
             let names = row
                 .text_owned(c"provider")
@@ -163,13 +168,17 @@ impl Trust {
                     claimants.push(name.to_owned());
                 }
             }
+            let is_better_auth = row.text(c"kind") == Some(Kind::BetterAuth.name());
+            if is_better_auth {
+                better_auth = Some(name.to_owned());
+            }
             let url = row.text_owned(c"jwks_url");
             let document = first.as_deref().and_then(discovery::url);
             let discovered = discovered.remove(name).filter(|(asked, _)| {
                 url.is_none() && row.is_null(c"jwks") && document.as_ref() == Some(asked)
             });
             let named = Listed {
-                is_remote: url.is_some() || row.is_null(c"jwks"),
+                is_remote: !is_better_auth && (url.is_some() || row.is_null(c"jwks")),
                 url,
                 discovered: discovered.map(|(_, url)| url),
                 names_audiences: row.texts(c"audiences").is_some_and(|own| !own.is_empty()),
@@ -177,7 +186,17 @@ impl Trust {
             };
             providers.insert(name.to_owned(), named);
         });
-        Self { providers, issuers }
+        Self {
+            providers,
+            issuers,
+            better_auth,
+        }
+    }
+
+    /// The provider of Better Auth, if there is one.
+    pub fn better_auth(&self) -> Result<Option<Rc<Provider>>, Problem> {
+        let named = self.better_auth.as_deref().map(|name| self.named(name));
+        named.transpose()
     }
 
     /// An error if there is no provider.
@@ -327,8 +346,13 @@ impl Trust {
 }
 
 impl Provider {
-    pub fn is_pinned(&self) -> bool {
-        matches!(self.source, KeySource::Pinned(_))
+    /// Why no keys are fetched for it, as a clause; `None` if they are.
+    pub fn why_not_fetched(&self) -> Option<&'static str> {
+        match self.source {
+            KeySource::Pinned(_) => Some("the keys of the provider are pinned"),
+            KeySource::Table => Some("the keys of the provider are in a table of this database"),
+            KeySource::Remote { .. } => None,
+        }
     }
 
     fn read(name: &str, sharing: Option<String>) -> Option<Self> {
@@ -364,9 +388,10 @@ impl Provider {
     /// The rules in its row. If they are invalid, only this provider's tokens are refused.
     fn from_row(row: &Row, name: &str, mut defects: Defects, cached: Option<Cached>) -> Self {
         let rules = Rules::read(row, &mut defects);
-        let source = match row.jsonb(c"jwks") {
-            Some(jwks) => KeySource::Pinned(Keys::new(jwks)),
-            None => {
+        let source = match (rules.kind, row.jsonb(c"jwks")) {
+            (Kind::BetterAuth, _) => KeySource::Table,
+            (_, Some(jwks)) => KeySource::Pinned(Keys::new(jwks)),
+            (_, None) => {
                 let origin = rules.origin.unwrap_or(Origin::Url(String::new()));
                 let cached = cached.filter(|cached| cached.is_of(&origin));
                 let (keys, times) = cached.map(|c| (c.keys, c.times)).unwrap_or_default();

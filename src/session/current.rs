@@ -7,12 +7,13 @@ use std::rc::Rc;
 use pgrx::pg_sys;
 
 use super::scope::Scope;
+use super::standing::{self, Look};
 use super::{hooks, role, setting, statement};
 use crate::error::Problem;
 use crate::identity::Identity;
 
-/// Prefix of an expired identity in the setting.
-const HAD_EXPIRED: &str = "expired ";
+/// Prefixes in the setting of an identity that is not in force any more.
+const ENDINGS: [(Ending, &str); 2] = [(Ending::Expired, "expired "), (Ending::Ended, "ended ")];
 
 thread_local! {
     /// The setting's value, parsed.
@@ -50,19 +51,28 @@ impl Parsed {
 #[derive(Clone)]
 pub struct Kept {
     epoch: u64,
-    /// Whether it had expired when the query of these parallel workers began: the workers do not
-    /// know when that was.
-    had_expired: bool,
+    /// Whether it was out of force when the query of these parallel workers began, which the
+    /// workers cannot find out.
+    told: Option<Ending>,
     pub identity: Rc<Identity>,
 }
 
+/// How an identity goes out of force.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// Its time has passed.
+    Expired,
+    /// Its provider's service has ended it.
+    Ended,
+}
+
 /// The current identity for this statement: `None` if nobody is signed in, an error if it has
-/// expired.
+/// expired or its service has ended it.
 pub fn current() -> Result<Option<Rc<Identity>>, Problem> {
     let Some(kept) = kept().filter(Kept::is_valid) else {
         return Ok(None);
     };
-    kept.in_force(statement::began)?;
+    kept.in_force(statement::began, Look::Now)?;
     Ok(Some(kept.identity))
 }
 
@@ -78,9 +88,10 @@ pub fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
     }
     role::replace(brought().as_deref(), identity.role.as_deref(), scope)?;
     let epoch = NEXT_EPOCH.replace(NEXT_EPOCH.get() + 1);
+    standing::found_good(epoch);
     let kept = Kept {
         epoch,
-        had_expired: false,
+        told: None,
         identity,
     };
     setting::set(&kept.to_setting(), scope);
@@ -147,27 +158,37 @@ impl Kept {
     }
 
     /// An error if it has expired, for a statement that began at a given time, which is computed
-    /// only if needed.
-    pub fn in_force(&self, began: impl FnOnce() -> i64) -> Result<(), Problem> {
-        let Some(until) = self.identity.valid_until else {
-            return Ok(());
-        };
-        // Times that were passed to impersonate() may be as large as an integer.
-        match began().saturating_sub(until) {
-            ago if ago >= 0 || self.had_expired => Err(Problem::Expired { ago: ago.max(0) }),
-            _ => Ok(()),
+    /// only if needed; or if its provider's service has ended it.
+    pub fn in_force(&self, began: impl FnOnce() -> i64, look: Look) -> Result<(), Problem> {
+        if let Some(until) = self.identity.valid_until {
+            // Times that were passed to impersonate() may be as large as an integer.
+            let ago = began().saturating_sub(until);
+            if ago >= 0 || self.told == Some(Ending::Expired) {
+                return Err(Problem::Expired { ago: ago.max(0) });
+            }
+        }
+        if self.told == Some(Ending::Ended) {
+            return Err(standing::ended_for_workers());
+        }
+        match look {
+            Look::Now => standing::demand(self.epoch, &self.identity),
+            Look::AtTheNextQuery => Ok(()),
         }
     }
 
-    /// Tells the parallel workers that inherit the setting that the identity has expired. The end
-    /// of the transaction undoes it.
-    pub fn tell_workers(&self) {
+    /// Tells the parallel workers that inherit the setting that the identity is out of force. The
+    /// end of the transaction undoes it.
+    pub fn tell_workers(&self, ended: &Problem) {
         // SAFETY: reads the transaction's state.
-        if self.had_expired || unsafe { pg_sys::IsInParallelMode() } {
+        if self.told.is_some() || unsafe { pg_sys::IsInParallelMode() } {
             return;
         }
+        let told = match ended {
+            Problem::Expired { .. } => Ending::Expired,
+            _ => Ending::Ended,
+        };
         let told = Self {
-            had_expired: true,
+            told: Some(told),
             ..self.clone()
         };
         setting::set(&told.to_setting(), Scope::Transaction);
@@ -176,20 +197,23 @@ impl Kept {
 
     fn to_setting(&self) -> CString {
         let mut text = format!("{} ", self.epoch);
-        if self.had_expired {
-            text.push_str(HAD_EXPIRED);
-        }
+        let told = ENDINGS
+            .iter()
+            .find(|(ending, _)| Some(*ending) == self.told);
+        text.push_str(told.map_or("", |(_, prefix)| prefix));
         self.identity.write_to(&mut text);
         CString::new(text).expect("JSON text contains no NUL")
     }
 
     fn from_setting(text: &str) -> Option<Self> {
         let (epoch, rest) = text.split_once(' ')?;
-        let expired = rest.strip_prefix(HAD_EXPIRED);
-        let identity = expired.unwrap_or(rest);
+        let told = ENDINGS
+            .iter()
+            .find_map(|(ending, prefix)| Some((*ending, rest.strip_prefix(prefix)?)));
+        let identity = told.map_or(rest, |(_, identity)| identity);
         Some(Self {
             epoch: epoch.parse().ok()?,
-            had_expired: expired.is_some(),
+            told: told.map(|(ending, _)| ending),
             identity: Rc::new(Identity::from_text(identity)?),
         })
     }

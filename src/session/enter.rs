@@ -14,6 +14,7 @@ use crate::error::Problem;
 use crate::identity::Identity;
 use crate::pg::jsonb;
 use crate::pg::raised::passes_errors;
+use crate::provider::Admitted;
 use crate::shared::{self, Counter};
 use crate::{provider, version};
 
@@ -82,14 +83,36 @@ fn bad_impersonation(reason: &str) -> Problem {
     }
 }
 
+/// Where a credential is from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Argument,
+    /// A cookie of the request, which must be signed if the secret is stored.
+    Cookie,
+}
+
 fn enter(token: Option<&str>, scope: Scope) -> Result<Option<String>, Problem> {
     let Some(token) = token else {
         current::forget()?;
         return Ok(None);
     };
+    enter_by(|| Ok(Some((token.to_owned(), Source::Argument))), scope)
+}
+
+/// Signs in by the credential that `find` returns, and out if it returns none. If `find` or the
+/// verification fails, nobody is signed in.
+pub fn enter_by(
+    find: impl FnOnce() -> Result<Option<(String, Source)>, Problem>,
+    scope: Scope,
+) -> Result<Option<String>, Problem> {
     let admission = Admission::begin();
-    let outcome = provider::admit(token);
-    log::outcome(token, outcome.as_deref());
+    let Some((token, source)) = find()? else {
+        current::forget()?;
+        admission.succeed();
+        return Ok(None);
+    };
+    let outcome = admit(&token, source);
+    log::outcome(&token, outcome.as_deref());
     shared::count(match outcome {
         Ok(_) => Counter::TokensAccepted,
         Err(_) => Counter::TokensRefused,
@@ -98,6 +121,13 @@ fn enter(token: Option<&str>, scope: Scope) -> Result<Option<String>, Problem> {
     assume(Rc::clone(&identity), scope)?;
     admission.succeed();
     Ok(Some(identity.subject.clone()))
+}
+
+fn admit(token: &str, source: Source) -> Result<Rc<Admitted>, Problem> {
+    if source == Source::Cookie {
+        provider::demand_signed(token)?;
+    }
+    provider::admit(token)
 }
 
 fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {

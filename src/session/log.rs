@@ -13,13 +13,23 @@ use crate::settings::{LOG_AUTHENTICATION, LogAuthentication};
 pub fn outcome(token: &str, outcome: Result<&Admitted, &Problem>) {
     match (LOG_AUTHENTICATION.get(), outcome) {
         (LogAuthentication::All, Ok(admitted)) => {
-            let Proof::Jwt(verified) = &admitted.proof;
+            let provider = quoted(&admitted.provider.name);
+            let identity = &admitted.identity;
+            let about = match &admitted.proof {
+                Proof::Jwt(verified) => format!(
+                    "iss={} sub={} kid={}",
+                    quoted(verified.issuer()),
+                    quoted(verified.subject()),
+                    quoted(verified.key_id().unwrap_or_default()),
+                ),
+                Proof::Session => format!(
+                    "sub={} session={}",
+                    quoted(&identity.subject),
+                    quoted(identity.session.as_deref().unwrap_or_default()),
+                ),
+            };
             line(format!(
-                "neon_auth: authenticated: provider={} iss={} sub={} kid={}",
-                quoted(&admitted.provider.name),
-                quoted(verified.issuer()),
-                quoted(verified.subject()),
-                quoted(verified.key_id().unwrap_or_default()),
+                "neon_auth: authenticated: provider={provider} {about}"
             ));
         }
         (LogAuthentication::All | LogAuthentication::Failures, Err(problem)) => {

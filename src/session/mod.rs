@@ -2,8 +2,8 @@
 //!
 //! `setting` stores it where it cannot be forged and where it follows transactions, `scope` is how
 //! long it lasts, `current` sets, clears and reads it. `hooks` runs before each statement, `settle`
-//! then removes void and expired identities, and `statement` knows when the statement began, for
-//! which expiry is checked. `enter` has the functions that sign in and out, `role` sets the
+//! then removes void and expired identities, `standing` checks once per transaction whether its
+//! service has ended one, and `statement` knows when the statement began, for which expiry is checked. `enter` has the functions that sign in and out, `pre_request` finds the credential of an HTTP request, `role` sets the
 //! Postgres role, `log` writes the server log, `readers` are the functions that policies call,
 //! `once` evaluates them once per query, `before_planning` finds them in each query before it is
 //! planned, and `one_row` finds the queries where they are called only once anyway.
@@ -15,11 +15,13 @@ mod hooks;
 mod log;
 mod once;
 mod one_row;
+mod pre_request;
 mod readers;
 mod role;
 mod scope;
 mod setting;
 mod settle;
+mod standing;
 mod statement;
 
 pub use current::current;
@@ -28,6 +30,7 @@ pub use current::current;
 pub fn define() {
     setting::define();
     settle::define();
+    standing::define();
     statement::define();
     before_planning::define();
 }

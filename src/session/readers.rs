@@ -11,7 +11,7 @@ use pgrx::prelude::*;
 
 use super::current;
 use crate::clock;
-use crate::identity::{Identity, hyphenated};
+use crate::identity::Identity;
 use crate::pg::jsonb::Jsonb;
 use crate::pg::value::Value;
 
@@ -50,12 +50,21 @@ readers! {
     provider: Value = |identity| Value::text(identity.provider.as_deref()?);
     /// `auth.expires_at()`: the claim `exp`.
     expires_at: TimestampWithTimeZone = |identity| identity.expires_at.and_then(timestamp);
-    /// `auth.organization()`: the claim `o` if it is an object.
-    organization: Value = |identity| identity.organization().map(Value::jsonb);
-    /// `auth.organization_id()`: the member `id` of the claim `o` if it is a UUID.
-    organization_id: Uuid = |identity| {
-        let id = hyphenated(identity.organization_id()?)?;
-        Some(Uuid::from_bytes(id.into_bytes()))
+    /// `auth.session_id()`: the claim `sid`, or for Stack Auth `refresh_token_id`.
+    session_id: Value = |identity| Value::text(session_of(identity)?);
+    /// `auth.actor()`: who really acts.
+    actor: Value = |identity| {
+        let known = [
+            ("user_id", Some(identity.subject.as_str())),
+            ("provider", identity.provider.as_deref()),
+            ("session_id", session_of(identity)),
+            ("impersonator", identity.impersonator()),
+        ];
+        let known = known.into_iter().filter_map(|(name, value)| {
+            Some((name.to_owned(), Json::String(value?.to_owned())))
+        });
+        let actor = Json::Object(known.collect());
+        Some(Value::jsonb(&Jsonb::from_json(&actor.to_string())))
     };
 }
 
@@ -73,6 +82,10 @@ fn claim(path: Vec<Option<String>>) -> Result<Option<Value>, ErrorReport> {
             value => Value::text(&Jsonb::from_json(&value.to_string()).to_text()),
         }),
     )
+}
+
+fn session_of(identity: &Identity) -> Option<&str> {
+    identity.string("session_id", identity.names().session_id)
 }
 
 /// Seconds since 1970 as a timestamp; NULL beyond PostgreSQL's range.

@@ -1,11 +1,13 @@
 //! Before a statement runs, and before a query continues: removes an identity that a refusal has
-//! made void from the setting, and resets its role, and the role of an expired identity.
+//! made void from the setting, and resets its role, and the role of an identity that has expired or
+//! that its service has ended.
 
 use pgrx::PgLogLevel;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use super::scope::Scope;
+use super::standing::Look;
 use super::{current, hooks, role, statement};
 use crate::clock;
 use crate::error::Problem;
@@ -34,7 +36,7 @@ unsafe extern "C-unwind" fn before_query(query: *const pg_sys::QueryDesc) -> i64
     } else {
         hooks::NEVER
     };
-    if let Err(problem) = settle(|| began, Some(plan)) {
+    if let Err(problem) = settle(|| began, Look::Now, Some(plan)) {
         ErrorReport::from(problem).report(PgLogLevel::ERROR);
     }
     began
@@ -50,7 +52,12 @@ unsafe extern "C-unwind" fn before_utility(statement: *const pg_sys::PlannedStmt
     // RESET ALL clears the identity, but PostgreSQL exempts the role from it.
     // SAFETY: a statement that PostgreSQL passes.
     let resets_all = current::is_anybody() && unsafe { resets_all((*statement).utilityStmt) };
-    let outcome = settle(clock::seconds, None).and_then(|()| {
+    // SAFETY: reads the process's state.
+    let look = match unsafe { pg_sys::ActiveSnapshotSet() } {
+        true => Look::Now,
+        false => Look::AtTheNextQuery,
+    };
+    let outcome = settle(clock::seconds, look, None).and_then(|()| {
         if resets_all {
             current::forget()?;
         }
@@ -71,17 +78,24 @@ unsafe fn resets_all(statement: *const pg_sys::Node) -> bool {
 
 /// Called before a statement that began at a given time; `plan` is `None` unless it is a query.
 /// Removes an identity that a refusal has made void from the setting, which other processes
-/// inherit, and resets the role of an expired one. Returns an error if the plan was made for the
-/// role of that identity, or if the role cannot be reset.
-fn settle(began: impl FnOnce() -> i64, plan: Option<&pg_sys::PlannedStmt>) -> Result<(), Problem> {
+/// inherit, and resets the role of one that has expired or that its service has ended. Returns an
+/// error if the plan was made for the role of that identity, or if the role cannot be reset.
+fn settle(
+    began: impl FnOnce() -> i64,
+    look: Look,
+    plan: Option<&pg_sys::PlannedStmt>,
+) -> Result<(), Problem> {
     let Some(kept) = current::kept() else {
         return Ok(());
     };
     let is_void = !kept.is_valid();
-    let ended = match kept.in_force(began) {
-        _ if is_void => Problem::Ended,
-        Err(expired) => expired,
-        Ok(()) => return Ok(()),
+    let ended = if is_void {
+        Problem::Ended
+    } else {
+        match kept.in_force(began, look) {
+            Err(ended) => ended,
+            Ok(()) => return Ok(()),
+        }
     };
     let role = kept.identity.role.as_deref();
     let is_current = role.is_some_and(role::is_current);
@@ -97,7 +111,7 @@ fn settle(began: impl FnOnce() -> i64, plan: Option<&pg_sys::PlannedStmt>) -> Re
         role::replace(role, None, Scope::Session)?;
     }
     if plan.is_some_and(|plan| plan.parallelModeNeeded) {
-        kept.tell_workers();
+        kept.tell_workers(&ended);
     }
     Ok(())
 }

@@ -80,4 +80,4 @@ pub use refusal::Refusal;
 pub use required::RequiredClaim;
 pub use token::{LONGEST, Token};
 pub use value::{Map, Value};
-pub use verify::{Verified, verify};
+pub use verify::{Verified, judge_claims, verify};

@@ -1,6 +1,6 @@
 //! What a provider's tokens must look like.
 
-use crate::{Algorithm, Flag, IssuerTemplate, Map, Refusal, RequiredClaim, Value, checks};
+use crate::{Algorithm, Flag, IssuerTemplate, Map, RequiredClaim, Value};
 
 /// The rules by which [`verify`](crate::verify()) judges a provider's tokens.
 ///
@@ -68,15 +68,6 @@ impl Policy {
         self.anonymous.read(claims, Some(true)) == Some(true)
             // The issuer's own claim is honoured whatever the provider's flag is.
             || self.stack.is_some() && is_claimed(claims, Self::IS_ANONYMOUS)
-    }
-
-    /// Judges the claims of a credential that is not a token, such as a session: required claims,
-    /// and whether anonymous and restricted users may sign in.
-    ///
-    /// # Errors
-    /// The first rule that the claims break.
-    pub fn judge_claims(&self, claims: &Map<String, Value>) -> Result<(), Refusal> {
-        checks::claims(claims, self)
     }
 
     /// Whether claims are those of a restricted user.

@@ -26,6 +26,15 @@ pub fn verify(
     })
 }
 
+/// Judges the claims of a credential that is not a token, such as a session: required claims, and
+/// whether anonymous and restricted users may sign in.
+///
+/// # Errors
+/// The first rule that the claims break.
+pub fn judge_claims(claims: &Map<String, Value>, policy: &Policy) -> Result<(), Refusal> {
+    checks::claims(claims, policy)
+}
+
 /// The content of a token that [`verify`] accepted. Nothing else makes one.
 ///
 /// It stays true that the token was signed; whether it is still valid, ask

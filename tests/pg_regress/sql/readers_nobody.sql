@@ -4,7 +4,7 @@
 \x on
 SELECT auth.user_id(), auth.uid(), auth.jwt(), auth.session(), auth.claim('sub'), auth.role(), auth.email(),
        auth.email_verified(), auth.is_anonymous(), auth.selected_team_id(), auth.provider(), auth.expires_at(),
-       auth.organization(), auth.organization_id(), auth.profile();
+       auth.organization(), auth.organization_id(), auth.profile(), auth.session_id(), auth.actor(), auth.organization_ids();
 \x off
 -- So a comparison with it is no match, not an error and not everything.
 SELECT count(*) FROM (VALUES ('u1'), (''), (NULL)) AS v(id) WHERE id = auth.user_id();

@@ -1,0 +1,29 @@
+//! Whether an identity of Better Auth is still valid, after the transaction that it began in.
+
+use super::opaque;
+use super::table_users;
+use super::trust;
+use crate::error::{Credential, Problem};
+use crate::identity::Identity;
+use crate::kind::Kind;
+
+/// Whether the provider's service can end the identity before it expires.
+pub fn can_end(identity: &Identity) -> bool {
+    identity.kind == Kind::BetterAuth && identity.provider.is_some()
+}
+
+/// An error if the session has ended, or its user is deleted or banned.
+pub fn still_stands(identity: &Identity) -> Result<(), Problem> {
+    if let Some(session) = &identity.session {
+        return opaque::demand_open(session, &identity.subject);
+    }
+    let trust = trust::current()?;
+    let provider = identity.provider.as_deref().map(|name| trust.named(name));
+    match provider {
+        Some(Ok(provider)) if provider.reject_deleted_users => {
+            table_users::demand(Credential::Jwt, &identity.subject)
+        }
+        // A dropped provider does not end the identities of its tokens.
+        _ => Ok(()),
+    }
+}
