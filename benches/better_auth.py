@@ -117,7 +117,7 @@ def request(rounds, seconds, clients):
 
 def renew():
     """Both tables, and the mirror, with the users that are known before a round."""
-    run(f"""TRUNCATE shop."user", shop.bare, neon_auth.users_sync CASCADE;
+    run(f"""TRUNCATE shop."user", shop.session, shop.bare, neon_auth.users_sync;
             SELECT shop.populate({KNOWN}); INSERT INTO shop.bare SELECT * FROM shop."user" """)
     run('VACUUM (ANALYZE) shop."user", shop.bare, neon_auth.users_sync')
 

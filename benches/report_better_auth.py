@@ -6,6 +6,7 @@ from server import median, ratio
 CREDENTIALS = {"bare": "a session's token", "signed": "a session's token with its signature",
                "by_table": "a JWT, its key in Better Auth's table", "pinned": "a JWT, its key pinned"}
 REQUESTS = {"again": "the same session each time, four clients", "fresh": "another session each time, one client"}
+FORMS = {"bare": "bare token", "signed": "token with signature"}
 
 
 def parts(loads, part):
@@ -18,7 +19,7 @@ def section(results):
     def request(kind, name):
         loads = (results["request"][kind][name], results["request"][kind]["claims"])
         rates, cpu = parts(loads, "rate"), parts(loads, "cpu")
-        return [f"{REQUESTS[kind]}: {CREDENTIALS[name].removeprefix('a session' + chr(39) + 's ')}",
+        return [f"{REQUESTS[kind]}, {FORMS[name]}",
                 *(figure(median(each)) for each in rates), f"{ratio(*rates):.2f}",
                 *(figure(median(each)) for each in cpu), f"{ratio(*cpu):.2f}"]
 
@@ -32,7 +33,7 @@ def section(results):
             [[title, *(figure(median(costs[name, turn])) for turn in ("again", "fresh"))] for name, title in CREDENTIALS.items()],
         ) + "\n\nThe request of *One transaction for each request*, with a session's token:\n\n" + table(
             ["", "verified, tps", "unverified, tps", "ratio", "verified, CPU µs", "unverified, CPU µs", "ratio"],
-            [request(kind, name) for kind in REQUESTS for name in ("bare", "signed")],
+            [request(kind, name) for kind in REQUESTS for name in FORMS],
         ) + "\n\nUsers inserted into Better Auth's table, whose triggers write the mirror, and into the same table without\n" \
         "triggers: one a transaction, through pgbench with one client, and 100,000 in one statement.\n\n" + table(
             ["", "mirrored", "bare", "ratio"],
@@ -46,7 +47,7 @@ def aims(results, at_most, at_least):
     again = {name: parts([loads], "rate")[0] for name, loads in results["request"]["again"].items()}
     inserts = parts((results["insert"]["ours"], results["insert"]["bare"]), "cpu")
     return [
-        *(at_most(f"{CREDENTIALS[name]}, in a backend", 15, median(costs[name, "fresh"]), " µs") for name in ("bare", "signed")),
+        *(at_most(f"{CREDENTIALS[name]}, in a backend", 15, median(costs[name, "fresh"]), " µs") for name in FORMS),
         at_least("request with a session's token (tps) to an unverified one", 0.9, ratio(again["signed"], again["claims"]), "×"),
         *(at_most(f"a JWT by the table's key to one by a pinned key, {title}", 1.1,
                   ratio(costs["by_table", turn], costs["pinned", turn]), "×")
