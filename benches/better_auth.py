@@ -11,7 +11,9 @@ import subprocess
 from server import Session, interleaved, pgbench, run_once
 
 STACK = os.environ["STACK"]
-ORIGIN, PINNED = "https://shop.example", "https://pinned.example"
+ORIGIN = "https://shop.example"
+# Providers with a pinned key, and whether they refuse deleted users, as one of kind better_auth does.
+PINNED = {"pinned": False, "pinned_rejecting": True}
 SECRET = "the-secret-of-the-benchmark-0123456789"
 # A database of its own: its mirror has another source.
 WHERE = ("better_auth",)
@@ -48,6 +50,10 @@ def of_issuer(part, issuer, subject):
     return subprocess.check_output([STACK, "issuer", part, json.dumps(shape)], text=True).strip()
 
 
+def issuer(name):
+    return f"https://{name.replace('_', '-')}.example"
+
+
 def signed(token):
     signature = base64.b64encode(hmac.new(SECRET.encode(), token.encode(), hashlib.sha256).digest()).decode()
     return f"{token}.{signature}"
@@ -62,14 +68,15 @@ def prepare():
                     "--set", f"secret={SECRET}", "--set", f"key={json.dumps(key)}",
                     "--file", str(pathlib.Path(__file__).with_name("better_auth.sql")), *WHERE],
                    check=True, stdout=subprocess.DEVNULL)
-    run(f"""SELECT neon_auth.add_provider('pinned', issuers => '{{{PINNED}}}', audiences => '{{{PINNED}}}',
-                                          jwks => '{json.dumps(key_set)}')""")
+    for name, rejects in PINNED.items():
+        run(f"""SELECT neon_auth.add_provider('{name}', issuers => '{{{issuer(name)}}}', audiences => '{{{issuer(name)}}}',
+                                              jwks => '{json.dumps(key_set)}', reject_deleted_users => {rejects})""")
     rows = []
     for n in range(CREDENTIALS):
         user, bare = (hashlib.md5(f"{what} {n + 1}".encode()).hexdigest() for what in ("user", "token"))
-        by_table, pinned = (of_issuer("token", issuer, user) for issuer in (ORIGIN, PINNED))
+        jwts = [of_issuer("token", each, user) for each in (ORIGIN, *map(issuer, PINNED))]
         claims = json.dumps({"sub": user, "iss": ORIGIN, "email": f"user-{n + 1}@example.com", "role": "user"})
-        rows.append(f"({n}, '{bare}', '{signed(bare)}', '{by_table}', '{pinned}', '{claims}')")
+        rows.append(f"({n}, '{"', '".join((bare, signed(bare), *jwts, claims))}')")
     run(f"INSERT INTO bench.credentials VALUES {','.join(rows)}")
     run("VACUUM (FREEZE, ANALYZE)")
 
@@ -87,7 +94,7 @@ def in_a_backend(rounds, calls=20_000):
 
     return interleaved(rounds, {
         (column, turn): lambda column=column, where=where, calls=calls: cost(column, where, calls)
-        for column in ("bare", "signed", "by_table", "pinned")
+        for column in ("bare", "signed", "by_table", *PINNED)
         for turn, where, calls in (("again", "n = 0", calls), ("fresh", "true", 2 * CREDENTIALS))})
 
 

@@ -54,7 +54,7 @@ CREATE POLICY unverified ON bench.accounts TO unverified USING (user_id = bench.
 -- those who do not verify.
 CREATE TABLE bench.credentials (
     n integer PRIMARY KEY, bare text NOT NULL, signed text NOT NULL, by_table text NOT NULL, pinned text NOT NULL,
-    claims text NOT NULL);
+    pinned_rejecting text NOT NULL, claims text NOT NULL);
 
 -- Costs what calling a function costs.
 CREATE FUNCTION bench.nothing(text, boolean) RETURNS integer LANGUAGE internal VOLATILE AS 'textoctetlen';
