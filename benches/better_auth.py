@@ -76,7 +76,8 @@ def prepare():
         user, bare = (hashlib.md5(f"{what} {n + 1}".encode()).hexdigest() for what in ("user", "token"))
         jwts = [of_issuer("token", each, user) for each in (ORIGIN, *map(issuer, PINNED))]
         claims = json.dumps({"sub": user, "iss": ORIGIN, "email": f"user-{n + 1}@example.com", "role": "user"})
-        rows.append(f"({n}, '{"', '".join((bare, signed(bare), *jwts, claims))}')")
+        texts = ", ".join(f"'{text}'" for text in (bare, signed(bare), *jwts, claims))
+        rows.append(f"({n}, {texts})")
     run(f"INSERT INTO bench.credentials VALUES {','.join(rows)}")
     run("VACUUM (FREEZE, ANALYZE)")
 
