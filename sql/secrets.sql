@@ -61,7 +61,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the secret of Better Auth cannot be used',
-            DETAIL = 'It consists of blanks.',
+            DETAIL = 'It is empty, or consists of blanks.',
             HINT = 'Set the secret of Better Auth''s configuration (BETTER_AUTH_SECRET).';
     END IF;
     INSERT INTO neon_auth_internal.secrets AS s (name, value, service)

@@ -252,13 +252,23 @@ BEGIN
     tables := ARRAY(SELECT f FROM neon_auth_internal.find_better_auth(schema, names) AS f);
     PERFORM neon_auth_internal.bind_tables(tables, names);
     IF secret IS NOT NULL THEN
-        PERFORM neon_auth_internal.set_secret('better_auth_secret', secret);
+        -- An empty one, as from a variable that is not set, is refused; set_secret would delete the stored one.
+        PERFORM neon_auth_internal.set_secret('better_auth_secret', coalesce(nullif(secret, ''), ' '));
     END IF;
     RETURN QUERY
         SELECT f.what, f.relation::text,
                CASE f.what
                    WHEN 'user' THEN (SELECT count(*) FROM neon_auth_internal.users_sync u WHERE u.deleted_at IS NULL)
-               END
+                   WHEN 'organization' THEN (SELECT count(*) FROM neon_auth_internal.teams_sync t
+                                              WHERE t.deleted_at IS NULL AND NOT t.raw_json ? 'organization_id')
+                   WHEN 'team' THEN (SELECT count(*) FROM neon_auth_internal.teams_sync t
+                                      WHERE t.deleted_at IS NULL AND t.raw_json ? 'organization_id')
+                   WHEN 'member' THEN (SELECT count(*) FROM neon_auth_internal.team_members_sync m
+                                         JOIN neon_auth_internal.teams_sync t ON t.id = m.team_id
+                                        WHERE NOT t.raw_json ? 'organization_id')
+                   WHEN 'teamMember' THEN (SELECT count(*) FROM neon_auth_internal.team_members_sync m
+                                             JOIN neon_auth_internal.teams_sync t ON t.id = m.team_id
+                                            WHERE t.raw_json ? 'organization_id') END
           FROM unnest(tables) WITH ORDINALITY AS f(what, relation, columns, number)
          ORDER BY f.number;
 END

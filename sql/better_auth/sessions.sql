@@ -1,5 +1,15 @@
 -- Ends sessions of Better Auth.
 
+CREATE FUNCTION neon_auth_internal.count_as_owner(relation regclass, statement text, before timestamptz) RETURNS bigint
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+    -- As JSON a time does not depend on DateStyle.
+    SELECT o.count::bigint
+      FROM neon_auth_internal.as_owner(relation, statement, ARRAY[to_jsonb(before) #>> '{}']) AS o(count);
+$$;
+COMMENT ON FUNCTION neon_auth_internal.count_as_owner(regclass, text, timestamptz) IS
+    'Runs a statement about a time with the rights of a table''s owner; returns the number that it returns';
+
 -- A session without a time of creation is deleted too: it may be from before.
 CREATE FUNCTION neon_auth_internal.revoke_sessions(before timestamptz) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -7,6 +17,9 @@ AS $$
 DECLARE
     sessions neon_auth_internal.better_auth_tables;
     created pg_attribute;
+    is_before text;
+    ended bigint;
+    kept bigint;
 BEGIN
     IF before IS NULL THEN
         RAISE EXCEPTION USING
@@ -36,14 +49,23 @@ BEGIN
             HINT = 'Name it, names => ''{"session": {"createdAt": "<column>"}}'', when you call '
                    'neon_auth.add_better_auth() again; or delete the sessions yourself.';
     END IF;
-    RETURN (
-        SELECT o.count::bigint
-          FROM neon_auth_internal.as_owner(
-              sessions.relation,
-              format('WITH ended AS (DELETE FROM %s AS s WHERE (s.%I >= $1::timestamptz%s) IS NOT TRUE RETURNING 1) '
-                     'SELECT count(*) FROM ended', sessions.relation, created.attname,
-                     CASE created.atttypid WHEN 'timestamp'::regtype THEN ' AT TIME ZONE ''UTC''' ELSE '' END),
-              ARRAY[before::text]) AS o(count));
+    is_before := format('(s.%I >= $1::timestamptz%s) IS NOT TRUE', created.attname,
+                        CASE created.atttypid WHEN 'timestamp'::regtype THEN ' AT TIME ZONE ''UTC''' ELSE '' END);
+    ended := neon_auth_internal.count_as_owner(
+        sessions.relation,
+        format('WITH ended AS (DELETE FROM %s AS s WHERE %s RETURNING 1) SELECT count(*) FROM ended',
+               sessions.relation, is_before), before);
+    kept := neon_auth_internal.count_as_owner(
+        sessions.relation, format('SELECT count(*) FROM %s AS s WHERE %s', sessions.relation, is_before), before);
+    IF kept > 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'some sessions could not be deleted',
+            DETAIL = format('Sessions that remain in %s: %s. A trigger keeps them, or they were created meanwhile.',
+                            sessions.relation, kept),
+            HINT = 'Call the function again; if it fails again, look at the triggers on the table.';
+    END IF;
+    RETURN ended;
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.revoke_sessions(timestamptz) IS 'The body of neon_auth.revoke_sessions()';
