@@ -91,9 +91,14 @@ extension_sql_file!(
     requires = ["better_auth_configure"]
 );
 extension_sql_file!(
+    "../sql/better_auth/migrate.sql",
+    name = "better_auth_migrate",
+    requires = ["better_auth_sessions"]
+);
+extension_sql_file!(
     "../sql/configure.sql",
     name = "configure_services",
-    requires = ["better_auth_sessions"]
+    requires = ["better_auth_migrate"]
 );
 extension_sql_file!("../sql/worker.sql", requires = ["configure_services"]);
 extension_sql_file!("../sql/status.sql", requires = ["worker"]);

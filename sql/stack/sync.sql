@@ -26,6 +26,11 @@ COMMENT ON TABLE neon_auth_internal.sync_unseen IS
 COMMENT ON COLUMN neon_auth_internal.sync_unseen.kind IS 'user or team';
 COMMENT ON COLUMN neon_auth_internal.sync_unseen.id IS 'Id of the user or team';
 
+CREATE FUNCTION neon_auth_internal.lock_sync() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'lock_sync_wrapper';
+COMMENT ON FUNCTION neon_auth_internal.lock_sync() IS
+    'Waits until no process reads the REST API, and lets none begin until the transaction ends';
+
 -- The library calls the functions from here on as the owner of the tables, with its search_path.
 
 CREATE FUNCTION neon_auth_internal.sync_access() RETURNS jsonb

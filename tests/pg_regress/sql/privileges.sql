@@ -30,7 +30,7 @@ SELECT p.oid::regprocedure::text COLLATE "C" AS function,
        privileges.attempt(format('SELECT %s(%s)', p.oid::regproc,
                                  (SELECT string_agg(format('%s%L::%s',
                                                            CASE WHEN p.provariadic <> 0 THEN 'VARIADIC ' END,
-                                                           CASE argument::regtype::text WHEN 'boolean' THEN 'f' WHEN 'interval' THEN '0' WHEN 'bigint' THEN '0' WHEN 'smallint' THEN '0' WHEN 'oid' THEN '0'
+                                                           CASE argument::regtype::text WHEN 'boolean' THEN 'f' WHEN 'interval' THEN '0' WHEN 'bigint' THEN '0' WHEN 'integer' THEN '0' WHEN 'oid' THEN '0' WHEN 'smallint' THEN '0' WHEN 'oid' THEN '0'
                                                                 WHEN 'text' THEN '' WHEN 'timestamp with time zone' THEN 'now' WHEN 'regclass' THEN 'pg_class'
                                                                 WHEN 'neon_auth.providers' THEN (SELECT format('(%s)', repeat(',', max(attnum) - 1))
                                                                                                    FROM pg_attribute WHERE attrelid = 'neon_auth.providers'::regclass)

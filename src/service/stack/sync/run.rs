@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use pgrx::PgTryBuilder;
 use pgrx::pg_sys::panic::CaughtError;
+use pgrx::{PgTryBuilder, pg_extern};
 use serde::Deserialize;
 
 use super::erase::erase_deleted;
@@ -136,6 +136,13 @@ impl Drop for RunLock {
             lock.release_for_session();
         }
     }
+}
+
+/// `neon_auth_internal.lock_sync()`: waits until no process of this database reads the REST API, and
+/// keeps them out until the transaction ends.
+#[pg_extern(sql = false)]
+fn lock_sync() {
+    Lock::wait(lock::Space::Sync, EXCLUSIVE, 0);
 }
 
 fn open(steps: Steps) -> Result<Api, Problem> {

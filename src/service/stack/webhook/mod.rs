@@ -26,6 +26,8 @@ use event::{Change, Event};
 #[pg_extern(sql = false)]
 fn open_delivery(body: Option<&str>, headers: Option<AnyElement>) -> Result<Delivery, ErrorReport> {
     demand_read_committed()?;
+    // Whoever removes the service holds it exclusively: the secret is read afterwards.
+    mirror::lock_mirror("source", "", false)?;
     let id = signature::verify_now(body, headers)?;
     let event = Event::parse(body.unwrap_or_default())?;
     mirror::lock_mirror("delivery", &id, true)?;
