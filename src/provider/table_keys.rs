@@ -117,12 +117,27 @@ fn has_rows(table: &Bound) -> bool {
     has_rows
 }
 
+/// Whether the tables were found without one of keys: the plugin that signs JWTs is not in use.
+fn has_only_sessions() -> bool {
+    matches!(
+        (
+            tables::bound_if_any(What::Jwks),
+            tables::bound(What::Session)
+        ),
+        (Ok(None), Ok(_))
+    )
+}
+
 /// `neon_auth_internal.table_keys()`: whether the table of keys can be read and has no unusable
 /// row, and a description of it. It reads no private key.
 #[pg_extern(sql = false)]
 fn table_keys() -> TableIterator<'static, (name!(ok, bool), name!(detail, String))> {
     let table = match tables::bound(What::Jwks) {
         Ok(table) => table,
+        Err(_) if has_only_sessions() => {
+            let detail = "Better Auth has no table of keys here: only session tokens sign in.";
+            return TableIterator::once((true, detail.to_owned()));
+        }
         Err(problem) => return TableIterator::once((false, problem.advice())),
     };
     let now = clock::seconds();

@@ -40,6 +40,10 @@ export class Application {
         this.server = new Server(this, this.names, this.database.owner);
         await this.server.start();
         await this.database.superuser.query(TABLES);
+        const prefix = this.cookies?.cookiePrefix;
+        if (prefix && prefix !== 'neon-auth') {
+            await this.database.superuser.query(`ALTER DATABASE ${this.database.name} SET neon_auth.cookie_prefix = '${prefix}'`);
+        }
         // Was here before the extension knew of the tables.
         this.early = await this.browser().signUp('Early');
         this.added = (await this.database.superuser.query(

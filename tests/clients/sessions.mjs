@@ -89,9 +89,7 @@ export default (app) => {
     test('the cookie that the server sets signs in by pre_request', async () => {
         const alice = await app.signUp('Alice');
         const { name, value } = alice.cookie('session_token');
-        const prefix = app.cookies?.cookiePrefix;
         const as = (settings) => app.request(null, async (read, client) => {
-            if (prefix && prefix !== 'neon-auth') await client.query(`SELECT set_config('neon_auth.cookie_prefix', $1, true)`, [prefix]);
             for (const [setting, content] of Object.entries(settings)) {
                 await client.query('SELECT set_config($1, $2, true)', [setting, JSON.stringify(content)]);
             }

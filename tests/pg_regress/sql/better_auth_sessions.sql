@@ -29,6 +29,8 @@ $$;
 CREATE TRIGGER note BEFORE DELETE ON app.session FOR EACH ROW EXECUTE FUNCTION app.note();
 RESET ROLE;
 SELECT count(*) FROM neon_auth.add_better_auth('https://app.example.com');
+-- Without the plugin that signs JWTs there are no keys, and nothing is wrong.
+SELECT ok, detail FROM neon_auth.status WHERE component = 'keys of better_auth';
 
 -- Of a time before, only those; a session of unknown age is ended too. Any DateStyle and time zone.
 SAVEPOINT s;
