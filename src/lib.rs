@@ -101,7 +101,12 @@ extension_sql_file!(
     requires = ["better_auth_migrate"]
 );
 extension_sql_file!("../sql/worker.sql", requires = ["configure_services"]);
-extension_sql_file!("../sql/status.sql", requires = ["worker"]);
+extension_sql_file!(
+    "../sql/better_auth/mirror.sql",
+    name = "better_auth_mirror",
+    requires = ["worker"]
+);
+extension_sql_file!("../sql/status.sql", requires = ["better_auth_mirror"]);
 extension_sql_file!("../sql/internal_views.sql", requires = ["status"]);
 extension_sql_file!("../sql/shared_schema.sql", requires = ["internal_views"]);
 extension_sql_file!("../sql/grants.sql", requires = ["shared_schema"]);

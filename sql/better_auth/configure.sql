@@ -251,6 +251,7 @@ BEGIN
     PERFORM neon_auth_internal.write_better_auth_provider(origin, name);
     tables := ARRAY(SELECT f FROM neon_auth_internal.find_better_auth(schema, names) AS f);
     PERFORM neon_auth_internal.bind_tables(tables, names);
+    PERFORM neon_auth_internal.refresh_all(part) FROM unnest('{users,teams,members}'::text[]) AS part;
     IF secret IS NOT NULL THEN
         -- An empty one, as from a variable that is not set, is refused; set_secret would delete the stored one.
         PERFORM neon_auth_internal.set_secret('better_auth_secret', coalesce(nullif(secret, ''), ' '));

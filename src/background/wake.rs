@@ -25,7 +25,7 @@ pub fn reset_at_commit() {
 }
 
 /// Wakes a worker when this transaction commits.
-fn at_commit() {
+pub fn at_commit() {
     // Find the slot now: no error may be raised after the commit.
     if shared::here().is_none() || WILL_TELL.replace(true) {
         return;

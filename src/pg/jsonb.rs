@@ -141,6 +141,11 @@ impl JsonbPart {
         }
     }
 
+    /// The value for the builders of `jsonb`, which copy it.
+    pub fn value(self) -> pg_sys::JsonbValue {
+        self.0
+    }
+
     /// A copy as a separate `jsonb`, in the current memory context.
     pub fn to_datum(mut self) -> pg_sys::Datum {
         // SAFETY: the value is copied.

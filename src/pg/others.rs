@@ -187,6 +187,10 @@ impl OthersTable {
         Ok(answer)
     }
 
+    pub fn has_index(&self, column: &Column) -> bool {
+        self.lookups(column).map(OthersLookups::close).is_ok()
+    }
+
     /// Any number of look-ups by one column, all in one state of the table.
     pub fn lookups<'t>(&'t self, column: &'t Column) -> Result<OthersLookups<'t>, NoIndex> {
         let plain = column.plain_index().ok_or(NoIndex)?;

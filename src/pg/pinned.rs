@@ -1,5 +1,7 @@
 //! Another user's rights, and a search_path that cannot be shadowed, while SQL runs.
 
+use std::ffi::CStr;
+
 use pgrx::pg_sys;
 
 /// What was in force before. After an ERROR, the abort of the (sub)transaction restores all of it, so
@@ -24,17 +26,27 @@ impl Pinned {
             pg_sys::GetUserIdAndSecContext(&raw mut before.user, &raw mut before.context);
             pg_sys::SetUserIdAndSecContext(as_user, before.context | context as i32);
             before.level = pg_sys::NewGUCNestLevel();
+            before.set(c"search_path", c"pg_catalog, pg_temp");
+            before
+        }
+    }
+
+    /// Gives a setting a value until this is left. It may be one that only superusers can set.
+    ///
+    /// # Safety
+    /// Between `enter` and `leave`.
+    pub unsafe fn set(&self, name: &CStr, value: &CStr) {
+        unsafe {
             pg_sys::set_config_option(
-                c"search_path".as_ptr(),
-                c"pg_catalog, pg_temp".as_ptr(),
-                pg_sys::GucContext::PGC_USERSET,
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_SUSET,
                 pg_sys::GucSource::PGC_S_SESSION,
                 pg_sys::GucAction::GUC_ACTION_SAVE,
                 true,
                 0,
                 false,
             );
-            before
         }
     }
 

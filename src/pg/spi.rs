@@ -110,7 +110,8 @@ pub fn is_installed() -> bool {
     unsafe { pg_sys::get_extension_oid(c"neon_auth".as_ptr(), true) != pg_sys::InvalidOid }
 }
 
-fn owner() -> pg_sys::Oid {
+/// The owner of the extension's tables.
+pub fn owner() -> pg_sys::Oid {
     // SAFETY: it is a table's OID, and an open relation has its pg_class row.
     unsafe {
         let relation =

@@ -28,6 +28,8 @@ pub struct Index {
 pub const PROVIDERS: Relation = table(c"providers");
 pub const JWKS_CACHE: Relation = table(c"jwks_cache");
 pub const BETTER_AUTH_TABLES: Relation = table(c"better_auth_tables");
+/// A sequence.
+pub const MIRROR_GAPS_UNRECORDED: Relation = table(c"mirror_gaps_unrecorded");
 
 /// A table and its index for look-ups: the primary key, or a smaller index, or one that begins with
 /// the user, whose entries are adjacent. Data in the processor's cache costs half.
