@@ -101,8 +101,7 @@ BEGIN
             SELECT n.id, role
               FROM source s
               JOIN new n ON n.id = s.id
-             CROSS JOIN LATERAL string_to_array(s.roles, ',') AS roles
-             CROSS JOIN LATERAL unnest(roles) AS role
+             CROSS JOIN LATERAL unnest(string_to_array(s.roles, ',')) AS role
              WHERE s.roles <> ''
                 ON CONFLICT (user_id, permission_id) DO NOTHING
         )
