@@ -79,8 +79,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'triggered_action_exception',
             MESSAGE = 'a table of Better Auth did not accept all rows',
-            DETAIL = format('%s rows were inserted into %s, and %s of them remained.', cardinality(objects), relation,
-                            inserted),
+            DETAIL = format('Rows for %s: %s; inserted: %s.', relation, cardinality(objects), inserted),
             HINT = format('A trigger or a rule of the table dropped them: SELECT tgname FROM pg_trigger '
                           'WHERE tgrelid = %L::regclass;', relation);
     END IF;
@@ -133,7 +132,7 @@ BEGIN
         ), holders AS MATERIALIZED (
             SELECT p.email, min(p.id) AS id FROM present p GROUP BY p.email
         ), granted AS MATERIALIZED (
-            SELECT p.user_id, array_agg(p.permission_id ORDER BY p.permission_id) AS ids
+            SELECT p.user_id, array_agg(p.permission_id ORDER BY p.permission_id COLLATE "C") AS ids
               FROM neon_auth_internal.project_permissions_sync p
              WHERE NOT p.inherited GROUP BY p.user_id
         ), known AS MATERIALIZED (
@@ -164,11 +163,11 @@ BEGIN
               FROM known k
              CROSS JOIN LATERAL neon_auth_internal.id_defect(k.id, key.atttypid, key.atttypmod) AS d(id_defect)
         )
-        SELECT j.*, CASE WHEN j.defect IS NULL AND NOT j.exists
-                         THEN first_value(j.id) OVER (PARTITION BY j.email, j.defect IS NULL AND NOT j.exists
-                                                      ORDER BY j.is_verified DESC, j.created_at, j.id) END AS first
+        SELECT j.*, CASE WHEN j.defect IS NULL AND NOT j.exists THEN first_value(j.id) OVER (
+                             PARTITION BY j.email, j.defect IS NULL AND NOT j.exists
+                             ORDER BY j.is_verified DESC, j.created_at, j.id COLLATE "C") END AS first
           FROM judged j
-         ORDER BY j.created_at, j.id
+         ORDER BY j.created_at, j.id COLLATE "C"
     LOOP
         defect := CASE WHEN given.first <> given.id
                        THEN format('User %s has the same e-mail address.', given.first) ELSE given.defect END;
@@ -265,7 +264,7 @@ BEGIN
              WHERE m.parts IS NOT NULL
              GROUP BY 1
         ), numbered AS (
-            SELECT k.*, row_number() OVER (PARTITION BY k.base ORDER BY k.created_at, k.id)
+            SELECT k.*, row_number() OVER (PARTITION BY k.base ORDER BY k.created_at, k.id COLLATE "C")
                         - CASE WHEN EXISTS (SELECT FROM used u WHERE u.slug = k.base AND u.is_taken)
                                THEN 0 ELSE 1 END AS number
               FROM known k
@@ -275,7 +274,7 @@ BEGIN
           FROM known k
           LEFT JOIN numbered n ON n.id = k.id
           LEFT JOIN last l ON l.base = k.base
-         ORDER BY k.created_at, k.id
+         ORDER BY k.created_at, k.id COLLATE "C"
     LOOP
         object := 'team';
         id := given.id;
@@ -359,7 +358,7 @@ BEGIN
                             WHERE d.id = m.user_id AND d.deleted_at IS NOT NULL)
            AND NOT EXISTS (SELECT FROM neon_auth_internal.teams_sync d
                             WHERE d.id = m.team_id AND d.deleted_at IS NOT NULL)
-         ORDER BY m.team_id, m.user_id
+         ORDER BY m.team_id COLLATE "C", m.user_id COLLATE "C"
     LOOP
         object := 'member';
         id := given.team_id || '/' || given.user_id;
@@ -478,7 +477,8 @@ BEGIN
     DELETE FROM neon_auth_internal.sync_queue;
     GET DIAGNOSTICS number = ROW_COUNT;
     IF number > 0 THEN
-        RETURN QUERY VALUES ('queue', 'sync_queue', 'removed', format('Unconfirmed changes of Stack Auth: %s.', number));
+        RETURN QUERY VALUES ('queue', 'sync_queue', 'removed',
+                             format('Unconfirmed changes of Stack Auth: %s.', number));
     END IF;
     DELETE FROM neon_auth_internal.tombstones;
     DELETE FROM neon_auth_internal.sync_source;
@@ -493,13 +493,13 @@ RETURNS TABLE (object text, id text, outcome text, reason text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     (SELECT 'user', u.id, 'exists', NULL::text
-       FROM neon_auth_internal.users_sync u WHERE u.deleted_at IS NULL ORDER BY u.created_at, u.id)
+       FROM neon_auth_internal.users_sync u WHERE u.deleted_at IS NULL ORDER BY u.created_at, u.id COLLATE "C")
     UNION ALL
     (SELECT 'team', t.id, 'exists', NULL
-       FROM neon_auth_internal.teams_sync t WHERE t.deleted_at IS NULL ORDER BY t.created_at, t.id)
+       FROM neon_auth_internal.teams_sync t WHERE t.deleted_at IS NULL ORDER BY t.created_at, t.id COLLATE "C")
     UNION ALL
     (SELECT 'member', m.team_id || '/' || m.user_id, 'exists', NULL
-       FROM neon_auth_internal.team_members_sync m ORDER BY m.team_id, m.user_id)
+       FROM neon_auth_internal.team_members_sync m ORDER BY m.team_id COLLATE "C", m.user_id COLLATE "C")
     UNION ALL
     SELECT 'provider', s.provider, 'exists', 'Better Auth fills the mirror already. Nothing was changed.'
       FROM neon_auth_internal.source s;

@@ -39,6 +39,11 @@ impl Database {
         Self::copy_of("template0", server)
     }
 
+    /// A copy, as `CREATE DATABASE … TEMPLATE` makes it. Nobody may be connected to this one.
+    pub fn copy(&self) -> Self {
+        Self::copy_of(&self.name, Server::shared())
+    }
+
     fn copy_of(template: &str, server: Server) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);

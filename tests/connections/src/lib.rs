@@ -6,6 +6,7 @@
 
 mod cluster;
 mod database;
+mod dump;
 mod ids;
 mod issuer;
 mod mirrored;
@@ -25,6 +26,7 @@ mod world;
 
 pub use cluster::Cluster;
 pub use database::Database;
+pub use dump::{Dump, run_program};
 pub use ids::{grant, id_of, membership, parsed};
 pub use issuer::Issuer;
 pub use pgbouncer::PgBouncer;

@@ -1,11 +1,8 @@
 //! A dump that is restored by several jobs at once, which load tables in any order.
 
-use std::ffi::OsStr;
-use std::path::PathBuf;
-use std::process::Command;
 use std::{env, fs};
 
-use neon_auth_connections::{Database, Server, World, eventually};
+use neon_auth_connections::{Database, Dump, World, eventually, run_program};
 
 /// A copy is compared with its source by this: every row of every table that a dump carries, and the
 /// foreign keys of the application's tables.
@@ -64,51 +61,6 @@ fn fingerprint(database: &Database) -> String {
     found.expect("there are tables")
 }
 
-/// A dump in a file, which is removed with this.
-struct Dump(PathBuf);
-
-impl Dump {
-    #[track_caller]
-    fn of(database: &Database) -> Self {
-        let dump = Self(env::temp_dir().join(format!("{}.dump", database.name())));
-        let arguments = ["--format=custom", "--file", dump.path(), database.name()];
-        run("pg_dump", &arguments).expect("the database can be dumped");
-        dump
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().expect("temporary files have plain names")
-    }
-
-    /// Restores it into a new database, by a call of pg_restore for each of these lists of options;
-    /// an error says what pg_restore reports.
-    fn restore(&self, calls: &[&[&str]]) -> Result<Database, String> {
-        let copy = Database::empty_in(Server::shared());
-        for options in calls {
-            let target = ["--exit-on-error", "--dbname", copy.name()];
-            run("pg_restore", &[&target, *options, &[self.path()]].concat())?;
-        }
-        Ok(copy)
-    }
-}
-
-impl Drop for Dump {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-/// What a program prints; an error is what it prints about its failure.
-fn run(program: &str, arguments: &[impl AsRef<OsStr>]) -> Result<String, String> {
-    let output = Command::new(program).args(arguments).output();
-    let output = output.expect("PostgreSQL's programs are in PATH");
-    if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    } else {
-        Err(String::from_utf8_lossy(&output.stderr).into_owned())
-    }
-}
-
 /// Fails unless a dump is whole after each of eight restores.
 #[track_caller]
 fn assert_restored(world: &World, calls: &[&[&str]]) {
@@ -147,7 +99,8 @@ fn tables_are_restored_in_any_order() {
     let world = world();
     let before = fingerprint(&world.database);
     let dump = Dump::of(&world.database);
-    let contents = run("pg_restore", &["--list", dump.path()]).expect("a dump has contents");
+    let contents =
+        run_program("pg_restore", &["--list", dump.path()]).expect("a dump has contents");
     let is_kept = |line: &&str| line.contains(" TABLE DATA neon_auth ");
     let mut kept: Vec<&str> = contents.lines().filter(is_kept).collect();
     assert!(kept.len() > 10, "{contents}");
@@ -197,7 +150,7 @@ fn keys_that_are_fetched_during_a_restore_give_way_to_those_of_the_dump() {
     );
     let target = ["--exit-on-error", "--dbname", copy.name()];
     let rest = ["--section=data", "--section=post-data", dump.path()];
-    let outcome = run("pg_restore", &[&target[..], &rest].concat());
+    let outcome = run_program("pg_restore", &[&target[..], &rest].concat());
     assert!(outcome.is_ok(), "{outcome:?}");
     assert_eq!(fingerprint(&copy), before);
 }

@@ -26,9 +26,9 @@ use event::{Change, Event};
 #[pg_extern(sql = false)]
 fn open_delivery(body: Option<&str>, headers: Option<AnyElement>) -> Result<Delivery, ErrorReport> {
     demand_read_committed()?;
-    // Whoever removes the service holds it exclusively: the secret is read afterwards.
+    // A migration to another service holds it exclusively, and removes the secret.
     mirror::lock_mirror("source", "", false)?;
-    let id = signature::verify_now(body, headers)?;
+    let id = after_a_wait(|| signature::verify_now(body, headers))?;
     let event = Event::parse(body.unwrap_or_default())?;
     mirror::lock_mirror("delivery", &id, true)?;
     let is_repeated = was_accepted(&id);
@@ -72,13 +72,17 @@ fn demand_read_committed() -> Result<(), Problem> {
 }
 
 fn was_accepted(id: &str) -> bool {
-    // SAFETY: the snapshot, taken after the wait for the lock, is popped in the same nesting; after
-    // an ERROR the abort does it.
+    after_a_wait(|| Table::Deliveries.has(&[id]))
+}
+
+/// Reads what others have committed while this process waited for a lock.
+fn after_a_wait<T>(read: impl FnOnce() -> T) -> T {
+    // SAFETY: the snapshot is popped in the same nesting; after an ERROR the abort does it.
     unsafe {
         pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
-        let is_known = Table::Deliveries.has(&[id]);
+        let found = read();
         pg_sys::PopActiveSnapshot();
-        is_known
+        found
     }
 }
 
