@@ -4,7 +4,7 @@ SELECT neon_auth.add_better_auth(:'base_url', schema => 'better_auth', secret =>
 -- Besides Better Auth's own rights, admins of an organization may remove its todos. Owners have all rights of admins.
 UPDATE neon_auth.permission_definitions
    SET contained_permission_ids = contained_permission_ids || '{todo:delete}'
- WHERE id = 'admin';
+ WHERE scope = 'team' AND id = 'admin';
 
 CREATE TABLE todos (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

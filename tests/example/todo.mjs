@@ -17,6 +17,15 @@ const id = async (person) => (await query('SELECT id FROM neon_auth.users_sync W
 // What this session's transaction sees, without the server.
 const tasks = async (sessionToken) =>
   (await asUser(sessionToken, (client) => client.query('SELECT task FROM todos ORDER BY task'))).rows.map(({ task }) => task);
+// How many rows a statement of this session changes. The change is undone.
+async function changes(sessionToken, text, values) {
+  let rowCount;
+  await asUser(sessionToken, async (client) => {
+    ({ rowCount } = await client.query(text, values));
+    throw new Error('undo');
+  }).catch((error) => { if (error.message !== 'undo') throw error; });
+  return rowCount;
+}
 // The names that this session's transaction sees.
 const names = async (sessionToken) =>
   (await asUser(sessionToken, (client) => client.query('SELECT name FROM people ORDER BY name'))).rows.map(({ name }) => name);
@@ -78,6 +87,12 @@ await step('an organization belongs to its members only', async () => {
   await alice.sees({ Private: ['buy seeds'], 'Garden club': ['water the roses'] });
   await bob.sees({ Private: ['call the plumber'] });
   assert.equal((await bob.request('POST', 'todos', { task: 'intrude', organizationId: garden })).status, 403);
+  // Statements that read no row are subject to no policy for SELECT.
+  const bobs = await token(bob);
+  assert.equal(await refusal(asUser(bobs, (client) =>
+    client.query("INSERT INTO todos (task, organization_id) VALUES ('intrude', $1)", [garden]))), '42501');
+  assert.equal(await changes(bobs, 'UPDATE todos SET done = true'), 1);
+  assert.equal(await changes(bobs, 'DELETE FROM todos'), 1);
 });
 
 await step('an invitation makes nobody a member until it is accepted', async () => {
@@ -100,6 +115,11 @@ await step('a member sees the todos of the organization, and removes only own on
   assert.deepEqual(await alice.removable(), ['water the roses', 'mow the lawn']);
   const [{ id: roses }] = await query("SELECT id FROM todos WHERE task = 'water the roses'");
   assert.equal((await bob.request('DELETE', `todos/${roses}`)).status, 404);
+  const bobs = await token(bob);
+  assert.equal(await changes(bobs, 'UPDATE todos SET done = true'), 3);
+  assert.equal(await changes(bobs, 'DELETE FROM todos'), 2);
+  assert.equal(await refusal(changes(bobs, 'UPDATE todos SET user_id = $1 WHERE organization_id = $2', [aliceId, garden])), '42501');
+  assert.equal(await refusal(changes(bobs, 'UPDATE todos SET organization_id = $1 WHERE organization_id IS NULL', [garden])), '42501');
   await bob.page.getByLabel('water the roses').click();
   await eventually(() => query('SELECT done FROM todos WHERE id = $1', [roses]), [{ done: true }]);
 });
@@ -137,6 +157,8 @@ await step('who is removed sees nothing of the organization, in the same session
   assert.equal(await token(bob), before);
   assert.deepEqual(await tasks(before), ['call the plumber']);
   assert.deepEqual(await names(before), ['Bob']);
+  assert.equal(await changes(before, 'UPDATE todos SET done = true'), 1);
+  assert.equal(await changes(before, 'DELETE FROM todos'), 1);
   await alice.sees({ Private: ['buy seeds'], 'Garden club': ['mow the lawn'] });
   assert.equal((await bob.request('POST', 'todos', { task: 'intrude', organizationId: garden })).status, 403);
   const [{ id: lawn }] = await query("SELECT id FROM todos WHERE task = 'mow the lawn'");
