@@ -1,4 +1,4 @@
--- Ends sessions of Better Auth.
+-- Ends and extends sessions of Better Auth.
 
 CREATE FUNCTION neon_auth_internal.count_as_owner(relation regclass, statement text, before timestamptz) RETURNS bigint
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -81,3 +81,40 @@ COMMENT ON FUNCTION neon_auth.revoke_sessions(timestamptz) IS
     'Deletes the sessions of Better Auth that were created before a time, as after a copy of the database; returns '
     'their number';
 REVOKE ALL ON FUNCTION neon_auth.revoke_sessions(timestamptz) FROM PUBLIC;
+
+-- auth.authenticate() calls it, and must not fail or wait because of it. Another session may extend it first.
+CREATE FUNCTION neon_auth_internal.extend_session(id text, expires_at bigint, now bigint, until bigint) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10ms'
+AS $$
+DECLARE
+    sessions neon_auth_internal.better_auth_tables;
+    extended boolean;
+BEGIN
+    SELECT b.* INTO STRICT sessions FROM neon_auth_internal.better_auth_tables b WHERE b.what = 'session';
+    SELECT count(*) > 0 INTO extended
+      FROM neon_auth_internal.as_owner(
+          sessions.relation,
+          (SELECT format('UPDATE %1$s AS s SET %2$s WHERE s.%3$I = (SELECT o.%3$I FROM %1$s AS o '
+                         'WHERE o.%3$I = $1::%4$s AND o.%5$I = %6$s FOR NO KEY UPDATE SKIP LOCKED) RETURNING 1',
+                         sessions.relation,
+                         string_agg(format('%I = %s', c.name, format(c.moment, c.parameter)), ', ')
+                             FILTER (WHERE c.canonical IN ('expiresAt', 'updatedAt')),
+                         sessions.columns ->> 'id',
+                         max(c.type) FILTER (WHERE c.canonical = 'id'),
+                         sessions.columns ->> 'expiresAt',
+                         max(format(c.moment, 2)) FILTER (WHERE c.canonical = 'expiresAt'))
+             FROM (SELECT m.key AS canonical, a.attname AS name, a.atttypid::regtype::text AS type,
+                          CASE m.key WHEN 'expiresAt' THEN 4 ELSE 3 END AS parameter,
+                          '(timestamptz ''epoch'' + $%s::bigint * interval ''1 microsecond'')'
+                              || CASE a.atttypid WHEN 'timestamp'::regtype THEN ' AT TIME ZONE ''UTC''' ELSE '' END
+                              AS moment
+                     FROM jsonb_each_text(sessions.columns) AS m
+                     JOIN pg_attribute a ON a.attrelid = sessions.relation AND a.attname = m.value) AS c),
+          ARRAY[extend_session.id, expires_at::text, now::text, until::text]);
+    RETURN extended;
+EXCEPTION WHEN OTHERS THEN
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.extend_session(text, bigint, bigint, bigint) IS
+    'Sets the end of a session, in microseconds since 1970, if it still ends as given; returns false if it could not';

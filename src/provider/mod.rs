@@ -14,6 +14,7 @@ mod claim_map;
 mod credential;
 mod defects;
 mod discovery;
+mod extend;
 mod fetch;
 mod freshness;
 mod functions;

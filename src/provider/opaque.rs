@@ -13,9 +13,10 @@ use neon_auth_token::{Map, Value, json_value, judge_claims};
 
 use super::admitted::{Admitted, Proof};
 use super::credential::longest;
+use super::extend::Times;
 use super::tables::{self, Bound, What};
 use super::trust::{self, Provider};
-use super::{role, table_users};
+use super::{extend, role, table_users};
 use crate::clock::{self, SECOND};
 use crate::error::{Credential, Problem};
 use crate::identity::{Identity, Vouched};
@@ -52,9 +53,12 @@ pub fn admit(text: &str, provider: &Rc<Provider>) -> Result<Rc<Admitted>, Proble
         looks_like_jwt: presented.token.starts_with(JWT_PREFIX),
     })?;
     session.demand_open()?;
-    let claims = table_users::find(Credential::Session, &session.user, |table, row| {
+    let mut claims = table_users::find(Credential::Session, &session.user, |table, row| {
         session.claims(provider, table, row)
     })?;
+    if let Some(until) = session.extended() {
+        claims.extend(seconds(until).map(|exp| ("exp".to_owned(), exp)));
+    }
     judge_claims(&claims, &provider.policy).map_err(Problem::Session)?;
     let role = role::of_session(provider, &claims)?;
     let vouched = Vouched {
@@ -220,6 +224,18 @@ impl Session {
             0.. => Err(Problem::SessionExpired { ago: ago / SECOND }),
             _ => Ok(()),
         }
+    }
+
+    /// The new end of the session, if it was extended. One of an impersonator is not.
+    fn extended(&self) -> Option<i64> {
+        if self.impersonator.is_some() {
+            return None;
+        }
+        let times = Times {
+            created_at: self.created_at?,
+            expires_at: self.expires_at,
+        };
+        extend::if_due(&self.id, &times)
     }
 
     /// The claims of the session and its user, under the names that Better Auth's JWTs have.
