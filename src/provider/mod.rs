@@ -34,7 +34,7 @@ mod well_known;
 pub use admit::admit;
 pub use admitted::{Admitted, Proof};
 pub use credential::read;
-pub use opaque::demand_signed;
+pub use opaque::{demand_signed, takes_sessions};
 pub use refresh::refresh_ahead;
 pub use standing::{can_end, still_stands};
 pub use tables::{Bound, What, bound, bound_if_any};

@@ -45,6 +45,11 @@ pub fn provider_for(text: &str) -> Result<Option<Rc<Provider>>, Problem> {
     trust::current()?.better_auth()
 }
 
+/// Whether session tokens are credentials in this database.
+pub fn takes_sessions() -> Result<bool, Problem> {
+    Ok(trust::current()?.better_auth()?.is_some())
+}
+
 /// The identity of the session that has this token.
 pub fn admit(text: &str, provider: &Rc<Provider>) -> Result<Rc<Admitted>, Problem> {
     let presented = Presented::parse(text)?;

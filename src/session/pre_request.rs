@@ -12,7 +12,7 @@ use super::enter::{self, Source};
 use super::scope::Scope;
 use crate::error::Problem;
 use crate::pg::raised::passes_errors;
-use crate::settings;
+use crate::{provider, settings};
 
 /// The headers, as a JSON object of names in lower case.
 const HEADERS: &str = "request.headers";
@@ -39,6 +39,10 @@ passes_errors! {
 fn credential() -> Result<Option<(String, Source)>, Problem> {
     if let Some(token) = bearer(&object(HEADERS)?)? {
         return Ok(Some((token, Source::Argument)));
+    }
+    // Without Better Auth, a cookie of this name is not ours.
+    if !provider::takes_sessions()? {
+        return Ok(None);
     }
     let cookie = cookie(&object(COOKIES)?)?;
     Ok(cookie.map(|cookie| (cookie, Source::Cookie)))
