@@ -447,6 +447,7 @@ AS $$
            CASE WHEN d.id IS NULL THEN 'skipped' WHEN c.id IS NOT NULL THEN 'changed' ELSE 'exists' END,
            CASE WHEN d.id IS NULL THEN format('There is no definition of %s, so it does not contain %s.', r.role,
                                               r.permission)
+                WHEN r.role = 'owner' THEN 'It contains team_admin, and through member also team_member.'
                 ELSE format('It contains %s.', r.permission) END
       FROM replaced r
       LEFT JOIN neon_auth_internal.permission_definitions d ON d.scope = 'team' AND d.id = r.role

@@ -163,6 +163,27 @@ SELECT * FROM neon_auth.sync_source;
 SELECT name FROM neon_auth_internal.secrets;
 SELECT count(*) FROM neon_auth.sync_queue;
 
+-- Policies decide as before. Users who were skipped are deleted ones; one who existed kept its role; owners are
+-- members too.
+BEGIN;
+SELECT 'lost' AS what, b.* FROM (TABLE rights_before EXCEPT SELECT n, r.* FROM generate_series(1, 10) n, rights(u(n)) r) AS b
+UNION ALL
+SELECT 'gained', b.* FROM (SELECT n, r.* FROM generate_series(1, 10) n, rights(u(n)) r EXCEPT TABLE rights_before) AS b ORDER BY 1, 2;
+COMMIT;
+SELECT count(*) FROM docs d JOIN neon_auth.users_sync u ON u.id = d.user_id;
+SELECT id, name, email, deleted_at IS NOT NULL AS deleted FROM neon_auth.users_sync ORDER BY created_at, id;
+SELECT id, deleted_at IS NOT NULL AS deleted FROM neon_auth.teams_sync ORDER BY created_at, id;
+-- From now on Better Auth is the source, with rows that refer to the mirror.
+SET ROLE better_auth_app;
+INSERT INTO app."user" (id, name, email, "emailVerified") VALUES (u(20)::uuid, 'New', 'new@example.com', true);
+DELETE FROM app."user" WHERE id = u(1)::uuid;
+RESET ROLE;
+INSERT INTO docs VALUES (6, u(20), NULL);
+BEGIN;
+SELECT * FROM rights(u(1));
+SELECT sees FROM rights(u(20));
+COMMIT;
+
 -- Again: everything exists.
 SELECT outcome, count(*) FROM neon_auth.migrate_to_better_auth(false, 'https://app.example.com') GROUP BY 1;
 
