@@ -13,7 +13,7 @@ fn database() -> Database {
     let database = Database::create();
     let mut session = database.superuser();
     session.run(
-        r#"DO $$ BEGIN CREATE ROLE shop LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+        r#"DO $$ BEGIN CREATE ROLE shop LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
         DELETE FROM neon_auth.providers;
         CREATE SCHEMA shop AUTHORIZATION shop;
         SET ROLE shop;
