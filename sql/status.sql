@@ -102,6 +102,66 @@ CREATE VIEW neon_auth.status AS
             AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)
       LEFT JOIN (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r ON true
     UNION ALL
+    SELECT format('tables of %s', p.name),
+           count(b.what) > 0 AND bool_and(b.defect IS NULL),
+           CASE WHEN count(b.what) = 0 THEN 'No table is bound: SELECT neon_auth.add_better_auth(''<base URL>'');'
+                WHEN count(b.defect) > 0
+                    THEN concat(string_agg(format('%s: %s', b.what, b.defect), ' ' ORDER BY b.what COLLATE "C")
+                                    FILTER (WHERE b.defect IS NOT NULL),
+                                ' Bind the tables again: SELECT neon_auth.add_better_auth(''<base URL>'');')
+                ELSE format('Bound: %s.', string_agg(format('%s to %s', b.what, b.relation), ', '
+                                                     ORDER BY b.what COLLATE "C")) END,
+           NULL
+      FROM neon_auth.providers p
+      LEFT JOIN (SELECT t.what, t.relation,
+                        coalesce(neon_auth_internal.better_auth_defect(t.what),
+                                 CASE WHEN (SELECT count(*) FROM pg_catalog.pg_trigger g
+                                             WHERE g.tgrelid = t.relation AND g.tgenabled = 'A'
+                                               AND g.tgfoid = 'neon_auth_internal.better_auth_changed()'::regprocedure)
+                                           < CASE WHEN t.what IN ('session', 'jwks') THEN 1 ELSE 4 END
+                                      THEN 'Somebody has disabled or dropped a trigger of neon_auth on it.' END)
+                            AS defect
+                   FROM neon_auth_internal.better_auth_tables t) AS b ON true
+     WHERE p.kind = 'better_auth'
+     GROUP BY p.name
+    UNION ALL
+    SELECT 'mirror',
+           g.number = 0 AND u.missing = 0,
+           CASE WHEN g.number > 0
+                    THEN format('Changes of Better Auth that it lacks: %s, such as of %s: %s To repair it: '
+                                'CALL neon_auth.sync();', g.number, g.example[1], rtrim(g.example[2], '.') || '.')
+                WHEN u.missing > 0
+                    THEN 'It lacks changes of Better Auth, which could not be recorded: the disk may be full. To '
+                         'repair it: CALL neon_auth.sync();'
+                ELSE 'It has every change of Better Auth''s tables.' END,
+           g.at
+      FROM neon_auth.providers p
+     CROSS JOIN (SELECT count(*) AS number, min(m.at) AS at, min(ARRAY[m.what, m.reason]) AS example
+                   FROM neon_auth_internal.mirror_gaps m) AS g
+     CROSS JOIN (SELECT CASE WHEN u.is_called THEN u.last_value ELSE 0 END
+                        - CASE WHEN r.is_called THEN r.last_value ELSE 0 END AS missing
+                   FROM neon_auth_internal.mirror_gaps_unrecorded u, neon_auth_internal.mirror_gaps_repaired r) AS u
+     WHERE p.kind = 'better_auth'
+    UNION ALL
+    SELECT 'synchronisation',
+           o.source IS NULL AND (r.id IS NULL OR r.error IS NULL AND r.skipped = 0
+                                 AND (r.finished_at IS NOT NULL OR r.started_at > now() - interval '1 day')),
+           CASE WHEN o.source IS NOT NULL
+                    THEN format('The mirror contains the users of another service, %s, so it is not compared. '
+                                'To replace them: DELETE FROM neon_auth.sync_source;', concat_ws(' ', o.kind, o.source))
+                WHEN r.id IS NULL
+                    THEN 'The mirror was made when the tables were bound. To compare it with them: '
+                         'CALL neon_auth.sync();'
+                WHEN r.error IS NOT NULL THEN r.error
+                WHEN r.finished_at IS NULL THEN format('Running, or interrupted, in the phase: %s.', r.phase)
+                ELSE format('Rows changed: %s; skipped: %s%s', r.changed, r.skipped,
+                            coalesce('. The last of those: ' || r.last_skip_reason, '.')) END,
+           coalesce(CASE WHEN r.error IS NOT NULL THEN r.failed_at END, r.finished_at, r.started_at)
+      FROM neon_auth.providers p
+      LEFT JOIN neon_auth_internal.other_source o ON true
+      LEFT JOIN (SELECT * FROM neon_auth.sync_runs WHERE kind = 'better_auth' ORDER BY id DESC LIMIT 1) AS r ON true
+     WHERE p.kind = 'better_auth'
+    UNION ALL
     SELECT 'workers',
            NOT w.preloaded OR w.standby
                OR (w.failures = 0 AND NOT w.overdue AND (w.visited_at IS NOT NULL OR NOT w.expected)),
@@ -128,7 +188,7 @@ CREATE VIEW neon_auth.status AS
               FROM neon_auth_internal.worker_state() AS s) AS w;
 COMMENT ON VIEW neon_auth.status IS 'State of the extension: one row per component, with health and reason';
 COMMENT ON COLUMN neon_auth.status.component IS
-    'providers, keys of NAME, webhooks, sync queue, synchronisation or workers';
+    'providers, keys of NAME, webhooks, sync queue, tables of NAME, mirror, synchronisation or workers';
 COMMENT ON COLUMN neon_auth.status.ok IS 'True if healthy';
 COMMENT ON COLUMN neon_auth.status.detail IS 'Its state, and why';
 COMMENT ON COLUMN neon_auth.status.since IS 'Start of that state, where it is known';

@@ -12,12 +12,19 @@ CREATE TRIGGER wake_worker AFTER INSERT OR UPDATE ON neon_auth_internal.secrets
     FOR EACH STATEMENT EXECUTE FUNCTION neon_auth_internal.wake_worker();
 COMMENT ON TRIGGER wake_worker ON neon_auth_internal.secrets IS 'Wakes a background worker to use the new key';
 
+CREATE TRIGGER wake_worker AFTER INSERT ON neon_auth_internal.mirror_gaps
+    FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.wake_worker();
+COMMENT ON TRIGGER wake_worker ON neon_auth_internal.mirror_gaps IS 'Wakes a background worker to repair the mirror';
+
 CREATE FUNCTION neon_auth_internal.worker_plan() RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
     SELECT jsonb_build_object(
-               'has_queue', EXISTS (SELECT FROM neon_auth_internal.sync_queue q WHERE q.last_error IS NULL),
-               'is_configured', coalesce((SELECT bool_and(value IS NOT NULL)
+               'has_queue', CASE WHEN s.kind = 'better_auth' THEN neon_auth_internal.has_gaps()
+                                 ELSE EXISTS (SELECT FROM neon_auth_internal.sync_queue q WHERE q.last_error IS NULL)
+                            END,
+               'is_configured', s.kind = 'better_auth'
+                                OR coalesce((SELECT bool_and(value IS NOT NULL)
                                             FROM jsonb_each_text(neon_auth_internal.sync_access() - 'other_source')),
                                          false),
                'finished_at', (SELECT floor(extract(epoch FROM r.finished_at) * 1000000)::bigint
@@ -25,7 +32,8 @@ AS $$
                                 WHERE r.finished_at IS NOT NULL ORDER BY r.id DESC LIMIT 1),
                'failed_at', (SELECT floor(extract(epoch FROM r.failed_at) * 1000000)::bigint
                                FROM (SELECT * FROM neon_auth_internal.sync_runs ORDER BY id DESC LIMIT 1) AS r
-                              WHERE r.finished_at IS NULL));
+                              WHERE r.finished_at IS NULL))
+      FROM (SELECT (SELECT source.kind FROM neon_auth_internal.source) AS kind) AS s;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.worker_plan() IS
     'Returns the facts from which a background worker decides what is due';
@@ -40,7 +48,7 @@ RETURN EXISTS (SELECT
                   AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
                                      WHERE d.datname = pg_catalog.current_database())
                   AND l.relation IN ('neon_auth.sync_queue'::regclass, 'neon_auth_internal.secrets'::regclass,
-                                     'neon_auth.providers'::regclass));
+                                     'neon_auth.providers'::regclass, 'neon_auth_internal.mirror_gaps'::regclass));
 COMMENT ON FUNCTION neon_auth_internal.awaits_prepared() IS
     'Returns true if a prepared transaction of this database has written a table that background workers read';
 

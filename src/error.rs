@@ -179,6 +179,8 @@ pub enum Problem {
         mirrored: String,
         configured: String,
     },
+    /// The mirror contains the users of another service.
+    OtherService { of_another: String },
     /// `sync()` was called in a transaction block, where it cannot commit.
     SyncInTransaction,
     /// `sync()` was called on a standby.
@@ -583,6 +585,12 @@ impl From<&Problem> for ErrorReport {
                     literal(&format!("https://.../api/v1/projects/{}/.well-known/jwks.json", project.as_deref().unwrap_or("ID"))),
                     literal(provider)
                 ),
+            ),
+            Problem::OtherService { of_another } => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "the mirror contains the users of another service".to_owned(),
+                format!("They are those of {of_another}. Users that Better Auth does not have would be marked as deleted."),
+                "To replace them: DELETE FROM neon_auth.sync_source;".to_owned(),
             ),
             Problem::OtherProject { mirrored, configured } => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

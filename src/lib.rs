@@ -100,13 +100,23 @@ extension_sql_file!(
     name = "configure_services",
     requires = ["better_auth_migrate"]
 );
-extension_sql_file!("../sql/worker.sql", requires = ["configure_services"]);
+extension_sql_file!(
+    "../sql/better_auth/gaps.sql",
+    name = "better_auth_gaps",
+    requires = ["configure_services"]
+);
+extension_sql_file!("../sql/worker.sql", requires = ["better_auth_gaps"]);
 extension_sql_file!(
     "../sql/better_auth/mirror.sql",
     name = "better_auth_mirror",
     requires = ["worker"]
 );
-extension_sql_file!("../sql/status.sql", requires = ["better_auth_mirror"]);
+extension_sql_file!(
+    "../sql/better_auth/sync.sql",
+    name = "better_auth_sync",
+    requires = ["better_auth_mirror"]
+);
+extension_sql_file!("../sql/status.sql", requires = ["better_auth_sync"]);
 extension_sql_file!("../sql/internal_views.sql", requires = ["status"]);
 extension_sql_file!("../sql/shared_schema.sql", requires = ["internal_views"]);
 extension_sql_file!("../sql/grants.sql", requires = ["shared_schema"]);

@@ -15,48 +15,6 @@
 -- The functions of this file are called as the owner of the tables, with its search_path. enable_seqscan is off
 -- because a plan that was made for an empty table would read all of it for each row, when it is not empty any more.
 
--- Each row is one change that the mirror lacks. Without a key: a writer must not wait for another one here.
-CREATE TABLE neon_auth_internal.mirror_gaps (
-    what text NOT NULL,
-    id text,
-    reason text NOT NULL,
-    at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    run bigint
-);
-COMMENT ON TABLE neon_auth_internal.mirror_gaps IS
-    'Changes of Better Auth that could not be written to the mirror; neon_auth.sync() or a worker repairs them';
-COMMENT ON COLUMN neon_auth_internal.mirror_gaps.what IS 'The changed table, by the name of its model';
-COMMENT ON COLUMN neon_auth_internal.mirror_gaps.id IS 'The user or the team; NULL if several or unknown';
-COMMENT ON COLUMN neon_auth_internal.mirror_gaps.reason IS 'Why it could not be written';
-COMMENT ON COLUMN neon_auth_internal.mirror_gaps.at IS 'Time of the change';
-COMMENT ON COLUMN neon_auth_internal.mirror_gaps.run IS 'The run of sync() that is repairing it; NULL if none began';
-CREATE TRIGGER wake_worker AFTER INSERT ON neon_auth_internal.mirror_gaps
-    FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.wake_worker();
-COMMENT ON TRIGGER wake_worker ON neon_auth_internal.mirror_gaps IS 'Wakes a background worker to repair the mirror';
-
--- Sequences need no room on the disk, and remember also what a transaction undoes.
-CREATE SEQUENCE neon_auth_internal.mirror_gaps_unrecorded;
-COMMENT ON SEQUENCE neon_auth_internal.mirror_gaps_unrecorded IS
-    'Counts changes that could be written neither to the mirror nor to mirror_gaps, for example on a full disk';
-CREATE SEQUENCE neon_auth_internal.mirror_gaps_repaired;
-COMMENT ON SEQUENCE neon_auth_internal.mirror_gaps_repaired IS
-    'The value of mirror_gaps_unrecorded when the last complete run of sync() began';
-
-CREATE FUNCTION neon_auth_internal.note_gaps(what text, ids text[], reason text) RETURNS void
-LANGUAGE plpgsql
-AS $$
-DECLARE
-    most constant integer := 100;
-BEGIN
-    INSERT INTO neon_auth_internal.mirror_gaps (what, id, reason)
-    SELECT note_gaps.what, given.id, note_gaps.reason FROM unnest(note_gaps.ids[1:most]) AS given(id);
-    IF cardinality(ids) NOT BETWEEN 1 AND most THEN
-        INSERT INTO neon_auth_internal.mirror_gaps (what, reason) VALUES (note_gaps.what, note_gaps.reason);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION neon_auth_internal.note_gaps(text, text[], text) IS 'Records changes that the mirror lacks';
-
 CREATE FUNCTION neon_auth_internal.better_auth_rows(
     what text, ids text[] DEFAULT NULL, OUT id text, OUT object jsonb, OUT roles text) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1000 AS 'MODULE_PATHNAME', 'neon_auth_better_auth_rows';

@@ -1,5 +1,6 @@
 //! The service that fills the mirror, by its kind.
 
+use super::better_auth;
 use super::stack::sync as stack;
 use crate::background::steps::{Steps, Stop};
 use crate::error::Problem;
@@ -10,7 +11,7 @@ use crate::pg::spi;
 struct Source {
     /// Makes the mirror equal to the service.
     sync: fn(Steps) -> Result<(), Stop>,
-    /// Confirms the queue, and does nothing else.
+    /// Does what a change has left to be done: confirms the queue, or repairs gaps.
     drain: fn(Steps) -> Result<(), Stop>,
 }
 
@@ -18,11 +19,13 @@ struct Source {
 fn source_of(kind: Kind) -> Option<Source> {
     match kind {
         Kind::Oidc => None,
-        // Filled by triggers.
-        Kind::BetterAuth => None,
         Kind::Stack => Some(Source {
             sync: stack::sync,
             drain: stack::drain,
+        }),
+        Kind::BetterAuth => Some(Source {
+            sync: better_auth::sync,
+            drain: better_auth::sync,
         }),
     }
 }
@@ -49,6 +52,6 @@ fn configured(steps: Steps) -> Option<Source> {
 
 fn no_source() -> Stop {
     Stop::Problem(Problem::CannotSync {
-        reason: "There is no provider of kind stack.".to_owned(),
+        reason: "There is no provider of kind stack or better_auth.".to_owned(),
     })
 }

@@ -2,11 +2,14 @@
 //!
 //! `trigger` learns which rows a statement has changed and `follow` brings the mirror up to date,
 //! without ever failing the statement. `rows` and `memberships` say what the tables contain now, with
-//! `object` and `ids` for the form that it has in the mirror.
+//! `object` and `ids` for the form that it has in the mirror. `sync` compares everything.
 
 mod follow;
 mod ids;
 mod memberships;
 mod object;
 mod rows;
+mod sync;
 mod trigger;
+
+pub use sync::sync;

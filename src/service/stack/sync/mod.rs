@@ -11,4 +11,4 @@ mod queue;
 mod run;
 
 pub use erase::erase_deleted;
-pub use run::{drain, note_error, sync};
+pub use run::{drain, sync};

@@ -1,11 +1,8 @@
 //! A run: compares everything in the auth service with the mirror.
 
 use std::cell::Cell;
-use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use pgrx::pg_sys::panic::CaughtError;
-use pgrx::{PgTryBuilder, pg_extern};
 use serde::Deserialize;
 
 use super::erase::erase_deleted;
@@ -14,10 +11,9 @@ use super::pages::Pages;
 use super::queue::{self, every_page};
 use crate::background::steps::{Steps, Stop};
 use crate::clock;
-use crate::error::{self, Problem};
-use crate::http;
-use crate::pg::lock::{self, Lock};
+use crate::error::Problem;
 use crate::pg::spi;
+use crate::service::runs::{RunLock, note_problem, recorded};
 use crate::service::stack::rest::api::{Access, Api, Chunk};
 use crate::service::stack::rest::items::{self, Reader};
 
@@ -27,46 +23,20 @@ const PAGE: &str = "1000";
 const RESTARTS: u32 = 10;
 /// How often all users are listed again because a list was incomplete.
 const RESCANS: u32 = 3;
-/// How long a call of `sync()` waits for the end of another run.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// Time between two notices about the progress.
 const NOTICE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Makes the mirror equal to the auth service, or resumes the interrupted run.
 pub fn sync(steps: Steps) -> Result<(), Stop> {
     let _lock = RunLock::take(steps)?.of_a_run(steps);
-    PgTryBuilder::new(AssertUnwindSafe(|| {
+    recorded(steps, || {
         // Whatever the outcome of the run.
         erase_deleted(steps)?;
         // A resumed run has not seen the changes since its beginning; a second one picks them up,
         // and finds most of the work done.
         while run_once(steps)? {}
         Ok(())
-    }))
-    // For example of a user's trigger, or a cancel.
-    .catch_others(|error| {
-        if steps == Steps::Procedure {
-            note_error(steps, &error);
-        }
-        error.rethrow()
     })
-    .execute()
-}
-
-/// After an ERROR: records why the run stopped. Call it outside a transaction, or in an idle one.
-pub fn note_error(steps: Steps, error: &CaughtError) -> String {
-    let reason = error::report_of(error).message().to_owned();
-    steps.transaction(|| {
-        if spi::is_installed() {
-            spi::write(
-                "SELECT neon_auth_internal.fail_sync(r.id, $1)::text
-                   FROM (SELECT * FROM neon_auth_internal.sync_runs ORDER BY id DESC LIMIT 1) AS r
-                  WHERE r.finished_at IS NULL",
-                &[&reason],
-            );
-        }
-    });
-    reason
 }
 
 /// Finishes one run, and returns whether it was an interrupted one.
@@ -82,13 +52,7 @@ fn run_once(steps: Steps) -> Result<bool, Stop> {
     };
     let goes_on = begun.goes_on;
     let outcome = run.from(begun);
-    if let Err(Stop::Problem(problem)) = &outcome {
-        let reason = problem.sentence();
-        run.write(
-            "SELECT neon_auth_internal.fail_sync($1::bigint, $2)::text",
-            &[&reason],
-        );
-    }
+    note_problem(steps, run.id, &outcome);
     outcome.map(|()| goes_on)
 }
 
@@ -96,53 +60,6 @@ fn run_once(steps: Steps) -> Result<bool, Stop> {
 pub fn drain(steps: Steps) -> Result<(), Stop> {
     let _lock = RunLock::take(steps)?;
     queue::drain(&open(steps)?, steps, 0)
-}
-
-/// The right to be the only synchronisation in this database, until dropped.
-struct RunLock(Vec<Lock>);
-
-/// The locks in its space: a process that confirms the queue holds the first, a run holds both, and
-/// neon_auth.sync_progress checks the second.
-const EXCLUSIVE: u32 = 0;
-const FULL_RUN: u32 = 1;
-
-impl RunLock {
-    fn take(steps: Steps) -> Result<Self, Stop> {
-        let began = Instant::now();
-        loop {
-            let lock = steps.transaction(|| Lock::try_for_session(lock::Space::Sync, EXCLUSIVE, 0));
-            if let Some(lock) = lock {
-                return Ok(Self(vec![lock]));
-            }
-            // A worker that only confirms the queue is done soon.
-            if steps == Steps::Worker || began.elapsed() > PATIENCE {
-                return Err(Problem::SyncUnderWay.into());
-            }
-            steps.pause(http::TICK)?;
-        }
-    }
-
-    /// Shows that this is a run. Only the holder of the first lock takes the second.
-    fn of_a_run(mut self, steps: Steps) -> Self {
-        let lock = steps.transaction(|| Lock::try_for_session(lock::Space::Sync, FULL_RUN, 0));
-        self.0.extend(lock);
-        self
-    }
-}
-
-impl Drop for RunLock {
-    fn drop(&mut self) {
-        for lock in self.0.drain(..).rev() {
-            lock.release_for_session();
-        }
-    }
-}
-
-/// `neon_auth_internal.lock_sync()`: waits until no process of this database reads the REST API, and
-/// keeps them out until the transaction ends.
-#[pg_extern(sql = false)]
-fn lock_sync() {
-    Lock::wait(lock::Space::Sync, EXCLUSIVE, 0);
 }
 
 fn open(steps: Steps) -> Result<Api, Problem> {
