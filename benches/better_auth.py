@@ -94,9 +94,9 @@ def in_a_backend(rounds, calls=20_000):
             return (timed - empty) * 1000 / calls
 
     return interleaved(rounds, {
-        (column, turn): lambda column=column, where=where, calls=calls: cost(column, where, calls)
+        (column, turn): lambda column=column, where=where, turns=turns: cost(column, where, turns)
         for column in ("bare", "signed", "by_table", *PINNED)
-        for turn, where, calls in (("again", "n = 0", calls), ("fresh", "true", 2 * CREDENTIALS))})
+        for turn, where, turns in (("again", "n = 0", calls), ("fresh", "true", 2 * CREDENTIALS))})
 
 
 def request(rounds, seconds, clients):

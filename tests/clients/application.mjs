@@ -81,7 +81,7 @@ export class Application {
             await client.query('SET LOCAL ROLE authenticated');
             await client.query('SELECT auth.authenticate($1)', [credential]);
             return await work(async (expression, values) => {
-                const { rows } = await client.query(`SELECT ${expression} AS value`, values);
+                const { rows } = await client.query(`SELECT (SELECT ${expression}) AS value`, values);
                 return rows[0].value;
             }, client);
         });
