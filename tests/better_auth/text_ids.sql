@@ -1,6 +1,12 @@
 -- Tables of Better Auth 1.7 with text ids, and rows of a real server with made-up users, cut down:
 -- schema "shop", owned by the role shop_owner. The private keys are left out.
-CREATE ROLE shop_owner NOLOGIN;
+DO $$
+BEGIN
+    CREATE ROLE shop_owner NOLOGIN;
+-- Databases of one server share it.
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END
+$$;
 CREATE SCHEMA shop AUTHORIZATION shop_owner;
 SET ROLE shop_owner;
 CREATE TABLE shop."user" (id text NOT NULL PRIMARY KEY, name text NOT NULL, email text NOT NULL UNIQUE,

@@ -1,6 +1,12 @@
 -- Tables of Better Auth 1.4 with uuid ids, and rows of a real server with made-up users, cut down:
 -- schema "hosted", owned by the role hosted_owner. The private keys are left out.
-CREATE ROLE hosted_owner NOLOGIN;
+DO $$
+BEGIN
+    CREATE ROLE hosted_owner NOLOGIN;
+-- Databases of one server share it.
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END
+$$;
 CREATE SCHEMA hosted AUTHORIZATION hosted_owner;
 SET ROLE hosted_owner;
 CREATE TABLE hosted."user" (id uuid DEFAULT gen_random_uuid() NOT NULL PRIMARY KEY, name text NOT NULL,
