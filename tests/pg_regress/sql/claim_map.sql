@@ -5,7 +5,7 @@
 CREATE FUNCTION pg_temp.readers() RETURNS TABLE (reader text, value text) STABLE LANGUAGE sql AS $$
     VALUES ('user_id', auth.user_id()), ('role', auth.role()), ('email', auth.email()), ('email_verified', auth.email_verified()::text),
            ('is_anonymous', auth.is_anonymous()::text), ('selected_team_id', auth.selected_team_id()), ('organization', auth.organization()::text),
-           ('organization_id', auth.organization_id()::text)
+           ('organization_id', auth.organization_id()::text), ('session_id', auth.session_id())
 $$;
 \set clerk `"$STACK" token --sub user_1 --alg RS256 --claim 'iss="https://clerk.example.com"' --claim 'o={"id":"org_1","rol":"admin","slg":"acme"}' --claim 'email="own@example.com"'`
 \set workos `"$STACK" token --sub user_2 --alg RS256 --claim 'iss="https://workos.example.com"' --claim 'org_id="5a1f3c5e-1b7c-4a5e-9c83-3f0a8e7d6b21"' --claim 'role="member"'`
@@ -15,7 +15,7 @@ BEGIN;
 SELECT neon_auth.add_provider('clerk', '{https://clerk.example.com}', jwks => :'jwks',
     claim_map => '{"organization": {"id": "o.id", "role": "o.rol", "slug": "o.slg"}, "role": "o.rol", "selected_team_id": "o.id", "email": "absent"}');
 SELECT neon_auth.add_provider('workos', '{https://workos.example.com}', jwks => :'jwks', claim_map => '{"organization": "org_id", "selected_team_id": "org_id"}');
-SELECT neon_auth.add_provider('cognito', '{https://cognito.example.com}', jwks => :'jwks', claim_map => '{"selected_team_id": "cognito:groups.0", "email": "cognito:username"}');
+SELECT neon_auth.add_provider('cognito', '{https://cognito.example.com}', jwks => :'jwks', claim_map => '{"selected_team_id": "cognito:groups.0", "email": "cognito:username", "session_id": "cognito:groups.1"}');
 SELECT neon_auth.add_provider('auth0', '{https://auth0.example.com/}', jwks => :'jwks',
     claim_map => '{"role": "https://shop.example.com/role", "email": "\"https://shop.example.com/claims\".mail", "email_verified": "\"https://shop.example.com/claims\".verified", "selected_team_id": "\"https://shop.example.com/claims\".\"team.id\""}');
 SELECT auth.authenticate(:'clerk');

@@ -6,7 +6,8 @@ BEGIN;
 SELECT auth.authenticate(:'token');
 \x on
 SELECT auth.user_id(), auth.uid(), auth.role(), auth.email(), auth.email_verified(), auth.is_anonymous(),
-       auth.selected_team_id(), auth.provider(), auth.organization_id();
+       auth.selected_team_id(), auth.provider(), auth.organization_id(), auth.session_id() = auth.claim('refresh_token_id') AS session,
+       auth.actor() - 'session_id' AS actor, auth.actor() ->> 'session_id' = auth.session_id() AS "actor's session";
 \x off
 -- Ten minutes from its issue, to the second.
 SELECT auth.expires_at() - to_timestamp((auth.jwt() ->> 'iat')::bigint) AS lifetime;
@@ -35,7 +36,7 @@ BEGIN;
 SELECT auth.impersonate('u1');
 \x on
 SELECT auth.user_id(), auth.uid(), auth.jwt(), auth.role(), auth.email(), auth.email_verified(), auth.is_anonymous(),
-       auth.selected_team_id(), auth.provider(), auth.expires_at(), auth.organization(), auth.organization_id();
+       auth.selected_team_id(), auth.provider(), auth.expires_at(), auth.organization(), auth.organization_id(), auth.session_id(), auth.actor();
 
 -- So is what has another type than it should: nothing is converted, nothing fails. But who may be
 -- anonymous is.
@@ -55,6 +56,11 @@ SELECT auth.email_verified(), auth.is_anonymous();
 -- Empty strings and false are values.
 SELECT auth.impersonate('u1', '{"role": "", "email": "", "email_verified": false, "is_anonymous": false, "o": {}}');
 SELECT auth.role() = '' AS role, auth.email() = '' AS email, auth.email_verified(), auth.is_anonymous(), auth.organization(), auth.organization_id();
+-- The session is sid, unless it is Stack Auth's, and a string. impersonatedBy is Better Auth's.
+SELECT auth.impersonate('u1', '{"sid": "session-1", "refresh_token_id": "r", "impersonatedBy": "root"}');
+SELECT auth.session_id(), auth.actor();
+SELECT auth.impersonate('u1', '{"sid": 7}');
+SELECT auth.session_id(), auth.actor();
 \x off
 -- Organizations whose id is no uuid, or whose id is no string.
 SELECT auth.impersonate('u1', '{"o": {"id": "org_1", "slug": "example"}}');

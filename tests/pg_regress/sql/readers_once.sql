@@ -46,6 +46,8 @@ INSERT INTO once.cases (what, statement) VALUES
     ('condition', 'SELECT id FROM once.plain WHERE user_id = auth.user_id()'),
     ('column', 'SELECT id, auth.user_id() FROM once.plain'),
     ('other readers', 'SELECT id FROM once.plain WHERE user_id = auth.jwt() ->> ''sub'' AND auth.email() IS NULL'),
+    ('readers of sessions', 'SELECT id FROM once.plain WHERE user_id = auth.actor() ->> ''user_id'' AND auth.session_id() IS NULL'),
+    ('organization', 'SELECT id FROM once.plain WHERE user_id = auth.organization() ->> ''id'''),
     ('constant argument', 'SELECT id FROM once.plain WHERE user_id = auth.claim(''limit'')'),
     ('reader as argument', 'SELECT id FROM once.plain WHERE user_id = auth.claim(auth.claim(''path''))'),
     ('reader with SELECT as argument',

@@ -77,6 +77,9 @@ impl Maker {
             "⟦auth.role()⟧",
             "⟦auth.selected_team_id()⟧",
             "⟦auth.provider()⟧",
+            "⟦auth.session_id()⟧",
+            "(⟦auth.actor()⟧ ->> 'user_id')",
+            "(⟦auth.organization_ids()⟧)[1]",
             "⟦auth.claim('o', 'slug')⟧",
             "⟦auth.claim(lower('SUB'))⟧",
             "⟦auth.claim('nothing')⟧",
@@ -110,6 +113,7 @@ impl Maker {
             "⟦auth.organization_id()⟧ IS NOT NULL",
             "⟦auth.expires_at()⟧ > '2020-01-01'",
             "⟦auth.jwt()⟧ ? 'email'",
+            "⟦auth.actor()⟧ ? 'impersonator'",
             "⟦auth.organization()⟧ ->> 'slug' = 'acme'",
             "⟦auth.user_id()⟧ IS NULL",
         ]);
