@@ -32,6 +32,8 @@ CREATE TABLE todos (
     user_id text NOT NULL DEFAULT auth.user_id() REFERENCES neon_auth.users_sync (id),
     team_id text REFERENCES neon_auth.teams_sync (id));
 INSERT INTO todos VALUES (1, 'alice', NULL), (2, 'bob', NULL), (3, 'carol', 'red'), (4, 'carol', NULL);
+-- It refers to a table by OID.
+INSERT INTO neon_auth_internal.better_auth_tables (what, relation, columns) VALUES ('user', 'todos', '{"id": "user_id"}');
 CREATE INDEX ON todos (user_id);
 ALTER TABLE todos ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON todos TO authenticated USING (user_id = auth.user_id());

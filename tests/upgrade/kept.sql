@@ -6,7 +6,8 @@ SET timezone = 'UTC';
 SELECT relname, rows
   FROM (SELECT c.relname, query_to_xml(format('SELECT to_jsonb(t) AS row FROM %s t ORDER BY 1', c.oid::regclass), false, true, '')::text AS rows
           FROM pg_class c
-         WHERE (c.relnamespace = 'neon_auth'::regnamespace OR c.oid = 'todos'::regclass) AND c.relkind = 'r') AS tables
+         WHERE (c.relnamespace = 'neon_auth'::regnamespace
+                OR c.oid IN ('todos'::regclass, 'neon_auth_internal.better_auth_tables'::regclass)) AND c.relkind = 'r') AS tables
  WHERE rows <> ''
  ORDER BY relname COLLATE "C";
 SELECT conrelid::regclass, conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint WHERE contype = 'f' ORDER BY 1, 2;

@@ -42,7 +42,7 @@ CREATE TABLE before AS SELECT * FROM objects;
 CREATE EXTENSION neon_auth;
 -- A name that is taken is listed, and nothing has happened.
 CREATE TABLE neon_auth.providers ();
-\! psql --no-psqlrc --quiet --dbname neon_auth_beside --file "$DOCS/adopt.sql" 2>&1 | sed 's/^psql:[^ ]*: //;/^CONTEXT:/d;/^PL\/pgSQL function/d;/^SQL statement/d'
+\! psql --no-psqlrc --quiet --dbname neon_auth_beside --file "$DOCS/adopt.sql" 2>&1 | sed -nE 's/^psql:[^ ]*: //;/^(ERROR|DETAIL|HINT):/p'
 DROP TABLE neon_auth.providers;
 \! psql --no-psqlrc --quiet --dbname neon_auth_beside --file "$DOCS/adopt.sql" 2>&1 | sed 's/^psql:[^ ]*: //'
 TABLE before EXCEPT TABLE objects;
