@@ -182,6 +182,33 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.bind_tables(neon_auth_internal.better_auth_tables[], jsonb) IS
     'Locks the tables of Better Auth that were found, checks them again, and creates the triggers on them';
 
+-- The source of users that were written by hand, or taken over by docs/adopt.sql, is not recorded.
+CREATE FUNCTION neon_auth_internal.check_better_auth_source() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    other text;
+BEGIN
+    SELECT format('They are of kind %s, source %s.', o.kind, o.source) INTO other
+      FROM neon_auth_internal.other_source o;
+    IF NOT FOUND AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_source)
+       AND EXISTS (SELECT FROM neon_auth_internal.users_sync u WHERE u.deleted_at IS NULL) THEN
+        other := 'Their source is not recorded.';
+    END IF;
+    IF other IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'the mirror contains the users of another service',
+            DETAIL = other || ' Users that Better Auth does not have would be marked as deleted.',
+            HINT = 'To move them to Better Auth: SELECT * FROM neon_auth.migrate_to_better_auth(); to replace them: '
+                   'DELETE FROM neon_auth.sync_source; INSERT INTO neon_auth.sync_source VALUES (''better_auth'', '
+                   '''better_auth'');';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.check_better_auth_source() IS
+    'Fails if the mirror contains users of another service, or of an unknown one';
+
 CREATE FUNCTION neon_auth_internal.write_better_auth_provider(origin text, name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -221,16 +248,7 @@ BEGIN
         END IF;
         PERFORM neon_auth_internal.define_better_auth_permissions();
     END IF;
-    SELECT o.kind, o.source INTO other FROM neon_auth_internal.other_source o;
-    IF FOUND THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = 'the mirror contains the users of another service',
-            DETAIL = format('They are of kind %s, source %s. Users that Better Auth does not have would be marked as '
-                            'deleted.', other.kind, other.source),
-            HINT = 'To move them to Better Auth: SELECT * FROM neon_auth.migrate_to_better_auth(); '
-                   'to replace them: DELETE FROM neon_auth.sync_source;';
-    END IF;
+    PERFORM neon_auth_internal.check_better_auth_source();
     INSERT INTO neon_auth_internal.sync_source (kind, source) VALUES ('better_auth', 'better_auth')
         ON CONFLICT (kind, source) DO NOTHING;
 END

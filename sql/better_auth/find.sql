@@ -177,6 +177,9 @@ BEGIN
         code := 'wrong_object_type';
         defect := format('%s is a partition, or inherits or is inherited: its triggers do not see all changes.',
                          relation);
+    ELSIF own.relam <> (SELECT m.oid FROM pg_am m WHERE m.amname = 'heap') THEN
+        code := 'wrong_object_type';
+        defect := format('%s has another access method than heap.', relation);
     ELSIF own.relpersistence = 't' THEN
         code := 'wrong_object_type';
         defect := format('%s is a temporary table: it ends with its session.', relation);
@@ -247,18 +250,31 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.examine_better_auth(text, jsonb, regclass) IS
     'The columns of a table that can be one of Better Auth, under Better Auth''s names, and its first defect';
 
+CREATE FUNCTION neon_auth_internal.base_type(type oid) RETURNS oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE base(oid, typbasetype) AS (
+        SELECT t.oid, t.typbasetype FROM pg_type t WHERE t.oid = base_type.type
+        UNION ALL
+        SELECT t.oid, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.typbasetype
+    )
+    SELECT b.oid FROM base b WHERE b.typbasetype = 0
+$$;
+COMMENT ON FUNCTION neon_auth_internal.base_type(oid) IS 'Returns the type that a domain is over; otherwise the type';
+
 CREATE FUNCTION neon_auth_internal.is_better_auth_type(type text, actual oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE type
-               WHEN 'id' THEN actual IN ('uuid'::regtype, 'text'::regtype, 'varchar'::regtype, 'smallint'::regtype,
-                                         'integer'::regtype, 'bigint'::regtype)
-               WHEN 'token' THEN actual IN ('text'::regtype, 'varchar'::regtype)
-               WHEN 'time' THEN actual IN ('timestamptz'::regtype, 'timestamp'::regtype)
-               WHEN 'boolean' THEN actual = 'boolean'::regtype
-               -- Strings, also citext and domains; enums; JSON, whose text is read.
-               ELSE actual IN ('json'::regtype, 'jsonb'::regtype)
-                    OR (SELECT t.typcategory IN ('S', 'E') FROM pg_type t WHERE t.oid = actual) END
+    SELECT CASE is_better_auth_type.type
+               WHEN 'id' THEN t.oid IN ('uuid'::regtype, 'text'::regtype, 'varchar'::regtype, 'smallint'::regtype,
+                                        'integer'::regtype, 'bigint'::regtype)
+               WHEN 'token' THEN t.oid IN ('text'::regtype, 'varchar'::regtype)
+               WHEN 'time' THEN t.oid IN ('timestamptz'::regtype, 'timestamp'::regtype)
+               WHEN 'boolean' THEN t.oid = 'boolean'::regtype
+               -- Strings, such as citext; enums; JSON, whose text is read.
+               ELSE t.typcategory IN ('S', 'E') OR t.oid IN ('json'::regtype, 'jsonb'::regtype) END
+      FROM pg_type t
+     WHERE t.oid = neon_auth_internal.base_type(actual)
 $$;
 COMMENT ON FUNCTION neon_auth_internal.is_better_auth_type(text, oid) IS
     'Returns true if a column of Better Auth''s tables can have a type';

@@ -483,6 +483,8 @@ BEGIN
     END IF;
     DELETE FROM neon_auth_internal.tombstones;
     DELETE FROM neon_auth_internal.sync_source;
+    -- The users in the mirror are Better Auth's from here on.
+    INSERT INTO neon_auth_internal.sync_source (kind, source) VALUES ('better_auth', 'better_auth');
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.remove_stack() IS

@@ -50,7 +50,8 @@ BEGIN
                    'neon_auth.add_better_auth() again; or delete the sessions yourself.';
     END IF;
     is_before := format('(s.%I >= $1::timestamptz%s) IS NOT TRUE', created.attname,
-                        CASE created.atttypid WHEN 'timestamp'::regtype THEN ' AT TIME ZONE ''UTC''' ELSE '' END);
+                        CASE neon_auth_internal.base_type(created.atttypid) WHEN 'timestamp'::regtype
+                             THEN ' AT TIME ZONE ''UTC''' ELSE '' END);
     ended := neon_auth_internal.count_as_owner(
         sessions.relation,
         format('WITH ended AS (DELETE FROM %s AS s WHERE %s RETURNING 1) SELECT count(*) FROM ended',

@@ -41,6 +41,19 @@ ROLLBACK TO s;
 -- It is gone, but its users are not.
 SELECT neon_auth.upsert_user('{"id": "stack-user"}');
 DELETE FROM neon_auth.providers;
+SAVEPOINT refused;
+SELECT * FROM neon_auth.add_better_auth('https://app.example.com');
+\echo :SQLSTATE
+ROLLBACK TO refused;
+-- As the HINT says
+DELETE FROM neon_auth.sync_source;
+INSERT INTO neon_auth.sync_source VALUES ('better_auth', 'better_auth');
+SELECT * FROM neon_auth.add_better_auth('https://app.example.com') WHERE "table" = 'user';
+SELECT id, deleted_at IS NOT NULL AS is_deleted FROM neon_auth.users_sync ORDER BY id;
+ROLLBACK TO s;
+-- Users without a recorded source, as docs/adopt.sql leaves them
+DELETE FROM neon_auth.providers;
+SELECT neon_auth.upsert_user('{"id": "adopted"}');
 SELECT * FROM neon_auth.add_better_auth('https://app.example.com');
 \echo :SQLSTATE
 ROLLBACK TO s;
@@ -130,6 +143,13 @@ ALTER TABLE app.session DISABLE TRIGGER neon_auth_truncate;
 SELECT count(*) FROM neon_auth.add_better_auth('https://app.example.com');
 SELECT * FROM bound;
 
+-- A table that becomes another one of Better Auth keeps only the trigger that it needs.
+SAVEPOINT s;
+ALTER TABLE app.organization ADD "publicKey" text;
+SELECT "table", relation FROM neon_auth.add_better_auth('https://app.example.com', names => '{"organization": null, "jwks": "organization"}');
+SELECT * FROM bound;
+ROLLBACK TO s;
+
 -- A provider that is dropped takes its triggers with it, however it is dropped.
 SAVEPOINT s;
 SET LOCAL ROLE better_auth_admin;
@@ -139,6 +159,13 @@ SELECT (SELECT count(*) FROM bound) AS bound, (SELECT count(*) FROM neon_auth_in
 SELECT * FROM neon_auth.sync_source;
 ROLLBACK TO s;
 DELETE FROM neon_auth.providers;
+SELECT (SELECT count(*) FROM bound) AS bound, (SELECT count(*) FROM neon_auth_internal.better_auth_tables) AS tables;
+ROLLBACK TO s;
+-- By a member of the owner too, who may not change the tables of others itself.
+GRANT postgres TO better_auth_admin;
+SET LOCAL ROLE better_auth_admin;
+DELETE FROM neon_auth.providers;
+RESET ROLE;
 SELECT (SELECT count(*) FROM bound) AS bound, (SELECT count(*) FROM neon_auth_internal.better_auth_tables) AS tables;
 ROLLBACK TO s;
 TRUNCATE neon_auth.providers;

@@ -94,7 +94,9 @@ SELECT pg_temp.after('ALTER TABLE "user" ALTER banned TYPE int USING 0', names =
 SELECT pg_temp.after('ALTER TABLE "user" ALTER "banExpires" TYPE bigint USING 0');
 SELECT pg_temp.after('ALTER TABLE "user" ALTER "createdAt" TYPE date');
 SELECT pg_temp.after('ALTER TABLE "user" ALTER role TYPE text[] USING ARRAY[role]');
-SELECT pg_temp.after('CREATE DOMAIN token AS text; ALTER TABLE session ALTER token TYPE token');
+SELECT pg_temp.after('CREATE DOMAIN a AS text; CREATE DOMAIN token AS a; ALTER TABLE session ALTER token TYPE token; CREATE DOMAIN day AS timestamp; ALTER TABLE session ALTER "expiresAt" TYPE day');
+SELECT pg_temp.after('CREATE DOMAIN day AS date; ALTER TABLE session ALTER "expiresAt" TYPE day');
+SELECT pg_temp.after('ALTER TABLE session DROP token, ADD token uuid UNIQUE');
 SELECT pg_temp.after('ALTER TABLE jwks ALTER "publicKey" TYPE bytea USING NULL');
 SELECT pg_temp.after('ALTER TABLE member ALTER "userId" TYPE char(32)');
 
@@ -114,6 +116,7 @@ SELECT pg_temp.after('ALTER TABLE "user" RENAME TO people; CREATE VIEW "user" AS
 SELECT pg_temp.after('ALTER TABLE session RENAME TO s; CREATE MATERIALIZED VIEW session AS SELECT id, token FROM s; DROP TABLE "user"; CREATE VIEW "user" AS TABLE s', 'app');
 SELECT pg_temp.after('DROP TABLE jwks; CREATE FOREIGN DATA WRAPPER fdw; CREATE SERVER server FOREIGN DATA WRAPPER fdw; CREATE FOREIGN TABLE jwks (id text, "publicKey" text) SERVER server');
 SELECT pg_temp.after('DROP TABLE session; CREATE TABLE session (id text, "expiresAt" timestamptz, token text PRIMARY KEY, "userId" text) PARTITION BY RANGE (token)');
+SELECT pg_temp.after('CREATE ACCESS METHOD other TYPE TABLE HANDLER heap_tableam_handler; DROP TABLE session; CREATE TABLE session (id text, "expiresAt" timestamptz, token text PRIMARY KEY, "userId" text) USING other');
 SELECT pg_temp.after('CREATE TABLE old_user () INHERITS ("user")');
 SELECT pg_temp.after('CREATE TABLE base (extra int); ALTER TABLE session ADD extra int; ALTER TABLE session INHERIT base');
 
@@ -125,6 +128,9 @@ SELECT pg_temp.after('ALTER TABLE session RENAME TO logins; CREATE TABLE visits 
 SELECT pg_temp.after('CREATE SCHEMA other CREATE TABLE "user" (LIKE app."user" INCLUDING ALL) CREATE TABLE session (LIKE app.session INCLUDING ALL)');
 SELECT pg_temp.after('CREATE SCHEMA other CREATE TABLE "user" (LIKE app."user" INCLUDING ALL) CREATE TABLE session (LIKE app.session INCLUDING ALL)', 'other');
 SELECT pg_temp.after('CREATE SCHEMA other CREATE TABLE "user" (id text) CREATE TABLE session (id text)');
+-- Tables of an extension do not count.
+SELECT pg_temp.after('CREATE SCHEMA other CREATE TABLE "user" (LIKE app."user" INCLUDING ALL) CREATE TABLE session (LIKE app.session INCLUDING ALL);
+    ALTER EXTENSION neon_auth ADD TABLE other."user"; ALTER EXTENSION neon_auth ADD TABLE other.session');
 
 -- Names that are malformed.
 SELECT pg_temp.refusal(names => NULL);

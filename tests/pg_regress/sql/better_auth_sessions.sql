@@ -58,6 +58,10 @@ ALTER TABLE app.session ALTER "createdAt" TYPE timestamp USING "createdAt" AT TI
 SET LOCAL TimeZone = 'Asia/Kolkata';
 SELECT neon_auth.revoke_sessions('2026-01-04 00:00:00+00');
 SELECT array_agg(id ORDER BY id) FROM app.session;
+CREATE DOMAIN app.moment AS timestamp;
+ALTER TABLE app.session ALTER "createdAt" TYPE app.moment;
+SELECT neon_auth.revoke_sessions('2026-01-05 00:00:00+00');
+SELECT array_agg(id ORDER BY id) FROM app.session;
 ROLLBACK TO s;
 
 -- Sessions that the owner's code keeps are reported, and none is ended.
