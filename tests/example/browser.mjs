@@ -91,8 +91,9 @@ export class Person {
 
   // What somebody sends who does not use the page, with the browser's cookies.
   async request(method, path, data) {
-    const answer = await this.context.request.fetch(`${base}/api/${path}`, { method, data, headers: { origin: base } });
+    const headers = { origin: base, 'content-type': typeof data === 'string' ? 'text/plain' : 'application/json' };
+    const answer = await this.context.request.fetch(`${base}/api/${path}`, { method, data, headers });
     const text = await answer.text();
-    return { status: answer.status(), value: text ? JSON.parse(text) : null };
+    return { status: answer.status(), value: /json/.test(answer.headers()['content-type']) ? JSON.parse(text) : null };
   }
 }

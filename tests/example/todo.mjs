@@ -78,6 +78,23 @@ await step('nobody changes a private todo of another user', async () => {
   assert.equal(await refusal(asUser(bobs, (client) => client.query('UPDATE todos SET user_id = $1', [aliceId]))), '42501');
 });
 
+await step('odd requests are refused, and change nothing', async () => {
+  const add = async (data) => (await bob.request('POST', 'todos', data)).status;
+  for (const data of [{}, [], { task: ' \n' }, { task: 'x'.repeat(201) }, { task: 'a\0b' }, { task: null }]) {
+    assert.equal(await add(data), 400, JSON.stringify(data));
+  }
+  assert.equal(await add({ task: 'x', organizationId: 'no such organization' }), 403);
+  assert.equal(await add('{"task": "from a form of another site"}'), 415);
+  for (const path of ['todos/abc', 'todos/99999999999999999999', 'todos/1%27--']) {
+    assert.equal((await bob.request('PATCH', path, { done: true })).status, 400, path);
+    assert.equal((await bob.request('DELETE', path)).status, 400, path);
+  }
+  assert.equal((await bob.request('PATCH', 'todos/1', { done: 'perhaps' })).status, 400);
+  assert.equal((await bob.request('GET', 'nothing')).status, 404);
+  assert.deepEqual(await query('SELECT task, done FROM todos ORDER BY id'),
+    [{ task: 'buy seeds', done: false }, { task: 'call the plumber', done: false }]);
+});
+
 await step('an organization belongs to its members only', async () => {
   await alice.fill('#new-organization', { 'New organization': 'Garden club' }, 'Create');
   await eventually(() => alice.page.locator('#list-title').textContent(), 'Garden club');
