@@ -39,6 +39,7 @@ AS $$
 DECLARE
     written record;
     missing name;
+    deferred record;
     inserted bigint;
 BEGIN
     IF cardinality(objects) = 0 THEN
@@ -69,6 +70,12 @@ BEGIN
             DETAIL = format('The column %I of %s is NOT NULL and has no default.', missing, relation),
             HINT = format('Give it a default: ALTER TABLE %s ALTER COLUMN %I SET DEFAULT ...;', relation, missing);
     END IF;
+    -- as_owner() refuses what would run at the end of the transaction, with the rights of that moment.
+    FOR deferred IN SELECT c.connamespace::regnamespace AS schema, c.conname AS name
+                      FROM pg_constraint c WHERE c.conrelid = relation AND c.condeferred LOOP
+        PERFORM neon_auth_internal.as_owner(
+            relation, format('SET CONSTRAINTS %s.%I IMMEDIATE', deferred.schema, deferred.name));
+    END LOOP;
     SELECT count(*) INTO inserted
       FROM neon_auth_internal.as_owner(
                relation,

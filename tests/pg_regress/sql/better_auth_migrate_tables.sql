@@ -51,6 +51,13 @@ ALTER TABLE app.app_users ADD plan text NOT NULL DEFAULT 'free', ADD sum int GEN
 SELECT outcome FROM neon_auth.migrate_to_better_auth(names => :'names') WHERE id = 'u1';
 ROLLBACK TO s;
 
+-- A foreign key that is checked at the end of the transaction
+SET LOCAL ROLE better_auth_app;
+ALTER TABLE app.members ADD CONSTRAINT "its user" FOREIGN KEY (user_id) REFERENCES app.app_users DEFERRABLE INITIALLY DEFERRED;
+RESET ROLE;
+SELECT outcome FROM neon_auth.migrate_to_better_auth(names => :'names') WHERE object = 'member';
+ROLLBACK TO s;
+
 -- The owner's triggers run as the owner. What they do not accept is not reported as created.
 SET LOCAL ROLE better_auth_app;
 CREATE FUNCTION app.refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
