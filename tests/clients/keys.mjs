@@ -85,6 +85,7 @@ export default (app) => {
         const broken = await app.browser().signIn(alice.email);
         await app.sql(`UPDATE {jwks} SET {jwks.expiresAt} = now() - interval '1 minute'`);
         const other = await broken.jwt();
+        await app.accepts(other, alice.id);
         await app.sql(`UPDATE {jwks} SET {jwks.publicKey} = '{"kty":"OKP"' WHERE id::text = $1`, [kid(other)]);
         await app.refuses(other);
         await app.accepts(jwt, alice.id);
