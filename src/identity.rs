@@ -118,7 +118,7 @@ impl Identity {
         session: &str,
         claims: Map<String, Value>,
     ) -> Result<Self, &'static str> {
-        let json = Value::Object(claims.clone()).to_string();
+        let (claims, json) = written(claims);
         let around = Around {
             provider: Some(vouched.provider),
             kind: Some(vouched.kind),
@@ -133,7 +133,7 @@ impl Identity {
     /// An identity without a provider. Returns a reason if the claims do not form one: no `sub`, or
     /// an `exp` that is not a time.
     pub fn impersonated(claims: Map<String, Value>) -> Result<Self, &'static str> {
-        let json = Value::Object(claims.clone()).to_string();
+        let (claims, json) = written(claims);
         let around = Around {
             valid_until: seconds(&claims),
             ..Around::default()
@@ -293,6 +293,16 @@ impl Identity {
     /// The value at a path of member names and array positions.
     pub fn at(&self, path: &[String]) -> Option<&Value> {
         claim_at(self.claims(), path)
+    }
+}
+
+/// Claims and their JSON text.
+fn written(claims: Map<String, Value>) -> (Map<String, Value>, String) {
+    let object = Value::Object(claims);
+    let json = object.to_string();
+    match object {
+        Value::Object(claims) => (claims, json),
+        _ => unreachable!("an object was written"),
     }
 }
 

@@ -21,6 +21,7 @@ pub struct Times {
 pub fn if_due(id: &str, times: &Times) -> Option<i64> {
     let now = clock::microseconds();
     let until = due(times, now)?;
+    // Cheaper than the attempt, which would fail.
     // SAFETY: both read the state of the process and its transaction.
     if unsafe { pg_sys::XactReadOnly || pg_sys::RecoveryInProgress() } {
         return None;

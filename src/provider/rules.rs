@@ -128,7 +128,7 @@ impl Rules {
                 max_lifetime,
                 leeway,
                 required_claims: required,
-                anonymous: anonymous.unwrap_or_else(|| anonymous_flag(kind)),
+                anonymous: anonymous.unwrap_or_else(|| Flag::claim(kind.claims().is_anonymous)),
                 allow_anonymous,
                 allow_restricted,
                 stack,
@@ -212,15 +212,6 @@ fn usual_type(kind: Kind) -> TokenType {
     match kind {
         Kind::Oidc | Kind::Stack => TokenType::Access,
         Kind::BetterAuth => TokenType::Plain,
-    }
-}
-
-/// The claim that makes a user anonymous. Better Auth's tokens contain NULL columns as null.
-fn anonymous_flag(kind: Kind) -> Flag {
-    let name = kind.claims().is_anonymous;
-    match kind {
-        Kind::Oidc | Kind::Stack => Flag::claim(name),
-        Kind::BetterAuth => Flag::nullable(name),
     }
 }
 

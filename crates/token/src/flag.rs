@@ -10,8 +10,6 @@ use crate::value::{Map, Value};
 pub enum Flag {
     /// A claim that is a boolean, or the text "true" or "false".
     Claim(ClaimPath),
-    /// The same; null means that the claim is absent, as in a token made of the columns of a row.
-    Nullable(ClaimPath),
     /// A claim that is true if it has one of some values, such as Firebase's
     /// `sign_in_provider`, and false otherwise.
     Equals(ClaimPath, Vec<Value>),
@@ -21,11 +19,6 @@ impl Flag {
     /// The flag in an outermost claim.
     pub fn claim(name: &str) -> Self {
         Self::Claim(ClaimPath::name(name))
-    }
-
-    /// The flag in an outermost claim that may be null.
-    pub fn nullable(name: &str) -> Self {
-        Self::Nullable(ClaimPath::name(name))
     }
 
     /// Reads a path, or an object with a path and the value or values that mean true.
@@ -59,7 +52,7 @@ impl Flag {
     /// The path to it.
     pub fn path(&self) -> &ClaimPath {
         match self {
-            Self::Claim(path) | Self::Nullable(path) | Self::Equals(path, _) => path,
+            Self::Claim(path) | Self::Equals(path, _) => path,
         }
     }
 
@@ -69,8 +62,7 @@ impl Flag {
         match (self, found) {
             (Self::Equals(..), Value::Object(_)) => otherwise,
             (Self::Equals(_, values), found) => Some(is_one_of(found, values)),
-            (Self::Nullable(_), Value::Null) => None,
-            (Self::Claim(_) | Self::Nullable(_), found) => found.truth().or(otherwise),
+            (Self::Claim(_), found) => found.truth().or(otherwise),
         }
     }
 }

@@ -443,7 +443,7 @@ fn claims_alone_are_judged_by_required_claims_and_kinds_of_users() {
     };
     let demanding = Policy {
         required_claims: required(json!({"emailVerified": true})),
-        anonymous: Flag::nullable("isAnonymous"),
+        anonymous: Flag::claim("isAnonymous"),
         ..policy()
     };
     for (claims, expected) in [
