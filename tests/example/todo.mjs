@@ -67,6 +67,16 @@ await step('each sees only private todos of their own', async () => {
     [{ user_id: aliceId, task: 'buy seeds' }, { user_id: bobId, task: 'call the plumber' }]);
 });
 
+await step('a session cookie with the signature of another one is refused', async () => {
+  const parts = async (person) =>
+    (await person.context.cookies()).find(({ name }) => name === 'better-auth.session_token').value.split('.');
+  const [[token, own], [, other]] = [await parts(bob), await parts(alice)];
+  const status = async (value) =>
+    (await fetch(`${base}/api/todos`, { headers: { cookie: `better-auth.session_token=${value}` } })).status;
+  assert.equal(await status(`${token}.${own}`), 200);
+  assert.equal(await status(`${token}.${other}`), 401);
+});
+
 await step('nobody changes a private todo of another user', async () => {
   const [{ id: seeds }] = await query("SELECT id FROM todos WHERE task = 'buy seeds'");
   assert.equal((await bob.request('PATCH', `todos/${seeds}`, { done: true })).status, 404);
