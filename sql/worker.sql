@@ -23,7 +23,7 @@ AS $$
                'has_queue', CASE WHEN s.kind = 'better_auth' THEN neon_auth_internal.has_gaps()
                                  ELSE EXISTS (SELECT FROM neon_auth_internal.sync_queue q WHERE q.last_error IS NULL)
                             END,
-               'is_configured', s.kind = 'better_auth'
+               'is_configured', coalesce(s.kind = 'better_auth', false)
                                 OR coalesce((SELECT bool_and(value IS NOT NULL)
                                             FROM jsonb_each_text(neon_auth_internal.sync_access() - 'other_source')),
                                          false),

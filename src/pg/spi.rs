@@ -110,12 +110,15 @@ pub fn is_installed() -> bool {
     unsafe { pg_sys::get_extension_oid(c"neon_auth".as_ptr(), true) != pg_sys::InvalidOid }
 }
 
-/// The owner of the extension's tables.
-pub fn owner() -> pg_sys::Oid {
+fn owner() -> pg_sys::Oid {
+    owner_of(PROVIDERS.oid())
+}
+
+/// The owner of a table that exists.
+pub fn owner_of(table: pg_sys::Oid) -> pg_sys::Oid {
     // SAFETY: it is a table's OID, and an open relation has its pg_class row.
     unsafe {
-        let relation =
-            PgRelation::with_lock(PROVIDERS.oid(), pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        let relation = PgRelation::with_lock(table, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
         (*relation.rd_rel).relowner
     }
 }

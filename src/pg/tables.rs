@@ -79,6 +79,17 @@ const fn index(name: &'static CStr, columns: &'static str) -> Index {
 }
 
 impl Relation {
+    /// The OID of a table or sequence of neon_auth_internal, whatever version the extension has; `None` if
+    /// it does not exist.
+    pub fn oid_in_any_version(&self) -> Option<pg_sys::Oid> {
+        // SAFETY: catalog look-ups inside a transaction.
+        let relation = unsafe {
+            let schema = pg_sys::get_namespace_oid(c"neon_auth_internal".as_ptr(), true);
+            pg_sys::get_relname_relid(self.name.as_ptr(), schema)
+        };
+        (relation != pg_sys::InvalidOid).then_some(relation)
+    }
+
     /// Its OID. Raises 55000 if the extension does not have this library's version, and 3F000 or
     /// 42P01 if the relation does not exist.
     pub fn oid(&self) -> pg_sys::Oid {

@@ -251,7 +251,7 @@ fn note(what: What, ids: &[(String, String)], reason: &str) {
     });
     if let Err(failure) = recorded {
         let counted = protected(|| {
-            let sequence = Some(pg_sys::Datum::from(MIRROR_GAPS_UNRECORDED.oid()));
+            let sequence = Some(pg_sys::Datum::from(gaps()));
             // SAFETY: nextval takes the OID of a sequence.
             unsafe { direct_function_call_as_datum(pg_sys::nextval_oid, &[sequence]) };
         });
@@ -263,6 +263,14 @@ fn note(what: What, ids: &[(String, String)], reason: &str) {
         );
     }
     wake::at_commit();
+}
+
+/// The sequence that counts gaps. Its owner is that of all objects of the extension. Changes are
+/// recorded also while the library has another version than the objects.
+fn gaps() -> pg_sys::Oid {
+    MIRROR_GAPS_UNRECORDED
+        .oid_in_any_version()
+        .unwrap_or_else(|| pgrx::error!("the sequence mirror_gaps_unrecorded is missing"))
 }
 
 /// Runs work in a subtransaction, with the rights of the tables' owner. An ERROR undoes it and is
@@ -280,7 +288,7 @@ fn protected<R>(work: impl FnOnce() -> R) -> Result<R, Failure> {
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
         let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
-            let pinned = Pinned::enter(spi::owner(), pg_sys::SECURITY_LOCAL_USERID_CHANGE);
+            let pinned = Pinned::enter(spi::owner_of(gaps()), pg_sys::SECURITY_LOCAL_USERID_CHANGE);
             // A deadlock is noticed by the process that waits for this long. That has to be this one,
             // because the other could be waiting for a row of its own application, and would fail.
             pinned.set(c"deadlock_timeout", c"10ms");

@@ -4,6 +4,7 @@
 //! server of its own, so tests run side by side; what only a server of its own can show, such as
 //! a shutdown or a standby, starts a `Cluster`.
 
+mod better_auth;
 mod cluster;
 mod database;
 mod dump;
@@ -24,6 +25,7 @@ mod wait;
 mod webhooks;
 mod world;
 
+pub use better_auth::BetterAuth;
 pub use cluster::Cluster;
 pub use database::Database;
 pub use dump::{Dump, run_program};

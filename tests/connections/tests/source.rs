@@ -51,7 +51,7 @@ fn a_provider_named_stack_of_another_kind_is_not_synchronised() {
     assert_eq!(refusal.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
     assert_eq!(
         refusal.detail(),
-        Some("There is no provider of kind stack.")
+        Some("There is no provider of kind stack or better_auth.")
     );
     let plan = "SELECT neon_auth_internal.worker_plan() ->> 'is_configured'";
     assert_eq!(session.value(plan, &[]).as_deref(), Some("false"));
