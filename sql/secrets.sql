@@ -39,7 +39,8 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'there is no such secret',
-            DETAIL = 'The secrets are publishable_client_key, secret_server_key, webhook_secret and better_auth_secret.',
+            DETAIL = 'The secrets are publishable_client_key, secret_server_key, webhook_secret and '
+                     'better_auth_secret.',
             HINT = 'SELECT neon_auth.set_secret(''secret_server_key'', $1);';
     END IF;
     IF set_secret.value IS NULL OR set_secret.value = '' THEN

@@ -190,7 +190,8 @@ BEGIN
 
     FOR wanted IN
         SELECT m.* FROM neon_auth_internal.better_auth_model() m
-         WHERE m.what = examine_better_auth.what AND jsonb_typeof(names -> m.what -> m.canonical) IS DISTINCT FROM 'null'
+         WHERE m.what = examine_better_auth.what
+           AND jsonb_typeof(names -> m.what -> m.canonical) IS DISTINCT FROM 'null'
          ORDER BY m.number
     LOOP
         matching := ARRAY(
@@ -230,7 +231,8 @@ BEGIN
                                               ELSE wanted.type END);
             hint := format('ALTER TABLE %s ALTER COLUMN %I TYPE %s USING ...; or name another column, %s: '
                            'names => ''{"%s": {"%s": "<column>"}}''.', relation, actual.attname,
-                           CASE wanted.type WHEN 'time' THEN 'timestamptz' WHEN 'boolean' THEN 'boolean' ELSE 'text' END,
+                           CASE wanted.type WHEN 'time' THEN 'timestamptz' WHEN 'boolean' THEN 'boolean'
+                                            ELSE 'text' END,
                            CASE WHEN wanted.required THEN 'if there is one' ELSE 'or null for none' END,
                            what, wanted.canonical);
         ELSIF actual.attgenerated NOT IN ('', 's') THEN
@@ -413,7 +415,8 @@ BEGIN
         ERRCODE = 'undefined_table',
         MESSAGE = 'no schema has the tables of Better Auth',
         DETAIL = 'The tables user and session must be in one schema; they were looked for by their names and columns.',
-        HINT = 'Run Better Auth''s migrations first. Name renamed tables: names => ''{"user": "...", "session": "..."}''; '
+        HINT = 'Run Better Auth''s migrations first. '
+               'Name renamed tables: names => ''{"user": "...", "session": "..."}''; '
                'or name the schema, to see what is missing there: schema => ''...''.';
 END
 $$;
@@ -441,7 +444,8 @@ BEGIN
         RAISE NOTICE USING
             MESSAGE = 'a table is not used as a table of Better Auth',
             DETAIL = format('%s has columns of jwks, but another name.', alike),
-            HINT = format('If its keys sign the tokens: names => ''{"jwks": %s}''; if not: names => ''{"jwks": null}''.',
+            HINT = format('If its keys sign the tokens: names => ''{"jwks": %s}''; '
+                          'if not: names => ''{"jwks": null}''.',
                           to_json((SELECT c.relname FROM pg_class c WHERE c.oid = alike)));
     END LOOP;
 END

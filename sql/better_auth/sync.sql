@@ -46,7 +46,8 @@ AS $$
     SELECT EXISTS (SELECT FROM jsonb_array_elements_text(neon_auth_internal.better_auth_writers()) AS now
                     WHERE writers ? now);
 $$;
-COMMENT ON FUNCTION neon_auth_internal.are_writing(jsonb) IS 'Returns true if one of the transactions is still under way';
+COMMENT ON FUNCTION neon_auth_internal.are_writing(jsonb) IS
+    'Returns true if one of the transactions is still under way';
 
 -- At most half a million at a time: what it returns must fit into a jsonb.
 CREATE FUNCTION neon_auth_internal.find_differing(part text) RETURNS jsonb
