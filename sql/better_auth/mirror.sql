@@ -211,7 +211,9 @@ BEGIN
         PERFORM neon_auth_internal.lock_members(teams, users);
     END IF;
     WITH source AS MATERIALIZED (
-        SELECT s.team_id, s.user_id, s.permission_id, bool_and(s.inherited) AS inherited
+        -- The planner expects few rows of IS NULL, and would compare each pair with each row.
+        SELECT s.team_id, s.user_id, s.permission_id, s.permission_id IS NULL AS is_membership,
+               bool_and(s.inherited) AS inherited
           FROM neon_auth_internal.better_auth_memberships(teams, users) s
          GROUP BY 1, 2, 3
     ), given AS MATERIALIZED (
@@ -221,7 +223,7 @@ BEGIN
          USING given g
          WHERE (m.team_id, m.user_id) = (g.team_id, g.user_id)
            AND NOT EXISTS (SELECT FROM source s
-                            WHERE s.team_id = m.team_id AND s.user_id = m.user_id AND s.permission_id IS NULL)
+                            WHERE s.team_id = m.team_id AND s.user_id = m.user_id AND s.is_membership)
         RETURNING 1
     ), revoked AS (
         DELETE FROM neon_auth_internal.team_permissions_sync p
