@@ -113,7 +113,7 @@ BEGIN
                      JOIN pg_attribute a ON a.attrelid = sessions.relation AND a.attname = m.value) AS c),
           ARRAY[extend_session.id, expires_at::text, now::text, until::text]);
     RETURN extended;
-EXCEPTION WHEN OTHERS THEN
+EXCEPTION WHEN OTHERS OR assert_failure THEN
     RETURN false;
 END
 $$;

@@ -110,7 +110,11 @@ fn active(identity: &Identity) -> Option<(&str, Organization)> {
             let member = json.as_ref()?.member(name)?;
             member.text().map(str::to_owned)
         };
-        Some(text("organization_id").is_none().then(|| Organization {
+        let parent = json
+            .as_ref()
+            .and_then(|json| json.member("organization_id"));
+        let is_team = parent.is_some_and(|parent| parent.kind() != "null");
+        Some((!is_team).then(|| Organization {
             name: text("display_name"),
             slug: text("slug"),
         }))

@@ -43,10 +43,13 @@ pub fn if_due(id: &str, times: &Times) -> Option<i64> {
 fn due(times: &Times, now: i64) -> Option<i64> {
     let update_age = i64::from(SESSION_UPDATE_AGE.get()) * SECOND;
     let expires_in = i64::from(SESSION_EXPIRES_IN.get()) * SECOND;
-    let until = now + expires_in;
+    let until = now.saturating_add(expires_in);
+    // Times may be infinite.
+    let left = times.expires_at.saturating_sub(now);
+    let lifetime = times.expires_at.saturating_sub(times.created_at);
     let is_due = update_age > 0
-        && times.expires_at - expires_in + update_age <= now
-        && times.expires_at - times.created_at >= expires_in - TOLERANCE
+        && left <= expires_in - update_age
+        && lifetime >= expires_in - TOLERANCE
         && until > times.expires_at;
     is_due.then_some(until)
 }

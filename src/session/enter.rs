@@ -99,16 +99,16 @@ fn enter(token: Option<&str>, scope: Scope) -> Result<Option<String>, Problem> {
     enter_by(|| Ok(Some((token.to_owned(), Source::Argument))), scope)
 }
 
-/// Signs in by the credential that `find` returns, and out if it returns none. If `find` or the
-/// verification fails, nobody is signed in.
+/// Signs in by the credential that `find` returns. If it returns none, or if it or the verification
+/// fails, nobody is signed in, whatever happens to the transaction.
 pub fn enter_by(
     find: impl FnOnce() -> Result<Option<(String, Source)>, Problem>,
     scope: Scope,
 ) -> Result<Option<String>, Problem> {
     let admission = Admission::begin();
     let Some((token, source)) = find()? else {
+        // Like a refusal: an abort must not bring back the user of an earlier request.
         current::forget()?;
-        admission.succeed();
         return Ok(None);
     };
     let outcome = admit(&token, source);

@@ -105,9 +105,16 @@ SELECT by_cookies(json_build_object('better-auth.session_token', :'bare')) AS ba
 SELECT auth.authenticate(:'bare', false) IS NOT NULL AS signed_in;
 SELECT by_cookies('{"better-auth.session_token": "unknown"}');
 SELECT auth.user_id();
--- Without a credential, whoever was signed in before is signed out.
+-- Without a credential, whoever was signed in before is signed out, also if the transaction
+-- of the request fails.
 SELECT auth.authenticate(:'bare', false) IS NOT NULL AS signed_in;
 SELECT by_cookies('{}');
+SELECT auth.user_id();
+SELECT auth.authenticate(:'bare', false) IS NOT NULL AS signed_in;
+BEGIN;
+SET LOCAL request.cookies = '{}';
+SELECT auth.pre_request();
+ROLLBACK;
 SELECT auth.user_id();
 -- Settings that PostgREST does not make.
 SELECT by_cookies('[]') AS array, by_cookies('"text"') AS text, by_cookies('{"better-auth.session_token": 1}') AS number,

@@ -69,6 +69,33 @@ DELETE FROM hosted.member WHERE "userId" = auth.uid();
 SELECT auth.organization(), auth.organization_id();
 SELECT auth.authenticate(session('bob', 'token', 'uuid'), false);
 SELECT auth.organization(), auth.organization_id(), auth.uid(), auth.actor() ->> 'provider' AS provider;
+
+-- Ids are numbers: organization 2 is not team 2, and a team is not an organization, whatever a session names.
+\c - postgres
+SELECT neon_auth.drop_provider('better_auth');
+CREATE SCHEMA numbered;
+CREATE TABLE numbered."user" (id serial PRIMARY KEY, name text, email text UNIQUE, "emailVerified" boolean, "createdAt" timestamptz);
+CREATE TABLE numbered.session (id serial PRIMARY KEY, "expiresAt" timestamptz, token text UNIQUE, "userId" integer, "activeOrganizationId" text);
+CREATE TABLE numbered.organization (id serial PRIMARY KEY, name text, slug text);
+CREATE TABLE numbered.member (id serial PRIMARY KEY, "organizationId" integer, "userId" integer, role text);
+CREATE TABLE numbered.team (id serial PRIMARY KEY, name text, "organizationId" integer);
+CREATE TABLE numbered."teamMember" (id serial PRIMARY KEY, "teamId" integer, "userId" integer);
+INSERT INTO numbered."user" (name, email) VALUES ('Ann', 'ann@example.com');
+INSERT INTO numbered.organization (name, slug) VALUES ('One', 'one'), ('Two', 'two');
+INSERT INTO numbered.team (name, "organizationId") VALUES ('First', 2), ('Second', 1);
+INSERT INTO numbered.member ("organizationId", "userId", role) VALUES (2, 1, 'owner');
+INSERT INTO numbered."teamMember" ("teamId", "userId") VALUES (1, 1);
+INSERT INTO numbered.session ("expiresAt", token, "userId", "activeOrganizationId")
+VALUES (now() + interval '1 day', 'first', 1, '2'), (now() + interval '1 day', 'second', 1, 'team:1'), (now() + interval '1 day', 'third', 1, '1');
+SELECT count(*) > 2 AS found FROM neon_auth.add_better_auth('http://localhost:3000', 'numbered');
+SELECT auth.authenticate('first', false);
+SELECT auth.organization(), auth.organization_ids(), auth.team_ids();
+SELECT auth.has_permission('owner', '1') AS "1", auth.has_permission('owner', '2') AS "2", auth.has_permission('owner', '02') AS "02",
+       auth.has_permission('owner', 'team:1') AS "team:1", auth.is_team_member('team:1') AS member, auth.is_team_member('team:2') AS other;
+SELECT auth.authenticate('second', false);
+SELECT auth.organization();
+SELECT auth.authenticate('third', false);
+SELECT auth.organization();
 \c neon_auth_regress
 DROP DATABASE better_auth_readers;
 DROP ROLE shop_owner, hosted_owner, better_auth_reader;

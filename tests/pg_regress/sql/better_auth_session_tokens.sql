@@ -121,7 +121,11 @@ CREATE FUNCTION shop.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE E
 ALTER FUNCTION shop.fail() OWNER TO shop_owner;
 CREATE TRIGGER fail BEFORE UPDATE ON shop.session FOR EACH ROW EXECUTE FUNCTION shop.fail();
 SELECT outcome(session('carol')) = user_of('carol') AS failing_trigger;
+CREATE OR REPLACE FUNCTION shop.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ASSERT false; END $$;
+SELECT outcome(session('carol')) = user_of('carol') AS failing_assertion;
 DROP TRIGGER fail ON shop.session;
+UPDATE shop.session SET "createdAt" = '-infinity' WHERE token = session('alice');
+SELECT outcome(session('alice')) = user_of('alice') AS infinite;
 REVOKE UPDATE ON shop.session FROM shop_owner;
 SELECT outcome(session('carol')) = user_of('carol') AS no_right;
 SELECT days FROM pg_temp.ends WHERE token = session('carol');
