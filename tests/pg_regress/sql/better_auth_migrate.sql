@@ -164,7 +164,9 @@ SELECT name FROM neon_auth_internal.secrets;
 SELECT count(*) FROM neon_auth.sync_queue;
 
 -- Policies decide as before. Users who were skipped are deleted ones; one who existed kept its role; owners are
--- members too.
+-- members too. A comparison of all rows finds nothing to change.
+CALL neon_auth.sync();
+SELECT kind, changed, deleted, skipped FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1;
 BEGIN;
 SELECT 'lost' AS what, b.* FROM (TABLE rights_before EXCEPT SELECT n, r.* FROM generate_series(1, 10) n, rights(u(n)) r) AS b
 UNION ALL
