@@ -1,4 +1,5 @@
 // A real Better Auth server on a loopback port, in front of a database of its own.
+import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -16,6 +17,12 @@ const { getMigrations } = await import(LINE === '1.4' ? 'better-auth/db' : 'bett
 
 export const SECRET = 'a-secret-of-the-tests-only-0123456789-abcdefghij';
 const ONE_HOUR = 3600;
+// Better Auth's own hash is slow by design, and would take most of the time of the tests.
+const sha256 = (password) => createHash('sha256').update(password).digest('hex');
+const PASSWORDS = {
+    hash: async (password) => sha256(password),
+    verify: async ({ hash, password }) => hash === sha256(password),
+};
 
 function plugins(application, names, jwtOptions) {
     if (application.plugins === 'none') return [];
@@ -90,7 +97,7 @@ export class Server {
             logger: { disabled: true },
             telemetry: { enabled: false },
             rateLimit: { enabled: false },
-            emailAndPassword: { enabled: true },
+            emailAndPassword: { enabled: true, password: PASSWORDS },
             user: { ...names.of('user'), deleteUser: { enabled: true } },
             session: { ...names.of('session'), ...change.session },
             account: names.of('account'),
