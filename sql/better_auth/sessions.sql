@@ -107,7 +107,8 @@ BEGIN
              FROM (SELECT m.key AS canonical, a.attname AS name, a.atttypid::regtype::text AS type,
                           CASE m.key WHEN 'expiresAt' THEN 4 ELSE 3 END AS parameter,
                           '(timestamptz ''epoch'' + $%s::bigint * interval ''1 microsecond'')'
-                              || CASE a.atttypid WHEN 'timestamp'::regtype THEN ' AT TIME ZONE ''UTC''' ELSE '' END
+                              || CASE neon_auth_internal.base_type(a.atttypid) WHEN 'timestamp'::regtype
+                                      THEN ' AT TIME ZONE ''UTC''' ELSE '' END
                               AS moment
                      FROM jsonb_each_text(sessions.columns) AS m
                      JOIN pg_attribute a ON a.attrelid = sessions.relation AND a.attname = m.value) AS c),

@@ -34,6 +34,11 @@ SELECT neon_auth.revoke_sessions();
 \echo :SQLSTATE
 ROLLBACK TO s;
 
+-- A secret of Better Auth is not one of the project of Stack Auth.
+UPDATE neon_auth.providers SET jwks = NULL, jwks_url = 'https://api.stack-auth.com/api/v1/projects/' || project_id || '/.well-known/jwks.json';
+SELECT neon_auth.set_secret('better_auth_secret', 'a-secret-for-tests'), neon_auth.set_secret('secret_server_key', 'ssk_example');
+SELECT name, service IS NOT NULL AS has_service FROM neon_auth_internal.secrets WHERE name IN ('better_auth_secret', 'secret_server_key') ORDER BY name;
+ROLLBACK TO s;
 -- Another provider fills the mirror.
 SELECT * FROM neon_auth.add_better_auth('https://app.example.com');
 \echo :SQLSTATE
@@ -157,6 +162,10 @@ SELECT neon_auth.drop_provider('renamed');
 RESET ROLE;
 SELECT (SELECT count(*) FROM bound) AS bound, (SELECT count(*) FROM neon_auth_internal.better_auth_tables) AS tables;
 SELECT * FROM neon_auth.sync_source;
+-- Definitions that an administrator deleted do not come back with a new provider.
+SELECT count(*) FROM neon_auth.permission_definitions;
+SELECT count(*) FROM neon_auth.add_better_auth('https://app.example.com');
+SELECT count(*) FROM neon_auth.permission_definitions;
 ROLLBACK TO s;
 DELETE FROM neon_auth.providers;
 SELECT (SELECT count(*) FROM bound) AS bound, (SELECT count(*) FROM neon_auth_internal.better_auth_tables) AS tables;
