@@ -9,6 +9,7 @@ import pathlib
 import subprocess
 
 from server import Session, interleaved, pgbench, run_once
+from service import claims_of
 
 STACK = os.environ["STACK"]
 ORIGIN = "https://shop.example"
@@ -75,8 +76,7 @@ def prepare():
     for n in range(CREDENTIALS):
         user, bare = (hashlib.md5(f"{what} {n + 1}".encode()).hexdigest() for what in ("user", "token"))
         jwts = [of_issuer("token", each, user) for each in (ORIGIN, *map(issuer, PINNED))]
-        claims = json.dumps({"sub": user, "iss": ORIGIN, "email": f"user-{n + 1}@example.com", "role": "user"})
-        texts = ", ".join(f"'{text}'" for text in (bare, signed(bare), *jwts, claims))
+        texts = ", ".join(f"'{text}'" for text in (bare, signed(bare), *jwts, claims_of(jwts[0])))
         rows.append(f"({n}, {texts})")
     run(f"INSERT INTO bench.credentials VALUES {','.join(rows)}")
     run("VACUUM (FREEZE, ANALYZE)")
