@@ -76,12 +76,27 @@ use_pgrx() {
 
 # Node.js for the examples and the tests that use it. Debian 12's own is older.
 NODE_MAJOR=20
+# What is wrong with the machine's Node.js; fails if nothing is.
+node_defect() {
+    local major
+    if ! command -v node >/dev/null; then
+        echo "Node.js is missing"
+    elif ! command -v npm >/dev/null; then
+        echo "npm is missing"
+    elif ! major=$(node --print 'process.versions.node.split(".")[0]'); then
+        echo "node cannot be run"
+    elif [ "$major" -lt "$NODE_MAJOR" ]; then
+        echo "$(command -v node) is of version $(node --version)"
+    else
+        return 1
+    fi
+}
 need_node() {
-    local cure="install Node.js $NODE_MAJOR or later, with npm (https://nodejs.org)" major
-    command -v node >/dev/null || die "Node.js is missing; $cure"
-    command -v npm >/dev/null || die "npm is missing; $cure"
-    major=$(node --print 'process.versions.node.split(".")[0]') || die "node cannot be run; $cure"
-    [ "$major" -ge "$NODE_MAJOR" ] || die "$(command -v node) is of version $(node --version); $cure"
+    local defect
+    defect=$(node_defect) || return 0
+    [ -x "$CACHE/node/bin/node" ] ||
+        die "$defect; install Node.js $NODE_MAJOR or later, with npm (https://nodejs.org), or run dev/setup --node"
+    PATH=$CACHE/node/bin:$PATH
 }
 
 # Installs what a directory's package-lock.json names, unless that was done.
