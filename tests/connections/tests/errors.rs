@@ -82,12 +82,16 @@ fn calls(world: &World) -> Vec<(&'static str, &'static str, String)> {
     ]
 }
 
-/// Those that write no table, or have a worker of their own do it, or need the Neon console.
-const OTHERS: [&str; 8] = [
+/// Those that write no table, or have a worker of their own do it, or need the Neon console or the tables
+/// of Better Auth.
+const OTHERS: [&str; 11] = [
+    "add_better_auth",
     "claim_url",
     "create_keys",
     "inspect_jwt",
+    "migrate_to_better_auth",
     "refresh_jwks",
+    "revoke_sessions",
     "sdk_env",
     "setup_roles",
     "verify_jwt",
