@@ -56,7 +56,7 @@ impl OthersTable {
             let is_ordinary = class.relkind as u8 == pg_sys::RELKIND_RELATION
                 && !class.relispartition
                 && class.relpersistence as u8 != pg_sys::RELPERSISTENCE_TEMP
-                && class.relam == pg_sys::Oid::from(pg_sys::HEAP_TABLE_AM_OID);
+                && class.relam == pg_sys::HEAP_TABLE_AM_OID;
             is_ordinary.then_some(table)
         }
     }
@@ -282,7 +282,7 @@ impl PlainIndex {
             let form = &*(*index).rd_index;
             let key_columns = form.indnatts as usize;
             let columns = form.indkey.values.as_slice(key_columns);
-            (*(*index).rd_rel).relam == pg_sys::Oid::from(pg_sys::BTREE_AM_OID)
+            (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
                 && form.indisvalid
                 && form.indislive
                 && columns.first() == Some(&column)
