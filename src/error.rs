@@ -80,6 +80,10 @@ pub enum Problem {
     UnusableProvider { provider: String, reason: String },
     /// A table of Better Auth that is not bound, or cannot be read.
     UnusableTable { model: &'static str, reason: String },
+    /// The mirror has changed since the transaction's snapshot, and could not be written.
+    MirrorChanged,
+    /// What was written into the mirror is not there.
+    KeptOut,
     /// The table of the provider's keys has no row for the token's key.
     UnknownTableKey {
         refusal: Refusal,
@@ -355,6 +359,18 @@ impl From<&Problem> for ErrorReport {
                 "a table of Better Auth cannot be used".to_owned(),
                 format!("It is the table of \"{model}\". {reason}"),
                 "Find the tables again: SELECT neon_auth.add_better_auth('<base URL>');".to_owned(),
+            ),
+            Problem::MirrorChanged => (
+                Code::ERRCODE_T_R_SERIALIZATION_FAILURE,
+                "could not serialize access to the mirror".to_owned(),
+                "Another transaction has changed the same rows of the mirror since this one began.".to_owned(),
+                "Retry the transaction, or use READ COMMITTED.".to_owned(),
+            ),
+            Problem::KeptOut => (
+                Code::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION,
+                "a trigger or rule keeps a change out of the mirror".to_owned(),
+                "What was written into the mirror is not there.".to_owned(),
+                "Drop the trigger or rule on the tables of the mirror, such as neon_auth.users_sync.".to_owned(),
             ),
             Problem::NoKeys { provider, reason } => (
                 Code::ERRCODE_SYSTEM_ERROR,

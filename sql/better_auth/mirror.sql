@@ -12,6 +12,11 @@
 -- sync() and a change of an organization's roles lock teams FOR NO KEY UPDATE: they wait until no transaction that
 -- changes a membership of the team is under way. Neither lock conflicts with foreign keys to the mirror.
 --
+-- A transaction above READ COMMITTED has an old snapshot: its statements neither see nor change what others have
+-- committed to the mirror since. And a trigger or rule that an administrator has put on the mirror can keep a change
+-- out without an error. In both cases what was written is read again, in the latest state, and an error is raised if it
+-- differs from Better Auth's tables.
+--
 -- The functions of this file are called as the owner of the tables, with its search_path. enable_seqscan is off
 -- because a plan that was made for an empty table would read all of it for each row, when it is not empty any more.
 
@@ -28,6 +33,62 @@ CREATE FUNCTION neon_auth_internal.better_auth_memberships(
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1000 AS 'MODULE_PATHNAME', 'neon_auth_better_auth_memberships';
 COMMENT ON FUNCTION neon_auth_internal.better_auth_memberships(text[], text[]) IS
     'Memberships (permission_id NULL) and their permissions: of pairs, of all members of teams, or all';
+
+-- No ids: everything. Reads what the caller's snapshot sees.
+CREATE FUNCTION neon_auth_internal.is_refreshed(part text, ids text[], users text[]) RETURNS boolean
+LANGUAGE plpgsql STABLE SET enable_seqscan = off
+AS $$
+BEGIN
+    IF cardinality(ids) = 0 THEN
+        RETURN CASE part WHEN 'users' THEN NOT EXISTS (SELECT FROM neon_auth_internal.differing_users() AS id
+                                                        WHERE id IS NOT NULL)
+                         WHEN 'teams' THEN NOT EXISTS (SELECT FROM neon_auth_internal.differing_teams() AS id
+                                                        WHERE id IS NOT NULL)
+                         ELSE NOT EXISTS (SELECT FROM neon_auth_internal.differing_members() d
+                                           WHERE d.team_id IS NOT NULL) END;
+    ELSIF part = 'users' THEN
+        RETURN NOT EXISTS (
+            SELECT FROM neon_auth_internal.better_auth_rows('user', ids) r
+              LEFT JOIN neon_auth_internal.users_sync u ON u.id = r.id
+             CROSS JOIN LATERAL (
+                   SELECT coalesce(string_agg(p.permission_id, ',' ORDER BY p.permission_id COLLATE "C"), '') AS roles,
+                          bool_or(p.inherited) AS has_inherited
+                     FROM neon_auth_internal.project_permissions_sync p
+                    WHERE p.user_id = r.id) AS p
+             WHERE u.id IS NULL OR (u.deleted_at IS NULL) <> (r.object IS NOT NULL) OR u.raw_json <> r.object
+                OR r.roles <> p.roles OR (r.roles IS NOT NULL AND p.has_inherited));
+    ELSIF part = 'teams' THEN
+        RETURN NOT EXISTS (
+            SELECT FROM neon_auth_internal.better_auth_rows('team', ids) r
+              LEFT JOIN neon_auth_internal.teams_sync t ON t.id = r.id
+             WHERE t.id IS NULL OR (t.deleted_at IS NULL) <> (r.object IS NOT NULL) OR t.raw_json <> r.object);
+    END IF;
+    RETURN NOT EXISTS (
+        WITH source AS MATERIALIZED (
+            SELECT s.team_id, s.user_id, s.permission_id, bool_and(s.inherited) AS inherited
+              FROM neon_auth_internal.better_auth_memberships(ids, users) s
+             GROUP BY 1, 2, 3
+        ), given AS MATERIALIZED (
+            SELECT DISTINCT pair.team_id, pair.user_id FROM unnest(ids, users) AS pair(team_id, user_id)
+        ), mirrored AS MATERIALIZED (
+            SELECT m.team_id, m.user_id, NULL::text AS permission_id, false AS inherited
+              FROM given
+              JOIN neon_auth_internal.team_members_sync m USING (team_id, user_id)
+             UNION ALL
+            SELECT p.team_id, p.user_id, p.permission_id, p.inherited
+              FROM given
+              JOIN neon_auth_internal.team_permissions_sync p USING (team_id, user_id)
+        )
+        (TABLE source EXCEPT TABLE mirrored) UNION ALL (TABLE mirrored EXCEPT TABLE source));
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.is_refreshed(text, text[], text[]) IS
+    'Returns true if users, teams, or memberships of teams and users, are in the mirror as in Better Auth';
+
+CREATE FUNCTION neon_auth_internal.confirm_refresh(part text, ids text[], users text[]) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'neon_auth_confirm_refresh';
+COMMENT ON FUNCTION neon_auth_internal.confirm_refresh(text, text[], text[]) IS
+    'Raises an error if what was refreshed may be, and is, not what Better Auth has in the latest state';
 
 -- are_new: this transaction has inserted the rows, so no other one can have changed them. Returns how many rows of
 -- the mirror changed.
@@ -65,6 +126,7 @@ BEGIN
         )
         SELECT count(*) INTO inserted FROM new;
         IF are_new AND inserted = cardinality(ids) THEN
+            PERFORM neon_auth_internal.confirm_refresh('users', ids, '{}');
             RETURN inserted;
         END IF;
         -- Others were inserted by another transaction, which has committed.
@@ -100,6 +162,7 @@ BEGIN
     )
     SELECT (SELECT count(*) FROM written) + (SELECT count(*) FROM revoked) + (SELECT count(*) FROM granted)
       INTO changed;
+    PERFORM neon_auth_internal.confirm_refresh('users', ids, '{}');
     RETURN inserted + changed;
 END
 $$;
@@ -126,6 +189,7 @@ BEGIN
             ON CONFLICT (id) DO NOTHING;
         GET DIAGNOSTICS inserted = ROW_COUNT;
         IF are_new AND inserted = cardinality(ids) THEN
+            PERFORM neon_auth_internal.confirm_refresh('teams', ids, '{}');
             RETURN inserted;
         END IF;
         IF locked + inserted < cardinality(ids) THEN
@@ -140,6 +204,7 @@ BEGIN
        AND CASE WHEN s.object IS NULL THEN t.deleted_at IS NULL
                 ELSE t.deleted_at IS NOT NULL OR t.raw_json <> s.object END;
     GET DIAGNOSTICS changed = ROW_COUNT;
+    PERFORM neon_auth_internal.confirm_refresh('teams', ids, '{}');
     RETURN inserted + changed;
 END
 $$;
@@ -243,6 +308,7 @@ BEGIN
     )
     SELECT (SELECT count(*) FROM ended) + (SELECT count(*) FROM revoked) + (SELECT count(*) FROM granted)
       INTO changed;
+    PERFORM neon_auth_internal.confirm_refresh('members', teams, users);
     RETURN inserted + changed;
 END
 $$;
@@ -271,9 +337,10 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.refresh_roles(text[]) IS
     'Makes the permissions of all members of organizations equal to Better Auth''s';
 
--- What differs. An id is NULL for each row of Better Auth that the mirror cannot have.
+-- What differs, as the caller's snapshot sees the mirror: hence STABLE. An id is NULL for each row of Better Auth
+-- that the mirror cannot have.
 CREATE FUNCTION neon_auth_internal.differing_users() RETURNS SETOF text
-LANGUAGE sql ROWS 1000
+LANGUAGE sql STABLE ROWS 1000
 AS $$
     SELECT coalesce(r.id, u.id)
       FROM neon_auth_internal.better_auth_rows('user') r
@@ -281,8 +348,8 @@ AS $$
       LEFT JOIN (SELECT p.user_id, string_agg(p.permission_id, ',' ORDER BY p.permission_id COLLATE "C") AS roles,
                         bool_or(p.inherited) AS has_inherited
                    FROM neon_auth_internal.project_permissions_sync p
-                  GROUP BY p.user_id) AS p ON p.user_id = r.id
-     WHERE CASE WHEN r.object IS NULL THEN r.roles IS NOT NULL OR u.id IS NULL OR u.deleted_at IS NULL
+                  GROUP BY p.user_id) AS p ON p.user_id = coalesce(r.id, u.id)
+     WHERE CASE WHEN r.object IS NULL THEN u.id IS NULL OR u.deleted_at IS NULL OR p.user_id IS NOT NULL
                 ELSE u.id IS NULL OR u.deleted_at IS NOT NULL OR u.raw_json <> r.object
                      OR r.roles <> coalesce(p.roles, '') OR (r.roles IS NOT NULL AND p.has_inherited) END;
 $$;
@@ -290,7 +357,7 @@ COMMENT ON FUNCTION neon_auth_internal.differing_users() IS
     'Users of the mirror and of Better Auth that differ; NULL for a row that the mirror cannot have';
 
 CREATE FUNCTION neon_auth_internal.differing_teams() RETURNS SETOF text
-LANGUAGE sql ROWS 1000
+LANGUAGE sql STABLE ROWS 1000
 AS $$
     SELECT coalesce(r.id, t.id)
       FROM neon_auth_internal.better_auth_rows('team') r
@@ -302,7 +369,7 @@ COMMENT ON FUNCTION neon_auth_internal.differing_teams() IS
     'Teams of the mirror and of Better Auth that differ; NULL for a row that the mirror cannot have';
 
 CREATE FUNCTION neon_auth_internal.differing_members(OUT team_id text, OUT user_id text) RETURNS SETOF record
-LANGUAGE sql ROWS 1000
+LANGUAGE sql STABLE ROWS 1000
 AS $$
     WITH source AS MATERIALIZED (
         SELECT s.team_id, s.user_id, s.permission_id, bool_and(s.inherited) AS inherited
@@ -354,6 +421,7 @@ BEGIN
                 teams[place : place + size - 1], users[place : place + size - 1], true);
         END LOOP;
     END IF;
+    PERFORM neon_auth_internal.confirm_refresh(part, '{}', '{}');
     RETURN changed;
 END
 $$;

@@ -25,11 +25,15 @@ pub fn internal(name: &CStr, arguments: &[pg_sys::Oid]) -> Option<pg_sys::Oid> {
     }
 }
 
-/// Calls a function of neon_auth_internal, in the rights and the search_path that are in force, and
-/// ignores what it returns. Arguments are not NULL.
+/// Calls a function of neon_auth_internal, in the rights and the search_path that are in force. Neither
+/// the arguments nor what it returns are NULL.
 ///
 /// A query that calls it would be parsed and planned each time; PL/pgSQL keeps the plans of its own.
-pub fn call(name: &CStr, types: &[pg_sys::Oid], arguments: &[Option<pg_sys::Datum>]) {
+pub fn call(
+    name: &CStr,
+    types: &[pg_sys::Oid],
+    arguments: &[Option<pg_sys::Datum>],
+) -> pg_sys::Datum {
     let Some(function) = internal(name, types) else {
         pgrx::ereport!(
             ERROR,
@@ -51,7 +55,7 @@ pub fn call(name: &CStr, types: &[pg_sys::Oid], arguments: &[Option<pg_sys::Datu
             [one, two] => OidFunctionCall2Coll(function, none, one, two),
             [one, two, three] => OidFunctionCall3Coll(function, none, one, two, three),
             _ => unreachable!("a function of one to three arguments"),
-        });
+        })
     }
 }
 

@@ -31,6 +31,13 @@ pub const BETTER_AUTH_TABLES: Relation = table(c"better_auth_tables");
 /// A sequence.
 pub const MIRROR_GAPS_UNRECORDED: Relation = table(c"mirror_gaps_unrecorded");
 
+/// The tables of the mirror, by what they are about.
+pub const MIRROR_OF_USERS: [Relation; 2] =
+    [table(c"users_sync"), table(c"project_permissions_sync")];
+pub const MIRROR_OF_TEAMS: [Relation; 1] = [table(c"teams_sync")];
+pub const MIRROR_OF_MEMBERS: [Relation; 2] =
+    [table(c"team_members_sync"), table(c"team_permissions_sync")];
+
 /// A table and its index for look-ups: the primary key, or a smaller index, or one that begins with
 /// the user, whose entries are adjacent. Data in the processor's cache costs half.
 pub const INDEXED: [(Relation, Index); 9] = [

@@ -66,7 +66,8 @@ fn users(set: &ReturnedSet, wanted: Option<&[String]>) -> Result<(), Problem> {
     };
     let found = each_wanted(users.table(), column, wanted, |row, id| add(row, Some(id)));
     for id in wanted.iter().filter(|id| !found.contains(id.as_str())) {
-        set.add(|| [id.as_str().into_datum(), None, None]);
+        // Whom Better Auth does not have has no roles.
+        set.add(|| [id.as_str().into_datum(), None, "".into_datum()]);
     }
     Ok(())
 }

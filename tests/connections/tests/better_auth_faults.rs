@@ -1,0 +1,120 @@
+//! Faults around the mirror of Better Auth: old snapshots, triggers of administrators, locks that others hold, and odd
+//! values. None leaves a right in the mirror without a gap.
+
+use neon_auth_connections::{BetterAuth, Session};
+
+const POPULATION: &str = r#"
+    INSERT INTO ba."user" (id, name, email, "emailVerified", role)
+        SELECT id, id, id || '@example.com', true, 'admin' FROM unnest('{a,b,c}'::text[]) AS id;
+    INSERT INTO ba.organization VALUES ('o', 'Org');
+    INSERT INTO ba.member VALUES ('m1', 'o', 'a', 'editor'), ('m2', 'o', 'b', 'member');
+    INSERT INTO ba."organizationRole" VALUES ('r', 'o', 'editor', '{"page": ["read"]}')"#;
+
+fn populated() -> BetterAuth {
+    let world = BetterAuth::new();
+    world.app().run(POPULATION);
+    assert_settled(&world);
+    world
+}
+
+#[track_caller]
+fn assert_settled(world: &BetterAuth) {
+    assert_eq!(world.gaps("count(*)").as_deref(), Some("0"));
+    assert_eq!(world.differences(), Vec::<String>::new());
+}
+
+/// What the mirror lacks is known, and sync() repairs it.
+#[track_caller]
+fn assert_repaired(world: &BetterAuth) {
+    assert!(world.differences().is_empty() || !world.is_ok("mirror"));
+    world.sync();
+    assert_settled(world);
+    assert!(world.is_ok("mirror"));
+}
+
+#[test]
+fn a_right_that_others_gave_after_the_snapshot_does_not_outlive_its_removal() {
+    let give = r#"UPDATE ba."organizationRole" SET permission = '{"page": ["read", "delete"]}'"#;
+    for level in ["REPEATABLE READ", "SERIALIZABLE"] {
+        for removal in [
+            "UPDATE ba.member SET role = 'member' WHERE id = 'm1'",
+            "DELETE FROM ba.member WHERE id = 'm1'",
+            "TRUNCATE ba.member",
+        ] {
+            let world = populated();
+            let mut old: Session = world.app();
+            old.run(&format!(
+                "BEGIN ISOLATION LEVEL {level}; SELECT FROM ba.\"user\""
+            ));
+            world.app().run(give);
+            old.run(&format!("{removal}; COMMIT"));
+            assert_repaired(&world);
+        }
+    }
+}
+
+#[test]
+fn a_user_who_others_made_after_the_snapshot_does_not_outlive_the_table() {
+    let world = populated();
+    let mut old = world.app();
+    old.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM ba.session");
+    world
+        .app()
+        .run(r#"INSERT INTO ba."user" (id, name, email, "emailVerified") VALUES ('d', 'd', 'd@example.com', true)"#);
+    old.run(r#"TRUNCATE ba."user" CASCADE; COMMIT"#);
+    assert_repaired(&world);
+}
+
+#[test]
+fn a_deleted_user_has_no_roles_in_the_project() {
+    const ROLES: &str =
+        "SELECT count(*)::text FROM neon_auth.project_permissions_sync WHERE user_id = 'c'";
+    let world = populated();
+    world.app().run(r#"DELETE FROM ba."user" WHERE id = 'c'"#);
+    assert_eq!(world.superuser().value(ROLES, &[]).as_deref(), Some("0"));
+    world
+        .superuser()
+        .run("INSERT INTO neon_auth.project_permissions_sync (user_id, permission_id) VALUES ('c', 'admin')");
+    world.sync();
+    assert_eq!(world.superuser().value(ROLES, &[]).as_deref(), Some("0"));
+}
+
+/// A trigger of an administrator keeps changes out of the mirror, without an error.
+#[test]
+fn a_trigger_or_rule_on_the_mirror_that_keeps_a_change_out_leaves_a_gap() {
+    let trigger = |events: &str, table: &str| {
+        format!(
+            "CREATE FUNCTION public.keep_out() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+             CREATE TRIGGER keep_out BEFORE {events} ON neon_auth.{table}
+             FOR EACH ROW EXECUTE FUNCTION public.keep_out()"
+        )
+    };
+    let insert = r#"INSERT INTO ba."user" (id, name, email, "emailVerified") VALUES ('d', 'd', 'd@example.com', true)"#;
+    let demote = r#"UPDATE ba."user" SET role = 'user' WHERE id = 'a'"#;
+    let demote_member = "UPDATE ba.member SET role = 'member' WHERE id = 'm1'";
+    let rename = "UPDATE ba.organization SET name = 'new'";
+    for (obstacle, change) in [
+        (trigger("INSERT", "users_sync"), insert),
+        (trigger("DELETE", "project_permissions_sync"), demote),
+        (trigger("UPDATE", "users_sync"), demote),
+        (trigger("UPDATE", "teams_sync"), rename),
+        (trigger("DELETE", "team_permissions_sync"), demote_member),
+        (trigger("DELETE", "team_members_sync"), "DELETE FROM ba.member"),
+        (
+            "CREATE RULE keep_out AS ON DELETE TO neon_auth.team_permissions_sync DO INSTEAD NOTHING".to_owned(),
+            demote_member,
+        ),
+    ] {
+        let world = populated();
+        world.superuser().run(&obstacle);
+        world.app().run(change);
+        assert!(!world.differences().is_empty());
+        assert!(!world.is_ok("mirror"), "{obstacle}");
+        world.superuser().run(if obstacle.contains("RULE") {
+            "DROP RULE keep_out ON neon_auth.team_permissions_sync"
+        } else {
+            "DROP FUNCTION public.keep_out CASCADE"
+        });
+        assert_repaired(&world);
+    }
+}
