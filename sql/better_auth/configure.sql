@@ -47,6 +47,23 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.better_auth_origin(text) IS
     'Returns the origin of a URL, the issuer and the audience of Better Auth''s tokens; fails if it has none';
 
+CREATE FUNCTION neon_auth_internal.fail_locked(relation regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'lock_not_available',
+        MESSAGE = 'a table of Better Auth is locked by another transaction',
+        DETAIL = format('The lock on %s was not granted within %s. Nothing has changed.', relation,
+                        current_setting('lock_timeout')),
+        HINT = format('Call the function again when these transactions have ended: SELECT pid, usename, state, '
+                      'xact_start, query FROM pg_stat_activity WHERE pid IN (SELECT pid FROM pg_locks '
+                      'WHERE relation = %s);', relation::oid);
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.fail_locked(regclass) IS
+    'Fails because a table of Better Auth could not be locked in time';
+
 -- Drops our triggers. A trigger is known by its function, because the owner of the table can rename it.
 CREATE FUNCTION neon_auth_internal.unbind_better_auth(kept oid[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -60,7 +77,11 @@ BEGIN
          WHERE t.tgfoid = 'neon_auth_internal.better_auth_changed()'::regprocedure AND t.tgrelid <> ALL (kept)
          ORDER BY t.tgrelid, t.tgname
     LOOP
-        EXECUTE format('DROP TRIGGER %I ON %s', old.tgname, old.relation);
+        BEGIN
+            EXECUTE format('DROP TRIGGER %I ON %s', old.tgname, old.relation);
+        EXCEPTION WHEN lock_not_available THEN
+            PERFORM neon_auth_internal.fail_locked(old.relation);
+        END;
     END LOOP;
     DELETE FROM neon_auth_internal.better_auth_tables b WHERE b.relation <> ALL (kept);
 END
@@ -97,7 +118,7 @@ BEGIN
     RAISE EXCEPTION USING
         ERRCODE = 'object_in_use',
         MESSAGE = 'a table of Better Auth has changed in the meantime',
-        DETAIL = format('The table %s was renamed, altered or dropped.', what),
+        DETAIL = format('The table %s was renamed, altered or dropped, or has another owner.', what),
         HINT = 'Call the function again.';
 END
 $$;
@@ -106,13 +127,15 @@ COMMENT ON FUNCTION neon_auth_internal.fail_changed(text) IS
 
 -- The locks keep out writers until the triggers exist, and keep what was found: to rename, alter or drop a table
 -- needs a lock that they exclude. The schema can still be renamed, so the triggers are counted by the tables' oids.
+-- While this waits for a long transaction, everybody who signs up or in waits behind it, so it does not wait long.
 CREATE FUNCTION neon_auth_internal.bind_tables(tables neon_auth_internal.better_auth_tables[], names jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
     changed constant oid := 'neon_auth_internal.better_auth_changed()'::regprocedure;
     bound record;
     trigger record;
+    users oid;
     made bigint := 0;
 BEGIN
     FOR bound IN SELECT f.what, f.relation, f.columns FROM unnest(tables) AS f ORDER BY f.relation::oid LOOP
@@ -120,6 +143,8 @@ BEGIN
             EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', bound.relation);
         EXCEPTION WHEN undefined_table OR invalid_schema_name OR wrong_object_type OR syntax_error THEN
             PERFORM neon_auth_internal.fail_changed(bound.what);
+        WHEN lock_not_available THEN
+            PERFORM neon_auth_internal.fail_locked(bound.relation);
         END;
         IF NOT EXISTS (SELECT FROM pg_locks l
                         WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.relation = bound.relation
@@ -129,6 +154,12 @@ BEGIN
                            WHERE x.defect IS NULL AND x.columns = bound.columns) THEN
             PERFORM neon_auth_internal.fail_changed(bound.what);
         END IF;
+    END LOOP;
+    users := (SELECT c.relowner FROM unnest(tables) AS f JOIN pg_class c ON c.oid = f.relation WHERE f.what = 'user');
+    FOR bound IN SELECT f.what FROM unnest(tables) AS f
+                  WHERE neon_auth_internal.given_table(f.what, names) IS NULL
+                    AND neon_auth_internal.is_foreign(f.relation, users) LOOP
+        PERFORM neon_auth_internal.fail_changed(bound.what);
     END LOOP;
     PERFORM neon_auth_internal.unbind_better_auth(ARRAY(SELECT f.relation::oid FROM unnest(tables) AS f));
     FOR bound IN SELECT f.what, f.relation, f.columns FROM unnest(tables) AS f ORDER BY f.relation::oid LOOP
@@ -258,7 +289,7 @@ COMMENT ON FUNCTION neon_auth_internal.write_better_auth_provider(text, text) IS
 
 CREATE FUNCTION neon_auth_internal.bind_better_auth(
     base_url text, schema text, name text, secret text, names jsonb)
-RETURNS TABLE ("table" text, relation text, rows bigint)
+RETURNS TABLE ("table" text, relation text, owner name, rows bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -276,6 +307,7 @@ BEGIN
     END IF;
     RETURN QUERY
         SELECT f.what, f.relation::text,
+               (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = f.relation),
                CASE f.what
                    WHEN 'user' THEN (SELECT count(*) FROM neon_auth_internal.users_sync u WHERE u.deleted_at IS NULL)
                    WHEN 'organization' THEN (SELECT count(*) FROM neon_auth_internal.teams_sync t
@@ -301,7 +333,7 @@ CREATE FUNCTION neon_auth.add_better_auth(
     name text DEFAULT 'better_auth',
     secret text DEFAULT NULL,
     names jsonb DEFAULT '{}'
-) RETURNS TABLE ("table" text, relation text, rows bigint)
+) RETURNS TABLE ("table" text, relation text, owner name, rows bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -297,9 +297,80 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.has_plain_index(regclass, smallint) IS
     'Returns true if a table has a btree index that begins with a column and runs no code of the table''s owner';
 
--- A table of another application can have the name of an optional table, so it is left out with a notice.
+-- The tables that the former call has bound, the most important first. A table without our trigger is not one: it was
+-- made later under the same name, as after a restore.
+CREATE FUNCTION neon_auth_internal.bound_better_auth()
+RETURNS TABLE (what text, relation regclass, relnamespace oid, relowner oid)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT b.what, b.relation, c.relnamespace, c.relowner
+      FROM neon_auth_internal.better_auth_tables b
+      JOIN pg_class c ON c.oid = b.relation
+     WHERE EXISTS (SELECT FROM pg_trigger t
+                    WHERE t.tgrelid = b.relation
+                      AND t.tgfoid = 'neon_auth_internal.better_auth_changed()'::regprocedure)
+     ORDER BY array_position('{user,session}'::text[], b.what), b.what;
+$$;
+COMMENT ON FUNCTION neon_auth_internal.bound_better_auth() IS
+    'The tables of Better Auth that are bound and carry the extension''s trigger, the table of users first';
+
+-- A superuser can sign in as anybody anyway.
+CREATE FUNCTION neon_auth_internal.is_foreign(relation regclass, owner oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
+                    WHERE c.oid = relation AND c.relowner <> owner AND NOT r.rolsuper)
+$$;
+COMMENT ON FUNCTION neon_auth_internal.is_foreign(regclass, oid) IS
+    'Returns true if a table belongs neither to an owner nor to a superuser; false if the owner is NULL';
+
+-- Who owns one of these tables can sign in as anybody. The table that an administrator names is accepted.
+CREATE FUNCTION neon_auth_internal.check_better_auth_owner(
+    what text, names jsonb, relation regclass, owner oid, is_required boolean) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    own record;
+    detail text;
+    change text;
+BEGIN
+    IF NOT neon_auth_internal.is_foreign(relation, owner) THEN
+        RETURN true;
+    END IF;
+    SELECT c.relname AS name, c.relowner::regrole AS owner INTO own FROM pg_class c WHERE c.oid = relation;
+    detail := format('As %s: %s belongs to role %s, but %s to role %s.', what, relation, own.owner,
+                     CASE what WHEN 'user' THEN 'the tables that are in use' ELSE 'the table of users' END,
+                     owner::regrole);
+    change := format('ALTER TABLE %s OWNER TO %s;', relation, owner::regrole);
+    IF neon_auth_internal.given_table(what, names) IS NOT NULL THEN
+        RAISE WARNING USING
+            MESSAGE = 'a table of Better Auth belongs to another role, which can sign in as anybody',
+            DETAIL = detail,
+            HINT = format('Unless role %s may do so: %s', own.owner, change);
+        RETURN true;
+    ELSIF is_required THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'the tables of Better Auth belong to several roles',
+            DETAIL = detail,
+            HINT = format('Name the table to use: names => ''{"%s": "<table>"}''; this one only if role %s may sign in '
+                          'as anybody. Or change its owner: %s', what, own.owner, change);
+    END IF;
+    RAISE NOTICE USING
+        MESSAGE = 'a table is not used as a table of Better Auth',
+        DETAIL = detail,
+        HINT = format('Only if role %s may sign in as anybody: names => ''{"%s": %s}''; if not: '
+                      'names => ''{"%s": null}''.', own.owner, what, to_json(own.name), what);
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.check_better_auth_owner(text, jsonb, regclass, oid, boolean) IS
+    'Fails if a required table does not belong to an owner; returns false for another table. A named one is accepted';
+
+-- A table of another application can have the name of an optional table, so it is left out with a notice. The table
+-- that is bound is the only one that can be chosen, unless another is named.
 CREATE FUNCTION neon_auth_internal.choose_better_auth(
-    what text, names jsonb, schema oid, prefix text, OUT relation regclass, OUT columns jsonb)
+    what text, names jsonb, schema oid, prefix text, owner oid, OUT relation regclass, OUT columns jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -307,21 +378,30 @@ DECLARE
     best record;
     alike text[] := '{}'::text[];
     is_named constant boolean := coalesce(jsonb_typeof(names -> what), 'null') <> 'null';
-    is_required constant boolean := is_named OR what IN ('user', 'session');
+    bound constant regclass := (
+        SELECT b.relation FROM neon_auth_internal.bound_better_auth() b
+         WHERE b.what = choose_better_auth.what AND b.relnamespace = schema
+           AND neon_auth_internal.given_table(b.what, names) IS NULL);
+    is_required constant boolean := is_named OR bound IS NOT NULL OR what IN ('user', 'session');
 BEGIN
     IF names ? what AND NOT is_named THEN
         RETURN;
     END IF;
     FOR candidate IN
-        SELECT c.relation, c.rank, x.columns, x.unfit, x.code, x.defect, x.hint
-          FROM neon_auth_internal.better_auth_candidates(what, names, schema, prefix) c
+        SELECT c.relation, c.rank, f.is_foreign, x.columns, x.unfit, x.code, x.defect, x.hint
+          FROM (SELECT bound AS relation, 0 AS rank WHERE bound IS NOT NULL
+                UNION ALL
+                SELECT o.relation, o.rank
+                  FROM neon_auth_internal.better_auth_candidates(what, names, schema, prefix) o
+                 WHERE bound IS NULL) AS c
          CROSS JOIN LATERAL neon_auth_internal.examine_better_auth(what, names, c.relation) x
-         ORDER BY x.unfit, c.rank, c.relation::text COLLATE "C"
+         CROSS JOIN LATERAL neon_auth_internal.is_foreign(c.relation, owner) AS f(is_foreign)
+         ORDER BY f.is_foreign, x.unfit, c.rank, c.relation::text COLLATE "C"
     LOOP
         IF alike = '{}' THEN
             best := candidate;
         END IF;
-        EXIT WHEN (candidate.unfit, candidate.rank) <> (best.unfit, best.rank);
+        EXIT WHEN (candidate.is_foreign, candidate.unfit, candidate.rank) <> (best.is_foreign, best.unfit, best.rank);
         alike := alike || candidate.relation::text;
     END LOOP;
     IF alike = '{}' THEN
@@ -359,14 +439,17 @@ BEGIN
             DETAIL = format('As %s: %s', what, best.defect),
             HINT = best.hint;
     END IF;
-    relation := best.relation;
-    columns := best.columns;
+    IF neon_auth_internal.check_better_auth_owner(what, names, best.relation, owner, is_required) THEN
+        relation := best.relation;
+        columns := best.columns;
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.choose_better_auth(text, jsonb, oid, text) IS
+COMMENT ON FUNCTION neon_auth_internal.choose_better_auth(text, jsonb, oid, text, oid) IS
     'One table of Better Auth in a schema, and its columns; NULL if it is optional and does not exist';
 
--- The schema that has the tables user and session. If none has, the only one that has tables like both, or one of
+-- The schema of the tables that are bound, which a table elsewhere does not change. In the first call, the schema that
+-- has the tables user and session. If none has, the only one that has tables like both, or one of
 -- them: what it lacks is then reported.
 CREATE FUNCTION neon_auth_internal.schema_of_better_auth(schema text, names jsonb) RETURNS oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -384,6 +467,10 @@ BEGIN
                 DETAIL = format('The name given is %s.', to_json(schema)),
                 HINT = 'Name an existing schema, in its own case and without quotes; or leave it out to have it found.';
         END IF;
+        RETURN places[1];
+    END IF;
+    places := ARRAY(SELECT b.relnamespace FROM neon_auth_internal.bound_better_auth() b);
+    IF places <> '{}' THEN
         RETURN places[1];
     END IF;
     -- For each schema: how many of the two tables it has, and how many tables like them.
@@ -421,7 +508,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.schema_of_better_auth(text, jsonb) IS
-    'The schema of Better Auth''s tables: the given one, or the only one that has them';
+    'The schema of Better Auth''s tables: the given one, that of the bound tables, or the only one that has them';
 
 -- Columns alone do not make a table trusted: an application can let its users write such a table, for example one of
 -- wallets, and the keys in jwks sign for all users.
@@ -437,6 +524,8 @@ BEGIN
           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
          WHERE c.relnamespace = schema AND c.relkind = 'r'
            AND neon_auth_internal.plain_name(a.attname) IN ('publickey', 'privatekey')
+           AND NOT EXISTS (SELECT FROM neon_auth_internal.better_auth_candidates('jwks', '{}', schema) k
+                            WHERE k.relation = c.oid)
          GROUP BY c.oid, c.relname
         HAVING count(*) = 2
          ORDER BY c.relname
@@ -463,6 +552,7 @@ DECLARE
     groups constant text[] := ARRAY['user', 'session', 'jwks', 'organization member', 'team teamMember',
                                     'organizationRole'];
     place oid;
+    owner oid;
     prefix text := '';
     members text[];
     member text;
@@ -482,12 +572,13 @@ BEGIN
         names := '{"team": {}, "teamMember": {}}' || names;
     END IF;
     place := neon_auth_internal.schema_of_better_auth(schema, names);
+    owner := (SELECT b.relowner FROM neon_auth_internal.bound_better_auth() b WHERE b.relnamespace = place LIMIT 1);
     FOR group_number IN 1 .. cardinality(groups) LOOP
         EXIT WHEN group_number > 4 AND NOT tables ? 'organization';
         members := string_to_array(groups[group_number], ' ');
         part := '{}';
         FOREACH member IN ARRAY members LOOP
-            chosen := neon_auth_internal.choose_better_auth(member, names, place, prefix);
+            chosen := neon_auth_internal.choose_better_auth(member, names, place, prefix, owner);
             IF chosen.relation IS NOT NULL THEN
                 part := part || jsonb_build_object(
                     member, jsonb_build_object('oid', chosen.relation::oid, 'columns', chosen.columns));
@@ -504,6 +595,9 @@ BEGIN
             PERFORM neon_auth_internal.notice_keys(place);
         END IF;
         tables := tables || part;
+        IF group_number = 1 THEN
+            owner := (SELECT c.relowner FROM pg_class c WHERE c.oid = (tables -> 'user' ->> 'oid')::oid);
+        END IF;
         IF group_number = 2 THEN
             prefixes := ARRAY(
                 SELECT CASE WHEN p.name LIKE '%' || f.key THEN left(p.name, -length(f.key)) END

@@ -102,6 +102,44 @@ fn a_column_that_is_renamed_meanwhile_is_not_bound() {
     assert_eq!(bound(&mut database.superuser()), (None, None));
 }
 
+/// Every writer of the table waits behind the call, so it does not wait for long.
+#[test]
+fn a_transaction_that_does_not_end_makes_the_call_fail() {
+    let database = database();
+    let mut owner = Session::open(&database.config("shop"));
+    owner.run("BEGIN; DELETE FROM shop.session");
+    let mut caller = database.superuser();
+    let refusal = caller.run_refused(ADD);
+    assert_eq!(refusal.code(), &SqlState::LOCK_NOT_AVAILABLE);
+    assert_eq!(
+        refusal.message(),
+        "a table of Better Auth is locked by another transaction"
+    );
+    // The HINT finds that transaction.
+    let hint = refusal.hint().expect("it has a hint");
+    let query = &hint[hint.find("SELECT").expect("it contains a query")..];
+    let query = query.replace(
+        "SELECT pid, usename, state, xact_start, query",
+        "SELECT pid::text",
+    );
+    assert_eq!(
+        caller.value(query.trim_end_matches(';'), &[]),
+        Some(owner.pid().to_string())
+    );
+    // A table that is bound no longer, too.
+    owner.run("COMMIT");
+    caller.run(ADD);
+    owner.run("CREATE TABLE shop.logins (LIKE shop.session INCLUDING ALL)");
+    owner.run("BEGIN; SELECT FROM shop.session");
+    let refusal = caller.run_refused(&ADD.replace(")", r#", names => '{"session": "logins"}')"#));
+    assert_eq!(refusal.code(), &SqlState::LOCK_NOT_AVAILABLE);
+    assert_eq!(
+        bound(&mut caller).0.as_deref(),
+        Some("shop.\"user\" shop.session")
+    );
+    owner.run("COMMIT");
+}
+
 #[test]
 fn calls_at_once_wait_for_each_other() {
     let database = database();

@@ -231,6 +231,8 @@ SELECT name, kind, issuers, audiences, reject_deleted_users FROM neon_auth.provi
 SELECT what, relation FROM neon_auth_internal.better_auth_tables ORDER BY what;
 SELECT count(*) FROM neon_auth_internal.secrets WHERE name IN ('better_auth_secret') OR value = '';
 SAVEPOINT s;
+-- Without the schema: in the first call, either can be meant.
+DELETE FROM neon_auth.providers;
 SELECT neon_auth.configure('{"auth_provider": "better_auth", "base_url": "https://ep-example.neonauth.us-east-1.aws.neon.tech/neondb/auth"}');
 \echo :SQLSTATE
 ROLLBACK TO s;
