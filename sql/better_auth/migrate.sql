@@ -436,6 +436,21 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.check_role_names() IS
     'Fails if a permission of the mirror has the name of a role or permission of Better Auth';
 
+-- A role whose name has a colon counts only if it is defined.
+CREATE FUNCTION neon_auth_internal.define_roles() RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+    INSERT INTO neon_auth_internal.permission_definitions (scope, id)
+    SELECT g.scope, g.id
+      FROM (SELECT 'team', p.permission_id FROM neon_auth_internal.team_permissions_sync p
+            UNION
+            SELECT 'project', p.permission_id FROM neon_auth_internal.project_permissions_sync p) AS g(scope, id)
+     WHERE g.id ~ ':' AND g.id !~ '[\s,[:cntrl:]]'
+        ON CONFLICT (scope, id) DO NOTHING;
+$$;
+COMMENT ON FUNCTION neon_auth_internal.define_roles() IS
+    'Defines the permissions that become roles of Better Auth, if their names have a colon';
+
 -- The roles of Better Auth then grant what the permissions of Stack Auth granted which they replace.
 CREATE FUNCTION neon_auth_internal.migrate_definitions()
 RETURNS TABLE (object text, id text, outcome text, reason text)
@@ -557,6 +572,7 @@ BEGIN
         (relations ->> 'member')::oid, columns -> 'member', (relations ->> 'user')::oid, columns -> 'user',
         (relations ->> 'organization')::oid, columns -> 'organization');
     RETURN QUERY SELECT * FROM neon_auth_internal.remove_stack();
+    PERFORM neon_auth_internal.define_roles();
     PERFORM neon_auth_internal.bind_better_auth(base_url, schema, 'better_auth', secret, names);
     RETURN QUERY SELECT 'provider', s.provider, 'created', 'Better Auth fills the mirror.'
                    FROM neon_auth_internal.source s;

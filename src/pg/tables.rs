@@ -28,6 +28,7 @@ pub struct Index {
 pub const PROVIDERS: Relation = table(c"providers");
 pub const JWKS_CACHE: Relation = table(c"jwks_cache");
 pub const BETTER_AUTH_TABLES: Relation = table(c"better_auth_tables");
+pub const PERMISSION_DEFINITIONS: Relation = table(c"permission_definitions");
 /// A sequence.
 pub const MIRROR_GAPS_UNRECORDED: Relation = table(c"mirror_gaps_unrecorded");
 

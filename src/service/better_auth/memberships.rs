@@ -9,7 +9,7 @@ use pgrx::fcinfo::pg_getarg;
 use pgrx::pg_sys::panic::{ErrorReport, ErrorReportable};
 use pgrx::prelude::*;
 
-use super::ids;
+use super::ids::{self, Roles};
 use super::rows::is_few;
 use crate::error::Problem;
 use crate::mirror::object::LONGEST_ID;
@@ -148,6 +148,7 @@ impl Memberships {
 }
 
 fn memberships(set: &ReturnedSet, wanted: &Wanted) -> Result<(), Problem> {
+    let names = Roles::in_organizations();
     let roles = DynamicRoles::open(wanted)?;
     for memberships in Memberships::all()? {
         memberships.each(wanted, |row| {
@@ -175,7 +176,7 @@ fn memberships(set: &ReturnedSet, wanted: &Wanted) -> Result<(), Problem> {
             if !memberships.has_roles {
                 return;
             }
-            let own_roles = ids::roles(row, memberships.bound.required("role"));
+            let own_roles = names.of(row, memberships.bound.required("role"));
             let statements = roles.of(&team);
             for role in own_roles {
                 add(Some(&role), false);
@@ -263,7 +264,7 @@ fn add_statements(roles: &mut Statements, bound: &Bound, row: &OthersRow) {
         Ok(granted) => granted,
         Err(_) => return,
     };
-    let statements = roles.entry(role.trim().to_owned()).or_default();
+    let statements = roles.entry(role).or_default();
     for (resource, actions) in granted {
         for action in actions {
             let statement = format!("{resource}:{action}");

@@ -7,7 +7,7 @@ use pgrx::fcinfo::pg_getarg;
 use pgrx::pg_sys::panic::{ErrorReport, ErrorReportable};
 use pgrx::prelude::*;
 
-use super::ids;
+use super::ids::{self, Roles};
 use super::object::Objects;
 use crate::error::Problem;
 use crate::pg::others::{Column, OthersRow, OthersTable};
@@ -47,10 +47,13 @@ fn users(set: &ReturnedSet, wanted: Option<&[String]>) -> Result<(), Problem> {
     let users = bound(What::User)?;
     let objects = Objects::of(What::User, &users);
     let column = users.required("id");
+    let names = Roles::in_project();
+    // NULL if users have no column for it.
+    let of_role = users.column("role");
     let _settled = Settled::enter();
     let add = |row: &OthersRow, id: Option<&str>| {
         set.add(|| {
-            let roles = ids::roles_of_user(row, &users).map(|roles| roles.join(","));
+            let roles = of_role.map(|column| names.of(row, column).join(","));
             [
                 id.into_datum(),
                 id.map(|id| objects.object(id, row)),

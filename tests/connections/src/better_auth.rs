@@ -28,13 +28,13 @@ const DIFFERENCES: &str = r#"
         UNION SELECT concat_ws('|', 'team', id, name) FROM ba.team
         UNION SELECT concat_ws('|', 'member', "organizationId", "userId") FROM ba.member
         UNION SELECT concat_ws('|', 'member', "teamId", "userId") FROM ba."teamMember"
-        UNION SELECT concat_ws('|', 'role', id, trim(r)) FROM ba."user", string_to_table(role, ',') r WHERE trim(r) <> ''
-        UNION SELECT concat_ws('|', 'permission', "organizationId", "userId", trim(r))
-                FROM ba.member, string_to_table(role, ',') r WHERE trim(r) <> ''
+        UNION SELECT concat_ws('|', 'role', id, r) FROM ba."user", string_to_table(role, ',') r WHERE r ~ '^\S+$'
+        UNION SELECT concat_ws('|', 'permission', "organizationId", "userId", r)
+                FROM ba.member, string_to_table(role, ',') r WHERE r ~ '^\S+$'
         UNION SELECT concat_ws('|', 'permission', m."organizationId", m."userId", s.key || ':' || a)
                 FROM ba.member m
                CROSS JOIN string_to_table(m.role, ',') r
-                JOIN ba."organizationRole" o ON o."organizationId" = m."organizationId" AND o.role = trim(r),
+                JOIN ba."organizationRole" o ON o."organizationId" = m."organizationId" AND o.role = r AND r ~ '^\S+$',
                      jsonb_each(o.permission::jsonb) s, jsonb_array_elements_text(s.value) a
     ), mirror AS (
         SELECT concat_ws('|', 'user', id, name, email, raw_json ->> 'primary_email_verified', raw_json ->> 'role') AS row

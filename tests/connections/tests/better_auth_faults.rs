@@ -118,3 +118,41 @@ fn a_trigger_or_rule_on_the_mirror_that_keeps_a_change_out_leaves_a_gap() {
         assert_repaired(&world);
     }
 }
+
+#[test]
+fn a_role_counts_by_its_exact_name_and_with_a_colon_only_if_it_is_defined() {
+    const NAMES: &str = "U&'\\0085owner, owner,owner ,a b,\\0009admin,organization:delete,invoice:read,page:read,,editor,ow ner'";
+    const ROLES: &str = "SELECT string_agg(permission_id, ' ' ORDER BY permission_id COLLATE \"C\")
+                           FROM neon_auth.team_permissions_sync WHERE user_id = 'b'";
+    const ROLES_IN_PROJECT: &str =
+        "SELECT string_agg(permission_id, ' ' ORDER BY permission_id COLLATE \"C\")
+                                      FROM neon_auth.project_permissions_sync WHERE user_id = 'b'";
+    let world = populated();
+    world.superuser().run(
+        "INSERT INTO neon_auth.permission_definitions (scope, id) VALUES ('team', 'invoice:read'), ('project', 'page:read')",
+    );
+    world.app().run(&format!(
+        r#"UPDATE ba.member SET role = {NAMES} WHERE id = 'm2';
+           UPDATE ba."user" SET role = 'user:ban, admin,page:read,invoice:read' WHERE id = 'b';
+           INSERT INTO ba."organizationRole" VALUES ('r2', 'o', ' editor', '{{"page": ["write"]}}'),
+               ('r3', 'o', 'page:read', '{{"page": ["steal"]}}')"#
+    ));
+    let roles = |query| world.superuser().value(query, &[]);
+    assert_eq!(
+        roles(ROLES).as_deref(),
+        Some("editor invoice:read page:read")
+    );
+    assert_eq!(roles(ROLES_IN_PROJECT).as_deref(), Some("page:read"));
+    // sync() takes the same for right, and undoes what the mirror has in excess.
+    let add = "INSERT INTO neon_auth.team_permissions_sync (team_id, user_id, permission_id)
+               VALUES ('o', 'b', 'owner'), ('o', 'b', 'organization:delete')";
+    world.superuser().run(add);
+    world.sync();
+    assert_eq!(
+        roles(ROLES).as_deref(),
+        Some("editor invoice:read page:read")
+    );
+    world.sync();
+    let last = "SELECT changed::text FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1";
+    assert_eq!(roles(last).as_deref(), Some("0"));
+}

@@ -46,7 +46,7 @@ SELECT t(team), u(member) FROM (VALUES (1, 1), (1, 2), (1, 3), (1, 4), (2, 2), (
 INSERT INTO neon_auth.team_permissions_sync (team_id, user_id, permission_id, inherited)
 SELECT t(team), u(member), permission, inherited
   FROM (VALUES (1, 1, 'team_admin', false), (1, 1, '$update_team', true), (1, 2, 'team_member', false),
-               (1, 2, 'editor', false), (1, 4, 'team_member', false), (2, 2, 'team_admin', false),
+               (1, 2, 'editor', false), (1, 4, 'team_member', false), (1, 3, 'doc:write', false), (2, 2, 'team_admin', false),
                (2, 2, 'team_member', false), (3, 10, 'team_member', false), (3, 10, 'odd, one', false),
                (4, 1, 'editor', false)) AS p(team, member, permission, inherited);
 INSERT INTO neon_auth.project_permissions_sync (user_id, permission_id)

@@ -30,7 +30,7 @@ TABLE public.members;
 
 -- INSERT, COPY, INSERT ... ON CONFLICT, several rows of one id in one transaction
 SET LOCAL ROLE shop;
-INSERT INTO "user" (id, name, email, "emailVerified", role) VALUES ('a', 'A', 'a@example.com', false, 'user'), ('b', 'B', 'b@example.com', false, 'user, admin ,,user');
+INSERT INTO "user" (id, name, email, "emailVerified", role) VALUES ('a', 'A', 'a@example.com', false, 'user'), ('b', 'B', 'b@example.com', false, 'user,admin,,user, other ');
 COPY "user" (id, name, email, "emailVerified") FROM stdin;
 c	C	c@example.com	t
 d	D	d@example.com	t
@@ -57,7 +57,7 @@ SELECT ctid = :'before' AS "not written again" FROM neon_auth.users_sync WHERE i
 -- Members and roles; two rows for one member; teams; roles that the organization has defined
 SET LOCAL ROLE shop;
 INSERT INTO organization VALUES ('p', 'Other');
-INSERT INTO member VALUES ('m1', 'o', 'a', 'member'), ('m2', 'o', 'a', 'editor,member'), ('m3', 'p', 'a', 'admin'), ('m4', 'p', 'b', ' member , , editor ');
+INSERT INTO member VALUES ('m1', 'o', 'a', 'member'), ('m2', 'o', 'a', 'editor,member'), ('m3', 'p', 'a', 'admin'), ('m4', 'p', 'b', 'member,,editor, owner ');
 INSERT INTO team VALUES ('t', 'Team', 'o');
 INSERT INTO "teamMember" VALUES ('tm', 't', 'a');
 INSERT INTO "organizationRole" VALUES ('r1', 'o', 'editor', '{"page": ["read", "write"]}'), ('r2', 'o', 'member', '{"page": ["read"]}'), ('r3', 'o', 'editor', 'broken'), ('r4', 'o', 'editor', '[1]');
