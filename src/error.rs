@@ -39,6 +39,8 @@ impl Credential {
 pub enum Problem {
     /// The token itself: its form, its signature or its claims.
     Token(Refusal),
+    /// Not a JWT by its form, and no provider of Better Auth would read it as a session token.
+    NotAJwt(Refusal),
     /// The token's key is not in the provider's key set.
     UnknownKey {
         refusal: Refusal,
@@ -84,6 +86,8 @@ pub enum Problem {
     MirrorChanged,
     /// What was written into the mirror is not there.
     KeptOut,
+    /// A JWT of Better Auth, whose table of keys was not found: its plugin jwt is not in use.
+    NoTableOfKeys,
     /// The table of the provider's keys has no row for the token's key.
     UnknownTableKey {
         refusal: Refusal,
@@ -104,6 +108,8 @@ pub enum Problem {
     },
     /// A session token that is not one by its form.
     MalformedSession { defect: String },
+    /// A session token with the name of its cookie.
+    NamedCookie,
     /// A signed session token that no secret of Better Auth has signed.
     SessionSignature,
     /// A session token in a cookie that is not signed, although a secret is stored.
@@ -259,6 +265,12 @@ impl From<&Problem> for ErrorReport {
                 refusal.detail(),
                 refusal.hint().unwrap_or_default().to_owned(),
             ),
+            Problem::NotAJwt(refusal) => (
+                refused,
+                format!("JWT refused: {refusal}"),
+                refusal.detail(),
+                format!("{} If it is a session token of Better Auth: SELECT neon_auth.add_better_auth('<base URL>');", refusal.hint().unwrap_or_default()).trim_start().to_owned(),
+            ),
             Problem::UnknownKey {
                 refusal,
                 provider,
@@ -319,7 +331,7 @@ impl From<&Problem> for ErrorReport {
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "no authentication provider is configured".to_owned(),
                 "The table neon_auth.providers is empty, so no token can be trusted.".to_owned(),
-                "Configure one: SELECT neon_auth.configure('<response of the keys API>'); or SELECT neon_auth.add_provider(...);".to_owned(),
+                "Configure one: SELECT neon_auth.add_better_auth('<base URL>'); or SELECT neon_auth.configure('<response of the keys API>'); or SELECT neon_auth.add_provider(...);".to_owned(),
             ),
             Problem::UnknownIssuer { issuer, near: Some((provider, near)) } => (
                 refused,
@@ -384,6 +396,12 @@ impl From<&Problem> for ErrorReport {
                 format!("Provider {} rejects users whose deleted_at is set in neon_auth.users_sync.", quoted(provider)),
                 String::new(),
             ),
+            Problem::NoTableOfKeys => (
+                refused,
+                "JWT refused: this database has no table of Better Auth's keys".to_owned(),
+                "No table jwks was found, so only session tokens sign in.".to_owned(),
+                "Pass the session token. If Better Auth has the plugin jwt, run its migrations, then: SELECT neon_auth.add_better_auth('<base URL>');".to_owned(),
+            ),
             Problem::UnknownTableKey { refusal, has_rows } => (
                 refused,
                 format!("JWT refused: {refusal}"),
@@ -407,13 +425,19 @@ impl From<&Problem> for ErrorReport {
                     Some(until) => format!("The ban ends at {}.", moment(*until)),
                     None => "The ban has no end.".to_owned(),
                 },
-                String::new(),
+                "To let the user sign in again, unban the user in Better Auth (unbanUser of its plugin admin).".to_owned(),
             ),
             Problem::MalformedSession { defect } => (
                 refused,
                 "session refused: the token is malformed".to_owned(),
                 defect.clone(),
                 "Pass the session token bare, or signed as in the cookie, URL-encoded or not.".to_owned(),
+            ),
+            Problem::NamedCookie => (
+                refused,
+                "session refused: the token is malformed".to_owned(),
+                "It contains the name of the cookie.".to_owned(),
+                "Pass only the value of the cookie, after the =.".to_owned(),
             ),
             Problem::SessionSignature => (
                 refused,

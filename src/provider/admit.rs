@@ -54,7 +54,7 @@ fn admit_jwt(text: &str) -> Result<Rc<Admitted>, Problem> {
 }
 
 fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
-    let token = read(text)?;
+    let token = read(text).map_err(unreadable)?;
     let mut asked = false;
     loop {
         let provider = trust::current()?.provider_for(token.issuer(), token.audiences())?;
@@ -98,6 +98,20 @@ fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
             refresh::wait_for_worker(&provider);
         }
         asked = true;
+    }
+}
+
+/// The refusal of a text that is not a JWT: it may be a session token, of a Better Auth that nobody
+/// has added.
+fn unreadable(refusal: Refusal) -> Problem {
+    let has_better_auth = trust::current().and_then(|trust| {
+        trust.demand_any()?;
+        trust.better_auth()
+    });
+    match has_better_auth {
+        Err(problem) => problem,
+        Ok(None) if refusal.is_malformed() => Problem::NotAJwt(refusal),
+        Ok(_) => Problem::Token(refusal),
     }
 }
 

@@ -29,17 +29,19 @@ const LONGEST: usize = 255;
 const SECRET: &str = "better_auth_secret";
 /// The length of a signature.
 const SIGNATURE_BYTES: usize = 32;
+/// The end of the cookie's name, with the character after it, which is not in any token.
+const COOKIE: &str = "session_token=";
 /// The prefix of a JWT: `{"` in base64url.
 const JWT_PREFIX: &str = "eyJ";
 
 /// The provider of Better Auth, if this credential is a session token: a text without the two dots
-/// of a JWT, where such a provider is configured.
+/// of a JWT, or with the name of the cookie, where such a provider is configured.
 pub fn provider_for(text: &str) -> Result<Option<Rc<Provider>>, Problem> {
-    let is_other = text.is_empty()
-        || text.len() > longest()
-        || text.contains(' ')
-        || text.bytes().filter(|byte| *byte == b'.').count() >= 2;
-    if is_other {
+    let is_bare = || {
+        let dots = text.bytes().filter(|byte| *byte == b'.').count();
+        !text.is_empty() && !text.contains(' ') && dots < 2
+    };
+    if text.len() > longest() || !(is_bare() || text.contains(COOKIE)) {
         return Ok(None);
     }
     trust::current()?.better_auth()
@@ -116,6 +118,9 @@ impl Presented {
         let malformed = |defect: &str| Problem::MalformedSession {
             defect: defect.to_owned(),
         };
+        if text.contains(COOKIE) {
+            return Err(Problem::NamedCookie);
+        }
         let decoded = match text.contains('%') {
             true => percent_decoded(text)
                 .ok_or_else(|| malformed("It contains an invalid percent-encoding."))?,

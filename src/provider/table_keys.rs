@@ -44,7 +44,7 @@ pub fn keys_for(kid: Option<&str>, now: i64) -> Result<Rc<KeySet>, Problem> {
     let Some(kid) = kid else {
         return Ok(Rc::new(KeySet::without_keys()));
     };
-    let table = tables::bound(What::Jwks)?;
+    let table = table_of_keys()?;
     let found = table.find(table.required("id"), kid, |row| {
         Some(read(&table, row, now))
     });
@@ -57,7 +57,7 @@ pub fn keys_for(kid: Option<&str>, now: i64) -> Result<Rc<KeySet>, Problem> {
 
 /// The refusal of a token whose key the table does not have.
 pub fn unknown_key(refusal: Refusal) -> Problem {
-    match tables::bound(What::Jwks) {
+    match table_of_keys() {
         Ok(table) => Problem::UnknownTableKey {
             refusal,
             has_rows: has_rows(&table),
@@ -117,24 +117,23 @@ fn has_rows(table: &Bound) -> bool {
     has_rows
 }
 
-/// Whether the tables were found without one of keys: the plugin that signs JWTs is not in use.
-fn has_only_sessions() -> bool {
-    matches!(
-        (
-            tables::bound_if_any(What::Jwks),
-            tables::bound(What::Session)
-        ),
-        (Ok(None), Ok(_))
-    )
+/// The table of keys. The tables may have been found without it: then the plugin that signs JWTs is
+/// not in use.
+fn table_of_keys() -> Result<Bound, Problem> {
+    if let Some(keys) = tables::bound_if_any(What::Jwks)? {
+        return Ok(keys);
+    }
+    tables::bound(What::Session)?;
+    Err(Problem::NoTableOfKeys)
 }
 
 /// `neon_auth_internal.table_keys()`: whether the table of keys can be read and has no unusable
 /// row, and a description of it. It reads no private key.
 #[pg_extern(sql = false)]
 fn table_keys() -> TableIterator<'static, (name!(ok, bool), name!(detail, String))> {
-    let table = match tables::bound(What::Jwks) {
+    let table = match table_of_keys() {
         Ok(table) => table,
-        Err(_) if has_only_sessions() => {
+        Err(Problem::NoTableOfKeys) => {
             let detail = "Better Auth has no table of keys here: only session tokens sign in.";
             return TableIterator::once((true, detail.to_owned()));
         }

@@ -71,6 +71,11 @@ impl Refusal {
         self.hint
     }
 
+    /// Whether the token does not have the form of a JWT: it may be another kind of credential.
+    pub fn is_malformed(&self) -> bool {
+        matches!(self.kind, Kind::Malformed)
+    }
+
     /// Whether the key that signed the token may be one that is not in the set: the only case
     /// in which fetching the set again may help.
     pub fn is_unknown_key(&self) -> bool {
