@@ -1,5 +1,5 @@
-// One request: a transaction as the user of a Better Auth session. `token` is the value of the session cookie, or
-// what auth.api.getSession returns as session.token.
+// One request: a transaction as the user of a Better Auth session. `token` is what auth.api.getSession returns as
+// session.token, or the value of the session cookie: refuse one without a dot, because it is not signed.
 import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';

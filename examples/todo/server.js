@@ -15,10 +15,11 @@ app.use(secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'self'"], frameAn
 app.use('/api/*', bodyLimit({ maxSize: 64 * 1024 }));
 app.on(['GET', 'POST'], '/api/auth/*', (c) => auth.handler(c.req.raw));
 
-// The user's transaction, with the session token of the request's cookie.
+// The user's transaction, with the session token of the request's cookie. The database checks a signature that it is
+// given, but accepts a bare token: so a cookie without a signature, which follows a dot, is refused here.
 async function asCaller(c, work) {
   const token = getCookie(c, sessionCookie);
-  if (!token) throw new HTTPException(401, { message: 'Sign in first.' });
+  if (!token?.includes('.')) throw new HTTPException(401, { message: 'Sign in first.' });
   return asUser(token, work);
 }
 

@@ -67,7 +67,7 @@ await step('each sees only private todos of their own', async () => {
     [{ user_id: aliceId, task: 'buy seeds' }, { user_id: bobId, task: 'call the plumber' }]);
 });
 
-await step('a session cookie with the signature of another one is refused', async () => {
+await step('a session cookie with the signature of another one, or without one, is refused', async () => {
   const parts = async (person) =>
     (await person.context.cookies()).find(({ name }) => name === 'better-auth.session_token').value.split('.');
   const [[token, own], [, other]] = [await parts(bob), await parts(alice)];
@@ -75,6 +75,8 @@ await step('a session cookie with the signature of another one is refused', asyn
     (await fetch(`${base}/api/todos`, { headers: { cookie: `better-auth.session_token=${value}` } })).status;
   assert.equal(await status(`${token}.${own}`), 200);
   assert.equal(await status(`${token}.${other}`), 401);
+  assert.equal(await status(token), 401);
+  assert.equal(await status(`${token}.`), 401);
 });
 
 await step('nobody changes a private todo of another user', async () => {
