@@ -13,7 +13,7 @@ CREATE TRIGGER wake_worker AFTER INSERT OR UPDATE ON neon_auth_internal.secrets
 COMMENT ON TRIGGER wake_worker ON neon_auth_internal.secrets IS 'Wakes a background worker to use the new key';
 
 CREATE TRIGGER wake_worker AFTER INSERT ON neon_auth_internal.mirror_gaps
-    FOR EACH ROW EXECUTE FUNCTION neon_auth_internal.wake_worker();
+    FOR EACH ROW WHEN (new.run IS NULL) EXECUTE FUNCTION neon_auth_internal.wake_worker();
 COMMENT ON TRIGGER wake_worker ON neon_auth_internal.mirror_gaps IS 'Wakes a background worker to repair the mirror';
 
 CREATE FUNCTION neon_auth_internal.worker_plan() RETURNS jsonb

@@ -49,34 +49,48 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.are_writing(jsonb) IS
     'Returns true if one of the transactions is still under way';
 
--- At most half a million at a time: what it returns must fit into a jsonb.
-CREATE FUNCTION neon_auth_internal.find_differing(part text) RETURNS jsonb
+-- A page of at most so many: what it returns must fit into a jsonb. after is the last id of the page before, so that
+-- objects that cannot be written do not come again.
+CREATE FUNCTION neon_auth_internal.find_differing(part text, after jsonb, most integer) RETURNS jsonb
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    most constant integer := 500000;
+    last_id constant text := CASE part WHEN 'members' THEN coalesce(after ->> 0, '')
+                                       ELSE coalesce(after #>> '{}', '') END;
+    last_user constant text := coalesce(after ->> 1, '');
     ids jsonb;
     skipped bigint;
 BEGIN
     IF part = 'members' THEN
-        SELECT coalesce(jsonb_agg(jsonb_build_array(d.team_id, d.user_id)) FILTER (WHERE d.team_id IS NOT NULL), '[]'),
-               count(*) FILTER (WHERE d.team_id IS NULL)
-          INTO ids, skipped
-          FROM (SELECT * FROM neon_auth_internal.differing_members() LIMIT most) AS d;
-    ELSIF part = 'teams' THEN
-        SELECT coalesce(jsonb_agg(d.id) FILTER (WHERE d.id IS NOT NULL), '[]'), count(*) FILTER (WHERE d.id IS NULL)
-          INTO ids, skipped
-          FROM (SELECT id FROM neon_auth_internal.differing_teams() AS id ORDER BY id LIMIT most) AS d;
+        WITH differing AS MATERIALIZED (
+            SELECT d.team_id, d.user_id FROM neon_auth_internal.differing_members() d
+        ), page AS (
+            SELECT d.team_id, d.user_id
+              FROM differing d
+             WHERE (d.team_id COLLATE "C", d.user_id COLLATE "C") > (last_id, last_user)
+             ORDER BY d.team_id COLLATE "C", d.user_id COLLATE "C" LIMIT most
+        )
+        SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(p.team_id, p.user_id)
+                                          ORDER BY p.team_id COLLATE "C", p.user_id COLLATE "C"), '[]') FROM page p),
+               (SELECT count(*) FROM differing d WHERE d.team_id IS NULL)
+          INTO ids, skipped;
     ELSE
-        SELECT coalesce(jsonb_agg(d.id) FILTER (WHERE d.id IS NOT NULL), '[]'), count(*) FILTER (WHERE d.id IS NULL)
-          INTO ids, skipped
-          FROM (SELECT id FROM neon_auth_internal.differing_users() AS id ORDER BY id LIMIT most) AS d;
+        WITH differing AS MATERIALIZED (
+            SELECT id FROM neon_auth_internal.differing_users() AS id WHERE part = 'users'
+             UNION ALL
+            SELECT id FROM neon_auth_internal.differing_teams() AS id WHERE part = 'teams'
+        ), page AS (
+            SELECT d.id FROM differing d WHERE d.id COLLATE "C" > last_id ORDER BY d.id COLLATE "C" LIMIT most
+        )
+        SELECT (SELECT coalesce(jsonb_agg(p.id ORDER BY p.id COLLATE "C"), '[]') FROM page p),
+               (SELECT count(*) FROM differing d WHERE d.id IS NULL)
+          INTO ids, skipped;
     END IF;
-    RETURN jsonb_build_object('ids', ids, 'skipped', skipped, 'is_full', jsonb_array_length(ids) = most);
+    RETURN jsonb_build_object('ids', ids, 'skipped', skipped);
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.find_differing(text) IS
-    'Returns users, teams or members that differ, and how many rows the mirror cannot have';
+COMMENT ON FUNCTION neon_auth_internal.find_differing(text, jsonb, integer) IS
+    'Returns a page of users, teams or members that differ, and how many rows the mirror cannot have';
 
 CREATE FUNCTION neon_auth_internal.write_ids(part text, ids jsonb) RETURNS bigint
 LANGUAGE plpgsql
@@ -99,53 +113,51 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.write_ids(text, jsonb) IS
     'Makes users, teams or members equal to those of Better Auth; counts changed rows';
 
--- An object that a trigger on the mirror keeps out must not keep out the others. Locks and disks are no matter of
--- one object.
-CREATE FUNCTION neon_auth_internal.write_differing(run bigint, part text, ids jsonb) RETURNS void
+-- What it has locked holds up writers of the tables, which wait for two seconds at most. So it waits only shortly. An
+-- object that cannot be written must not keep out the others: after a failure the caller writes them one by one, each
+-- in its own transaction. Disks are no matter of one object.
+CREATE FUNCTION neon_auth_internal.write_differing(run bigint, part text, ids jsonb) RETURNS jsonb
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    id jsonb;
-    changed bigint := 0;
-    skipped bigint := 0;
-    reason text;
+    changed bigint;
+    is_one constant boolean := jsonb_array_length(ids) = 1;
 BEGIN
+    PERFORM set_config('lock_timeout', '100ms', true);
     BEGIN
         changed := neon_auth_internal.write_ids(part, ids);
     EXCEPTION
-        WHEN deadlock_detected OR lock_not_available OR serialization_failure OR insufficient_resources
-             OR disk_full OR out_of_memory OR object_not_in_prerequisite_state THEN
+        WHEN lock_not_available OR deadlock_detected THEN
+            RETURN jsonb_build_object('is_busy', true, 'reason', 'Another transaction holds a lock on it.');
+        WHEN insufficient_resources OR disk_full OR out_of_memory OR object_not_in_prerequisite_state THEN
             RAISE;
         WHEN OTHERS THEN
-            FOR id IN SELECT jsonb_array_elements(ids) LOOP
-                BEGIN
-                    changed := changed + neon_auth_internal.write_ids(part, jsonb_build_array(id));
-                EXCEPTION
-                    WHEN deadlock_detected OR lock_not_available OR serialization_failure OR insufficient_resources
-                         OR disk_full OR out_of_memory OR object_not_in_prerequisite_state THEN
-                        RAISE;
-                    WHEN OTHERS THEN
-                        skipped := skipped + 1;
-                        reason := SQLERRM;
-                END;
-            END LOOP;
+            IF is_one THEN
+                PERFORM neon_auth_internal.count_sync(run, 1, 0, 0, 1, SQLERRM);
+            END IF;
+            RETURN jsonb_build_object('is_busy', false, 'reason', SQLERRM);
     END;
-    PERFORM neon_auth_internal.count_sync(run, jsonb_array_length(ids), changed, 0, skipped, reason);
+    PERFORM neon_auth_internal.count_sync(run, jsonb_array_length(ids), changed, 0, 0, NULL);
+    RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.write_differing(bigint, text, jsonb) IS
-    'Makes users, teams or members equal to those of Better Auth, and counts them; one that fails is skipped';
+    'Makes users, teams or members equal to those of Better Auth, and counts them; returns why it has written none';
 
-CREATE FUNCTION neon_auth_internal.end_comparison(run bigint, unrecorded bigint) RETURNS void
+-- What the run has left is a gap again. It wakes no worker, which would try the same at once.
+CREATE FUNCTION neon_auth_internal.end_comparison(run bigint, unrecorded bigint, remaining jsonb) RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
     DELETE FROM neon_auth_internal.mirror_gaps g WHERE g.run = end_comparison.run;
+    INSERT INTO neon_auth_internal.mirror_gaps (what, id, reason, run)
+    SELECT r.what, r.id, r.reason, end_comparison.run
+      FROM jsonb_to_recordset(remaining) AS r(what text, id text, reason text);
     IF unrecorded > 0 THEN
         PERFORM setval('neon_auth_internal.mirror_gaps_repaired', unrecorded);
     END IF;
     PERFORM neon_auth_internal.enter_phase(run, 'done');
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.end_comparison(bigint, bigint) IS
-    'Records that a run is complete, and forgets the gaps that it has repaired';
+COMMENT ON FUNCTION neon_auth_internal.end_comparison(bigint, bigint, jsonb) IS
+    'Records that a run is complete; forgets the gaps that it has repaired, and records what it has left';

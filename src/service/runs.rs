@@ -16,7 +16,7 @@ use crate::pg::spi;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Does the work of a run, and records the ERROR that ends it.
-pub fn recorded(steps: Steps, work: impl FnOnce() -> Result<(), Stop>) -> Result<(), Stop> {
+pub fn recorded<T>(steps: Steps, work: impl FnOnce() -> Result<T, Stop>) -> Result<T, Stop> {
     PgTryBuilder::new(AssertUnwindSafe(work))
         // For example of a user's trigger, or a cancel.
         .catch_others(|error| {
@@ -45,7 +45,7 @@ pub fn note_error(steps: Steps, error: &CaughtError) -> String {
 }
 
 /// Records the problem that ended a run, if one did.
-pub fn note_problem(steps: Steps, run: i64, outcome: &Result<(), Stop>) {
+pub fn note_problem<T>(steps: Steps, run: i64, outcome: &Result<T, Stop>) {
     if let Err(Stop::Problem(problem)) = outcome {
         let fail = "SELECT neon_auth_internal.fail_sync($1::bigint, $2)::text";
         let reason = problem.sentence();

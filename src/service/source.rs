@@ -25,7 +25,7 @@ fn source_of(kind: Kind) -> Option<Source> {
         }),
         Kind::BetterAuth => Some(Source {
             sync: better_auth::sync,
-            drain: better_auth::sync,
+            drain: better_auth::drain,
         }),
     }
 }

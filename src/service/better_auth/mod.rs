@@ -14,4 +14,4 @@ mod rows;
 mod sync;
 mod trigger;
 
-pub use sync::sync;
+pub use sync::{drain, sync};

@@ -110,6 +110,8 @@ fn a_trigger_or_rule_on_the_mirror_that_keeps_a_change_out_leaves_a_gap() {
         world.app().run(change);
         assert!(!world.differences().is_empty());
         assert!(!world.is_ok("mirror"), "{obstacle}");
+        world.sync();
+        assert!(!world.is_ok("mirror"), "{obstacle} and sync()");
         world.superuser().run(if obstacle.contains("RULE") {
             "DROP RULE keep_out ON neon_auth.team_permissions_sync"
         } else {
@@ -155,4 +157,37 @@ fn a_role_counts_by_its_exact_name_and_with_a_colon_only_if_it_is_defined() {
     world.sync();
     let last = "SELECT changed::text FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1";
     assert_eq!(roles(last).as_deref(), Some("0"));
+}
+
+/// A transaction that has a member's team locked keeps out no other change, also if it never ends.
+#[test]
+fn sync_does_not_wait_for_a_transaction_while_it_holds_locks() {
+    let world = populated();
+    world.app().run("INSERT INTO ba.organization VALUES ('p', 'Other'); INSERT INTO ba.member VALUES ('m3', 'p', 'a', 'owner')");
+    let spoil =
+        "DELETE FROM neon_auth.team_members_sync; DELETE FROM neon_auth.team_permissions_sync;
+                 UPDATE neon_auth.teams_sync SET deleted_at = now()";
+    world.superuser().run(spoil);
+    let mut locker = world.superuser();
+    locker.run("BEGIN; SELECT FROM neon_auth.teams_sync WHERE id = 'o' FOR SHARE");
+    world.sync();
+    let lacking: Vec<String> = world.differences();
+    assert!(
+        !lacking.is_empty()
+            && lacking
+                .iter()
+                .all(|row| row.contains("|o|") || row.contains("|o ")),
+        "{lacking:?}"
+    );
+    assert!(!world.is_ok("mirror"));
+    let reasons = world.gaps("string_agg(concat_ws(' ', what, id, reason), '; ' ORDER BY what)");
+    assert_eq!(
+        reasons.as_deref(),
+        Some(
+            "member o Another transaction holds a lock on it.; member o Another transaction holds a lock on it.; \
+             organization o Another transaction holds a lock on it."
+        )
+    );
+    locker.run("COMMIT");
+    assert_repaired(&world);
 }
