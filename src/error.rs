@@ -63,6 +63,8 @@ pub enum Problem {
     },
     /// A statement needs an ordinary table, and the relation is not one.
     NotATable { relation: String, is: &'static str },
+    /// A statement names a table that has another name now. `table`: that name.
+    RenamedTable { table: String },
     /// No provider is configured.
     NoProvider,
     /// No provider has the token's issuer. `near`: a provider and its issuer that differs only in
@@ -326,6 +328,12 @@ impl From<&Problem> for ErrorReport {
                 "the relation is not an ordinary table".to_owned(),
                 format!("The relation {relation} {is}."),
                 String::new(),
+            ),
+            Problem::RenamedTable { table } => (
+                Code::ERRCODE_OBJECT_IN_USE,
+                "a table was renamed in the meantime".to_owned(),
+                format!("The statement is on the table that is, or was just before, {table}."),
+                "Run the statement again.".to_owned(),
             ),
             Problem::NoProvider => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

@@ -5,13 +5,23 @@
 //! everything. So it runs as the table's owner, in a security-restricted operation, as PostgreSQL runs
 //! the functions of indexes in `REINDEX`:
 //!
-//! - `SET ROLE`, `RESET ROLE` and `SET SESSION AUTHORIZATION` are refused, and so are temporary
-//!   tables and whatever else would outlive the statement in this session;
+//! - `SET ROLE`, `RESET ROLE`, `SET SESSION AUTHORIZATION` and temporary tables are refused;
 //! - a deferred trigger is refused, because it would run at the end of the transaction, with the
 //!   rights of the user of that moment;
 //! - settings that its code makes are undone.
 //!
+//! Other things outlive the statement in the caller's session, as after any function of another role
+//! that the caller runs: session-level advisory locks until they are released, cursors until the
+//! transaction ends, cached values of sequences. The code can also read `current_query()`, so the
+//! text of the caller's statement must not contain a secret, and settings, custom ones too.
+//!
 //! Row-level security that the owner forces upon itself is set aside.
+//!
+//! The statement names the table by a text that was made before the table is locked here. A lock keeps
+//! the name of the table but not that of its schema, whose owner can rename it and put another table
+//! in its place; so the name is looked up before and after the statement.
+
+use std::ffi::{CStr, CString};
 
 use pgrx::iter::SetOfIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -29,13 +39,18 @@ fn as_owner(
     statement: &str,
     arguments: Vec<Option<String>>,
 ) -> Result<SetOfIterator<'static, Option<String>>, ErrorReport> {
-    let owner = owner_of_table(relation)?;
+    let table = Table::lock(relation)?;
+    // SET CONSTRAINTS names a constraint, and reads and writes no table itself.
+    if !statement.starts_with("SET CONSTRAINTS ") && !statement.contains(&table.qualified()) {
+        return Err(table.renamed().into());
+    }
+    table.check_name()?;
     let arguments: Vec<Option<&str>> = arguments.iter().map(Option::as_deref).collect();
     // SAFETY: PostgreSQL calls this in a transaction; after an ERROR its abort restores everything.
     let rows = unsafe {
         let outer_context = pg_sys::CurrentMemoryContext;
         let pinned = Pinned::enter(
-            owner,
+            table.owner,
             pg_sys::SECURITY_RESTRICTED_OPERATION | pg_sys::SECURITY_NOFORCE_RLS,
         );
         pg_sys::SPI_connect();
@@ -46,6 +61,7 @@ fn as_owner(
         pinned.leave_without_settings();
         rows
     };
+    table.check_name()?;
     Ok(SetOfIterator::new(rows))
 }
 
@@ -53,35 +69,78 @@ passes_errors! {
     neon_auth_as_owner, pg_finfo_neon_auth_as_owner => as_owner_wrapper;
 }
 
-/// The owner of an ordinary table. The table stays locked until the transaction ends, so that it
-/// keeps its owner and its name.
-fn owner_of_table(relation: pg_sys::Oid) -> Result<pg_sys::Oid, Problem> {
-    // SAFETY: an open relation has its pg_class row, and is closed.
-    unsafe {
-        let open = pg_sys::try_relation_open(relation, pg_sys::AccessShareLock as i32);
-        if open.is_null() {
-            return Err(Problem::NotATable {
-                relation: format!("with OID {}", relation.to_u32()),
-                is: "does not exist",
-            });
+/// An ordinary table, which stays locked until the transaction ends, so that it keeps its owner and
+/// its name.
+struct Table {
+    oid: pg_sys::Oid,
+    owner: pg_sys::Oid,
+    schema: CString,
+    name: CString,
+}
+
+impl Table {
+    fn lock(oid: pg_sys::Oid) -> Result<Self, Problem> {
+        // SAFETY: an open relation has its pg_class row, and is closed; its schema exists.
+        unsafe {
+            let open = pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as i32);
+            if open.is_null() {
+                return Err(Problem::NotATable {
+                    relation: format!("with OID {}", oid.to_u32()),
+                    is: "does not exist",
+                });
+            }
+            let class = &*(*open).rd_rel;
+            let (kind, is_partition) = (class.relkind as u8, class.relispartition);
+            let schema = pg_sys::get_namespace_name(class.relnamespace);
+            let table = Self {
+                oid,
+                owner: class.relowner,
+                schema: CStr::from_ptr(schema).to_owned(),
+                name: CStr::from_ptr(class.relname.data.as_ptr()).to_owned(),
+            };
+            pg_sys::relation_close(open, pg_sys::NoLock as i32);
+            if kind == pg_sys::RELKIND_RELATION && !is_partition {
+                return Ok(table);
+            }
+            Err(Problem::NotATable {
+                relation: crate::error::quoted(&table.name.to_string_lossy()),
+                is: if is_partition {
+                    "is a partition"
+                } else {
+                    "is another kind of relation"
+                },
+            })
         }
-        let class = &*(*open).rd_rel;
-        let (owner, kind) = (class.relowner, class.relkind as u8);
-        let is_partition = class.relispartition;
-        let name = std::ffi::CStr::from_ptr(class.relname.data.as_ptr());
-        let name = name.to_string_lossy().into_owned();
-        pg_sys::relation_close(open, pg_sys::NoLock as i32);
-        if kind == pg_sys::RELKIND_RELATION && !is_partition {
-            return Ok(owner);
+    }
+
+    /// As regclass writes it while `search_path` does not contain the schema.
+    fn qualified(&self) -> String {
+        // SAFETY: it copies the two names.
+        unsafe {
+            let text = pg_sys::quote_qualified_identifier(self.schema.as_ptr(), self.name.as_ptr());
+            CStr::from_ptr(text).to_string_lossy().into_owned()
         }
-        Err(Problem::NotATable {
-            relation: crate::error::quoted(&name),
-            is: if is_partition {
-                "is a partition"
-            } else {
-                "is another kind of relation"
-            },
-        })
+    }
+
+    /// Fails if the name is that of another table now.
+    fn check_name(&self) -> Result<(), Problem> {
+        // SAFETY: look-ups in the catalog, inside a transaction.
+        let found = unsafe {
+            pg_sys::AcceptInvalidationMessages();
+            let schema = pg_sys::get_namespace_oid(self.schema.as_ptr(), true);
+            pg_sys::get_relname_relid(self.name.as_ptr(), schema)
+        };
+        if found == self.oid {
+            Ok(())
+        } else {
+            Err(self.renamed())
+        }
+    }
+
+    fn renamed(&self) -> Problem {
+        Problem::RenamedTable {
+            table: self.qualified(),
+        }
     }
 }
 
@@ -97,11 +156,7 @@ unsafe fn first_column() -> Vec<Option<String>> {
         (0..count)
             .map(|row| {
                 let text = pg_sys::SPI_getvalue(*(*table).vals.add(row), (*table).tupdesc, 1);
-                (!text.is_null()).then(|| {
-                    std::ffi::CStr::from_ptr(text)
-                        .to_string_lossy()
-                        .into_owned()
-                })
+                (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
             })
             .collect()
     }

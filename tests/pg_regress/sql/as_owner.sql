@@ -31,7 +31,7 @@ RESET SESSION AUTHORIZATION;
 SELECT neon_auth_internal.as_owner('app.users', 'INSERT INTO app.users VALUES ($1, $2) RETURNING id',
                                    ARRAY['alice', NULL]);
 SELECT neon_auth_internal.as_owner('app.users', 'UPDATE app.users SET name = $1 RETURNING name', '{Alice}');
-SELECT neon_auth_internal.as_owner('app.users', 'SELECT NULL::int UNION ALL SELECT 3');
+SELECT neon_auth_internal.as_owner('app.users', 'SELECT NULL::int UNION ALL SELECT 3 FROM app.users');
 SELECT neon_auth_internal.as_owner('app.users', 'DELETE FROM app.users WHERE false');
 SELECT count(*) > 0 AS was_called, bool_and(who = 'mallory' AND path = 'pg_catalog, pg_temp') AS as_mallory
   FROM app.seen;
@@ -75,6 +75,19 @@ CREATE CONSTRAINT TRIGGER deferred AFTER INSERT ON app.users DEFERRABLE INITIALL
     FOR EACH ROW EXECUTE FUNCTION app.look_at_row();
 SELECT attempt('SELECT 1');
 DROP TRIGGER deferred ON app.users;
+
+-- The table that the statement names must be that one, before the statement and after it.
+CREATE TABLE app.decoy (LIKE app.users);
+SELECT neon_auth_internal.as_owner('app.users', 'INSERT INTO app.decoy VALUES (''mallory'')');
+\echo :SQLSTATE
+SELECT format('GRANT CREATE ON DATABASE %I TO mallory', current_database()) \gexec
+SELECT attempt('ALTER SCHEMA app RENAME TO hidden; CREATE SCHEMA app CREATE TABLE users (LIKE hidden.users); '
+               'CREATE FUNCTION app.look(text) RETURNS void LANGUAGE sql AS $f$ SELECT $f$');
+SELECT format('REVOKE CREATE ON DATABASE %I FROM mallory', current_database()) \gexec
+-- What outlives the statement, as after any function of another role: an advisory lock, until it is released.
+SELECT attempt('SELECT pg_advisory_lock(1)');
+SELECT count(*) > 0 AS is_locked FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();
+SELECT pg_advisory_unlock_all();
 
 -- Policies that the owner forces upon itself hide nothing.
 ALTER TABLE app.users ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
