@@ -32,6 +32,20 @@ COMMENT ON FUNCTION neon_auth_internal.rows_as_owner(regclass, jsonb, text[]) IS
     'Returns columns of all rows of a table of Better Auth under Better Auth''s own names; NULL for a column that '
     'it does not have';
 
+-- All who sign up wait behind it, so it does not wait long.
+CREATE FUNCTION neon_auth_internal.lock_as_owner(relation regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
+AS $$
+BEGIN
+    PERFORM neon_auth_internal.as_owner(
+        relation, format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', relation));
+EXCEPTION WHEN lock_not_available THEN
+    PERFORM neon_auth_internal.fail_locked(relation);
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.lock_as_owner(regclass) IS
+    'Keeps writers out of a table of Better Auth until the transaction ends';
+
 -- objects have the same keys, which are Better Auth's own names of columns.
 CREATE FUNCTION neon_auth_internal.insert_as_owner(relation regclass, columns jsonb, objects jsonb[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -557,8 +571,7 @@ BEGIN
       FROM neon_auth_internal.find_better_auth(schema, names) f;
     -- Nobody signs up until it is done, and nobody writes the mirror.
     FOR bound IN SELECT r.value::oid::regclass AS relation FROM jsonb_each_text(relations) r ORDER BY r.value::oid LOOP
-        PERFORM neon_auth_internal.as_owner(
-            bound.relation, format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', bound.relation));
+        PERFORM neon_auth_internal.lock_as_owner(bound.relation);
     END LOOP;
     LOCK TABLE neon_auth_internal.users_sync, neon_auth_internal.teams_sync, neon_auth_internal.team_members_sync,
         neon_auth_internal.team_permissions_sync, neon_auth_internal.project_permissions_sync,

@@ -64,6 +64,21 @@ fn the_migration_waits_for_a_webhook_that_is_being_applied() {
     assert_eq!(delivering.value(moved, &[]).as_deref(), Some("alice"));
 }
 
+/// Everybody who signs up would wait with it.
+#[test]
+fn the_migration_does_not_wait_long_for_a_writer() {
+    let world = World::new();
+    let mut signing_up = world.superuser();
+    signing_up.run(TABLES);
+    signing_up.run("BEGIN; DELETE FROM app.users");
+    let refused = world.superuser().run_refused(MIGRATE);
+    assert_eq!(refused.code(), &SqlState::LOCK_NOT_AVAILABLE);
+    assert_eq!(
+        refused.message(),
+        "a table of Better Auth is locked by another transaction"
+    );
+}
+
 /// A run that went on after the migration would write users of Stack Auth.
 #[test]
 fn the_migration_waits_for_a_synchronisation() {
