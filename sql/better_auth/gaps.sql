@@ -14,7 +14,8 @@ COMMENT ON COLUMN neon_auth_internal.mirror_gaps.what IS 'The changed table, by 
 COMMENT ON COLUMN neon_auth_internal.mirror_gaps.id IS 'The user or the team; NULL if several or unknown';
 COMMENT ON COLUMN neon_auth_internal.mirror_gaps.reason IS 'Why it could not be written';
 COMMENT ON COLUMN neon_auth_internal.mirror_gaps.at IS 'Time of the change';
-COMMENT ON COLUMN neon_auth_internal.mirror_gaps.run IS 'The run of sync() that is repairing it, or that could not; NULL if none began';
+COMMENT ON COLUMN neon_auth_internal.mirror_gaps.run IS
+    'The run of sync() that is repairing it, or that could not; NULL if none began';
 
 -- Sequences need no room on the disk, and remember also what a transaction undoes.
 CREATE SEQUENCE neon_auth_internal.mirror_gaps_unrecorded;

@@ -315,6 +315,48 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.refresh_members(text[], text[], boolean) IS
     'Makes memberships of the mirror and their permissions equal to Better Auth''s; counts changed rows';
 
+-- For when the functions above fail, for example at a foreign key of the application to a membership. Without locks:
+-- what the tables do not have now, and the mirror had before, is gone. No ids: everything.
+CREATE FUNCTION neon_auth_internal.revoke_permissions(part text, ids text[], users text[]) RETURNS void
+LANGUAGE plpgsql SET enable_seqscan = off
+AS $$
+DECLARE
+    is_all constant boolean := cardinality(ids) = 0;
+BEGIN
+    IF part = 'users' THEN
+        IF is_all THEN
+            ids := ARRAY(SELECT DISTINCT p.user_id FROM neon_auth_internal.project_permissions_sync p);
+        END IF;
+        DELETE FROM neon_auth_internal.project_permissions_sync p
+         USING neon_auth_internal.better_auth_rows('user', ids) s
+         WHERE p.user_id = s.id AND NOT p.permission_id = ANY (string_to_array(s.roles, ','));
+        RETURN;
+    END IF;
+    WITH source AS MATERIALIZED (
+        SELECT s.team_id, s.user_id, s.permission_id
+          FROM neon_auth_internal.better_auth_memberships(
+                   CASE WHEN NOT is_all THEN ids END, CASE WHEN NOT is_all AND part = 'members' THEN users END) s
+         GROUP BY 1, 2, 3
+    ), given AS MATERIALIZED (
+        SELECT p.team_id, p.user_id, p.permission_id
+          FROM neon_auth_internal.team_permissions_sync p
+         WHERE is_all OR (part = 'roles' AND p.team_id = ANY (ids))
+         UNION
+        SELECT p.team_id, p.user_id, p.permission_id
+          FROM unnest(ids, users) AS pair(team_id, user_id)
+          JOIN neon_auth_internal.team_permissions_sync p USING (team_id, user_id)
+         WHERE part = 'members'
+    ), gone AS MATERIALIZED (
+        TABLE given EXCEPT TABLE source
+    )
+    DELETE FROM neon_auth_internal.team_permissions_sync p
+     USING gone g
+     WHERE (p.team_id, p.user_id, p.permission_id) = (g.team_id, g.user_id, g.permission_id);
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.revoke_permissions(text, text[], text[]) IS
+    'Deletes permissions of users, members or organizations'' roles that Better Auth no longer has';
+
 CREATE FUNCTION neon_auth_internal.refresh_roles(organizations text[]) RETURNS void
 LANGUAGE plpgsql SET enable_seqscan = off
 AS $$

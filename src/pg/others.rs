@@ -38,6 +38,7 @@ pub struct Column {
     /// Its type, or the type that its domain is over.
     pub of_type: pg_sys::Oid,
     output: pg_sys::Oid,
+    is_varlena: bool,
     /// The index for look-ups, once it is known whether there is one.
     index: Cell<Option<pg_sys::Oid>>,
 }
@@ -95,6 +96,7 @@ impl OthersTable {
                         number: column.attnum,
                         of_type: pg_sys::getBaseType(column.atttypid),
                         output,
+                        is_varlena,
                         index: Cell::new(None),
                     }
                 })
@@ -488,6 +490,15 @@ impl OthersRow {
     /// A column of type timestamptz, or of type timestamp read as UTC, in microseconds since 1970.
     pub fn microseconds(&self, column: &Column) -> Option<i64> {
         Some(clock::microseconds_of(self.datum(column)?.value() as i64))
+    }
+
+    /// The size of a value as it is stored, before compression; 0 for one that cannot be large.
+    pub fn size(&self, column: &Column) -> usize {
+        match self.datum(column) {
+            // SAFETY: reads only the header of a value of such a type.
+            Some(datum) if column.is_varlena => unsafe { pg_sys::toast_raw_datum_size(datum) },
+            _ => 0,
+        }
     }
 
     /// The value itself.

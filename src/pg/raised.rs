@@ -12,7 +12,7 @@ use std::ffi::CStr;
 use std::mem::MaybeUninit;
 
 use cee_scape::{SigJmpBufFields, call_with_sigsetjmp};
-use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::pg_sys::panic::{ErrorReport, ErrorReportWithLevel};
 use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys};
 
 /// Marks an ERROR of pgrx that stands for the saved one. For PostgreSQL this field is the domain
@@ -121,6 +121,25 @@ unsafe fn keep() -> ! {
             .report(PgLogLevel::ERROR);
         unreachable!("an ERROR panics")
     }
+}
+
+/// The file of PostgreSQL's source that raised a caught ERROR.
+pub fn file_of(report: &ErrorReportWithLevel) -> String {
+    let kept = KEPT.get();
+    // SAFETY: it lives until the next one is saved, and the names of files are constants.
+    unsafe {
+        if !kept.is_null()
+            && !(*kept).filename.is_null()
+            && !(*kept).message.is_null()
+            && report.file().ends_with(".rs")
+            && CStr::from_ptr((*kept).message).to_string_lossy() == report.message()
+        {
+            return CStr::from_ptr((*kept).filename)
+                .to_string_lossy()
+                .into_owned();
+        }
+    }
+    report.file().to_owned()
 }
 
 unsafe fn is_same(one: *const std::ffi::c_char, other: *const std::ffi::c_char) -> bool {

@@ -4,18 +4,19 @@
 //! in `mirror_gaps`, and a worker or `neon_auth.sync()` repairs it. If not even that can be written, a
 //! sequence remembers that something is missing.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::panic::AssertUnwindSafe;
 
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportable};
 use pgrx::prelude::*;
-use pgrx::{IntoDatum, direct_function_call_as_datum};
+use pgrx::{IntoDatum, PgXactCallbackEvent, direct_function_call_as_datum, register_xact_callback};
 
 use crate::background::wake;
 use crate::error::{self, Problem};
 use crate::pg::pinned::Pinned;
 use crate::pg::tables::MIRROR_GAPS_UNRECORDED;
-use crate::pg::{functions, spi};
+use crate::pg::{functions, raised, spi};
 use crate::provider::What;
 
 /// How many ids one call writes.
@@ -24,6 +25,13 @@ const CHUNK: usize = 5000;
 const FAILURES: u32 = 20;
 /// The longest wait for a lock of the mirror, in milliseconds.
 const LONGEST_WAIT: i32 = 2000;
+/// The same, in a transaction that has already waited in vain.
+const SHORT_WAIT: i32 = 10;
+
+thread_local! {
+    /// Whether this transaction has waited in vain.
+    static HAS_WAITED: Cell<bool> = const { Cell::new(false) };
+}
 
 /// What a change is written by.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,6 +116,7 @@ pub fn follow(what: What, read: impl Fn() -> Result<Option<Change>, Problem>) {
     match &change.ids {
         None => {
             if let Err(failure) = patient(|| refresh_all(change.concern)) {
+                revoke(&change, &[]);
                 note(what, &[], &failure.reason);
             }
         }
@@ -128,6 +137,7 @@ fn settle(what: What, change: &Change, ids: &[(String, String)], failures: &mut 
     };
     *failures += 1;
     if ids.len() == 1 || failure.is_general || *failures > FAILURES {
+        revoke(change, ids);
         return note(what, ids, &failure.reason);
     }
     let (first, second) = ids.split_at(ids.len() / 2);
@@ -144,24 +154,44 @@ fn patient(work: impl Fn()) -> Result<(), Failure> {
 }
 
 fn refresh(change: &Change, ids: &[(String, String)]) {
-    let texts = |part: fn(&(String, String)) -> &str, ids: &[(String, String)]| {
-        let texts: Vec<&str> = ids.iter().map(part).collect();
-        texts.into_datum()
-    };
-    let first: fn(&(String, String)) -> &str = |id| &id.0;
-    let second: fn(&(String, String)) -> &str = |id| &id.1;
     for ids in ids.chunks(CHUNK) {
-        let firsts = texts(first, ids);
+        let firsts = firsts(ids);
         match change.concern {
             Concern::Users => call(c"refresh_users", &[firsts, change.are_new.into_datum()]),
             Concern::Teams => call(c"refresh_teams", &[firsts, change.are_new.into_datum()]),
             Concern::Members => call(
                 c"refresh_members",
-                &[firsts, texts(second, ids), false.into_datum()],
+                &[firsts, seconds(ids), false.into_datum()],
             ),
             Concern::Roles => call(c"refresh_roles", &[firsts]),
         }
     }
+}
+
+fn firsts(ids: &[(String, String)]) -> Option<pg_sys::Datum> {
+    let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
+    ids.into_datum()
+}
+
+fn seconds(ids: &[(String, String)]) -> Option<pg_sys::Datum> {
+    let ids: Vec<&str> = ids.iter().map(|id| id.1.as_str()).collect();
+    ids.into_datum()
+}
+
+/// At least takes away the permissions that are gone, when nothing else can be written. The gap that
+/// follows says so in any case.
+fn revoke(change: &Change, ids: &[(String, String)]) {
+    if change.are_new || change.concern == Concern::Teams {
+        return;
+    }
+    let part = match change.concern {
+        Concern::Roles => "roles",
+        concern => concern.name(),
+    };
+    let _ = protected(|| {
+        let arguments = [part.into_datum(), firsts(ids), seconds(ids)];
+        call(c"revoke_permissions", &arguments);
+    });
 }
 
 fn refresh_all(concern: Concern) {
@@ -176,6 +206,7 @@ fn call(name: &CStr, arguments: &[Option<pg_sys::Datum>]) {
         b"refresh_members" => &[TEXTARRAYOID, TEXTARRAYOID, BOOLOID],
         b"refresh_roles" => &[TEXTARRAYOID],
         b"refresh_all" => &[TEXTOID],
+        b"revoke_permissions" => &[TEXTOID, TEXTARRAYOID, TEXTARRAYOID],
         _ => &[TEXTOID, TEXTARRAYOID, TEXTOID],
     };
     functions::call(name, types, arguments);
@@ -196,13 +227,18 @@ impl Failure {
         use PgSqlErrorCode as Code;
         let report = error::report_of(&error);
         let code = report.sql_error_code();
-        if matches!(
+        // Other people's code can raise these codes too.
+        let may_be_interrupt = matches!(
             code,
             Code::ERRCODE_QUERY_CANCELED
                 | Code::ERRCODE_ADMIN_SHUTDOWN
                 | Code::ERRCODE_CRASH_SHUTDOWN
-        ) {
+        );
+        if may_be_interrupt && raised::file_of(report).ends_with("postgres.c") {
             return Err(error);
+        }
+        if code == Code::ERRCODE_LOCK_NOT_AVAILABLE {
+            wait_no_more();
         }
         let may_pass = matches!(
             code,
@@ -240,13 +276,8 @@ impl Failure {
 
 /// Records what the mirror lacks: the ids, or, without ids, something.
 fn note(what: What, ids: &[(String, String)], reason: &str) {
-    let firsts: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
     let recorded = protected(|| {
-        let arguments = [
-            what.name().into_datum(),
-            firsts.clone().into_datum(),
-            reason.into_datum(),
-        ];
+        let arguments = [what.name().into_datum(), firsts(ids), reason.into_datum()];
         call(c"note_gaps", &arguments);
     });
     if let Err(failure) = recorded {
@@ -273,6 +304,44 @@ fn gaps() -> pg_sys::Oid {
         .unwrap_or_else(|| pgrx::error!("the sequence mirror_gaps_unrecorded is missing"))
 }
 
+/// How long this transaction may wait for a lock, in milliseconds. Its statement must not fail by its own
+/// timeouts, and it may have many triggers.
+fn longest_wait() -> i32 {
+    if HAS_WAITED.get() {
+        return SHORT_WAIT;
+    }
+    // SAFETY: settings of this process.
+    let (deadlock, lock, statement) = unsafe {
+        (
+            pg_sys::DeadlockTimeout,
+            pg_sys::LockTimeout,
+            pg_sys::StatementTimeout,
+        )
+    };
+    let mut wait = LONGEST_WAIT.min(deadlock / 10 * 9);
+    if lock > 0 {
+        wait = wait.min(lock);
+    }
+    if statement > 0 {
+        wait = wait.min(statement / 4);
+    }
+    wait.max(1)
+}
+
+/// From here on this transaction waits only shortly.
+fn wait_no_more() {
+    if HAS_WAITED.replace(true) {
+        return;
+    }
+    for end in [
+        PgXactCallbackEvent::Abort,
+        PgXactCallbackEvent::Prepare,
+        PgXactCallbackEvent::Commit,
+    ] {
+        register_xact_callback(end, || HAS_WAITED.set(false));
+    }
+}
+
 /// Runs work in a subtransaction, with the rights of the tables' owner. An ERROR undoes it and is
 /// returned, unless it ends the writer's statement.
 fn protected<R>(work: impl FnOnce() -> R) -> Result<R, Failure> {
@@ -283,8 +352,7 @@ fn protected<R>(work: impl FnOnce() -> R) -> Result<R, Failure> {
             pg_sys::MemoryContextSwitchTo(context);
             pg_sys::CurrentResourceOwner = owner;
         };
-        let wait = LONGEST_WAIT.min(pg_sys::DeadlockTimeout / 10 * 9).max(1);
-        let wait = CString::new(wait.to_string()).expect("a number contains no NUL");
+        let wait = CString::new(longest_wait().to_string()).expect("a number contains no NUL");
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
         let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {

@@ -13,7 +13,7 @@ use crate::pg::others::{Column, OthersRow, with_text};
 use crate::provider::{Bound, What};
 
 /// What a column's name, in lower case and without _ and -, contains if it may be a secret.
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 14] = [
     "password",
     "passwd",
     "secret",
@@ -22,7 +22,17 @@ const SECRETS: [&str; 8] = [
     "backupcode",
     "privatekey",
     "apikey",
+    "accesskey",
+    "otp",
+    "pwd",
+    "recoverycode",
+    "passphrase",
+    "salt",
 ];
+/// The largest value that is mirrored, in bytes, and the most that those of one row have together. A jsonb has
+/// less than 256 MiB, and a user who cannot be mirrored must not keep the others out.
+const LARGEST: usize = 1 << 20;
+const LARGEST_TOGETHER: usize = 16 << 20;
 /// The last millisecond of the year 9999.
 const LAST_MILLISECOND: i64 = 253_402_300_799_999;
 
@@ -96,16 +106,35 @@ impl<'b> Objects<'b> {
     pub fn object(&self, id: &str, row: &OthersRow) -> pg_sys::Datum {
         let mut object = Object::begin();
         object.member(c"id", &mut string(id.as_bytes()));
+        let mut room = Room(LARGEST_TOGETHER);
         for (member, column) in &self.renamed {
-            object.member(member, &mut value(*column, row));
+            let column = column.filter(|column| room.has_for(column, row));
+            object.member(member, &mut value(column, row));
         }
         if let Some(millis) = self.created.1.and_then(|column| millis(column, row)) {
             object.member(self.created.0, &mut number(millis));
         }
         for (member, column) in &self.own {
+            if !room.has_for(column, row) {
+                continue;
+            }
             object.member(member, &mut value(Some(column), row));
         }
         object.end()
+    }
+}
+
+/// How many bytes the object of a row can still get.
+struct Room(usize);
+
+impl Room {
+    fn has_for(&mut self, column: &Column, row: &OthersRow) -> bool {
+        let size = row.size(column);
+        let fits = size <= LARGEST && size <= self.0;
+        if fits {
+            self.0 -= size;
+        }
+        fits
     }
 }
 

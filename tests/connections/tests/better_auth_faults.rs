@@ -191,3 +191,113 @@ fn sync_does_not_wait_for_a_transaction_while_it_holds_locks() {
     locker.run("COMMIT");
     assert_repaired(&world);
 }
+
+const PERMISSIONS: &str = "SELECT string_agg(concat_ws(' ', user_id, permission_id), ', ' ORDER BY 1) FROM (
+    SELECT user_id, permission_id FROM neon_auth.team_permissions_sync
+    UNION ALL SELECT user_id, permission_id FROM neon_auth.project_permissions_sync ORDER BY 1, 2) AS p";
+
+#[test]
+fn permissions_end_also_where_the_mirror_cannot_be_written() {
+    for (obstacle, change, left) in [
+        // A membership that the application refers to cannot be deleted.
+        (
+            "CREATE TABLE public.seats (team_id text, user_id text,
+                 FOREIGN KEY (team_id, user_id) REFERENCES neon_auth.team_members_sync (team_id, user_id));
+             INSERT INTO public.seats VALUES ('o', 'a')",
+            "DELETE FROM ba.member WHERE user_is = 'a'",
+            "a admin, b admin, b member, c admin",
+        ),
+        (
+            "CREATE TABLE public.seats (team_id text, user_id text,
+                 FOREIGN KEY (team_id, user_id) REFERENCES neon_auth.team_members_sync (team_id, user_id));
+             INSERT INTO public.seats VALUES ('o', 'a')",
+            "TRUNCATE ba.member",
+            "a admin, b admin, c admin",
+        ),
+        (
+            "ALTER TABLE neon_auth.team_permissions_sync ADD CHECK (permission_id <> 'page:write')",
+            r#"UPDATE ba."organizationRole" SET permission = '{"page": ["write"]}'"#,
+            "a admin, a editor, b admin, b member, c admin",
+        ),
+        (
+            "ALTER TABLE neon_auth.users_sync ADD CHECK (name <> 'bad')",
+            r#"UPDATE ba."user" SET role = NULL, name = 'bad' WHERE id = 'a'"#,
+            "a editor, a page:read, b admin, b member, c admin",
+        ),
+        (
+            "ALTER TABLE neon_auth.users_sync ADD CHECK (deleted_at IS NULL)",
+            r#"TRUNCATE ba."user" CASCADE"#,
+            "",
+        ),
+    ] {
+        let world = populated();
+        world.superuser().run(obstacle);
+        world.app().run(&change.replace("user_is", r#""userId""#));
+        let permissions = world.superuser().value(PERMISSIONS, &[]);
+        assert_eq!(permissions.unwrap_or_default(), left, "{change}");
+        assert!(!world.is_ok("mirror"), "{change}");
+    }
+}
+
+#[test]
+fn a_cancel_that_a_trigger_on_the_mirror_only_pretends_does_not_fail_the_application() {
+    let world = populated();
+    world.superuser().run(
+        "CREATE FUNCTION public.pretend() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN RAISE EXCEPTION USING ERRCODE = tg_argv[0], MESSAGE = 'canceling statement due to user request'; END $$;
+         CREATE TRIGGER pretend BEFORE UPDATE ON neon_auth.users_sync
+             FOR EACH ROW EXECUTE FUNCTION public.pretend('57014');
+         CREATE TRIGGER pretend BEFORE UPDATE ON neon_auth.teams_sync
+             FOR EACH ROW EXECUTE FUNCTION public.pretend('57P01')",
+    );
+    world.app().run(r#"UPDATE ba."user" SET name = 'new' WHERE id = 'a'; UPDATE ba.organization SET name = 'new'"#);
+    assert_eq!(world.gaps("count(*)").as_deref(), Some("2"));
+}
+
+/// A statement with several triggers that all wait in vain ends before its own timeout.
+#[test]
+fn waits_for_the_mirror_end_before_the_timeouts_of_the_application() {
+    let world = populated();
+    world.database.set("deadlock_timeout", "30s");
+    let mut locker = world.superuser();
+    locker.run(
+        "BEGIN; LOCK TABLE neon_auth.users_sync, neon_auth.teams_sync, neon_auth.team_members_sync IN EXCLUSIVE MODE",
+    );
+    let mut app = world.app();
+    app.run("SET statement_timeout = '2s'");
+    app.run("DELETE FROM ba.organization");
+    app.run(r#"DELETE FROM ba."user""#);
+    locker.run("COMMIT");
+    assert_repaired(&world);
+}
+
+#[test]
+fn a_large_value_is_left_out_and_the_rest_of_the_row_counts() {
+    const USER: &str =
+        "SELECT concat_ws(' ', raw_json ? 'bio', raw_json ? 'note', name, raw_json ->> 'role')
+                          FROM neon_auth.users_sync WHERE id = 'a'";
+    let world = populated();
+    world
+        .app()
+        .run(r#"ALTER TABLE ba."user" ADD bio text, ADD note text, ADD parts jsonb"#);
+    world
+        .superuser()
+        .run("SELECT neon_auth.add_better_auth('https://app.example.com')");
+    world.app().run(
+        r#"UPDATE ba."user" SET bio = repeat('x', 300000000), name = repeat('y', 2000000), note = 'small', role = NULL,
+               parts = to_jsonb(array_fill(repeat('z', 1000), '{2000}')) WHERE id = 'a'"#,
+    );
+    assert_eq!(world.gaps("count(*)").as_deref(), Some("0"));
+    let value = |query| world.superuser().value(query, &[]);
+    assert_eq!(value(USER).as_deref(), Some("f t"));
+    let size = "SELECT (octet_length(raw_json::text) < 1000)::text FROM neon_auth.users_sync WHERE id = 'a'";
+    assert_eq!(value(size).as_deref(), Some("true"));
+    assert_eq!(
+        value(PERMISSIONS).as_deref(),
+        Some("a editor, a page:read, b admin, b member, c admin")
+    );
+    world.sync();
+    let changed =
+        "SELECT concat_ws(' ', changed, skipped) FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1";
+    assert_eq!(value(changed).as_deref(), Some("0 0"));
+}
