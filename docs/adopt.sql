@@ -31,6 +31,11 @@ BEGIN
     IF to_regclass('neon_auth.users_sync') IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_table',
             MESSAGE = 'there is no neon_auth.users_sync to adopt', HINT = 'CREATE EXTENSION neon_auth;';
+    ELSIF EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'neon_auth'
+                   WHERE d.classid = 'pg_class'::regclass AND d.objid = to_regclass('neon_auth.users_sync')
+                     AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e') THEN
+        RAISE NOTICE 'neon_auth.users_sync belongs to the extension already; nothing to do';
+        RETURN;
     END IF;
 
     -- Nobody may change what is checked, between the check and its use: which object a name means, what

@@ -41,7 +41,9 @@ BEGIN
             MESSAGE = 'there is no such secret',
             DETAIL = 'The secrets are publishable_client_key, secret_server_key, webhook_secret and '
                      'better_auth_secret.',
-            HINT = 'SELECT neon_auth.set_secret(''secret_server_key'', $1);';
+            HINT = format('SELECT neon_auth.set_secret(%L, $1);',
+                          CASE WHEN EXISTS (SELECT FROM neon_auth_internal.providers p WHERE p.kind = 'better_auth')
+                               THEN 'better_auth_secret' ELSE 'secret_server_key' END);
     END IF;
     IF set_secret.value IS NULL OR set_secret.value = '' THEN
         DELETE FROM neon_auth_internal.secrets AS s WHERE s.name = set_secret.name;
@@ -64,6 +66,15 @@ BEGIN
             MESSAGE = 'the secret of Better Auth cannot be used',
             DETAIL = 'It is empty, or consists of blanks.',
             HINT = 'Set the secret of Better Auth''s configuration (BETTER_AUTH_SECRET).';
+    END IF;
+    IF set_secret.name = 'better_auth_secret'
+       AND EXISTS (SELECT FROM regexp_split_to_table(set_secret.value, '\s+') AS part
+                    WHERE length(part) BETWEEN 1 AND 31) THEN
+        RAISE NOTICE USING
+            MESSAGE = 'the secret of Better Auth is short',
+            DETAIL = 'It has less than 32 characters, so it may be guessed, or may not be the whole secret. A blank '
+                     'separates two secrets.',
+            HINT = 'Set the secret of Better Auth''s configuration (BETTER_AUTH_SECRET), with at least 32 characters.';
     END IF;
     INSERT INTO neon_auth_internal.secrets AS s (name, value, service)
     VALUES (set_secret.name, set_secret.value,

@@ -1,3 +1,28 @@
+-- Tables of a plugin that was added after the call of add_better_auth. Those of a plugin are used only together.
+CREATE FUNCTION neon_auth_internal.unbound_better_auth() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH bound AS MATERIALIZED (
+        SELECT b.what, b.relation, b.relnamespace, b.relowner FROM neon_auth_internal.bound_better_auth() b
+    ), alike AS MATERIALIZED (
+        SELECT w.what, w.needed, c.relation
+          FROM (VALUES ('jwks', '{}'::text[]), ('organization', '{member}'), ('member', '{organization}'),
+                       ('team', '{organization,member,teamMember}'), ('teamMember', '{organization,member,team}'),
+                       ('organizationRole', '{organization,member}')) AS w(what, needed)
+          JOIN bound u ON u.what = 'user'
+         CROSS JOIN LATERAL neon_auth_internal.better_auth_candidates(w.what, '{}', u.relnamespace) c
+         CROSS JOIN LATERAL neon_auth_internal.examine_better_auth(w.what, '{}', c.relation) x
+         WHERE w.what NOT IN (SELECT b.what FROM bound b) AND c.relation NOT IN (SELECT b.relation FROM bound b)
+           AND NOT x.unfit AND NOT neon_auth_internal.is_foreign(c.relation, u.relowner)
+    )
+    SELECT string_agg(format('%s as %s', a.relation, a.what), ', '
+                      ORDER BY a.what COLLATE "C", a.relation::text COLLATE "C")
+      FROM alike a
+     WHERE a.needed <@ ARRAY(SELECT b.what FROM bound b UNION ALL SELECT o.what FROM alike o)
+$$;
+COMMENT ON FUNCTION neon_auth_internal.unbound_better_auth() IS
+    'Tables beside the bound ones that look like tables of Better Auth, and what they would be; NULL if there are none';
+
 -- The state of the extension at a glance. A role that is granted the view cannot read the tables behind it.
 
 CREATE VIEW neon_auth.status AS
@@ -110,7 +135,10 @@ CREATE VIEW neon_auth.status AS
                                     FILTER (WHERE b.defect IS NOT NULL),
                                 ' Bind the tables again: SELECT neon_auth.add_better_auth(''<base URL>'');')
                 ELSE format('Bound: %s.', string_agg(format('%s to %s', b.what, b.relation), ', '
-                                                     ORDER BY b.what COLLATE "C")) END,
+                                                     ORDER BY b.what COLLATE "C"))
+                     || coalesce(' Not bound, but alike: ' || neon_auth_internal.unbound_better_auth()
+                                 || '. To bind them, as after a plugin was added: '
+                                    'SELECT neon_auth.add_better_auth(''<base URL>'');', '') END,
            NULL
       FROM neon_auth.providers p
       LEFT JOIN (SELECT t.what, t.relation,
@@ -124,6 +152,14 @@ CREATE VIEW neon_auth.status AS
                    FROM neon_auth_internal.better_auth_tables t) AS b ON true
      WHERE p.kind = 'better_auth'
      GROUP BY p.name
+    UNION ALL
+    SELECT format('secret of %s', p.name), true,
+           CASE WHEN EXISTS (SELECT FROM neon_auth_internal.secrets s WHERE s.name = 'better_auth_secret')
+                THEN 'better_auth_secret is set: a session token with a signature that is wrong is refused.'
+                ELSE 'better_auth_secret is not set: signatures of session tokens are ignored.' END,
+           NULL
+      FROM neon_auth.providers p
+     WHERE p.kind = 'better_auth'
     UNION ALL
     SELECT 'mirror',
            g.number = 0 AND u.missing = 0,
@@ -165,7 +201,9 @@ CREATE VIEW neon_auth.status AS
     SELECT 'workers',
            NOT w.preloaded OR w.standby
                OR (w.failures = 0 AND NOT w.overdue AND (w.visited_at IS NOT NULL OR NOT w.expected)),
-           CASE WHEN NOT w.preloaded
+           CASE WHEN NOT w.preloaded AND w.has_triggers
+                    THEN 'None are needed: triggers keep the mirror; CALL neon_auth.sync() compares.'
+                WHEN NOT w.preloaded
                     THEN 'None: neon_auth is not in shared_preload_libraries. Webhooks work; the rest waits for '
                          'CALL neon_auth.sync().'
                 WHEN w.standby THEN 'None on a standby.'
@@ -184,11 +222,12 @@ CREATE VIEW neon_auth.status AS
                    coalesce(neon_auth_internal.time_of(s.due_at) < clock_timestamp() - interval '1 minute',
                             false) AS overdue,
                    s.failures, pg_catalog.pg_is_in_recovery() AS standby,
-                   EXISTS (SELECT FROM neon_auth.providers) AS expected
+                   EXISTS (SELECT FROM neon_auth.providers) AS expected,
+                   EXISTS (SELECT FROM neon_auth_internal.source WHERE kind = 'better_auth') AS has_triggers
               FROM neon_auth_internal.worker_state() AS s) AS w;
 COMMENT ON VIEW neon_auth.status IS 'State of the extension: one row per component, with health and reason';
 COMMENT ON COLUMN neon_auth.status.component IS
-    'providers, keys of NAME, webhooks, sync queue, tables of NAME, mirror, synchronisation or workers';
+    'providers, keys, tables or secret of NAME, webhooks, sync queue, mirror, synchronisation or workers';
 COMMENT ON COLUMN neon_auth.status.ok IS 'True if healthy';
 COMMENT ON COLUMN neon_auth.status.detail IS 'Its state, and why';
 COMMENT ON COLUMN neon_auth.status.since IS 'Start of that state, where it is known';

@@ -246,6 +246,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     other record;
+    old record;
     default_name constant text := 'better_auth';
 BEGIN
     -- Changes no row, and waits for other writers of providers: the next statement sees what they wrote.
@@ -259,13 +260,43 @@ BEGIN
             HINT = format('To move its users to Better Auth: SELECT * FROM neon_auth.migrate_to_better_auth(); '
                           'to leave them: SELECT neon_auth.drop_provider(%L);', other.provider);
     END IF;
-    -- A provider that exists keeps its name, unless another one is asked for.
-    UPDATE neon_auth_internal.providers AS p
-       SET name = CASE write_better_auth_provider.name WHEN default_name THEN p.name
-                                                       ELSE write_better_auth_provider.name END,
-           issuers = ARRAY[origin], audiences = ARRAY[origin]
-     WHERE p.kind = 'better_auth';
-    IF NOT FOUND THEN
+    -- The former origin: in both columns, where the new one is in neither. Otherwise the new one replaces itself.
+    SELECT p.name, p.issuers, p.audiences,
+           CASE WHEN write_better_auth_provider.origin = ANY (p.issuers || p.audiences)
+                THEN write_better_auth_provider.origin
+                ELSE (SELECT i.issuer FROM unnest(p.issuers) WITH ORDINALITY AS i(issuer, number)
+                       WHERE i.issuer = ANY (p.audiences) ORDER BY i.number LIMIT 1) END AS origin
+      INTO old
+      FROM neon_auth_internal.providers p WHERE p.kind = 'better_auth';
+    IF FOUND THEN
+        -- It keeps its name, unless another one is asked for, and issuers and audiences that an administrator has set,
+        -- as for jwt.issuer and jwt.audience of Better Auth's configuration.
+        UPDATE neon_auth_internal.providers AS p
+           SET name = CASE write_better_auth_provider.name WHEN default_name THEN p.name
+                                                           ELSE write_better_auth_provider.name END,
+               issuers = array_replace(p.issuers, old.origin, write_better_auth_provider.origin),
+               audiences = array_replace(p.audiences, old.origin, write_better_auth_provider.origin)
+         WHERE p.kind = 'better_auth';
+        IF write_better_auth_provider.name NOT IN (default_name, old.name) THEN
+            RAISE NOTICE USING
+                MESSAGE = 'the provider of Better Auth is renamed',
+                DETAIL = format('Its name was %I and is %I now.', old.name, write_better_auth_provider.name);
+        END IF;
+        IF old.origin IS NULL THEN
+            RAISE NOTICE USING
+                MESSAGE = 'issuers and audiences of the provider are kept',
+                DETAIL = format('Neither contains %s.', origin),
+                HINT = format('If tokens have it in iss or aud: UPDATE neon_auth.providers SET issuers = %L, '
+                              'audiences = %1$L WHERE kind = ''better_auth'';', ARRAY[origin]);
+        ELSIF old.origin <> origin THEN
+            RAISE NOTICE USING
+                MESSAGE = 'tokens of the former URL of Better Auth are not accepted any more',
+                DETAIL = format('In issuers and audiences, %s replaces %s.', origin, old.origin),
+                HINT = format('If %s is jwt.issuer and jwt.audience of the configuration: UPDATE neon_auth.providers '
+                              'SET issuers = %L, audiences = %L WHERE kind = ''better_auth'';',
+                              old.origin, old.issuers, old.audiences);
+        END IF;
+    ELSE
         INSERT INTO neon_auth_internal.providers AS p (name, kind, issuers, audiences, algorithms, reject_deleted_users)
         VALUES (write_better_auth_provider.name, 'better_auth', ARRAY[origin], ARRAY[origin],
                 '{EdDSA,ES256,ES512,RS256,PS256}', true)
@@ -287,6 +318,36 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.write_better_auth_provider(text, text) IS
     'Trusts the tokens of an origin as Better Auth''s, and makes Better Auth the source of the mirror';
 
+-- For the case that the table of users is another one than before, as after it was dropped.
+CREATE FUNCTION neon_auth_internal.check_lost_users(is_chosen boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lost constant bigint := (
+        SELECT count(*) FROM neon_auth_internal.users_sync u
+         WHERE u.deleted_at IS NULL
+           AND NOT EXISTS (SELECT FROM neon_auth_internal.better_auth_rows('user') r WHERE r.id = u.id));
+    detail constant text := format('Users of the mirror that it does not have: %s.', lost);
+BEGIN
+    IF lost > 0 AND is_chosen THEN
+        RAISE NOTICE USING
+            MESSAGE = 'users of the mirror are not in the new table, and are marked as deleted',
+            DETAIL = detail;
+    ELSIF lost > 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'the table of users that was found is another one than before',
+            DETAIL = detail || ' They would be marked as deleted.',
+            HINT = format('If it is the right one: schema => %L.',
+                          (SELECT n.nspname FROM neon_auth_internal.better_auth_tables b
+                             JOIN pg_class c ON c.oid = b.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+                            WHERE b.what = 'user'));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.check_lost_users(boolean) IS
+    'Fails if living users of the mirror are not in the table that is bound now; only a notice if it was chosen';
+
 CREATE FUNCTION neon_auth_internal.bind_better_auth(
     base_url text, schema text, name text, secret text, names jsonb)
 RETURNS TABLE ("table" text, relation text, owner name, rows bigint)
@@ -296,10 +357,15 @@ AS $$
 DECLARE
     origin constant text := neon_auth_internal.better_auth_origin(base_url);
     tables neon_auth_internal.better_auth_tables[];
+    users constant oid := (SELECT b.relation FROM neon_auth_internal.better_auth_tables b WHERE b.what = 'user');
 BEGIN
     PERFORM neon_auth_internal.write_better_auth_provider(origin, name);
     tables := ARRAY(SELECT f FROM neon_auth_internal.find_better_auth(schema, names) AS f);
     PERFORM neon_auth_internal.bind_tables(tables, names);
+    IF users <> (SELECT b.relation FROM neon_auth_internal.better_auth_tables b WHERE b.what = 'user') THEN
+        PERFORM neon_auth_internal.check_lost_users(
+            schema IS NOT NULL OR neon_auth_internal.given_table('user', names) IS NOT NULL);
+    END IF;
     PERFORM neon_auth_internal.refresh_all(part) FROM unnest('{users,teams,members}'::text[]) AS part;
     IF secret IS NOT NULL THEN
         -- An empty one, as from a variable that is not set, is refused; set_secret would delete the stored one.

@@ -423,13 +423,14 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'several tables can be the same table of Better Auth',
             DETAIL = format('Each of these can be %s: %s.', what, array_to_string(alike, ', ')),
-            HINT = format('Name it: names => ''{"%s": "<table>"}''.', what);
+            HINT = format('Name it: names => ''{"%s": "<table>"}''.', what)
+                || CASE WHEN is_required THEN '' ELSE format(' If none of them is: names => ''{"%s": null}''.', what) END;
     END IF;
     IF best.unfit AND NOT is_required THEN
         RAISE NOTICE USING
             MESSAGE = 'a table is not used as a table of Better Auth',
             DETAIL = format('It could be %s, but %s', what, best.defect),
-            HINT = best.hint;
+            HINT = format('If it is another table: names => ''{"%s": null}''. %s', what, best.hint);
         RETURN;
     END IF;
     IF best.defect IS NOT NULL THEN
@@ -457,6 +458,8 @@ AS $$
 DECLARE
     candidates jsonb;
     places oid[];
+    defects text;
+    hint text;
 BEGIN
     IF schema IS NOT NULL THEN
         places := ARRAY(SELECT n.oid FROM pg_namespace n WHERE n.nspname = schema::name);
@@ -498,6 +501,21 @@ BEGIN
         END IF;
         EXIT WHEN places <> '{}';
     END LOOP;
+    -- A named table that exists, and why it cannot be the one.
+    SELECT string_agg(format('As %s: %s', w.what, x.defect), ' ' ORDER BY w.what DESC, c.relation::text COLLATE "C"),
+           (array_agg(x.hint ORDER BY x.unfit DESC, w.what DESC, c.relation::text COLLATE "C"))[1]
+      INTO defects, hint
+      FROM unnest('{user,session}'::text[]) AS w(what)
+     CROSS JOIN LATERAL neon_auth_internal.better_auth_candidates(w.what, names) c
+     CROSS JOIN LATERAL neon_auth_internal.examine_better_auth(w.what, names, c.relation) x
+     WHERE x.defect IS NOT NULL AND neon_auth_internal.given_table(w.what, names) IS NOT NULL;
+    IF defects IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_table',
+            MESSAGE = 'no schema has the tables of Better Auth',
+            DETAIL = defects,
+            HINT = hint;
+    END IF;
     RAISE EXCEPTION USING
         ERRCODE = 'undefined_table',
         MESSAGE = 'no schema has the tables of Better Auth',

@@ -89,6 +89,13 @@ DECLARE
     client_key text := (SELECT value FROM neon_auth_internal.secrets WHERE name = 'publishable_client_key');
     server_key text := (SELECT value FROM neon_auth_internal.secrets WHERE name = 'secret_server_key');
 BEGIN
+    IF project IS NULL AND EXISTS (SELECT FROM neon_auth_internal.source s WHERE s.kind = 'better_auth') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'Neon Auth on Stack Auth is not configured',
+            DETAIL = 'The configured service is Better Auth, which needs none of these environment variables.',
+            HINT = 'Better Auth reads BETTER_AUTH_URL and BETTER_AUTH_SECRET, which the database does not return.';
+    END IF;
     IF project IS NULL OR client_key IS NULL OR server_key IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',

@@ -87,6 +87,12 @@ SELECT pg_temp.after('ALTER TABLE member RENAME role TO rank');
 SELECT pg_temp.after('ALTER TABLE member RENAME role TO rank', names => '{"member": {}}');
 SELECT pg_temp.after('ALTER TABLE "user" RENAME "emailVerified" TO email_verified; ALTER TABLE "user" ADD emailverified boolean');
 
+-- A table that is named, but lacks a column: wherever it is, and whatever else is missing.
+SELECT pg_temp.after('CREATE TABLE people (id text PRIMARY KEY, full_name text)', names => '{"user": "people"}');
+SELECT pg_temp.after('CREATE TABLE people (id text PRIMARY KEY, full_name text); DROP TABLE session', names => '{"user": "people"}');
+SELECT pg_temp.after('CREATE TABLE people (id text PRIMARY KEY, full_name text); CREATE SCHEMA other; CREATE TABLE other.people (LIKE people);
+    CREATE TABLE other.session (LIKE session)', names => '{"user": "people"}');
+
 -- A type that cannot be read, required or not: a ban that is not read would not count.
 SELECT pg_temp.after('ALTER TABLE "user" DROP id, ADD id numeric PRIMARY KEY');
 SELECT pg_temp.after('ALTER TABLE "user" ALTER banned TYPE int USING 0');
