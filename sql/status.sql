@@ -141,15 +141,7 @@ CREATE VIEW neon_auth.status AS
                                     'SELECT neon_auth.add_better_auth(''<base URL>'');', '') END,
            NULL
       FROM neon_auth.providers p
-      LEFT JOIN (SELECT t.what, t.relation,
-                        coalesce(neon_auth_internal.better_auth_defect(t.what),
-                                 CASE WHEN (SELECT count(*) FROM pg_catalog.pg_trigger g
-                                             WHERE g.tgrelid = t.relation AND g.tgenabled = 'A'
-                                               AND g.tgfoid = 'neon_auth_internal.better_auth_changed()'::regprocedure)
-                                           < CASE WHEN t.what IN ('session', 'jwks') THEN 1 ELSE 4 END
-                                      THEN 'Somebody has disabled or dropped a trigger of neon_auth on it.' END)
-                            AS defect
-                   FROM neon_auth_internal.better_auth_tables t) AS b ON true
+      LEFT JOIN neon_auth_internal.better_auth_health b ON true
      WHERE p.kind = 'better_auth'
      GROUP BY p.name
     UNION ALL
@@ -162,13 +154,15 @@ CREATE VIEW neon_auth.status AS
      WHERE p.kind = 'better_auth'
     UNION ALL
     SELECT 'mirror',
-           g.number = 0 AND u.missing = 0,
+           g.number = 0 AND u.missing = 0 AND d.what IS NULL,
            CASE WHEN g.number > 0
                     THEN format('Changes of Better Auth that it lacks: %s, such as of %s: %s To repair it: '
                                 'CALL neon_auth.sync();', g.number, g.example[1], rtrim(g.example[2], '.') || '.')
                 WHEN u.missing > 0
                     THEN 'It lacks changes of Better Auth, which could not be recorded: the disk may be full. To '
                          'repair it: CALL neon_auth.sync();'
+                WHEN d.what IS NOT NULL
+                    THEN format('It may lack changes of: %s. The reasons are in the row tables of %s.', d.what, p.name)
                 ELSE 'It has every change of Better Auth''s tables.' END,
            g.at
       FROM neon_auth.providers p
@@ -177,6 +171,9 @@ CREATE VIEW neon_auth.status AS
      CROSS JOIN (SELECT CASE WHEN u.is_called THEN u.last_value ELSE 0 END
                         - CASE WHEN r.is_called THEN r.last_value ELSE 0 END AS missing
                    FROM neon_auth_internal.mirror_gaps_unrecorded u, neon_auth_internal.mirror_gaps_repaired r) AS u
+     CROSS JOIN (SELECT string_agg(h.what, ', ' ORDER BY h.what COLLATE "C") AS what
+                   FROM neon_auth_internal.better_auth_health h
+                  WHERE h.feeds_mirror AND h.defect IS NOT NULL) AS d
      WHERE p.kind = 'better_auth'
     UNION ALL
     SELECT 'synchronisation',

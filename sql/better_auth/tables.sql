@@ -43,3 +43,24 @@ CREATE FUNCTION neon_auth_internal.better_auth_changed() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'neon_auth_better_auth_changed';
 COMMENT ON FUNCTION neon_auth_internal.better_auth_changed() IS
     'Trigger on the tables of Better Auth: brings the mirror up to date, and never fails the statement';
+
+-- Logical replication fires no statement trigger, whatever it is enabled for.
+CREATE VIEW neon_auth_internal.better_auth_health AS
+    SELECT t.what, t.relation, t.what NOT IN ('session', 'jwks') AS feeds_mirror,
+           coalesce(neon_auth_internal.better_auth_defect(t.what),
+                    CASE WHEN (SELECT count(DISTINCT g.tgtype) FROM pg_catalog.pg_trigger g
+                                WHERE g.tgrelid = t.relation AND g.tgenabled = 'A'
+                                  AND g.tgfoid = 'neon_auth_internal.better_auth_changed()'::regprocedure)
+                              < CASE WHEN t.what IN ('session', 'jwks') THEN 1 ELSE 4 END
+                         THEN 'Somebody has disabled or dropped a trigger of neon_auth on it.'
+                         WHEN t.what NOT IN ('session', 'jwks')
+                              AND EXISTS (SELECT FROM pg_catalog.pg_subscription_rel s WHERE s.srrelid = t.relation)
+                         THEN 'A subscription writes it, without its triggers: only CALL neon_auth.sync() follows.' END)
+           AS defect
+      FROM neon_auth_internal.better_auth_tables t;
+COMMENT ON VIEW neon_auth_internal.better_auth_health IS 'Why the tables of Better Auth, or the mirror of them, fail';
+COMMENT ON COLUMN neon_auth_internal.better_auth_health.what IS 'Name of the model in Better Auth';
+COMMENT ON COLUMN neon_auth_internal.better_auth_health.relation IS 'The table';
+COMMENT ON COLUMN neon_auth_internal.better_auth_health.feeds_mirror IS 'True if the mirror follows its changes';
+COMMENT ON COLUMN neon_auth_internal.better_auth_health.defect IS
+    'Why the table cannot be used, or why the mirror does not follow it; NULL if nothing is wrong';

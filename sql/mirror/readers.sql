@@ -73,15 +73,22 @@ COMMENT ON FUNCTION auth.has_permission(text, text) IS
     'in the whole project';
 
 -- The hidden members are those that Stack Auth keeps from its users. They are hidden whatever fills the mirror now:
--- rows that Stack Auth wrote outlive its provider.
+-- rows that Stack Auth wrote outlive its provider. Of a user of Better Auth all columns of the table are in raw_json,
+-- and nothing says which of them are internal, so only those are shown that Better Auth shows to its users itself.
 CREATE FUNCTION auth.profile() RETURNS neon_auth.users_sync
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT jsonb_populate_record(u, jsonb_build_object('raw_json',
-               u.raw_json - '{server_metadata,restricted_by_admin_reason,restricted_by_admin_private_details}'::text[]))
+               CASE WHEN EXISTS (SELECT FROM neon_auth.sync_source s WHERE s.kind = 'better_auth')
+                         OR EXISTS (SELECT FROM neon_auth.providers p WHERE p.kind = 'better_auth')
+                    THEN (SELECT jsonb_object_agg(m.key, m.value)
+                            FROM jsonb_each(u.raw_json) AS m
+                           WHERE m.key IN ('id', 'display_name', 'primary_email', 'primary_email_verified',
+                                           'profile_image_url', 'signed_up_at_millis', 'isAnonymous', 'role'))
+                    ELSE u.raw_json - '{server_metadata,restricted_by_admin_reason,restricted_by_admin_private_details}'
+                                      ::text[] END))
       FROM neon_auth.users_sync u
      WHERE u.id = auth.user_id() AND u.deleted_at IS NULL;
 END;
 COMMENT ON FUNCTION auth.profile() IS
-    'The signed-in user''s row of users_sync without server_metadata and administrators'' notes; NULL if absent '
-    'or deleted';
+    'The signed-in user''s row of users_sync without what administrators alone may see; NULL if absent or deleted';

@@ -66,9 +66,17 @@ SET ROLE mirror_app;
 ALTER TABLE shop."user" DISABLE TRIGGER neon_auth_update;
 UPDATE shop."user" SET name = 'unseen' WHERE id = 'a';
 RESET ROLE;
-SELECT component, ok, detail FROM public.state WHERE component = 'tables of better_auth';
+SELECT component, ok, detail FROM public.state WHERE component IN ('mirror', 'tables of better_auth');
 CALL neon_auth.sync();
 SELECT id, name FROM neon_auth.users_sync WHERE id = 'a';
+-- As a subscription's table is
+SET ROLE mirror_app;
+ALTER TABLE shop."user" ENABLE ALWAYS TRIGGER neon_auth_update;
+RESET ROLE;
+SELECT component, ok, detail FROM public.state WHERE component IN ('mirror', 'tables of better_auth');
+INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) VALUES (1, 'shop."user"'::regclass, 'r'), (1, 'shop.session'::regclass, 'r');
+SELECT component, ok, detail FROM public.state WHERE component IN ('mirror', 'tables of better_auth');
+DELETE FROM pg_subscription_rel WHERE srsubid = 1;
 SET ROLE mirror_app;
 ALTER TABLE shop."user" ENABLE ALWAYS TRIGGER neon_auth_update;
 ALTER TABLE shop."user" RENAME name TO nom;

@@ -13,6 +13,8 @@ CREATE DOMAIN address AS text;
 CREATE TABLE users (id bigint, name varchar(40), email address, email_verified boolean, image text, created_at timestamp, updated_at timestamp, role text, banned boolean, ban_reason text, ban_expires timestamp,
     password text, "apiKey" text, two_factor_secret text, backup_codes text, reset_token text, "passwordHash" text, "PRIVATE_KEY" text,
     id2 uuid, nick varchar, display_name text, rank smallint, points numeric, ratio real, weight float8, extra jsonb, raw json, day date, at time, span interval, bytes bytea, tags text[], fav color, pt pair, oid2 oid, n int4range);
+ALTER TABLE users ADD "otpCode" text DEFAULT 'hidden', ADD user_pwd text DEFAULT 'hidden', ADD recovery_codes text DEFAULT 'hidden', ADD salt text DEFAULT 'hidden',
+    ADD "accessKey" text DEFAULT 'hidden', ADD passphrase text DEFAULT 'hidden';
 CREATE TABLE sessions (id bigint, expires_at timestamp, token text UNIQUE, user_id bigint);
 CREATE TABLE organizations (id int PRIMARY KEY, name text);
 CREATE TABLE members (id int, organization_id int, user_id bigint, role text);

@@ -19,6 +19,8 @@ CREATE ROLE better_auth_reader LOGIN;
 \c - better_auth_reader
 SELECT keep(:'credentials');
 SELECT auth.authenticate(session('alice'), false) IS NOT NULL AS alice;
+-- Columns of the table that Better Auth does not show to its users are not in the profile.
+SELECT string_agg(member, ' ' ORDER BY member COLLATE "C") AS members FROM jsonb_object_keys((auth.profile()).raw_json) AS member;
 SELECT auth.organization(), auth.organization_id(), auth.selected_team_id(), auth.organization_ids(), cardinality(auth.team_ids()) AS teams;
 SELECT auth.has_permission('organization:delete', auth.selected_team_id()) AS deletes, auth.has_permission('owner', auth.selected_team_id()) AS owns;
 SELECT auth.authenticate(session('bob'), false) IS NOT NULL AS bob;
