@@ -16,7 +16,8 @@ COMMENT ON TABLE neon_auth_internal.secrets IS
 COMMENT ON COLUMN neon_auth_internal.secrets.name IS
     'publishable_client_key, secret_server_key, webhook_secret or better_auth_secret';
 COMMENT ON COLUMN neon_auth_internal.secrets.value IS
-    'The key; for webhook_secret and better_auth_secret possibly several with blanks between them, during a rotation';
+    'The key; during a rotation possibly several: of webhook_secret with blanks, of better_auth_secret with line breaks '
+    'between them';
 COMMENT ON COLUMN neon_auth_internal.secrets.service IS
     'Auth service and project that were configured when it was stored; secret_server_key is sent only there';
 
@@ -68,12 +69,12 @@ BEGIN
             HINT = 'Set the secret of Better Auth''s configuration (BETTER_AUTH_SECRET).';
     END IF;
     IF set_secret.name = 'better_auth_secret'
-       AND EXISTS (SELECT FROM regexp_split_to_table(set_secret.value, '\s+') AS part
-                    WHERE length(part) BETWEEN 1 AND 31) THEN
+       AND EXISTS (SELECT FROM regexp_split_to_table(set_secret.value, '[\r\n]+') AS part
+                    WHERE part ~ '\S' AND length(part) < 32) THEN
         RAISE NOTICE USING
             MESSAGE = 'the secret of Better Auth is short',
-            DETAIL = 'It has less than 32 characters, so it may be guessed, or may not be the whole secret. A blank '
-                     'separates two secrets.',
+            DETAIL = 'It has less than 32 characters, so it may be guessed, or may not be the whole secret. A line '
+                     'break separates two secrets.',
             HINT = 'Set the secret of Better Auth''s configuration (BETTER_AUTH_SECRET), with at least 32 characters.';
     END IF;
     INSERT INTO neon_auth_internal.secrets AS s (name, value, service)

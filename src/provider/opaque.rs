@@ -25,7 +25,8 @@ use crate::pg::others::OthersRow;
 
 /// Better Auth's tokens have 32 characters.
 const LONGEST: usize = 255;
-/// The name of the secret in `neon_auth_internal.secrets`; several are separated by blanks.
+/// The name of the secret in `neon_auth_internal.secrets`; several are separated by line
+/// breaks, because a secret may contain blanks.
 const SECRET: &str = "better_auth_secret";
 /// The length of a signature.
 const SIGNATURE_BYTES: usize = 32;
@@ -168,7 +169,8 @@ fn secrets() -> Vec<Key> {
     let stored = Table::Secrets.find(&[SECRET], |row| row.text(c"value").map(str::to_owned));
     let stored = stored.unwrap_or_default();
     let key = |secret: &str| Key::new(HMAC_SHA256, secret.as_bytes());
-    stored.split_ascii_whitespace().map(key).collect()
+    let lines = stored.lines().filter(|line| !line.trim().is_empty());
+    lines.map(key).collect()
 }
 
 /// `None` for what is not percent-encoding of UTF-8.

@@ -38,9 +38,9 @@ SELECT * FROM pg_temp.again(:'url');
 SELECT neon_auth.set_secret('better_auth_secret', 'a-made-up-secret-for-tests-only-0123456789');
 SELECT * FROM pg_temp.status;
 -- A secret that is too short, of one that is replaced too
-SELECT neon_auth.set_secret('better_auth_secret', repeat('x', 32)), neon_auth.set_secret('better_auth_secret', E' \n' || repeat('x', 32) || '  ' || repeat('y', 32) || ' ');
+SELECT neon_auth.set_secret('better_auth_secret', repeat('x', 32)), neon_auth.set_secret('better_auth_secret', E' \n' || repeat('x', 32) || E'\r\n' || repeat('y', 16) || ' ' || repeat('y', 16) || E'\n');
 SELECT neon_auth.set_secret('better_auth_secret', repeat('x', 31));
-SELECT neon_auth.set_secret('better_auth_secret', repeat('x', 32) || ' ' || repeat('y', 31));
+SELECT neon_auth.set_secret('better_auth_secret', repeat('x', 32) || E'\n' || repeat('y', 31));
 SELECT count(*) FROM neon_auth.add_better_auth(:'url', secret => 'short');
 SELECT neon_auth.set_secret('BETTER_AUTH_SECRET', 'x');
 SELECT neon_auth.sdk_env();

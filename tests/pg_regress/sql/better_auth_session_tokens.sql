@@ -35,10 +35,21 @@ SELECT auth.logout();
 SELECT neon_auth.set_secret('better_auth_secret', kept('secret'));
 SELECT s.name, masked(outcome(s.value ->> 'cookie')) AS encoded FROM json_each(kept('sessions', 'text')::json) AS s(name, value) ORDER BY 1;
 SELECT outcome(session('alice')) = user_of('alice') AS bare;
-SELECT neon_auth.set_secret('better_auth_secret', 'a-new-secret-of-the-application-0123456789 ' || kept('secret'));
+SELECT neon_auth.set_secret('better_auth_secret', E'a-new-secret-of-the-application-0123456789\n' || kept('secret'));
 SELECT outcome(session('alice', 'cookie')) = user_of('alice') AS old_secret;
 SELECT neon_auth.set_secret('better_auth_secret', 'a-new-secret-of-the-application-0123456789');
 SELECT outcome(session('alice', 'cookie'));
+-- A secret with blanks is one secret.
+CREATE FUNCTION hmac(key text, message text) RETURNS bytea LANGUAGE sql AS $$
+    SELECT sha256(o.pad || sha256(i.pad || convert_to(message, 'UTF8')))
+      FROM (SELECT decode(rpad(encode(convert_to(key, 'UTF8'), 'hex'), 128, '0'), 'hex')) AS k(bytes)
+     CROSS JOIN LATERAL (SELECT decode(string_agg(lpad(to_hex(get_byte(k.bytes, n) # 54), 2, '0'), '' ORDER BY n), 'hex') FROM generate_series(0, 63) AS n) AS i(pad)
+     CROSS JOIN LATERAL (SELECT decode(string_agg(lpad(to_hex(get_byte(k.bytes, n) # 92), 2, '0'), '' ORDER BY n), 'hex') FROM generate_series(0, 63) AS n) AS o(pad)
+$$;
+CREATE FUNCTION signed(secret text) RETURNS text LANGUAGE sql AS $$ SELECT session('alice') || '.' || encode(hmac(secret, session('alice')), 'base64') $$;
+SELECT outcome(signed('a-new-secret-of-the-application-0123456789')) = user_of('alice') AS without_blanks;
+SELECT neon_auth.set_secret('better_auth_secret', 'correct horse battery staple, and some more');
+SELECT outcome(signed('correct horse battery staple, and some more')) = user_of('alice') AS with_blanks, outcome(signed('correct')) AS part;
 
 -- What is no token of this database.
 SELECT neon_auth.set_secret('better_auth_secret', NULL);
