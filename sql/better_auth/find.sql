@@ -424,7 +424,8 @@ BEGIN
             MESSAGE = 'several tables can be the same table of Better Auth',
             DETAIL = format('Each of these can be %s: %s.', what, array_to_string(alike, ', ')),
             HINT = format('Name it: names => ''{"%s": "<table>"}''.', what)
-                || CASE WHEN is_required THEN '' ELSE format(' If none of them is: names => ''{"%s": null}''.', what) END;
+                || CASE WHEN is_required THEN ''
+                        ELSE format(' If none of them is: names => ''{"%s": null}''.', what) END;
     END IF;
     IF best.unfit AND NOT is_required THEN
         RAISE NOTICE USING
