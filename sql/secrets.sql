@@ -16,8 +16,8 @@ COMMENT ON TABLE neon_auth_internal.secrets IS
 COMMENT ON COLUMN neon_auth_internal.secrets.name IS
     'publishable_client_key, secret_server_key, webhook_secret or better_auth_secret';
 COMMENT ON COLUMN neon_auth_internal.secrets.value IS
-    'The key; during a rotation possibly several: of webhook_secret with blanks, of better_auth_secret with line breaks '
-    'between them';
+    'The key; during a rotation possibly several, separated by blanks (webhook_secret) or line breaks '
+    '(better_auth_secret)';
 COMMENT ON COLUMN neon_auth_internal.secrets.service IS
     'Auth service and project that were configured when it was stored; secret_server_key is sent only there';
 
