@@ -16,9 +16,8 @@ use crate::pg::spi;
 use crate::service::runs::{RunLock, note_problem, recorded};
 use crate::service::stack::rest::api::{Access, Api, Chunk};
 use crate::service::stack::rest::items::{self, Reader};
+use crate::service::stack::rest::users::{self, LONGEST_PAGE, UserPage};
 
-/// Maximum number of users that the service puts on a page.
-const PAGE: &str = "1000";
 /// How often the lists of users may fail before the run gives up.
 const RESTARTS: u32 = 10;
 /// How often all users are listed again because a list was incomplete.
@@ -154,17 +153,14 @@ impl Run {
         loop {
             self.drain()?;
             let asked_at = clock::microseconds();
-            let mut query = vec![
-                ("limit", PAGE),
-                ("include_anonymous", "true"),
-                ("include_restricted", "true"),
-                ("order_by", "signed_up_at"),
-            ];
-            if let Some(cursor) = &cursor {
-                query.push(("cursor", cursor));
-            }
+            let page = UserPage {
+                team: None,
+                cursor: cursor.as_deref(),
+                limit: LONGEST_PAGE,
+                descending: false,
+            };
             let mut seen = 0;
-            let next = self.api.list("users", &query, items::object, |chunk| {
+            let next = users::page(&self.api, &page, items::object, |chunk| {
                 seen += chunk.items.len() + chunk.defects.len();
                 self.objects(&USERS, &chunk, asked_at);
                 Ok(())
