@@ -101,7 +101,7 @@ CREATE VIEW neon_auth.status AS
            CASE WHEN o.source IS NOT NULL THEN false
                 WHEN s.name IS NULL OR r.id IS NULL THEN NOT w.preloaded AND r.id IS NULL
                 ELSE r.error IS NULL AND (r.finished_at IS NOT NULL OR r.started_at > now() - interval '1 day') END,
-           CASE WHEN o.source IS NOT NULL
+           concat_ws(' ', CASE WHEN o.source IS NOT NULL
                     THEN format('The mirror contains the users of another project, %s, so it is not compared. '
                                 'To replace them: DELETE FROM neon_auth.sync_source;', o.source)
                 WHEN neon_auth_internal.rest_base(p.jwks_url) IS NULL AND p.jwks IS NOT NULL
@@ -118,7 +118,7 @@ CREATE VIEW neon_auth.status AS
                 WHEN r.error IS NOT NULL THEN r.error
                 WHEN r.finished_at IS NULL THEN format('Running, or interrupted, in the phase: %s.', r.phase)
                 ELSE format('Rows changed: %s; found deleted: %s; skipped: %s%s', r.changed, r.deleted, r.skipped,
-                            coalesce('. The last of those: ' || r.last_skip_reason, '.')) END,
+                            coalesce('. The last of those: ' || r.last_skip_reason, '.')) END, l.sentences),
            coalesce(CASE WHEN r.error IS NOT NULL THEN r.failed_at END, r.finished_at, r.started_at)
       FROM neon_auth_internal.worker_state() AS w
       JOIN neon_auth.providers p ON p.kind = 'stack'
@@ -126,6 +126,12 @@ CREATE VIEW neon_auth.status AS
       LEFT JOIN neon_auth_internal.secrets s ON s.name = 'secret_server_key'
             AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)
       LEFT JOIN (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r ON true
+     CROSS JOIN (SELECT string_agg(CASE l.name
+                            WHEN 'all_memberships'
+                                THEN 'The service does not return the list of all memberships, so they are compared '
+                                     'team by team; a worker compares each team once a day.' END,
+                            ' ' ORDER BY l.name COLLATE "C") AS sentences
+                   FROM neon_auth_internal.service_limits l) AS l
     UNION ALL
     SELECT format('tables of %s', p.name),
            count(b.what) > 0 AND bool_and(b.defect IS NULL),

@@ -51,10 +51,8 @@ extension_sql_file!(
     name = "better_auth_tables",
     requires = ["readers"]
 );
-extension_sql_file!(
-    "../sql/stack/configure.sql",
-    requires = ["better_auth_tables"]
-);
+extension_sql_file!("../sql/stack/limits.sql", requires = ["better_auth_tables"]);
+extension_sql_file!("../sql/stack/configure.sql", requires = ["limits"]);
 extension_sql_file!(
     "../sql/stack/permissions.sql",
     name = "stack_permissions",

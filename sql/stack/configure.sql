@@ -57,6 +57,11 @@ BEGIN
     url := split_part(keys ->> 'jwks_url', '?', 1) || '?include_restricted=true&include_anonymous=true';
     -- Changes no row, and waits for other writers of providers: the next statement sees what they wrote.
     UPDATE neon_auth_internal.providers AS p SET name = p.name WHERE false;
+    IF NOT EXISTS (SELECT FROM neon_auth_internal.providers p
+                    WHERE p.kind = 'stack' AND neon_auth_internal.service(p.jwks_url, p.project_id)
+                                             = neon_auth_internal.service(url, project)) THEN
+        DELETE FROM neon_auth_internal.service_limits;
+    END IF;
     UPDATE neon_auth_internal.providers AS p
        SET project_id = project, issuers = issuers_of_project, audiences = audiences_of_project, jwks_url = url,
            jwks = NULL, algorithms = '{ES256}'
