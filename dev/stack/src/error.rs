@@ -5,6 +5,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::clock::now_millis;
+use crate::derive;
+
 /// Where the code of a known error is repeated.
 pub const KNOWN_ERROR_HEADER: &str = "x-stack-known-error";
 
@@ -122,6 +125,51 @@ impl KnownError {
             "PERMISSION_NOT_FOUND",
             "No such permission is defined or granted.",
         )
+    }
+}
+
+/// A refusal of either form.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refusal {
+    Known(KnownError),
+    /// Text without a code.
+    Text(StatusCode, String),
+}
+
+impl Refusal {
+    /// Too many users match, and the request does not limit them.
+    pub fn limit_required(most: usize) -> Self {
+        Self::Text(
+            StatusCode::BAD_REQUEST,
+            format!(
+                "More than {most} users match. Add the parameter limit, and read them page by page."
+            ),
+        )
+    }
+
+    /// The service failed; it says no more than which request it was.
+    pub fn internal() -> Self {
+        let request_id = derive::uuid(&["request", &now_millis().to_string()]);
+        Self::Text(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("Something went wrong. Please try again later.\n\nRequest ID: {request_id}"),
+        )
+    }
+}
+
+impl From<KnownError> for Refusal {
+    fn from(error: KnownError) -> Self {
+        Self::Known(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Known(error) => error.into_response(),
+            // axum sends a string as text/plain.
+            Self::Text(status, text) => (status, text).into_response(),
+        }
     }
 }
 

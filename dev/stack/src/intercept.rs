@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use crate::bodies::{self, MAX_REGULAR};
 use crate::endpoint::Endpoint;
+use crate::error::Refusal;
 use crate::faults::Fault;
 use crate::keys::Audience;
 use crate::rest::Short;
@@ -132,7 +133,10 @@ fn status_answer(status: u16, retry_after: Option<String>) -> Response {
     let Ok(status) = StatusCode::from_u16(status) else {
         return impossible("no such status");
     };
-    let answer = (status, status.canonical_reason().unwrap_or_default()).into_response();
+    let answer = match status {
+        StatusCode::INTERNAL_SERVER_ERROR => Refusal::internal().into_response(),
+        status => (status, status.canonical_reason().unwrap_or_default()).into_response(),
+    };
     match retry_after {
         Some(value) => with_header(answer, "retry-after", Some(&value)),
         None => answer,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use axum::Json;
-use axum::extract::{Extension, FromRequestParts, Path, State};
+use axum::extract::{self, Extension, FromRequestParts, Path};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::error::KnownError;
+use crate::error::{KnownError, Refusal};
 use crate::lists;
+use crate::permissions::Holder;
 use crate::query::{Given, accept, is_true};
-use crate::state::Shared;
+use crate::state::{Shared, State};
 use crate::users::User;
 
 /// The most users that one page holds, and that a list without a limit shows.
@@ -95,16 +96,16 @@ struct Pagination {
 
 /// `GET /api/v1/users`
 pub async fn list_users(
-    State(shared): State<Shared>,
+    extract::State(shared): extract::State<Shared>,
     _: Server,
     short: Option<Extension<Short>>,
     query: Given<ListUsers>,
-) -> Result<Json<Page>, KnownError> {
+) -> Result<Json<Page>, Refusal> {
     let query = accept(query)?;
     let limit = query.limit.as_deref().map(parse_limit).transpose()?;
     let cursor = parse_given_id("cursor", query.cursor.as_deref())?;
     if query.order_by.is_some_and(|order| order != "signed_up_at") {
-        return Err(KnownError::schema("order_by must be signed_up_at"));
+        return Err(KnownError::schema("order_by must be signed_up_at").into());
     }
     let descending = is_true("desc", query.desc.as_deref())?;
     let anonymous = is_true("include_anonymous", query.include_anonymous.as_deref())?;
@@ -128,9 +129,7 @@ pub async fn list_users(
         .collect();
     let next = users.next().map(|user| user.id);
     if limit.is_none() && short.is_none() && next.is_some() {
-        return Err(KnownError::schema(format!(
-            "more than {MAX_LIMIT} users match: a limit is required"
-        )));
+        return Err(Refusal::limit_required(MAX_LIMIT));
     }
     Ok(Json(Page {
         items,
@@ -146,32 +145,53 @@ fn parse_limit(text: &str) -> Result<usize, KnownError> {
         .ok_or_else(|| KnownError::schema(format!("limit must be between 1 and {MAX_LIMIT}")))
 }
 
+/// The query of an endpoint that has no parameters.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoParameters {}
+
 /// `GET /api/v1/users/{user_id}`
 pub async fn read_user(
-    State(shared): State<Shared>,
+    extract::State(shared): extract::State<Shared>,
     _: Server,
     Path(user_id): Path<String>,
+    query: Given<NoParameters>,
 ) -> Result<Json<Value>, KnownError> {
+    accept(query)?;
     let state = shared.lock();
     let user = state.user(parse_id("user_id", &user_id)?)?;
     Ok(Json(state.read_user(user)))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListTeams {
+    user_id: Option<String>,
+}
+
 /// `GET /api/v1/teams`
-pub async fn list_teams(State(shared): State<Shared>, _: Server) -> Response {
-    lists::whole(
+pub async fn list_teams(
+    extract::State(shared): extract::State<Shared>,
+    _: Server,
+    query: Given<ListTeams>,
+) -> Result<Response, KnownError> {
+    let query = accept(query)?;
+    let user_id = parse_given_id("user_id", query.user_id.as_deref())?;
+    Ok(lists::whole(
         shared,
-        |state| state.teams.list(),
+        |state| state.teams.list(user_id),
         |state, id| Vec::from_iter(state.teams.get(*id)),
-    )
+    ))
 }
 
 /// `GET /api/v1/teams/{team_id}`
 pub async fn read_team(
-    State(shared): State<Shared>,
+    extract::State(shared): extract::State<Shared>,
     _: Server,
     Path(team_id): Path<String>,
+    query: Given<NoParameters>,
 ) -> Result<Json<Value>, KnownError> {
+    accept(query)?;
     let team = shared.lock().teams.get(parse_id("team_id", &team_id)?);
     team.map(Json).ok_or_else(KnownError::team_not_found)
 }
@@ -186,7 +206,7 @@ pub struct ListMemberships {
 /// `GET /api/v1/team-member-profiles`; of a team or a user that is not there it has no list. Those of
 /// permissions have an empty one.
 pub async fn list_memberships(
-    State(shared): State<Shared>,
+    extract::State(shared): extract::State<Shared>,
     _: Server,
     query: Given<ListMemberships>,
 ) -> Result<Response, KnownError> {
@@ -206,12 +226,13 @@ pub async fn list_memberships(
 pub struct ListTeamPermissions {
     team_id: Option<String>,
     user_id: Option<String>,
+    permission_id: Option<String>,
     recursive: Option<String>,
 }
 
 /// `GET /api/v1/team-permissions`
 pub async fn list_team_permissions(
-    State(shared): State<Shared>,
+    extract::State(shared): extract::State<Shared>,
     _: Server,
     query: Given<ListTeamPermissions>,
 ) -> Result<Response, KnownError> {
@@ -222,7 +243,7 @@ pub async fn list_team_permissions(
     Ok(lists::whole(
         shared,
         |state| state.team_holders(team_id, user_id),
-        move |state, holder| state.permissions.held(*holder, recursive),
+        move |state, holder| held(state, *holder, recursive, query.permission_id.as_deref()),
     ))
 }
 
@@ -230,12 +251,13 @@ pub async fn list_team_permissions(
 #[serde(deny_unknown_fields)]
 pub struct ListProjectPermissions {
     user_id: Option<String>,
+    permission_id: Option<String>,
     recursive: Option<String>,
 }
 
 /// `GET /api/v1/project-permissions`
 pub async fn list_project_permissions(
-    State(shared): State<Shared>,
+    extract::State(shared): extract::State<Shared>,
     _: Server,
     query: Given<ListProjectPermissions>,
 ) -> Result<Response, KnownError> {
@@ -245,6 +267,13 @@ pub async fn list_project_permissions(
     Ok(lists::whole(
         shared,
         |state| state.project_holders(user_id),
-        move |state, holder| state.permissions.held(*holder, recursive),
+        move |state, holder| held(state, *holder, recursive, query.permission_id.as_deref()),
     ))
+}
+
+/// What a holder has, or of that one permission.
+fn held(state: &State, holder: Holder, recursive: bool, permission_id: Option<&str>) -> Vec<Value> {
+    let mut held = state.permissions.held(holder, recursive);
+    held.retain(|grant| permission_id.is_none_or(|id| grant["id"] == id));
+    held
 }

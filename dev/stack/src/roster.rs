@@ -112,9 +112,16 @@ impl Teams {
         self.teams.get(&id).map(|team| json!(team.object(id)))
     }
 
-    /// The teams' ids in the order of creation.
-    pub fn list(&self) -> Vec<Uuid> {
-        in_order(self.teams.iter().map(|(id, team)| (team.number, *id)))
+    /// The ids of all teams, or of a user's, in the order of creation.
+    pub fn list(&self, user_id: Option<Uuid>) -> Vec<Uuid> {
+        let teams = self.teams.iter();
+        let listed = teams.filter(|(id, _)| {
+            user_id.is_none_or(|user_id| {
+                let team_id = **id;
+                self.is_member(&Membership { team_id, user_id })
+            })
+        });
+        in_order(listed.map(|(id, team)| (team.number, *id)))
     }
 
     /// Adds a member to a team that exists; answers whether that is news.

@@ -247,7 +247,7 @@ impl Simulator {
                 .collect(),
             teams: state
                 .teams
-                .list()
+                .list(None)
                 .into_iter()
                 .filter_map(|id| state.teams.get(id))
                 .collect(),

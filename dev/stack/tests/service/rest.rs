@@ -2,11 +2,11 @@
 
 use neon_auth_stack::permissions::{Definition, Grant, Scope};
 use neon_auth_stack::teams::Membership;
-use neon_auth_stack::{NewTeam, NewUser, Simulator};
+use neon_auth_stack::{Endpoint, Fault, NewTeam, NewUser, Simulator};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::client::{id, items, request, server_get, start};
+use crate::client::{Answer, id, items, request, server_get, start};
 
 /// Names and values.
 type Headers<'a> = &'a [(&'a str, &'a str)];
@@ -203,7 +203,9 @@ fn a_list_without_a_limit_shows_a_thousand_users_at_most() {
     }
     assert_eq!(items(&stack, "/api/v1/users").len(), 1000);
     stack.sign_up(NewUser::default());
-    assert_eq!(server_get(&stack, "/api/v1/users").status, 400);
+    let answer = server_get(&stack, "/api/v1/users");
+    assert_eq!(answer.status, 400);
+    assert_is_text(&answer);
     assert_eq!(items(&stack, "/api/v1/users?limit=1000").len(), 1000);
 }
 
@@ -224,6 +226,85 @@ fn a_query_that_the_service_does_not_know_is_refused() {
         assert_eq!(answer.status, 400, "{query}");
         assert_eq!(answer.header("x-stack-known-error"), Some("SCHEMA_ERROR"));
     }
+}
+
+/// A refusal without a code.
+fn assert_is_text(answer: &Answer) {
+    let content_type = answer.header("content-type").unwrap();
+    assert!(content_type.starts_with("text/plain"), "{content_type}");
+    assert_eq!(answer.header("x-stack-known-error"), None);
+    assert!(serde_json::from_slice::<Value>(&answer.body).is_err());
+}
+
+#[test]
+fn a_failure_of_the_service_is_text_that_names_the_request() {
+    let stack = start();
+    stack.set_fault(Endpoint::Teams, Fault::status(500));
+    let answer = server_get(&stack, "/api/v1/teams");
+    assert_eq!(answer.status, 500);
+    assert_is_text(&answer);
+    assert!(answer.text().starts_with("Something went wrong"));
+    assert!(answer.text().contains("Request ID: "));
+}
+
+#[test]
+fn every_endpoint_refuses_parameters_that_it_does_not_know() {
+    let stack = start();
+    let user = id(&stack.sign_up(NewUser::default()));
+    let team = id(&stack.create_team(NewTeam::named("Example Team")));
+    for (path, known) in [
+        (format!("/api/v1/users/{user}"), None),
+        ("/api/v1/teams".to_owned(), Some("user_id")),
+        (format!("/api/v1/teams/{team}"), None),
+        ("/api/v1/team-member-profiles".to_owned(), Some("user_id")),
+        ("/api/v1/team-permissions".to_owned(), Some("user_id")),
+        ("/api/v1/project-permissions".to_owned(), Some("user_id")),
+    ] {
+        assert_eq!(server_get(&stack, &path).status, 200, "{path}");
+        let answer = server_get(&stack, &format!("{path}?include_deleted=true"));
+        assert_eq!(answer.status, 400, "{path}");
+        assert_eq!(answer.header("x-stack-known-error"), Some("SCHEMA_ERROR"));
+        let with_user = server_get(&stack, &format!("{path}?user_id={user}"));
+        assert_eq!(with_user.status == 200, known.is_some(), "{path}");
+    }
+}
+
+#[test]
+fn teams_are_filtered_by_a_member() {
+    let stack = start();
+    let [member, other] = [(); 2].map(|()| id(&stack.sign_up(NewUser::default())));
+    let teams = [(); 3].map(|()| stack.create_team(NewTeam::named("Example Team")));
+    for team in &teams[1..] {
+        stack.join_team(Membership {
+            team_id: id(team),
+            user_id: member,
+        });
+    }
+    let of = |user: Uuid| items(&stack, &format!("/api/v1/teams?user_id={user}"));
+    assert_eq!(of(member), teams[1..]);
+    assert!(of(other).is_empty());
+    assert!(of(Uuid::from_u128(1)).is_empty());
+    assert_eq!(server_get(&stack, "/api/v1/teams?user_id=x").status, 400);
+}
+
+#[test]
+fn permissions_are_filtered_by_their_id() {
+    let stack = start();
+    let user = id(&stack.sign_up(NewUser::default()));
+    let team = id(&stack.create_team(NewTeam {
+        creator_user_id: Some(user),
+        ..NewTeam::named("Example Team")
+    }));
+    let list = |query: &str| items(&stack, &format!("/api/v1/team-permissions?{query}"));
+    let held = |id: &str| json!({ "id": id, "team_id": team, "user_id": user });
+    assert_eq!(list("permission_id=team_admin"), [held("team_admin")]);
+    assert!(list("permission_id=$read_members").is_empty());
+    assert_eq!(
+        list("permission_id=$read_members&recursive=true"),
+        [held("$read_members")]
+    );
+    let in_project = "/api/v1/project-permissions?permission_id=team_admin";
+    assert!(items(&stack, in_project).is_empty());
 }
 
 #[test]
