@@ -89,6 +89,8 @@ pub struct Definition {
 pub struct Permissions {
     definitions: BTreeMap<(Scope, String), Vec<String>>,
     grants: BTreeSet<Grant>,
+    /// What the project grants to everybody who signs up.
+    sign_up: Vec<String>,
 }
 
 impl Default for Permissions {
@@ -105,6 +107,7 @@ impl Default for Permissions {
         let mut permissions = Self {
             definitions: BTreeMap::new(),
             grants: BTreeSet::new(),
+            sign_up: Vec::new(),
         };
         let mut define = |id: &str, contained: &[&str]| {
             permissions.define(Definition {
@@ -145,6 +148,23 @@ impl Permissions {
         }
         self.grants.insert(grant);
         Ok(())
+    }
+
+    /// Sets what is granted to everybody who signs up from now on.
+    pub fn set_sign_up(&mut self, ids: &[&str]) {
+        self.sign_up = ids.iter().map(|id| (*id).to_owned()).collect();
+    }
+
+    /// Grants a new user the project's defaults, as far as they are defined.
+    pub fn sign_up(&mut self, user_id: Uuid) {
+        for id in self.sign_up.clone() {
+            let team_id = None;
+            let _ = self.grant(Grant {
+                team_id,
+                user_id,
+                id,
+            });
+        }
     }
 
     /// What the definition of a granted permission contains.

@@ -23,7 +23,7 @@ use crate::server;
 use crate::state::{Shared, State};
 use crate::teams::{Membership, NewTeam};
 use crate::users::NewUser;
-use crate::webhooks::{Delivery, Message};
+use crate::webhooks::{Delivery, Message, Mishaps};
 use crate::{DEFAULT_NEON_PROJECT_ID, DEFAULT_PROJECT_ID, DEFAULT_SEED};
 
 /// How long stopping waits for requests in flight.
@@ -43,6 +43,8 @@ pub struct Options {
     pub issuer_base: Option<String>,
     /// Whether users without a verified e-mail address are restricted.
     pub require_verified_email: bool,
+    /// Whether whoever signs up gets a team.
+    pub personal_teams: bool,
     /// Whether the key server sends an `ETag` and answers 304.
     pub etags: bool,
     /// Where webhooks are delivered to, over plain HTTP.
@@ -60,6 +62,7 @@ impl Default for Options {
             port: 0,
             issuer_base: None,
             require_verified_email: false,
+            personal_teams: false,
             etags: false,
             webhook_url: None,
             webhook_retries: delivery::RETRIES.to_vec(),
@@ -159,6 +162,22 @@ impl Simulator {
     /// Signs somebody up and answers the user object.
     pub fn sign_up(&self, new: NewUser) -> Value {
         self.shared.lock().sign_up(new)
+    }
+
+    /// Lets everybody who signs up from now on get a team, or not.
+    pub fn give_personal_teams(&self, on: bool) {
+        self.shared.lock().options.personal_teams = on;
+    }
+
+    /// Lets everybody who signs up from now on be granted these permissions in
+    /// the project, in place of earlier ones.
+    pub fn grant_at_sign_up(&self, ids: &[&str]) {
+        self.shared.lock().permissions.set_sign_up(ids);
+    }
+
+    /// Lets events be lost or doubled from now on; `None` ends it.
+    pub fn set_mishaps(&self, mishaps: Option<Mishaps>) {
+        self.shared.lock().outbox.mishaps = mishaps;
     }
 
     /// Signs up that many users at once, each with a personal team and as

@@ -23,7 +23,7 @@ use crate::requests::RequestLog;
 use crate::roster::Teams;
 use crate::teams::{Membership, NewTeam};
 use crate::tokens::{self, Subject};
-use crate::users::{NewUser, User};
+use crate::users::{NewUser, PERSONAL_TEAM, User};
 use crate::webhooks::{Delivery, Outbox};
 
 /// The service's state as every handler shares it.
@@ -106,14 +106,33 @@ impl State {
         derive::uuid(&["id", &self.options.seed, &self.next_id.to_string()])
     }
 
+    /// Signs somebody up. The event tells neither of the permissions that are
+    /// granted by default, nor of the personal team, which is created later
+    /// and whose own event is sent first.
     pub fn sign_up(&mut self, new: NewUser) -> Value {
         let id = new.id.unwrap_or_else(|| self.fresh_id());
         let required = self.options.require_verified_email;
         let user = User::sign_up(new, id, now_millis(), required);
         let answer = self.read_user(Cow::Borrowed(&user));
-        self.users.put(user);
-        self.outbox.send("user.created", answer.clone());
+        self.permissions.sign_up(id);
+        self.users.put(user.clone());
+        if self.options.personal_teams {
+            self.give_personal_team(user);
+        }
+        self.outbox.send("user.created", &answer);
         answer
+    }
+
+    /// Creates a user's personal team, and selects it.
+    fn give_personal_team(&mut self, mut user: User) {
+        let team = NewTeam {
+            creator_user_id: Some(user.id),
+            ..NewTeam::named(&user.personal_team_name())
+        };
+        let team = self.create_team(team).expect("its creator exists");
+        user.object
+            .insert("selected_team_id".to_owned(), team["id"].clone());
+        self.users.put(user);
     }
 
     pub fn update_user(
@@ -122,11 +141,30 @@ impl State {
         changes: Map<String, Value>,
     ) -> Result<Value, KnownError> {
         let mut user = self.user(id)?.into_owned();
+        let was_anonymous = user.is_anonymous();
         user.update(changes, self.options.require_verified_email);
+        if was_anonymous && !user.is_anonymous() {
+            self.rename_personal_teams(&user);
+        }
         let answer = self.read_user(Cow::Borrowed(&user));
         self.users.put(user);
-        self.outbox.send("user.updated", answer.clone());
+        self.outbox.send("user.updated", &answer);
         Ok(answer)
+    }
+
+    /// Names the personal teams of somebody who was anonymous; no event tells
+    /// of it.
+    fn rename_personal_teams(&mut self, user: &User) {
+        let name = json!(user.personal_team_name());
+        for Membership { team_id, .. } in self.teams.memberships(None, Some(user.id)) {
+            let team = self.teams.get(team_id).unwrap_or_default();
+            if team["display_name"] == PERSONAL_TEAM {
+                let changes = Map::from_iter([("display_name".to_owned(), name.clone())]);
+                self.teams
+                    .update(team_id, changes)
+                    .expect("the team exists");
+            }
+        }
     }
 
     pub fn delete_user(&mut self, id: Uuid) -> Result<(), KnownError> {
@@ -141,14 +179,14 @@ impl State {
         for membership in &left {
             self.permissions.revoke_all(membership.holder());
             self.outbox
-                .send("team_membership.deleted", json!(membership));
+                .send("team_membership.deleted", &json!(membership));
         }
         let teams: Vec<Value> = left
             .iter()
             .map(|membership| json!({ "id": membership.team_id }))
             .collect();
         self.outbox
-            .send("user.deleted", json!({ "id": id, "teams": teams }));
+            .send("user.deleted", &json!({ "id": id, "teams": teams }));
         Ok(())
     }
 
@@ -165,7 +203,7 @@ impl State {
             self.teams.join(membership)?;
             self.grant_default(membership, TEAM_ADMIN);
         }
-        self.outbox.send("team.created", team.clone());
+        self.outbox.send("team.created", &team);
         Ok(team)
     }
 
@@ -175,7 +213,7 @@ impl State {
         changes: Map<String, Value>,
     ) -> Result<Value, KnownError> {
         let team = self.teams.update(id, changes)?;
-        self.outbox.send("team.updated", team.clone());
+        self.outbox.send("team.updated", &team);
         Ok(team)
     }
 
@@ -187,7 +225,7 @@ impl State {
             self.users.deselect_team(membership.user_id, id);
         }
         self.users.deselect_team_everywhere(id);
-        self.outbox.send("team.deleted", json!({ "id": id }));
+        self.outbox.send("team.deleted", &json!({ "id": id }));
         Ok(())
     }
 
@@ -196,9 +234,9 @@ impl State {
         self.user(membership.user_id)?;
         if self.teams.join(membership)? {
             self.outbox
-                .send("team_membership.created", json!(membership));
+                .send("team_membership.created", &json!(membership));
             if let Some(grant) = self.grant_default(membership, TEAM_MEMBER) {
-                self.outbox.send(grant.created_event(), json!(grant));
+                self.outbox.send(grant.created_event(), &json!(grant));
             }
         }
         Ok(())
@@ -221,7 +259,7 @@ impl State {
         self.permissions.revoke_all(membership.holder());
         self.users.deselect_team(user_id, team_id);
         self.outbox
-            .send("team_membership.deleted", json!(membership));
+            .send("team_membership.deleted", &json!(membership));
         Ok(())
     }
 
@@ -236,13 +274,13 @@ impl State {
         }
         let (event, data) = (grant.created_event(), json!(grant));
         self.permissions.grant(grant)?;
-        self.outbox.send(event, data);
+        self.outbox.send(event, &data);
         Ok(())
     }
 
     pub fn revoke(&mut self, grant: &Grant) -> Result<(), KnownError> {
         self.permissions.revoke(grant)?;
-        self.outbox.send(grant.deleted_event(), json!(grant));
+        self.outbox.send(grant.deleted_event(), &json!(grant));
         Ok(())
     }
 

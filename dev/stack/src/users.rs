@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+/// What the personal team of somebody without a name is called.
+pub const PERSONAL_TEAM: &str = "Personal Team";
+
 /// Somebody who signs up.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -106,6 +109,12 @@ impl User {
 
     pub fn selected_team_id(&self) -> Option<Uuid> {
         self.object.get("selected_team_id")?.as_str()?.parse().ok()
+    }
+
+    pub fn personal_team_name(&self) -> String {
+        let text = |key| self.object.get(key).and_then(Value::as_str);
+        let name = text("display_name").or_else(|| text("primary_email"));
+        name.map_or_else(|| PERSONAL_TEAM.to_owned(), |name| format!("{name}'s Team"))
     }
 
     /// Leaves no team selected, if it is this one.

@@ -78,6 +78,17 @@ pub fn sign(secret: &str, id: &str, timestamp: i64, body: &str) -> Option<String
     Some(format!("v1,{}", STANDARD.encode(mac)))
 }
 
+/// How unreliably the service hands its events over to the one that delivers
+/// them: both are percentages, and the same `seed` loses the same events.
+#[derive(Clone, Debug)]
+pub struct Mishaps {
+    pub seed: String,
+    /// Events that become no message.
+    pub lost: u8,
+    /// Events that become two messages, with an id each.
+    pub doubled: u8,
+}
+
 /// The messages of one run of the service.
 pub struct Outbox {
     /// Tells this run's message ids from another's.
@@ -88,6 +99,9 @@ pub struct Outbox {
     pub url: Option<String>,
     /// Takes the ids of messages that are to be delivered.
     queue: UnboundedSender<String>,
+    events: u64,
+    /// None happen, where they are not given.
+    pub mishaps: Option<Mishaps>,
 }
 
 impl Outbox {
@@ -98,11 +112,36 @@ impl Outbox {
             messages: VecDeque::new(),
             url,
             queue,
+            events: 0,
+            mishaps: None,
         }
     }
 
-    /// Sends a message about an event.
-    pub fn send(&mut self, event: &'static str, data: Value) {
+    /// Sends a message about an event, unless a mishap is due.
+    pub fn send(&mut self, event: &'static str, data: &Value) {
+        self.events += 1;
+        for _ in 0..self.copies() {
+            self.add(event, data);
+        }
+    }
+
+    /// How many messages the event becomes that is the last one so far.
+    fn copies(&self) -> u8 {
+        let Some(mishaps) = &self.mishaps else {
+            return 1;
+        };
+        let number = self.events.to_string();
+        let digest = derive::digest(&["mishap", &mishaps.seed, &number]);
+        let percent = u16::from_be_bytes([digest[0], digest[1]]) % 100;
+        let lost = u16::from(mishaps.lost);
+        match percent {
+            percent if percent < lost => 0,
+            percent if percent < lost + u16::from(mishaps.doubled) => 2,
+            _ => 1,
+        }
+    }
+
+    fn add(&mut self, event: &'static str, data: &Value) {
         self.sent += 1;
         let number = self.sent.to_string();
         let id = format!("msg_{}", derive::text(&["message", &self.run, &number], 27));

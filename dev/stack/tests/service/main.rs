@@ -8,5 +8,6 @@ mod holds;
 mod key_server;
 mod population;
 mod rest;
+mod sign_up;
 mod tokens;
 mod webhooks;
