@@ -10,7 +10,9 @@ use neon_auth_stack::keys::{Audience, Key, KeySet};
 use neon_auth_stack::test_keys::TestKey;
 use neon_auth_stack::tokens::{self, Subject};
 use neon_auth_stack::webhooks::Delivery;
-use neon_auth_stack::{DEFAULT_PROJECT_ID, DEFAULT_SEED, HOSTED_BASE_URL, Options};
+use neon_auth_stack::{
+    DEFAULT_PROFILES_CAP, DEFAULT_PROJECT_ID, DEFAULT_SEED, HOSTED_BASE_URL, Options,
+};
 use serde_json::{Value, json};
 
 use issuer::Issuer;
@@ -65,6 +67,9 @@ pub struct Serve {
     /// The port; 0 takes a free one
     #[arg(long, default_value_t = 0)]
     port: u16,
+    /// The most memberships that a list of profiles may have
+    #[arg(long, value_name = "NUMBER", default_value_t = DEFAULT_PROFILES_CAP)]
+    profiles_cap: usize,
     /// Stop when standard input ends
     #[arg(long)]
     pub until_eof: bool,
@@ -76,6 +81,7 @@ impl Serve {
             seed: self.project.seed,
             project_id: self.project.project,
             port: self.port,
+            profiles_cap: self.profiles_cap,
             ..Options::default()
         }
     }

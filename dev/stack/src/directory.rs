@@ -100,11 +100,7 @@ impl Directory {
         cursor: Option<Uuid>,
         descending: bool,
     ) -> impl Iterator<Item = Cow<'_, User>> {
-        let place = |id| {
-            let row = self.rows.get(&id)?;
-            Some((row.signed_up_at_millis(), id))
-        };
-        let start = match cursor.map(place) {
+        let start = match cursor.map(|id| self.place(id)) {
             None => Some(Bound::Unbounded),
             Some(place) => place.map(Bound::Included),
         };
@@ -117,5 +113,33 @@ impl Directory {
         });
         let ids = places.into_iter().flatten().map(|(_, id)| *id);
         ids.filter_map(|id| self.get(id))
+    }
+
+    /// The same of some of the users. The one of the cursor need not be among them.
+    pub fn list_some(
+        &self,
+        ids: impl Iterator<Item = Uuid>,
+        cursor: Option<Uuid>,
+        descending: bool,
+    ) -> impl Iterator<Item = Cow<'_, User>> {
+        let start = cursor.map(|id| self.place(id));
+        let is_listed = |place: &Place| match start {
+            None => true,
+            Some(None) => false,
+            Some(Some(start)) if descending => *place <= start,
+            Some(Some(start)) => *place >= start,
+        };
+        let mut places: Vec<Place> = ids.filter_map(|id| self.place(id)).collect();
+        places.retain(is_listed);
+        places.sort_unstable();
+        if descending {
+            places.reverse();
+        }
+        places.into_iter().filter_map(|(_, id)| self.get(id))
+    }
+
+    /// Where a user is in the list.
+    fn place(&self, id: Uuid) -> Option<Place> {
+        Some((self.rows.get(&id)?.signed_up_at_millis(), id))
     }
 }

@@ -26,6 +26,8 @@ pub enum Fault {
     /// Answers a page of users with half as many as asked for, and with the
     /// cursor that goes on after them.
     ShortPage,
+    /// Answers a page of a team's members with users whose team does not matter.
+    AnyTeam,
     /// Answers as it should, but with these cursors in place of the right one, in turn and round
     /// and round.
     Cursors { cursors: Vec<String> },

@@ -14,7 +14,7 @@ use crate::endpoint::Endpoint;
 use crate::error::Refusal;
 use crate::faults::Fault;
 use crate::keys::Audience;
-use crate::rest::Short;
+use crate::rest::{AnyTeam, Short};
 use crate::socket::Switch;
 use crate::state::Shared;
 
@@ -46,6 +46,9 @@ pub async fn inject(
     if matches!(fault, Fault::ShortPage) {
         request.extensions_mut().insert(Short);
     }
+    if matches!(fault, Fault::AnyTeam) {
+        request.extensions_mut().insert(AnyTeam);
+    }
     let answer = || right_answer(&shared, endpoint, request, next);
     let signing_key = || shared.lock().keys.signing(Audience::Normal).clone();
     match fault {
@@ -76,8 +79,9 @@ pub async fn inject(
             let previous = shared.lock().answers.previous(endpoint);
             previous.unwrap_or_else(|| impossible("there is no answer to repeat"))
         }
-        Fault::ShortPage if endpoint == Endpoint::Users => answer().await,
+        Fault::ShortPage | Fault::AnyTeam if endpoint == Endpoint::Users => answer().await,
         Fault::ShortPage => impossible("only users come in pages"),
+        Fault::AnyTeam => impossible("only users are of a team"),
         Fault::Cursors { cursors } if cursors.is_empty() => impossible("there is no cursor"),
         Fault::Cursors { cursors } => {
             bodies::leading_to(answer().await, &cursors[met % cursors.len()]).await

@@ -55,5 +55,8 @@ pub const DEFAULT_PROJECT_ID: &str = "5e0f2b1c-93d7-4a86-8c41-d7a2f60b9e35";
 /// The project's id at Neon, used where none is given.
 pub const DEFAULT_NEON_PROJECT_ID: &str = "quiet-field-12345678";
 
+/// The most memberships that the server lists at once, where nothing else is given.
+pub const DEFAULT_PROFILES_CAP: usize = 14_000;
+
 /// The base URL that hosted projects have.
 pub const HOSTED_BASE_URL: &str = "https://api.stack-auth.com";

@@ -23,13 +23,16 @@ const FAMILY_NAMES: [&str; 4] = ["Example", "Sample", "Specimen", "Müster"];
 const COUNTRIES: [&str; 4] = ["DE", "IN", "JP", "US"];
 
 /// What a population is to be.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     pub users: u64,
     /// Whether each gets a team of its own.
     #[serde(default)]
     pub with_teams: bool,
+    /// For each number a team of the first so many of them.
+    #[serde(default)]
+    pub shared_teams: Vec<u64>,
 }
 
 /// One of a population; the id is derived from the seed and the number.

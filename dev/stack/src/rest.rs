@@ -25,6 +25,10 @@ pub const MAX_LIMIT: usize = 1000;
 #[derive(Clone, Copy)]
 pub struct Short;
 
+/// Tells the handler of users to look at no `team_id`.
+#[derive(Clone, Copy)]
+pub struct AnyTeam;
+
 /// Proof that a request came with the project's secret server key.
 pub struct Server;
 
@@ -76,6 +80,7 @@ fn parse_given_id(name: &str, text: Option<&str>) -> Result<Option<Uuid>, KnownE
 pub struct ListUsers {
     limit: Option<String>,
     cursor: Option<String>,
+    team_id: Option<String>,
     order_by: Option<String>,
     desc: Option<String>,
     include_anonymous: Option<String>,
@@ -94,16 +99,18 @@ struct Pagination {
     next_cursor: Option<Uuid>,
 }
 
-/// `GET /api/v1/users`
+/// `GET /api/v1/users`; of a team that is not there the list is empty.
 pub async fn list_users(
     extract::State(shared): extract::State<Shared>,
     _: Server,
     short: Option<Extension<Short>>,
+    any_team: Option<Extension<AnyTeam>>,
     query: Given<ListUsers>,
 ) -> Result<Json<Page>, Refusal> {
     let query = accept(query)?;
     let limit = query.limit.as_deref().map(parse_limit).transpose()?;
     let cursor = parse_given_id("cursor", query.cursor.as_deref())?;
+    let team_id = parse_given_id("team_id", query.team_id.as_deref())?;
     if query.order_by.is_some_and(|order| order != "signed_up_at") {
         return Err(KnownError::schema("order_by must be signed_up_at").into());
     }
@@ -117,7 +124,15 @@ pub async fn list_users(
         (anonymous || !user.is_anonymous()) && (restricted || !user.is_restricted())
     };
     // A cursor whose user is gone matches nothing, and the list ends.
-    let mut users = state.users.list(cursor, descending).filter(shown);
+    let users: Box<dyn Iterator<Item = Cow<User>>> = match team_id {
+        Some(team_id) if any_team.is_none() => {
+            let members = state.teams.memberships(Some(team_id), None);
+            let members = members.into_iter().map(|membership| membership.user_id);
+            Box::new(state.users.list_some(members, cursor, descending))
+        }
+        _ => Box::new(state.users.list(cursor, descending)),
+    };
+    let mut users = users.filter(shown);
     let mut page = limit.unwrap_or(MAX_LIMIT);
     if short.is_some() {
         page = page.div_ceil(2);
@@ -209,11 +224,17 @@ pub async fn list_memberships(
     extract::State(shared): extract::State<Shared>,
     _: Server,
     query: Given<ListMemberships>,
-) -> Result<Response, KnownError> {
+) -> Result<Response, Refusal> {
     let query = accept(query)?;
     let team_id = parse_given_id("team_id", query.team_id.as_deref())?;
     let user_id = parse_given_id("user_id", query.user_id.as_deref())?;
-    shared.lock().check_present(team_id, user_id)?;
+    let state = shared.lock();
+    state.check_present(team_id, user_id)?;
+    // It loads the user of each membership, more than its database takes at once.
+    if state.teams.memberships(team_id, user_id).len() > state.options.profiles_cap {
+        return Err(Refusal::internal());
+    }
+    drop(state);
     Ok(lists::whole(
         shared,
         |state| state.teams.memberships(team_id, user_id),

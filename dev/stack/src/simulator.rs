@@ -24,7 +24,7 @@ use crate::state::{Shared, State};
 use crate::teams::{Membership, NewTeam};
 use crate::users::NewUser;
 use crate::webhooks::{Delivery, Message, Mishaps};
-use crate::{DEFAULT_NEON_PROJECT_ID, DEFAULT_PROJECT_ID, DEFAULT_SEED};
+use crate::{DEFAULT_NEON_PROJECT_ID, DEFAULT_PROFILES_CAP, DEFAULT_PROJECT_ID, DEFAULT_SEED};
 
 /// How long stopping waits for requests in flight.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
@@ -47,6 +47,8 @@ pub struct Options {
     pub personal_teams: bool,
     /// Whether the key server sends an `ETag` and answers 304.
     pub etags: bool,
+    /// The most memberships that a list of profiles may have; a longer one is answered 500, always.
+    pub profiles_cap: usize,
     /// Where webhooks are delivered to, over plain HTTP.
     pub webhook_url: Option<String>,
     /// The waits before the second and every further attempt.
@@ -64,6 +66,7 @@ impl Default for Options {
             require_verified_email: false,
             personal_teams: false,
             etags: false,
+            profiles_cap: DEFAULT_PROFILES_CAP,
             webhook_url: None,
             webhook_retries: delivery::RETRIES.to_vec(),
         }
@@ -159,6 +162,11 @@ impl Simulator {
         self.shared.lock().options.etags = on;
     }
 
+    /// Sets how many memberships a list of profiles may have.
+    pub fn set_profiles_cap(&self, memberships: usize) {
+        self.shared.lock().options.profiles_cap = memberships;
+    }
+
     /// Signs somebody up and answers the user object.
     pub fn sign_up(&self, new: NewUser) -> Value {
         self.shared.lock().sign_up(new)
@@ -184,7 +192,18 @@ impl Simulator {
     /// its admin where `with_teams` says so. No webhook reports them.
     #[track_caller]
     pub fn populate(&self, users: u64, with_teams: bool) {
-        known(self.shared.lock().populate(Asked { users, with_teams }));
+        self.populate_teams(users, with_teams, &[]);
+    }
+
+    /// The same, and for each of `shared_teams` a team of the first so many of them.
+    #[track_caller]
+    pub fn populate_teams(&self, users: u64, with_teams: bool, shared_teams: &[u64]) {
+        let shared_teams = shared_teams.to_vec();
+        known(self.shared.lock().populate(Asked {
+            users,
+            with_teams,
+            shared_teams,
+        }));
     }
 
     /// Lays an object of changes over a user object and answers the result.

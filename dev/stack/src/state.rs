@@ -18,7 +18,7 @@ use crate::faults::Faults;
 use crate::holds::Holds;
 use crate::keys::KeySet;
 use crate::permissions::{Grant, Holder, Permissions, TEAM_ADMIN, TEAM_MEMBER};
-use crate::population::{self, Asked, MAX_PEOPLE};
+use crate::population::{self, Asked, MAX_PEOPLE, Person};
 use crate::requests::RequestLog;
 use crate::roster::Teams;
 use crate::teams::{Membership, NewTeam};
@@ -336,6 +336,37 @@ impl State {
             let holders = memberships.iter().map(Membership::holder);
             self.permissions.grant_to_all(TEAM_ADMIN, holders);
         }
+        for members in asked.shared_teams {
+            self.create_shared_team(&people, members)?;
+        }
+        Ok(())
+    }
+
+    /// A team of the first so many of a population, with the permission that every member has.
+    fn create_shared_team(
+        &mut self,
+        people: &[(Uuid, Person)],
+        members: u64,
+    ) -> Result<(), KnownError> {
+        let team_id = self.fresh_id();
+        let first = people.iter().map(|(_, person)| person.number).min();
+        let is_member =
+            |person: &Person| first.is_some_and(|first| u64::from(person.number - first) < members);
+        let members = people.iter().filter(|(_, person)| is_member(person));
+        let memberships: Vec<Membership> = members
+            .map(|(user_id, _)| Membership {
+                team_id,
+                user_id: *user_id,
+            })
+            .collect();
+        let name = format!("Team of {}", memberships.len());
+        self.teams
+            .create(team_id, NewTeam::named(&name), now_millis());
+        for membership in &memberships {
+            self.teams.join(*membership)?;
+        }
+        let holders = memberships.iter().map(Membership::holder);
+        self.permissions.grant_to_all(TEAM_MEMBER, holders);
         Ok(())
     }
 

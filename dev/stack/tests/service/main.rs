@@ -6,6 +6,7 @@ mod control;
 mod faults;
 mod holds;
 mod key_server;
+mod members;
 mod population;
 mod rest;
 mod sign_up;
