@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::clock::now_millis;
 use crate::derive;
 
-/// Where the code of a known error is repeated.
+/// The header that repeats the code of a known error; a newer server adds it under its other name.
 pub const KNOWN_ERROR_HEADER: &str = "x-stack-known-error";
 
 /// A refusal with one of the service's documented codes.
@@ -42,6 +42,11 @@ impl KnownError {
         let message = message.into();
         Self::new(StatusCode::BAD_REQUEST, "SCHEMA_ERROR", message.clone())
             .with_details(json!({ "message": message }))
+    }
+
+    /// A query has a parameter that the endpoint does not know.
+    pub fn unknown_parameter(name: &str) -> Self {
+        Self::schema(format!("query contains unknown properties: {name}"))
     }
 
     pub fn access_type_required() -> Self {
@@ -101,6 +106,25 @@ impl KnownError {
             format!("This secret server key is not valid for the project {project_id:?}."),
         )
         .with_details(json!({ "project_id": project_id }))
+    }
+
+    /// The project, which is looked for before the key.
+    pub fn current_project_not_found(project_id: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "CURRENT_PROJECT_NOT_FOUND",
+            format!("There is no project {project_id:?}."),
+        )
+        .with_details(json!({ "project_id": project_id }))
+    }
+
+    pub fn branch_does_not_exist() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "BRANCH_DOES_NOT_EXIST",
+            "The project has no branch \"main\".",
+        )
+        .with_details(json!({ "branch_id": "main" }))
     }
 
     pub fn user_not_found() -> Self {

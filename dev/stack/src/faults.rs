@@ -36,6 +36,12 @@ pub enum Fault {
         status: u16,
         retry_after: Option<u64>,
     },
+    /// Answers with this status and a known error's code, which only this header has.
+    Refuse {
+        status: u16,
+        header: String,
+        code: String,
+    },
     /// Answers 503, and in `Retry-After` the date so many seconds from now.
     BusyUntil { seconds: u64 },
     /// Answers 200 with a web page.
@@ -62,6 +68,15 @@ impl Fault {
         Self::Status {
             status,
             retry_after: None,
+        }
+    }
+
+    /// A known error, as a refusal whose text is lost.
+    pub fn refusal(status: u16, code: &str) -> Self {
+        Self::Refuse {
+            status,
+            header: "x-stack-known-error".to_owned(),
+            code: code.to_owned(),
         }
     }
 

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use crate::bodies::{self, MAX_REGULAR};
 use crate::endpoint::Endpoint;
+use crate::error::KNOWN_ERROR_HEADER;
 use crate::error::Refusal;
 use crate::faults::Fault;
 use crate::keys::Audience;
@@ -27,6 +28,25 @@ pub async fn record(State(shared): State<Shared>, request: Request, next: Next) 
         shared.lock().requests.push(&request);
     }
     next.run(request).await
+}
+
+/// Repeats the code of a known error under each name that the header has at a server of this age.
+pub async fn name_known_errors(
+    State(shared): State<Shared>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut answer = next.run(request).await;
+    let prefixes = shared.lock().options.age.header_prefixes();
+    if let Some(code) = answer.headers().get(KNOWN_ERROR_HEADER).cloned() {
+        for prefix in prefixes {
+            let name = HeaderName::try_from(format!("{prefix}known-error"));
+            if let Ok(name) = name {
+                answer.headers_mut().insert(name, code.clone());
+            }
+        }
+    }
+    answer
 }
 
 /// Holds a request back where its endpoint is held, and then lets it meet the
@@ -90,6 +110,11 @@ pub async fn inject(
             status,
             retry_after,
         } => status_answer(status, retry_after.map(|seconds| seconds.to_string())),
+        Fault::Refuse {
+            status,
+            header,
+            code,
+        } => with_header(status_answer(status, None), &header, Some(&code)),
         Fault::BusyUntil { seconds } => {
             let then = SystemTime::now() + Duration::from_secs(seconds);
             status_answer(503, Some(httpdate::fmt_http_date(then)))

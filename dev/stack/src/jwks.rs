@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use crate::age::{Age, Gone};
 use crate::derive;
 use crate::error::KnownError;
 use crate::keys::Audience;
@@ -23,11 +24,13 @@ pub struct Include {
 
 impl Include {
     /// Anonymous users are restricted ones too, so their keys come with the
-    /// restricted users' keys.
-    fn audiences(&self) -> Result<&'static [Audience], KnownError> {
+    /// restricted users' keys, at a server that has restricted users.
+    fn audiences(&self, age: Age) -> Result<&'static [Audience], KnownError> {
+        age.accept("include_restricted", &self.include_restricted, Age::Current)?;
         let anonymous = is_true("include_anonymous", self.include_anonymous.as_deref())?;
         let restricted = is_true("include_restricted", self.include_restricted.as_deref())?;
         Ok(match (anonymous, restricted) {
+            (true, _) if age < Age::Current => &[Audience::Normal, Audience::Anonymous],
             (true, _) => &Audience::ALL,
             (false, true) => &[Audience::Normal, Audience::Restricted],
             (false, false) => &[Audience::Normal],
@@ -42,9 +45,13 @@ pub async fn get(
     include: Given<Include>,
     headers: HeaderMap,
 ) -> Result<Response, KnownError> {
-    let audiences = accept(include)?.audiences()?;
+    let age = shared.lock().options.age;
+    let audiences = match age {
+        Age::BeforeAnonymous => &[Audience::Normal],
+        _ => accept(include)?.audiences(age)?,
+    };
     let state = shared.lock();
-    if project_id != state.options.project_id {
+    if state.gone == Some(Gone::Project) || project_id != state.options.project_id {
         return Ok((StatusCode::NOT_FOUND, "Project not found").into_response());
     }
     let body = state.keys.jwks(audiences).to_string();

@@ -14,6 +14,7 @@ pub mod tokens;
 pub mod users;
 pub mod webhooks;
 
+mod age;
 mod answers;
 mod bodies;
 mod clock;
@@ -39,6 +40,7 @@ mod simulator;
 mod socket;
 mod state;
 
+pub use age::{Age, Gone};
 pub use endpoint::Endpoint;
 pub use faults::Fault;
 pub use requests::Received;

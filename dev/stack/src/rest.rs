@@ -6,11 +6,12 @@ use axum::Json;
 use axum::extract::{self, Extension, FromRequestParts, Path};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::age::{Age, Gone};
 use crate::error::{KnownError, Refusal};
 use crate::lists;
 use crate::permissions::Holder;
@@ -42,9 +43,14 @@ impl FromRequestParts<Shared> for Server {
 
 /// The checks of the request's headers, in the service's order.
 fn authenticate(headers: &HeaderMap, shared: &Shared) -> Result<(), KnownError> {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let key = header("x-stack-secret-server-key");
-    let access_type = match (header("x-stack-access-type"), key) {
+    let age = shared.lock().options.age;
+    let header = |name: &str| {
+        let names = age.header_prefixes().iter();
+        let mut values = names.filter_map(|prefix| headers.get(format!("{prefix}{name}")));
+        values.next().and_then(|value| value.to_str().ok())
+    };
+    let key = header("secret-server-key");
+    let access_type = match (header("access-type"), key) {
         (Some(given), _) => given,
         (None, Some(_)) => return Err(KnownError::key_without_access_type()),
         (None, None) => return Err(KnownError::access_type_required()),
@@ -52,14 +58,20 @@ fn authenticate(headers: &HeaderMap, shared: &Shared) -> Result<(), KnownError> 
     if !["client", "server", "admin"].contains(&access_type) {
         return Err(KnownError::invalid_access_type(access_type));
     }
-    let project_id = header("x-stack-project-id")
+    let project_id = header("project-id")
         .ok_or_else(|| KnownError::access_type_without_project_id(access_type))?;
+    let state = shared.lock();
+    if state.gone == Some(Gone::Project) || project_id != state.credentials.project_id {
+        return Err(KnownError::current_project_not_found(project_id));
+    }
+    if state.gone == Some(Gone::Branch) {
+        return Err(KnownError::branch_does_not_exist());
+    }
     if access_type != "server" {
         return Err(KnownError::insufficient_access_type(access_type));
     }
     let key = key.ok_or_else(KnownError::server_authentication_required)?;
-    let credentials = &shared.lock().credentials;
-    if project_id != credentials.project_id || key != credentials.secret_server_key {
+    if key != state.credentials.secret_server_key {
         return Err(KnownError::invalid_secret_server_key(project_id));
     }
     Ok(())
@@ -115,11 +127,17 @@ pub async fn list_users(
         return Err(KnownError::schema("order_by must be signed_up_at").into());
     }
     let descending = is_true("desc", query.desc.as_deref())?;
-    let anonymous = is_true("include_anonymous", query.include_anonymous.as_deref())?;
-    let restricted =
-        is_true("include_restricted", query.include_restricted.as_deref())? || anonymous;
-
     let state = shared.lock();
+    let age = state.options.age;
+    let (anonymous, restricted) = (&query.include_anonymous, &query.include_restricted);
+    age.accept("include_anonymous", anonymous, Age::BeforeRestricted)?;
+    age.accept("include_restricted", restricted, Age::Current)?;
+    // Whom a server cannot include, it does not leave out.
+    let anonymous =
+        is_true("include_anonymous", anonymous.as_deref())? || age < Age::BeforeRestricted;
+    let restricted =
+        is_true("include_restricted", restricted.as_deref())? || anonymous || age < Age::Current;
+
     let shown = |user: &Cow<User>| {
         (anonymous || !user.is_anonymous()) && (restricted || !user.is_restricted())
     };
@@ -182,9 +200,14 @@ pub async fn read_user(
 #[serde(deny_unknown_fields)]
 pub struct ListTeams {
     user_id: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+    order_by: Option<String>,
+    desc: Option<String>,
 }
 
-/// `GET /api/v1/teams`
+/// `GET /api/v1/teams`; a newer server lists them in pages if it is asked to, and its cursor is the
+/// last team of the page before.
 pub async fn list_teams(
     extract::State(shared): extract::State<Shared>,
     _: Server,
@@ -192,11 +215,49 @@ pub async fn list_teams(
 ) -> Result<Response, KnownError> {
     let query = accept(query)?;
     let user_id = parse_given_id("user_id", query.user_id.as_deref())?;
-    Ok(lists::whole(
-        shared,
-        |state| state.teams.list(user_id),
-        |state, id| Vec::from_iter(state.teams.get(*id)),
-    ))
+    let age = shared.lock().options.age;
+    for (name, value) in [
+        ("limit", &query.limit),
+        ("cursor", &query.cursor),
+        ("order_by", &query.order_by),
+        ("desc", &query.desc),
+    ] {
+        age.accept(name, value, Age::Newer)?;
+    }
+    let limit = query.limit.as_deref().map(parse_limit).transpose()?;
+    let cursor = parse_given_id("cursor", query.cursor.as_deref())?;
+    if query.order_by.is_some_and(|order| order != "created_at") {
+        return Err(KnownError::schema("order_by must be created_at"));
+    }
+    let descending = is_true("desc", query.desc.as_deref())?;
+    let listed = move |state: &State| {
+        let mut ids = state.teams.list(user_id);
+        if descending {
+            ids.reverse();
+        }
+        ids
+    };
+    let Some(limit) = limit else {
+        let read = |state: &State, id: &Uuid| Vec::from_iter(state.teams.get(*id));
+        return Ok(lists::whole(shared, listed, read));
+    };
+    let state = shared.lock();
+    let mut ids = listed(&state);
+    if let Some(cursor) = cursor {
+        let read = ids.iter().position(|id| *id == cursor);
+        ids.drain(..read.map_or(ids.len(), |read| read + 1));
+    }
+    let is_last = ids.len() <= limit;
+    ids.truncate(limit);
+    let items = ids.iter().filter_map(|id| state.teams.get(*id));
+    Ok(Json(Page {
+        items: items.collect(),
+        is_paginated: true,
+        pagination: Pagination {
+            next_cursor: ids.last().copied().filter(|_| !is_last),
+        },
+    })
+    .into_response())
 }
 
 /// `GET /api/v1/teams/{team_id}`

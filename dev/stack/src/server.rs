@@ -20,8 +20,17 @@ pub async fn serve(listener: TcpListener, shared: Shared) -> std::io::Result<()>
 }
 
 fn routes(shared: Shared) -> Router {
-    service(&shared)
+    let prefix = shared.lock().options.path_prefix.clone();
+    let service = match prefix {
+        Some(prefix) => Router::new().nest(&prefix, service(&shared)),
+        None => service(&shared),
+    };
+    service
         .merge(steering())
+        .layer(from_fn_with_state(
+            shared.clone(),
+            intercept::name_known_errors,
+        ))
         .layer(from_fn_with_state(shared.clone(), intercept::record))
         .with_state(shared)
 }

@@ -10,6 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::unbounded_channel;
 use uuid::Uuid;
 
+use crate::age::{Age, Gone};
 use crate::credentials::Credentials;
 use crate::delivery;
 use crate::endpoint::Endpoint;
@@ -41,6 +42,10 @@ pub struct Options {
     pub port: u16,
     /// The base URL in tokens' `iss`, where it is not the server's own.
     pub issuer_base: Option<String>,
+    /// Where the service is below its host, such as `/stack`, as behind a proxy that takes that away.
+    pub path_prefix: Option<String>,
+    /// How old the server is.
+    pub age: Age,
     /// Whether users without a verified e-mail address are restricted.
     pub require_verified_email: bool,
     /// Whether whoever signs up gets a team.
@@ -63,6 +68,8 @@ impl Default for Options {
             neon_project_id: DEFAULT_NEON_PROJECT_ID.to_owned(),
             port: 0,
             issuer_base: None,
+            path_prefix: None,
+            age: Age::Current,
             require_verified_email: false,
             personal_teams: false,
             etags: false,
@@ -99,7 +106,8 @@ impl Simulator {
     /// Starts the service on threads of its own.
     pub fn start(options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
-        let base_url = format!("http://{}", listener.local_addr()?);
+        let prefix = options.path_prefix.as_deref().unwrap_or_default();
+        let base_url = format!("http://{}{prefix}", listener.local_addr()?);
         let (deliveries, queue) = unbounded_channel();
         let shared = Shared::new(State::new(options, &base_url, deliveries));
         let runtime = Builder::new_multi_thread()
@@ -165,6 +173,16 @@ impl Simulator {
     /// Sets how many memberships a list of profiles may have.
     pub fn set_profiles_cap(&self, memberships: usize) {
         self.shared.lock().options.profiles_cap = memberships;
+    }
+
+    /// Replaces the server by an older or a newer one.
+    pub fn set_age(&self, age: Age) {
+        self.shared.lock().options.age = age;
+    }
+
+    /// Deletes the project or its branch at the service, or puts back what was deleted.
+    pub fn set_gone(&self, gone: Option<Gone>) {
+        self.shared.lock().gone = gone;
     }
 
     /// Signs somebody up and answers the user object.

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
 use crate::Options;
+use crate::age::Gone;
 use crate::answers::Answers;
 use crate::clock::now_millis;
 use crate::credentials::Credentials;
@@ -56,6 +57,8 @@ pub struct State {
     pub teams: Teams,
     pub permissions: Permissions,
     pub outbox: Outbox,
+    /// What was deleted at the service, if anything was.
+    pub gone: Option<Gone>,
     rotations: u32,
     next_id: u64,
     people: u32,
@@ -77,6 +80,7 @@ impl State {
             requests: RequestLog::default(),
             teams: Teams::default(),
             permissions: Permissions::default(),
+            gone: None,
             rotations: 0,
             next_id: 0,
             people: 0,
@@ -85,11 +89,14 @@ impl State {
         }
     }
 
-    /// The base URL in tokens' `iss`.
+    /// The base URL in tokens' `iss`: without the path below which the service is.
     fn issuer_base(&self) -> &str {
+        let prefix = self.options.path_prefix.as_deref().unwrap_or_default();
+        let own = self.base_url.strip_suffix(prefix);
         self.options
             .issuer_base
             .as_deref()
+            .or(own)
             .unwrap_or(&self.base_url)
     }
 

@@ -1,5 +1,6 @@
 //! The simulator, seen through its sockets, its library and its command line.
 
+mod ages;
 mod client;
 mod console;
 mod control;

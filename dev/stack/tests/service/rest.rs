@@ -39,8 +39,8 @@ fn headers_are_checked_one_after_another() {
         (&[server, project], 401, "SERVER_AUTHENTICATION_REQUIRED"),
         (
             &[server, ("x-stack-project-id", "other"), key],
-            401,
-            "INVALID_SECRET_SERVER_KEY",
+            400,
+            "CURRENT_PROJECT_NOT_FOUND",
         ),
         (
             &[server, project, ("x-stack-secret-server-key", "ssk_wrong")],
