@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::derive;
 use crate::state::Shared;
 
 /// What both calls send.
@@ -37,9 +36,10 @@ pub async fn create_keys(State(shared): State<Shared>, headers: HeaderMap, body:
 pub async fn transfer(State(shared): State<Shared>, headers: HeaderMap, body: Body) -> Response {
     match admit(&shared, &headers, body) {
         Ok(()) => {
-            let state = shared.lock();
-            let code = derive::text(&["transfer", &state.options.seed], 32);
-            let url = format!("{}/integrations/neon/transfer?code={code}", state.base_url);
+            let mut state = shared.lock();
+            let code = state.transfers.begin();
+            let base = &state.base_url;
+            let url = format!("{base}/integrations/neon/projects/transfer/confirm?code={code}");
             Json(json!({ "url": url })).into_response()
         }
         Err(refusal) => refusal.into_response(),

@@ -1,5 +1,7 @@
 //! `/dev/*`: what the demonstration and the benchmarks steer over HTTP.
 
+use std::num::NonZeroUsize;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Query, Request, State};
@@ -17,7 +19,7 @@ use crate::users::NewUser;
 type Answer = Result<Json<Value>, KnownError>;
 
 /// A JSON body of any content type; nothing at all is an empty object.
-pub struct Input<T>(T);
+pub struct Input<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<Shared> for Input<T> {
     type Rejection = KnownError;
@@ -46,6 +48,18 @@ pub async fn sign_up(State(shared): State<Shared>, Input(new): Input<NewUser>) -
 pub async fn populate(State(shared): State<Shared>, Input(asked): Input<Asked>) -> Answer {
     shared.lock().populate(asked)?;
     done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Activity {
+    every: NonZeroUsize,
+}
+
+/// `POST /dev/activity`: refreshes the token of every nth user
+pub async fn activity(State(shared): State<Shared>, Input(asked): Input<Activity>) -> Json<Value> {
+    let users = shared.lock().refresh_tokens(asked.every);
+    Json(json!({ "users": users }))
 }
 
 #[derive(Deserialize)]

@@ -143,6 +143,30 @@ impl KnownError {
         )
     }
 
+    pub fn code_not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "VERIFICATION_CODE_NOT_FOUND",
+            "The code does not exist for this project.",
+        )
+    }
+
+    pub fn code_expired() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "VERIFICATION_CODE_EXPIRED",
+            "The code has expired.",
+        )
+    }
+
+    pub fn code_already_used() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "VERIFICATION_CODE_ALREADY_USED",
+            "The code was used before.",
+        )
+    }
+
     pub fn permission_not_found() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,

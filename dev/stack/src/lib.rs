@@ -39,6 +39,7 @@ mod server;
 mod simulator;
 mod socket;
 mod state;
+mod transfers;
 
 pub use age::{Age, Gone};
 pub use endpoint::Endpoint;

@@ -133,8 +133,23 @@ impl Permissions {
         );
     }
 
-    /// Forgets a definition; grants of it stay and mean nothing.
+    /// Deletes a definition as the API does: with its grants, and out of the definitions that
+    /// contained it.
     pub fn undefine(&mut self, scope: Scope, id: &str) -> Result<(), KnownError> {
+        self.forget(scope, id)?;
+        self.grants
+            .retain(|grant| grant.scope() != scope || grant.id != id);
+        for ((of, _), contained) in &mut self.definitions {
+            if *of == scope {
+                contained.retain(|one| one != id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves out a definition, as a pushed configuration does that lacks it: grants of it stay and
+    /// mean nothing.
+    pub fn forget(&mut self, scope: Scope, id: &str) -> Result<(), KnownError> {
         self.definitions
             .remove(&(scope, id.to_owned()))
             .map(drop)
@@ -313,8 +328,36 @@ mod tests {
         let mut permissions = Permissions::default();
         define(&mut permissions, "a", &[]);
         permissions.grant(grant("a")).unwrap();
-        permissions.undefine(Scope::Project, "a").unwrap();
+        permissions.forget(Scope::Project, "a").unwrap();
         assert!(ids(&permissions, true).is_empty());
         assert!(permissions.grant(grant("a")).is_err());
+        define(&mut permissions, "a", &[]);
+        assert_eq!(ids(&permissions, true), ["a"]);
+    }
+
+    #[test]
+    fn a_deleted_definition_takes_its_grants_and_its_place_in_others() {
+        let mut permissions = Permissions::default();
+        define(&mut permissions, "a", &["b", "c"]);
+        define(&mut permissions, "b", &[]);
+        define(&mut permissions, "c", &[]);
+        permissions.define(Definition {
+            scope: Scope::Team,
+            id: "b".to_owned(),
+            contained_permission_ids: Vec::new(),
+        });
+        let in_team = Grant {
+            team_id: Some(Uuid::nil()),
+            ..grant("b")
+        };
+        permissions.grant(in_team.clone()).unwrap();
+        permissions.grant(grant("a")).unwrap();
+        permissions.grant(grant("b")).unwrap();
+        permissions.undefine(Scope::Project, "b").unwrap();
+        assert_eq!(ids(&permissions, true), ["a", "c"]);
+        define(&mut permissions, "b", &[]);
+        assert_eq!(ids(&permissions, true), ["a", "c"]);
+        assert_eq!(permissions.held(in_team.holder(), false).len(), 1);
+        assert!(permissions.undefine(Scope::Project, "x").is_err());
     }
 }

@@ -158,7 +158,7 @@ pub async fn list_users(
     let items: Vec<Value> = users
         .by_ref()
         .take(page)
-        .map(|user| state.read_user(user))
+        .map(|user| state.list_user(user))
         .collect();
     let next = users.next().map(|user| user.id);
     if limit.is_none() && short.is_none() && next.is_some() {

@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, get, post};
 use crate::endpoint::Endpoint;
 use crate::socket::{Listener, Switch};
 use crate::state::Shared;
-use crate::{console, control, intercept, jwks, rest};
+use crate::{console, control, intercept, jwks, rest, transfers};
 
 /// Serves until the runtime stops.
 pub async fn serve(listener: TcpListener, shared: Shared) -> std::io::Result<()> {
@@ -79,6 +79,10 @@ fn service(shared: &Shared) -> Router<Shared> {
             "/api/v2/projects/auth/transfer_ownership",
             faulty(ConsoleTransfer, post(console::transfer)),
         )
+        .route(
+            "/api/v1/integrations/neon/projects/transfer/confirm",
+            post(transfers::confirm),
+        )
 }
 
 /// What only the simulator serves: what the demonstration and the benchmarks need, which reach it
@@ -87,6 +91,7 @@ fn steering() -> Router<Shared> {
     Router::new()
         .route("/dev/users", post(control::sign_up))
         .route("/dev/populate", post(control::populate))
+        .route("/dev/activity", post(control::activity))
         .route("/dev/tokens", post(control::token))
         .route("/dev/webhook-endpoint", post(control::set_webhook_endpoint))
         .route(

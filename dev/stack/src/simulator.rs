@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
@@ -185,6 +186,11 @@ impl Simulator {
         self.shared.lock().gone = gone;
     }
 
+    /// Lets all links by which the project can be claimed become an hour older: they expire.
+    pub fn expire_transfer_links(&self) {
+        self.shared.lock().transfers.expire();
+    }
+
     /// Signs somebody up and answers the user object.
     pub fn sign_up(&self, new: NewUser) -> Value {
         self.shared.lock().sign_up(new)
@@ -282,10 +288,17 @@ impl Simulator {
         self.shared.lock().permissions.define(definition);
     }
 
-    /// Forgets a definition; grants of it stay and mean nothing.
+    /// Deletes a definition as the API does: with its grants, and out of the definitions that
+    /// contained it. No webhook reports any of it.
     #[track_caller]
     pub fn undefine_permission(&self, scope: Scope, id: &str) {
         known(self.shared.lock().permissions.undefine(scope, id));
+    }
+
+    /// Pushes a configuration that lacks a definition: grants of it stay and mean nothing.
+    #[track_caller]
+    pub fn push_without_permission(&self, scope: Scope, id: &str) {
+        known(self.shared.lock().permissions.forget(scope, id));
     }
 
     /// Everything that the REST API would show now, past all faults and holds.
@@ -403,7 +416,14 @@ impl Simulator {
         self.shared.lock().requests.clear();
     }
 
-    /// A token as the service would give it to this user now.
+    /// Refreshes the tokens of every `nth` user, which only moves their `last_active_at_millis`;
+    /// answers how many those are.
+    pub fn refresh_tokens(&self, nth: NonZeroUsize) -> usize {
+        self.shared.lock().refresh_tokens(nth)
+    }
+
+    /// A token as the service would give it to this user now, which moves the user's
+    /// `last_active_at_millis`.
     #[track_caller]
     pub fn access_token(&self, user_id: Uuid) -> String {
         self.token_with(user_id, |_, _| ())
@@ -422,7 +442,7 @@ impl Simulator {
     /// The same after `rewrite` has had its way with the JSON text of the claims.
     #[track_caller]
     pub fn token_written(&self, user_id: Uuid, rewrite: impl FnOnce(String) -> String) -> String {
-        let state = self.shared.lock();
+        let mut state = self.shared.lock();
         known(state.token_written(user_id, |_, _| (), rewrite))
     }
 }

@@ -1,6 +1,7 @@
 //! Everything the service knows, behind one lock.
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
@@ -24,6 +25,7 @@ use crate::requests::RequestLog;
 use crate::roster::Teams;
 use crate::teams::{Membership, NewTeam};
 use crate::tokens::{self, Subject};
+use crate::transfers::Transfers;
 use crate::users::{NewUser, PERSONAL_TEAM, User};
 use crate::webhooks::{Delivery, Outbox};
 
@@ -59,6 +61,7 @@ pub struct State {
     pub outbox: Outbox,
     /// What was deleted at the service, if anything was.
     pub gone: Option<Gone>,
+    pub transfers: Transfers,
     rotations: u32,
     next_id: u64,
     people: u32,
@@ -81,6 +84,7 @@ impl State {
             teams: Teams::default(),
             permissions: Permissions::default(),
             gone: None,
+            transfers: Transfers::new(&options.seed),
             rotations: 0,
             next_id: 0,
             people: 0,
@@ -387,6 +391,16 @@ impl State {
         Value::Object(object)
     }
 
+    /// The user object in a list of users, where the order of `oauth_providers` is another one: the
+    /// service orders them nowhere.
+    pub fn list_user(&self, user: Cow<'_, User>) -> Value {
+        let mut object = self.read_user(user);
+        if let Some(Value::Array(providers)) = object.get_mut("oauth_providers") {
+            providers.reverse();
+        }
+        object
+    }
+
     /// A membership as the service lists it: with the user in it.
     pub fn read_membership(&self, membership: &Membership) -> Option<Value> {
         let user = self.users.get(membership.user_id)?;
@@ -404,10 +418,29 @@ impl State {
         self.users.put(User { id, object });
     }
 
+    /// Notes that a user is active: each refresh of a token does, and no message reports it.
+    fn note_activity(&mut self, user: &User) {
+        let mut user = user.clone();
+        let now = json!(now_millis());
+        user.object.insert("last_active_at_millis".to_owned(), now);
+        self.users.put(user);
+    }
+
+    /// Refreshes the tokens of every `nth` user, in the order in which they signed up; answers how
+    /// many those are.
+    pub fn refresh_tokens(&mut self, nth: NonZeroUsize) -> usize {
+        let users = self.users.list(None, false).step_by(nth.get());
+        let active: Vec<_> = users.map(Cow::into_owned).collect();
+        for user in &active {
+            self.note_activity(user);
+        }
+        active.len()
+    }
+
     /// A user's access token, after `alter` has had its way with claims and
-    /// header.
+    /// header. Giving it is activity of the user.
     pub fn token(
-        &self,
+        &mut self,
         user_id: Uuid,
         alter: impl FnOnce(&mut Map<String, Value>, &mut Map<String, Value>),
     ) -> Result<String, KnownError> {
@@ -416,12 +449,14 @@ impl State {
 
     /// The same after `rewrite` has had its way with the JSON text of the claims, too.
     pub fn token_written(
-        &self,
+        &mut self,
         user_id: Uuid,
         alter: impl FnOnce(&mut Map<String, Value>, &mut Map<String, Value>),
         rewrite: impl FnOnce(String) -> String,
     ) -> Result<String, KnownError> {
-        let subject = Subject::of_user(&self.user(user_id)?.object);
+        let user = self.user(user_id)?.into_owned();
+        self.note_activity(&user);
+        let subject = Subject::of_user(&user.object);
         let key = self.keys.signing(subject.audience());
         let mut claims = tokens::claims(
             &subject,

@@ -83,6 +83,10 @@ impl User {
                 ("restricted_by_admin_reason", Value::Null),
                 ("restricted_by_admin_private_details", Value::Null),
                 ("country_code", Value::Null),
+                (
+                    "risk_scores",
+                    json!({ "sign_up": { "bot": 0, "free_trial_abuse": 0 } }),
+                ),
             ]
             .map(|(key, value)| (key.to_owned(), value)),
         );

@@ -3,7 +3,7 @@
 use neon_auth_stack::{DEFAULT_NEON_PROJECT_ID, Simulator};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, request, start};
+use crate::client::{Answer, request, start, steer};
 
 const CALLS: [&str; 2] = ["keys", "transfer_ownership"];
 
@@ -30,7 +30,43 @@ fn the_calls_answer_keys_and_a_link() {
     assert_eq!(keys.json(), stack.keys_response());
     let link = call(&stack, "transfer_ownership", &bearer, about_the_project());
     assert_eq!(link.status, 200);
-    assert!(link.json()["url"].as_str().unwrap().starts_with("http"));
+    let page = "/integrations/neon/projects/transfer/confirm?code=";
+    let start = format!("{}{page}", stack.base_url());
+    assert!(link.json()["url"].as_str().unwrap().starts_with(&start));
+}
+
+#[test]
+fn a_link_works_once_and_for_an_hour() {
+    let stack = start();
+    let bearer = stack.credentials().neon_api_key;
+    let code = || {
+        let link = call(&stack, "transfer_ownership", &bearer, about_the_project()).json();
+        let url = link["url"].as_str().unwrap();
+        url.split_once("code=").unwrap().1.to_owned()
+    };
+    let confirm = |code: &str| {
+        let path = "/api/v1/integrations/neon/projects/transfer/confirm";
+        let answer = steer(&stack, "POST", path, json!({ "code": code }));
+        (
+            answer.status,
+            answer.header("x-stack-known-error").map(str::to_owned),
+        )
+    };
+    let refused = |status, code: &str| (status, Some(code.to_owned()));
+    let [first, second] = [code(), code()];
+    assert_ne!(first, second);
+    assert_eq!(confirm(&first), (200, None));
+    assert_eq!(
+        confirm(&first),
+        refused(400, "VERIFICATION_CODE_ALREADY_USED")
+    );
+    stack.expire_transfer_links();
+    assert_eq!(confirm(&second), refused(400, "VERIFICATION_CODE_EXPIRED"));
+    assert_eq!(confirm(&code()), (200, None));
+    assert_eq!(
+        confirm("other"),
+        refused(404, "VERIFICATION_CODE_NOT_FOUND")
+    );
 }
 
 #[test]

@@ -97,10 +97,13 @@ fn a_user_object_has_every_member_of_the_service() {
         "selected_team",
         "restricted_reason",
         "oauth_providers",
+        "risk_scores",
     ] {
         assert!(read.get(member).is_some(), "{member}");
     }
-    assert_eq!(read.as_object().unwrap().len(), 26);
+    assert_eq!(read.as_object().unwrap().len(), 27);
+    let scores = &read["risk_scores"]["sign_up"];
+    assert!(scores["bot"].is_number() && scores["free_trial_abuse"].is_number());
 }
 
 #[test]
@@ -226,6 +229,26 @@ fn a_query_that_the_service_does_not_know_is_refused() {
         assert_eq!(answer.status, 400, "{query}");
         assert_eq!(answer.header("x-stack-known-error"), Some("SCHEMA_ERROR"));
     }
+}
+
+#[test]
+fn a_list_has_the_providers_of_a_user_in_another_order() {
+    let stack = start();
+    let providers = json!([{ "id": "github" }, { "id": "google" }]);
+    let user = stack.sign_up(NewUser {
+        other: json!({ "oauth_providers": providers })
+            .as_object()
+            .unwrap()
+            .clone(),
+        ..NewUser::default()
+    });
+    assert_eq!(user["oauth_providers"], providers);
+    let read = server_get(&stack, &format!("/api/v1/users/{}", id(&user))).json();
+    assert_eq!(read, user);
+    let mut listed = items(&stack, "/api/v1/users").remove(0);
+    assert_ne!(listed, user);
+    listed["oauth_providers"].as_array_mut().unwrap().reverse();
+    assert_eq!(listed, user);
 }
 
 /// A refusal without a code.

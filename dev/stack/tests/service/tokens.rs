@@ -1,6 +1,7 @@
 //! Tokens verify with the published keys and say what the service says.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::process::Command;
 
 use base64::Engine;
@@ -11,7 +12,7 @@ use neon_auth_stack::keys::SHORT_X_SEED;
 use neon_auth_stack::{NewUser, Options, Simulator};
 use serde_json::{Value, json};
 
-use crate::client::{id, start};
+use crate::client::{id, server_get, start, steer};
 
 const CLAIMS: [&str; 18] = [
     "sub",
@@ -284,4 +285,39 @@ fn the_command_line_deviates_where_it_is_told_to() {
     assert_eq!(claims["role"], json!({ "a": 1 }));
     assert_eq!(claims.get("iat"), None);
     assert_eq!(decode_header(&token).unwrap().typ.as_deref(), Some("JWT"));
+}
+
+#[test]
+fn a_refreshed_token_moves_only_the_time_of_the_last_activity() {
+    let stack = start();
+    let users = [0, 1, 2, 3, 4].map(|number| {
+        let other = json!({ "signed_up_at_millis": number, "last_active_at_millis": 1 });
+        let other = other.as_object().unwrap().clone();
+        stack.sign_up(NewUser {
+            other,
+            ..NewUser::default()
+        })
+    });
+    let read = |user: &Value| server_get(&stack, &format!("/api/v1/users/{}", id(user))).json();
+    let is_active = |user: &Value| {
+        let mut now = read(user);
+        let active = now["last_active_at_millis"].as_i64() > Some(1);
+        now["last_active_at_millis"] = json!(1);
+        assert_eq!(now, *user);
+        active
+    };
+    stack.access_token(id(&users[1]));
+    assert_eq!(
+        users.each_ref().map(is_active),
+        [false, true, false, false, false]
+    );
+    let every_second = NonZeroUsize::new(2).unwrap();
+    assert_eq!(stack.refresh_tokens(every_second), 3);
+    let expected = [true, true, true, false, true];
+    assert_eq!(users.each_ref().map(is_active), expected);
+    let answer = steer(&stack, "POST", "/dev/activity", json!({ "every": 1 }));
+    assert_eq!(answer.json()["users"], 5);
+    assert_eq!(users.each_ref().map(is_active), [true; 5]);
+    // Only the five sign-ups were reported.
+    assert_eq!(stack.messages().len(), 5);
 }
