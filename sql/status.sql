@@ -127,6 +127,10 @@ CREATE VIEW neon_auth.status AS
             AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)
       LEFT JOIN (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r ON true
      CROSS JOIN (SELECT string_agg(CASE l.name
+                            WHEN 'include_anonymous'
+                                THEN 'The service is older than 2025-08: users are listed without include_anonymous.'
+                            WHEN 'include_restricted'
+                                THEN 'The service is older than 2026-01: users are listed without include_restricted.'
                             WHEN 'all_memberships'
                                 THEN 'The service does not return the list of all memberships, so they are compared '
                                      'team by team; a worker compares each team once a day.' END,

@@ -203,6 +203,8 @@ pub enum Problem {
     ServiceUnreachable { reason: String },
     /// The REST API rejected the secret server key.
     ServerKeyRefused { status: u16, code: Option<String> },
+    /// The auth service does not have the project, or its branch.
+    ProjectNotFound { project: String, code: String },
     /// The Neon console did not return a valid response.
     ConsoleUnreachable { reason: String },
     /// The Neon console rejected the request.
@@ -675,6 +677,12 @@ impl From<&Problem> for ErrorReport {
                 "the auth service rejected the secret server key".to_owned(),
                 answered(*status, code.as_deref()),
                 "If the key was revoked, store the valid one: SELECT neon_auth.set_secret('secret_server_key', $1); The mirror is unchanged.".to_owned(),
+            ),
+            Problem::ProjectNotFound { project, code } => (
+                Code::ERRCODE_SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION,
+                "the auth service does not have the project".to_owned(),
+                format!("The project is {}, and the service returned the code {}.", quoted(project), quoted(code)),
+                "If the project's id is wrong, or another project takes its place: SELECT neon_auth.configure('<response of the keys API>'); The mirror is unchanged.".to_owned(),
             ),
             Problem::ConsoleUnreachable { reason } => (
                 Code::ERRCODE_CONNECTION_FAILURE,

@@ -14,6 +14,7 @@ mod http;
 mod identity;
 mod kind;
 mod mirror;
+mod old_servers;
 mod pg;
 mod provider;
 mod service;

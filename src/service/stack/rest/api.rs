@@ -1,5 +1,6 @@
 //! Requests to the REST API, with retries where they can help.
 
+use std::cell::Cell;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::time::{Duration, Instant, SystemTime};
@@ -28,6 +29,11 @@ const LONGEST_LIST: Duration = Duration::from_secs(3600);
 /// Maximum number of bytes to read of a response with an error status.
 const LONGEST_REFUSAL: u64 = 64 * 1024;
 
+/// The headers of a request, which a newer server prefers with the second prefix.
+const PREFIXES: [&str; 2] = ["x-stack-", "x-hexclave-"];
+/// The codes for a project, or its branch, that the service does not have.
+const NO_PROJECT: [&str; 2] = ["CURRENT_PROJECT_NOT_FOUND", "BRANCH_DOES_NOT_EXIST"];
+
 const NO_URL: &str = "The URL of the REST API cannot be derived from the jwks_url.";
 
 /// The URL of the service, and the keys for it.
@@ -45,7 +51,17 @@ pub struct Api {
     base: String,
     project: String,
     secret: String,
-    steps: Steps,
+    pub steps: Steps,
+    pub user_lists: UserLists,
+}
+
+/// What this process knows of the parameters that the service accepts for lists of users.
+#[derive(Default)]
+pub struct UserLists {
+    /// Whether a list without the refused ones was accepted.
+    pub is_accepted: Cell<bool>,
+    /// How many of [`PARAMETERS`](crate::old_servers::PARAMETERS) the service refuses.
+    pub refused: Cell<usize>,
 }
 
 /// Why a request failed.
@@ -110,6 +126,7 @@ impl Api {
                 missing("The secret_server_key for this project and URL is not set; dumps do not include it.")
             })?,
             steps,
+            user_lists: UserLists::default(),
         })
     }
 
@@ -207,6 +224,12 @@ impl Api {
                     code: refusal.code,
                 }
             }
+            RequestError::Refused(ErrorResponse {
+                code: Some(code), ..
+            }) if NO_PROJECT.contains(&code.as_str()) => Problem::ProjectNotFound {
+                project: self.project.clone(),
+                code,
+            },
             RequestError::Refused(refusal) => Problem::ServiceRefused {
                 status: refusal.status,
                 code: refusal.code,
@@ -278,20 +301,20 @@ fn perform(
     secret: &str,
 ) -> Result<Response<Body>, String> {
     let uri: Uri = url.parse().map_err(|_| NO_URL.to_owned())?;
-    agent(&uri)?
-        .get(&uri)
-        .header("accept", "application/json")
-        .header("x-stack-access-type", "server")
-        .header("x-stack-project-id", project)
-        .header("x-stack-secret-server-key", secret)
-        .call()
-        .map_err(|error| match error {
-            ureq::Error::Timeout(Timeout::Connect) => http::NOT_CONNECTED.to_owned(),
-            ureq::Error::Timeout(_) => {
-                "The service did not respond within neon_auth.api_timeout.".to_owned()
-            }
-            error => http::failure("The request failed", &error),
-        })
+    let mut request = agent(&uri)?.get(&uri).header("accept", "application/json");
+    for prefix in PREFIXES {
+        request = request
+            .header(format!("{prefix}access-type"), "server")
+            .header(format!("{prefix}project-id"), project)
+            .header(format!("{prefix}secret-server-key"), secret);
+    }
+    request.call().map_err(|error| match error {
+        ureq::Error::Timeout(Timeout::Connect) => http::NOT_CONNECTED.to_owned(),
+        ureq::Error::Timeout(_) => {
+            "The service did not respond within neon_auth.api_timeout.".to_owned()
+        }
+        error => http::failure("The request failed", &error),
+    })
 }
 
 fn refusal(response: &mut Response<Body>) -> ErrorResponse {
@@ -305,7 +328,9 @@ fn refusal(response: &mut Response<Body>) -> ErrorResponse {
     };
     let retry_after =
         header("retry-after").and_then(|value| delay(&value, header("date").as_deref()));
-    let code = header("x-stack-known-error");
+    let code = PREFIXES
+        .iter()
+        .find_map(|prefix| header(&format!("{prefix}known-error")));
     let status = response.status().as_u16();
     let body = response.body_mut().with_config().limit(LONGEST_REFUSAL);
     let code = code.or_else(|| {
