@@ -1,7 +1,7 @@
 //! A service that fails, lies or dawdles: what could be had is kept, and nothing is made up.
 
 use neon_auth_connections::{Random, SYNC, ServerLog, Session, World, eventually};
-use neon_auth_stack::{Endpoint, Fault, Options, Simulator};
+use neon_auth_stack::{Age, Endpoint, Fault, Options, Simulator};
 use postgres::error::SqlState;
 use serde_json::json;
 
@@ -454,6 +454,7 @@ fn pages_that_lead_in_a_circle_are_given_up() {
 #[test]
 fn another_list_that_leads_in_a_circle_is_given_up() {
     let world = World::new();
+    world.stack.set_age(Age::Newer);
     world.stack.populate(10, true);
     world
         .stack
