@@ -214,6 +214,8 @@ pub enum Problem {
     },
     /// The REST API rejected a request.
     ServiceRefused { status: u16, code: Option<String> },
+    /// The REST API failed at each attempt of a request, and only at this request.
+    ServiceFailed { status: u16 },
     /// The argument is not an array of users or teams.
     NoArray {
         of: &'static str,
@@ -228,6 +230,14 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Whether other requests may succeed, so that a run can set this one aside.
+    pub fn is_of_one_request(&self) -> bool {
+        matches!(
+            self,
+            Problem::ServiceRefused { .. } | Problem::ServiceFailed { .. }
+        )
+    }
+
     /// Message, DETAIL and HINT in one line, for a table.
     pub fn advice(&self) -> String {
         match ErrorReport::from(self).hint() {
@@ -708,6 +718,12 @@ impl From<&Problem> for ErrorReport {
                 "the REST API of the auth service rejected a request".to_owned(),
                 answered(*status, code.as_deref()),
                 "Check that the provider's project_id and jwks_url belong together; then CALL neon_auth.sync(); it resumes where it stopped.".to_owned(),
+            ),
+            Problem::ServiceFailed { status } => (
+                Code::ERRCODE_CONNECTION_FAILURE,
+                "the REST API of the auth service cannot process a request".to_owned(),
+                format!("It returned status {status} at each attempt, although it responds to other requests."),
+                "The log of the auth service shows the reason; after the correction: CALL neon_auth.sync();".to_owned(),
             ),
             Problem::NoArray { of, given } => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,

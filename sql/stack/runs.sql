@@ -33,13 +33,13 @@ COMMENT ON COLUMN neon_auth.sync_runs.finished_at IS
     'Time at which the mirror was equal to the source; NULL until then';
 COMMENT ON COLUMN neon_auth.sync_runs.phase IS 'Current phase, or the phase in which the run was interrupted';
 COMMENT ON COLUMN neon_auth.sync_runs.phase_started_at IS 'Start of the phase';
-COMMENT ON COLUMN neon_auth.sync_runs.cursor IS 'Cursor of the next page of users';
+COMMENT ON COLUMN neon_auth.sync_runs.cursor IS 'Where a list is resumed: objects that were read last, as JSON';
 COMMENT ON COLUMN neon_auth.sync_runs.total IS 'Objects of the phase; NULL while that is not known';
 COMMENT ON COLUMN neon_auth.sync_runs.done IS 'Objects of the phase that are done';
 COMMENT ON COLUMN neon_auth.sync_runs.changed IS 'Rows that the run added or changed';
 COMMENT ON COLUMN neon_auth.sync_runs.deleted IS 'Users, teams, memberships and permissions that the run found deleted';
 COMMENT ON COLUMN neon_auth.sync_runs.skipped IS
-    'Objects that cannot become rows, or that a trigger on the table kept out';
+    'Objects that cannot become rows, that a trigger on the table kept out, and gaps in lists';
 COMMENT ON COLUMN neon_auth.sync_runs.last_skip_reason IS 'Reason for the last of them';
 COMMENT ON COLUMN neon_auth.sync_runs.error IS
     'Error of the last attempt, if its process could record it; NULL otherwise';
@@ -115,16 +115,23 @@ LANGUAGE sql
 AS $$
     UPDATE neon_auth_internal.sync_runs r SET cursor = nullif(set_cursor.cursor, '') WHERE r.id = run;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.set_cursor(bigint, text) IS 'Records the cursor of the next page of users';
+COMMENT ON FUNCTION neon_auth_internal.set_cursor(bigint, text) IS 'Records where a list is resumed';
 
 CREATE FUNCTION neon_auth_internal.end_scan(run bigint) RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 AS $$
-    TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed;
-    -- The run has compared their objects.
+BEGIN
+    -- The run has compared their objects, unless a list had a gap.
     DELETE FROM neon_auth_internal.sync_queue q
-     WHERE q.last_error IS NOT NULL AND q.queued_at < (SELECT r.started_at FROM neon_auth_internal.sync_runs r
-                                                        WHERE r.id = run);
+     WHERE q.last_error IS NOT NULL
+       AND q.queued_at < (SELECT r.started_at FROM neon_auth_internal.sync_runs r WHERE r.id = run)
+       AND NOT EXISTS (SELECT
+                         FROM (VALUES ('user', 'user'), ('team', 'team'), ('member', 'team'), ('member', 'team_member'),
+                                      ('team_permission', 'team'), ('team_permission', 'team_member'),
+                                      ('project_permission', 'project_permissions')) AS of_list(kind, queued)
+                        WHERE of_list.queued = q.kind AND neon_auth_internal.has_gap(of_list.kind));
+    TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed;
+END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.end_scan(bigint) IS
     'Deletes the scan of a run, and the queue entries that were left to it';
@@ -165,7 +172,7 @@ COMMENT ON COLUMN neon_auth.sync_progress.estimated_end IS 'End of the phase at 
 COMMENT ON COLUMN neon_auth.sync_progress.changed IS 'Rows added or changed so far';
 COMMENT ON COLUMN neon_auth.sync_progress.deleted IS 'Users, teams, memberships and permissions found deleted so far';
 COMMENT ON COLUMN neon_auth.sync_progress.skipped IS
-    'Objects that cannot become rows, or that a trigger on the table kept out';
+    'Objects that cannot become rows, that a trigger on the table kept out, and gaps in lists';
 COMMENT ON COLUMN neon_auth.sync_progress.last_skip_reason IS 'Reason for the last of them';
 COMMENT ON COLUMN neon_auth.sync_progress.started_at IS 'Start of the run';
 COMMENT ON COLUMN neon_auth.sync_progress.pid IS 'Process that runs it';

@@ -10,8 +10,8 @@ CREATE UNLOGGED TABLE neon_auth_internal.sync_scan (
 COMMENT ON TABLE neon_auth_internal.sync_scan IS
     'Objects that the current run has seen at the auth service, to find those it has not seen; empty between runs';
 COMMENT ON COLUMN neon_auth_internal.sync_scan.kind IS
-    'run (its number as team_id), user, team, member, direct_team, team_permission, direct_project or '
-    'project_permission';
+    'run (its number as team_id), gap (the kind of its list as team_id), user, team, member, direct_team, '
+    'team_permission, direct_project or project_permission';
 COMMENT ON COLUMN neon_auth_internal.sync_scan.team_id IS 'The team; otherwise empty';
 COMMENT ON COLUMN neon_auth_internal.sync_scan.user_id IS 'The user; otherwise empty';
 COMMENT ON COLUMN neon_auth_internal.sync_scan.permission_id IS 'The permission; otherwise empty';
@@ -290,6 +290,7 @@ BEGIN
     SELECT DISTINCT 'team_member', p.team_id, p.user_id, 'The list of all permissions lacks one.'
       FROM neon_auth_internal.team_permissions_sync p
      WHERE NOT neon_auth_internal.is_since(p.created_at, moment)
+       AND NOT neon_auth_internal.has_gap('team_permission')
        AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s
                         WHERE s.kind IN ('team_permission', 'direct_team') AND s.team_id = p.team_id
                           AND s.user_id = p.user_id AND s.permission_id = p.permission_id)
@@ -300,6 +301,7 @@ BEGIN
     SELECT DISTINCT 'project_permissions', p.user_id, 'The list of all permissions lacks one.'
       FROM neon_auth_internal.project_permissions_sync p
      WHERE NOT neon_auth_internal.is_since(p.created_at, moment)
+       AND NOT neon_auth_internal.has_gap('project_permission')
        AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s
                         WHERE s.kind IN ('project_permission', 'direct_project')
                           AND s.user_id = p.user_id AND s.permission_id = p.permission_id)
@@ -312,9 +314,27 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.sync_permissions(bigint, bigint) IS
     'Compares the mirror''s permissions with the seen ones';
 
+-- The service cannot return a part of the list, or all of it.
+CREATE FUNCTION neon_auth_internal.note_gap(run bigint, kind text, reason text) RETURNS void
+LANGUAGE sql
+AS $$
+    INSERT INTO neon_auth_internal.sync_scan (kind, team_id) VALUES ('gap', note_gap.kind);
+    SELECT neon_auth_internal.count_sync(run, 0, 0, 0, 1, reason);
+$$;
+COMMENT ON FUNCTION neon_auth_internal.note_gap(bigint, text, text) IS
+    'Counts a gap in a list as a skipped object, and records that what the list lacks may exist';
+
+CREATE FUNCTION neon_auth_internal.has_gap(kind text) RETURNS boolean
+LANGUAGE sql STABLE
+AS $$
+    SELECT EXISTS (SELECT FROM neon_auth_internal.sync_scan s WHERE s.kind = 'gap' AND s.team_id = has_gap.kind);
+$$;
+COMMENT ON FUNCTION neon_auth_internal.has_gap(text) IS 'True if a list of the current run has a gap';
+
 CREATE FUNCTION neon_auth_internal.unsee(kind text) RETURNS void
 LANGUAGE sql
 AS $$
-    DELETE FROM neon_auth_internal.sync_scan s WHERE s.kind = unsee.kind;
+    DELETE FROM neon_auth_internal.sync_scan s
+     WHERE s.kind = unsee.kind OR s.kind = 'gap' AND s.team_id = unsee.kind;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.unsee(text) IS 'Deletes the current run''s scan of one kind';

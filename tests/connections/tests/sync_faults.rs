@@ -156,13 +156,16 @@ fn a_service_that_fails_halfway_leaves_what_it_has_answered() {
     world
         .stack
         .set_fault_after(Endpoint::Users, 2, Fault::status(500), None);
+    world.stack.set_fault(Endpoint::User, Fault::status(500));
     let refusal = world.sync_refused();
     assert_eq!(refusal.code(), &SqlState::CONNECTION_FAILURE);
     assert_eq!(refusal.detail(), Some("The service returned status 500."));
-    // Two pages, and the third one five times.
-    assert_eq!(world.asked("users"), 7);
-    assert_eq!(users(&mut world.superuser()), "2000");
+    // Two pages, and the third one five times; then for a user who does not exist.
+    assert_eq!(world.listed("users"), 7);
+    assert_eq!(world.asked("users"), 8);
+    assert_eq!(users(&mut world.superuser()), "1999");
     world.stack.clear_fault(Endpoint::Users);
+    world.stack.clear_fault(Endpoint::User);
     world.stack.forget_requests();
     world.sync();
     world.assert_mirrored();

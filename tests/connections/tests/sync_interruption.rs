@@ -36,6 +36,9 @@ fn interrupted(interrupt: impl FnOnce(&World, i32)) -> Option<SqlState> {
     outcome.expect_err("it was ended early")
 }
 
+/// Two pages, of which the second begins with the last user of the first.
+const READ: &str = "1999";
+
 /// What two pages have brought is there, and the next synchronisation begins with the third.
 fn assert_goes_on(world: &World) {
     world.stack.release(Endpoint::Users);
@@ -43,10 +46,10 @@ fn assert_goes_on(world: &World) {
     let progress =
         "SELECT concat_ws(' ', phase, running, done, changed) FROM neon_auth.sync_progress";
     eventually("the lock is free", || {
-        session.value(progress, &[]).as_deref() == Some("users f 2000 2000")
+        session.value(progress, &[]) == Some(format!("users f {READ} {READ}"))
     });
     let count = session.value("SELECT count(*)::text FROM neon_auth.users_sync", &[]);
-    assert_eq!(count.as_deref(), Some("2000"));
+    assert_eq!(count.as_deref(), Some(READ));
     world.stack.forget_requests();
     world.sync();
     world.assert_mirrored();

@@ -19,6 +19,13 @@ use crate::shared::{self, Counter};
 
 /// Number of attempts for a request.
 const ATTEMPTS: u32 = 5;
+/// The status with which the service responds to a request that it cannot process. Other statuses
+/// from 500 on come from a proxy or an overload, and pass.
+const LASTING: u16 = 500;
+/// The path of users in the REST API.
+pub const USERS: &str = "users";
+/// The error code for a user who does not exist.
+pub const USER_NOT_FOUND: &str = "USER_NOT_FOUND";
 /// The back-off after the first failure; it doubles with each further one.
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 /// The longest wait that the service may request.
@@ -53,6 +60,8 @@ pub struct Api {
     secret: String,
     pub steps: Steps,
     pub user_lists: UserLists,
+    /// Number of attempts for a request.
+    attempts: Cell<u32>,
 }
 
 /// What this process knows of the parameters that the service accepts for lists of users.
@@ -70,10 +79,28 @@ enum RequestError {
     Temporary {
         reason: String,
         wait: Option<Duration>,
+        /// The status of the response, if one arrived.
+        status: Option<u16>,
+    },
+    /// The last attempt failed with this status as well, and the service responds to another
+    /// request.
+    Lasting {
+        status: u16,
     },
     /// A retry will fail too.
     Refused(ErrorResponse),
     Stop(Stop),
+}
+
+impl RequestError {
+    /// No response arrived, or an unusable one.
+    fn temporary(reason: String) -> Self {
+        RequestError::Temporary {
+            reason,
+            wait: None,
+            status: None,
+        }
+    }
 }
 
 /// Items of a list, and why others could not be parsed.
@@ -81,6 +108,8 @@ enum RequestError {
 pub struct Chunk {
     pub items: Vec<String>,
     pub defects: Vec<String>,
+    /// The attempt of the request, which repeats the items of attempts before it.
+    pub attempt: u32,
 }
 
 impl Chunk {
@@ -127,7 +156,16 @@ impl Api {
             })?,
             steps,
             user_lists: UserLists::default(),
+            attempts: Cell::new(ATTEMPTS),
         })
+    }
+
+    /// Sends requests with another number of attempts for each.
+    pub fn with_attempts<R>(&self, attempts: u32, requests: impl FnOnce() -> R) -> R {
+        let before = self.attempts.replace(attempts);
+        let result = requests();
+        self.attempts.set(before);
+        result
     }
 
     /// The project's id.
@@ -138,22 +176,29 @@ impl Api {
     /// One object by its id; `None` if the service responds with the code `gone` that it does not
     /// exist.
     pub fn object(&self, path: &str, id: &str, gone: &str) -> Result<Option<String>, Stop> {
-        let url = format!("{}/api/v1/{path}/{}", self.base, encoded(id));
-        let found = self.persist(|| {
-            let mut thread = self.ask(&url, |response, _| {
-                answer::read_object(response.body_mut().with_config().limit(u64::MAX).reader())
-            })?;
-            match self.next(&mut thread)? {
-                ResponsePart::Object(object) => Ok(Some(object)),
-                ResponsePart::Refused(refusal)
-                    if refusal.status == 404 && refusal.code.as_deref() == Some(gone) =>
-                {
-                    Ok(None)
-                }
-                other => Err(error_of(other)),
-            }
-        });
+        let found = self.persist(|_| self.object_once(path, id, gone));
         found.map_err(|error| self.stop(error))
+    }
+
+    fn object_once(
+        &self,
+        path: &str,
+        id: &str,
+        gone: &str,
+    ) -> Result<Option<String>, RequestError> {
+        let url = format!("{}/api/v1/{path}/{}", self.base, encoded(id));
+        let mut thread = self.ask(&url, |response, _| {
+            answer::read_object(response.body_mut().with_config().limit(u64::MAX).reader())
+        })?;
+        match self.next(&mut thread)? {
+            ResponsePart::Object(object) => Ok(Some(object)),
+            ResponsePart::Refused(refusal)
+                if refusal.status == 404 && refusal.code.as_deref() == Some(gone) =>
+            {
+                Ok(None)
+            }
+            other => Err(error_of(other)),
+        }
     }
 
     /// A list, or a page of one: `each` receives its items as they arrive, some of them more than
@@ -170,7 +215,7 @@ impl Api {
             .map(|(name, value)| format!("{name}={}", encoded(value)))
             .collect();
         let url = format!("{}/api/v1/{path}?{}", self.base, query.join("&"));
-        let listed = self.persist(|| {
+        let listed = self.persist(|attempt| {
             let mut thread = self.ask(&url, move |response, sender| {
                 let body = response.body_mut().with_config().limit(u64::MAX);
                 answer::read_list(body.reader(), item, sender)
@@ -178,7 +223,12 @@ impl Api {
             loop {
                 match self.next(&mut thread)? {
                     ResponsePart::Items { items, defects } => {
-                        each(Chunk { items, defects }).map_err(RequestError::Stop)?;
+                        let chunk = Chunk {
+                            items,
+                            defects,
+                            attempt,
+                        };
+                        each(chunk).map_err(RequestError::Stop)?;
                     }
                     ResponsePart::End { next_cursor } => return Ok(next_cursor),
                     other => return Err(error_of(other)),
@@ -188,25 +238,37 @@ impl Api {
         listed.map_err(|error| self.stop(error))
     }
 
-    /// Repeats a request until it succeeds or cannot succeed.
+    /// Repeats a request until it succeeds or cannot succeed; `ask` receives the number of the
+    /// attempt.
     fn persist<T>(
         &self,
-        mut ask: impl FnMut() -> Result<T, RequestError>,
+        mut ask: impl FnMut(u32) -> Result<T, RequestError>,
     ) -> Result<T, RequestError> {
         let mut delay = FIRST_DELAY;
         for attempt in 1.. {
             shared::count(Counter::RestRequests);
-            let (reason, wait) = match ask() {
-                Err(RequestError::Temporary { reason, wait }) => {
+            let (reason, wait, status) = match ask(attempt) {
+                Err(RequestError::Temporary {
+                    reason,
+                    wait,
+                    status,
+                }) => {
                     shared::count(Counter::RestFailures);
-                    (reason, wait)
+                    (reason, wait, status)
                 }
                 outcome => return outcome,
             };
             // Even if the service requests no wait, the back-off applies.
             let wait = wait.unwrap_or_default().max(jittered(delay));
-            if attempt == ATTEMPTS || wait > LONGEST_DELAY {
-                return Err(RequestError::Temporary { reason, wait: None });
+            let is_last = attempt >= self.attempts.get();
+            if let Some(status @ LASTING) = status
+                && is_last
+                && self.responds()?
+            {
+                return Err(RequestError::Lasting { status });
+            }
+            if is_last || wait > LONGEST_DELAY {
+                return Err(RequestError::temporary(reason));
             }
             self.steps.pause(wait).map_err(RequestError::Stop)?;
             delay *= 2;
@@ -214,9 +276,20 @@ impl Api {
         unreachable!("the attempts are counted")
     }
 
+    /// Whether the service responds to a request that it can always process: for a user who does
+    /// not exist. During an outage of its database it fails for everything.
+    fn responds(&self) -> Result<bool, RequestError> {
+        shared::count(Counter::RestRequests);
+        match self.object_once(USERS, &random_uuid(), USER_NOT_FOUND) {
+            Err(RequestError::Stop(stop)) => Err(RequestError::Stop(stop)),
+            outcome => Ok(matches!(outcome, Ok(None))),
+        }
+    }
+
     fn stop(&self, error: RequestError) -> Stop {
         let problem = match error {
             RequestError::Stop(stop) => return stop,
+            RequestError::Lasting { status } => Problem::ServiceFailed { status },
             RequestError::Temporary { reason, .. } => Problem::ServiceUnreachable { reason },
             RequestError::Refused(refusal) if refusal.status == 401 || refusal.status == 403 => {
                 Problem::ServerKeyRefused {
@@ -266,7 +339,7 @@ impl Api {
                 .unwrap_or_else(ResponsePart::Broken);
             sender.send(last);
         })
-        .map_err(|reason| RequestError::Temporary { reason, wait: None })
+        .map_err(RequestError::temporary)
     }
 
     /// The next part of a response, with a limit for the wait.
@@ -276,10 +349,9 @@ impl Api {
         let api_timeout = api_timeout();
         let part = thread.next(|| {
             if began.elapsed() > api_timeout {
-                return Err(RequestError::Temporary {
-                    reason: "The service did not respond within neon_auth.api_timeout.".to_owned(),
-                    wait: None,
-                });
+                return Err(RequestError::temporary(
+                    "The service did not respond within neon_auth.api_timeout.".to_owned(),
+                ));
             }
             self.steps.tick().map_err(RequestError::Stop)
         })?;
@@ -366,15 +438,27 @@ fn error_of(part: ResponsePart) -> RequestError {
             RequestError::Temporary {
                 reason: format!("The service returned status {}.", refusal.status),
                 wait: refusal.retry_after,
+                status: Some(refusal.status),
             }
         }
         ResponsePart::Refused(refusal) => RequestError::Refused(refusal),
-        ResponsePart::Broken(reason) => RequestError::Temporary { reason, wait: None },
-        _ => RequestError::Temporary {
-            reason: "The response does not have the documented form.".to_owned(),
-            wait: None,
-        },
+        ResponsePart::Broken(reason) => RequestError::temporary(reason),
+        _ => RequestError::temporary("The response does not have the documented form.".to_owned()),
     }
+}
+
+/// An id that no user has: a random UUID (RFC 9562, 5.4).
+fn random_uuid() -> String {
+    let random = || RandomState::new().build_hasher().finish();
+    let (high, low) = (random(), random());
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        high >> 16 & 0xffff,
+        high & 0xfff,
+        low >> 48 & 0x3fff | 0x8000,
+        low & 0xffff_ffff_ffff
+    )
 }
 
 /// Between half of a delay and all of it, so that many databases do not retry at the same moment.

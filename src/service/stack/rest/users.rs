@@ -108,6 +108,8 @@ fn refused_parameters(api: &Api) -> Result<usize, Stop> {
 fn accepts_without(api: &Api, refused: usize) -> Result<bool, Stop> {
     match list(api, &PROBE, refused, items::object, |_| Ok(())) {
         Err(stop) if is_schema_error(&stop) => Ok(false),
+        // It accepts the parameters, and fails at the user.
+        Err(Stop::Problem(Problem::ServiceFailed { .. })) => Ok(true),
         probed => probed.map(|_| true),
     }
 }

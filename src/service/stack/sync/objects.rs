@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::background::steps::{Steps, Stop};
 use crate::pg::spi;
-use crate::service::stack::rest::api::Api;
+use crate::service::stack::rest::api::{self, Api};
 
 /// A kind of object, and its names in the REST API.
 pub struct Resource {
@@ -17,8 +17,8 @@ pub struct Resource {
 
 pub const USERS: Resource = Resource {
     name: "user",
-    path: "users",
-    gone: "USER_NOT_FOUND",
+    path: api::USERS,
+    gone: api::USER_NOT_FOUND,
 };
 pub const TEAMS: Resource = Resource {
     name: "team",

@@ -38,11 +38,6 @@ impl Pages {
         }
     }
 
-    /// Forgets a cursor that led to no page, so that the list may contain it once more.
-    pub fn leave(&mut self, cursor: &str) {
-        self.seen.remove(&self.digests.hash_one(cursor));
-    }
-
     pub fn endless(&self) -> Stop {
         Stop::Problem(Problem::ServiceUnreachable {
             reason: format!(

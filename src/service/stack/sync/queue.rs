@@ -104,7 +104,7 @@ impl Queue<'_> {
         let entry = [kind, &entry.team_id, &entry.user_id, &entry.queued_at];
         match outcome {
             // Another request soon would be rejected too.
-            Err(Stop::Problem(problem @ Problem::ServiceRefused { .. })) => {
+            Err(Stop::Problem(problem)) if problem.is_of_one_request() => {
                 let refusal = problem.sentence();
                 ErrorReport::new(
                     PgSqlErrorCode::ERRCODE_WARNING,

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::erase::erase_deleted;
 use super::objects::{self, Found, Resource, TEAMS, USERS};
-use super::pages::Pages;
 use super::queue::{self, every_page};
+use super::user_list::{self, Whole};
 use crate::background::steps::{Steps, Stop};
 use crate::clock;
 use crate::error::Problem;
@@ -16,12 +16,11 @@ use crate::pg::spi;
 use crate::service::runs::{RunLock, note_problem, recorded};
 use crate::service::stack::rest::api::{Access, Api, Chunk};
 use crate::service::stack::rest::items::{self, Reader};
-use crate::service::stack::rest::users::{self, LONGEST_PAGE, UserPage};
 
-/// How often the lists of users may fail before the run gives up.
-const RESTARTS: u32 = 10;
 /// How often all users are listed again because a list was incomplete.
 const RESCANS: u32 = 3;
+/// How many users may exist that a list did not contain, before all users are listed again.
+const MISSED: u32 = 10;
 /// Time between two notices about the progress.
 const NOTICE_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -47,7 +46,6 @@ fn run_once(steps: Steps) -> Result<bool, Stop> {
         steps,
         id: begun.id,
         told_at: Cell::new(Instant::now()),
-        restarts: Cell::new(0),
     };
     let goes_on = begun.goes_on;
     let outcome = run.from(begun);
@@ -100,8 +98,6 @@ struct Run {
     steps: Steps,
     id: i64,
     told_at: Cell<Instant>,
-    /// How often a list of users has failed.
-    restarts: Cell<u32>,
 }
 
 type Phase = fn(&Run, Option<String>) -> Result<(), Stop>;
@@ -144,81 +140,62 @@ impl Run {
     }
 
     /// All users, page by page.
-    fn users(&self, mut cursor: Option<String>) -> Result<(), Stop> {
-        let mut pages = Pages::of("users");
-        let mut previous = None;
-        if let Some(cursor) = &cursor {
-            pages.enter(cursor)?;
-        }
-        loop {
-            self.drain()?;
-            let asked_at = clock::microseconds();
-            let page = UserPage {
-                team: None,
-                cursor: cursor.as_deref(),
-                limit: LONGEST_PAGE,
-                descending: false,
-            };
-            let mut seen = 0;
-            let next = users::page(&self.api, &page, items::object, |chunk| {
-                seen += chunk.items.len() + chunk.defects.len();
-                self.objects(&USERS, &chunk, asked_at);
+    fn users(&self, place: Option<String>) -> Result<(), Stop> {
+        let place = place.and_then(|place| serde_json::from_str(&place).ok());
+        let whole = user_list::read(
+            &self.api,
+            None,
+            place,
+            |chunk, asked_at| {
+                self.objects(&USERS, chunk, asked_at);
                 Ok(())
-            })?;
-            // If the user in a page's cursor was deleted meanwhile, the page is empty and looks
-            // like the end. The page before then has a new cursor.
-            let is_lost = seen == 0 && cursor.is_some();
-            let is_repeated = next.is_some() && next == cursor;
-            if is_lost || is_repeated {
-                self.restarts.set(self.restarts.get() + 1);
-                if self.restarts.get() > RESTARTS {
-                    return Err(pages.endless());
-                }
-                if is_lost {
-                    let lost = std::mem::replace(&mut cursor, previous.take());
-                    pages.leave(&lost.unwrap_or_default());
-                    // From the beginning, the list has all its cursors once more.
-                    if cursor.is_none() {
-                        pages = Pages::of("users");
-                    }
-                }
-                continue;
-            }
-            let Some(next) = next else {
-                return Ok(());
-            };
-            pages.enter(&next)?;
-            self.write(
-                "SELECT neon_auth_internal.set_cursor($1::bigint, $2)::text",
-                &[&next],
-            );
-            previous = cursor.replace(next);
-        }
+            },
+            |place| {
+                let place = serde_json::to_string(place).expect("a place is JSON");
+                self.write(
+                    "SELECT neon_auth_internal.set_cursor($1::bigint, $2)::text",
+                    &[&place],
+                );
+                self.drain()
+            },
+        )?;
+        self.note_gap("user", whole);
+        Ok(())
     }
 
     /// Users that were on no page: deleted, if the service confirms it for each.
     fn deleted_users(&self, _: Option<String>) -> Result<(), Stop> {
-        for _ in 0..RESCANS {
-            if self.confirm_missing(&USERS)? == 0 {
-                break;
+        // If the service cannot return a part of the list, another reading is as incomplete.
+        if !self.has_gap("user") {
+            for _ in 0..RESCANS {
+                if self.confirm_missing(&USERS, MISSED)? == 0 {
+                    return Ok(());
+                }
+                // Pages were missing, which may have contained users that the mirror does not have.
+                self.users(None)?;
             }
-            // Pages were missing, which may have contained users that the mirror does not have.
-            self.users(None)?;
         }
+        self.confirm_missing(&USERS, u32::MAX)?;
         Ok(())
     }
 
     fn teams(&self, _: Option<String>) -> Result<(), Stop> {
         self.reset_scan("team");
         let asked_at = clock::microseconds();
-        every_page(&self.api, "teams", &[], items::object, |chunk| {
+        let whole = every_page(&self.api, "teams", &[], items::object, |chunk| {
             self.objects(&TEAMS, &chunk, asked_at);
             Ok(())
-        })
+        });
+        let whole = whole_or_gap("teams", whole)?;
+        self.note_gap("team", whole);
+        Ok(())
     }
 
     fn deleted_teams(&self, _: Option<String>) -> Result<(), Stop> {
-        self.confirm_missing(&TEAMS)?;
+        // Without a list, each team would be requested by its id.
+        if !self.has_gap("team") {
+            self.confirm_missing(&TEAMS, u32::MAX)?;
+        }
         Ok(())
     }
 
@@ -234,18 +211,11 @@ impl Run {
 
     fn permissions(&self, _: Option<String>) -> Result<(), Stop> {
         let asked_at = clock::microseconds().to_string();
-        let direct = [("recursive", "false")];
-        let effective = [("recursive", "true")];
         let (team, project) = (items::team_permission, items::project_permission);
-        self.scan("direct_team", "team-permissions", &direct, team)?;
-        self.scan("team_permission", "team-permissions", &effective, team)?;
-        self.scan("direct_project", "project-permissions", &direct, project)?;
-        self.scan(
-            "project_permission",
-            "project-permissions",
-            &effective,
-            project,
-        )?;
+        let kinds = ["direct_team", "team_permission"];
+        self.scan_permissions("team-permissions", kinds, team)?;
+        let kinds = ["direct_project", "project_permission"];
+        self.scan_permissions("project-permissions", kinds, project)?;
         self.write(
             "SELECT neon_auth_internal.sync_permissions($1::bigint, $2::bigint)::text",
             &[&asked_at],
@@ -253,8 +223,30 @@ impl Run {
         Ok(())
     }
 
-    /// Requests each object that the lists did not contain by its id; returns how many exist.
-    fn confirm_missing(&self, resource: &Resource) -> Result<u32, Stop> {
+    /// The granted permissions of a scope, and all that follow from them. Without one of the lists
+    /// the scope is not compared.
+    fn scan_permissions(
+        &self,
+        path: &'static str,
+        [direct, effective]: [&str; 2],
+        item: Reader,
+    ) -> Result<(), Stop> {
+        self.reset_scan(direct);
+        self.reset_scan(effective);
+        let scan = |kind, recursive| self.scan(kind, path, &[("recursive", recursive)], item);
+        let scanned = scan(direct, "false").and_then(|()| scan(effective, "true"));
+        let whole = whole_or_gap(path, scanned)?;
+        if let Whole::WithGap(_) = whole {
+            self.reset_scan(direct);
+            self.reset_scan(effective);
+        }
+        self.note_gap(effective, whole);
+        Ok(())
+    }
+
+    /// Requests each object that the lists did not contain by its id, until `enough` exist; returns
+    /// how many exist.
+    fn confirm_missing(&self, resource: &Resource, enough: u32) -> Result<u32, Stop> {
         let mut there = 0;
         let mut after = String::new();
         self.write(
@@ -276,12 +268,15 @@ impl Run {
                 match objects::confirm(&self.api, self.steps, self.id, resource, id, asked_at) {
                     Ok(found) => there += u32::from(matches!(found, Found::There)),
                     // The service did not create it, so its absence there does not delete it.
-                    Err(Stop::Problem(problem @ Problem::ServiceRefused { .. })) => {
+                    Err(Stop::Problem(problem)) if problem.is_of_one_request() => {
                         self.skip(1, &problem.sentence());
                     }
                     Err(stop) => return Err(stop),
                 }
                 self.tell();
+                if there >= enough {
+                    return Ok(there);
+                }
             }
             after = ids.into_iter().next_back().unwrap_or_default();
         }
@@ -309,6 +304,20 @@ impl Run {
             self.finish(&chunk);
             Ok(())
         })
+    }
+
+    /// Records that the service cannot return a part of a list.
+    fn note_gap(&self, kind: &str, whole: Whole) {
+        if let Whole::WithGap(reason) = whole {
+            let note = "SELECT neon_auth_internal.note_gap($1::bigint, $2, $3)::text";
+            self.write(note, &[kind, &reason]);
+        }
+    }
+
+    fn has_gap(&self, kind: &str) -> bool {
+        let has_gap = "SELECT neon_auth_internal.has_gap($1)::text";
+        let has_gap = self.steps.transaction(|| spi::read(has_gap, &[kind]));
+        has_gap.as_deref() == Some("true")
     }
 
     /// Deletes what an interrupted attempt recorded: it may have changed since.
@@ -353,5 +362,19 @@ impl Run {
             .chain(arguments.iter().copied())
             .collect();
         self.steps.transaction(|| spi::write(statement, &arguments))
+    }
+}
+
+/// A list that the service returns as a whole: if it cannot, all of the list is missing.
+fn whole_or_gap(name: &str, read: Result<(), Stop>) -> Result<Whole, Stop> {
+    match read {
+        Ok(()) => Ok(Whole::Complete),
+        Err(Stop::Problem(problem @ Problem::ServiceFailed { .. })) => {
+            let problem = problem.sentence();
+            Ok(Whole::WithGap(format!(
+                "The list {name} was not compared: {problem}"
+            )))
+        }
+        Err(stop) => Err(stop),
     }
 }
