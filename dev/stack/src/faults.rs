@@ -91,7 +91,11 @@ impl Fault {
 
 /// The faults that are set.
 #[derive(Debug, Default)]
-pub struct Faults(BTreeMap<Endpoint, Active>);
+pub struct Faults {
+    of: BTreeMap<Endpoint, Active>,
+    /// An outage, and the request with which it begins: to which endpoint, after how many.
+    outage: Option<(Endpoint, u32)>,
+}
 
 #[derive(Debug)]
 struct Active {
@@ -114,16 +118,41 @@ impl Faults {
             times,
             met: 0,
         };
-        self.0.insert(endpoint, active);
+        self.of.insert(endpoint, active);
+    }
+
+    /// Lets every request to every endpoint fail, from the one on that comes
+    /// to an endpoint `after` so many others.
+    pub fn set_outage(&mut self, endpoint: Endpoint, after: u32) {
+        self.outage = Some((endpoint, after));
+    }
+
+    pub fn end_outage(&mut self) {
+        self.outage = None;
+    }
+
+    /// Whether a request to an endpoint meets the outage.
+    fn is_out(&mut self, endpoint: Endpoint) -> bool {
+        match &mut self.outage {
+            Some((_, 0)) => true,
+            Some((first, after)) if *first == endpoint => {
+                *after -= 1;
+                *after == 0
+            }
+            _ => false,
+        }
     }
 
     pub fn clear(&mut self, endpoint: Endpoint) {
-        self.0.remove(&endpoint);
+        self.of.remove(&endpoint);
     }
 
     /// The fault that the next request to an endpoint meets, and how many have met it before.
     pub fn take(&mut self, endpoint: Endpoint) -> Option<(Fault, usize)> {
-        let active = self.0.get_mut(&endpoint)?;
+        if self.is_out(endpoint) {
+            return Some((Fault::status(500), 0));
+        }
+        let active = self.of.get_mut(&endpoint)?;
         if active.after > 0 {
             active.after -= 1;
             return None;

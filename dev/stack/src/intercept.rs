@@ -15,6 +15,7 @@ use crate::error::KNOWN_ERROR_HEADER;
 use crate::error::Refusal;
 use crate::faults::Fault;
 use crate::keys::Audience;
+use crate::poison;
 use crate::rest::{AnyTeam, Short};
 use crate::socket::Switch;
 use crate::state::Shared;
@@ -142,7 +143,7 @@ async fn right_answer(
     request: Request,
     next: Next,
 ) -> Response {
-    let answer = next.run(request).await;
+    let answer = poison::pass(shared, next.run(request).await).await;
     let length = answer.body().size_hint().exact();
     if length.is_none_or(|length| length > MAX_REGULAR as u64) {
         shared.lock().answers.forget(endpoint);

@@ -30,6 +30,7 @@ mod holds;
 mod intercept;
 mod jwks;
 mod lists;
+mod poison;
 mod population;
 mod query;
 mod requests;

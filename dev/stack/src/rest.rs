@@ -150,17 +150,19 @@ pub async fn list_users(
         }
         _ => Box::new(state.users.list(cursor, descending)),
     };
-    let mut users = users.filter(shown);
+    let is_exclusive = state.options.exclusive_cursors;
+    // It leaves out whoever comes first, even if the user of the cursor is not in this list.
+    let left_out = usize::from(is_exclusive && cursor.is_some());
+    let mut users = users.filter(shown).skip(left_out);
     let mut page = limit.unwrap_or(MAX_LIMIT);
     if short.is_some() {
         page = page.div_ceil(2);
     }
-    let items: Vec<Value> = users
-        .by_ref()
-        .take(page)
-        .map(|user| state.list_user(user))
-        .collect();
+    let listed: Vec<Cow<User>> = users.by_ref().take(page).collect();
+    let last = listed.last().map(|user| user.id);
     let next = users.next().map(|user| user.id);
+    let next = next.and_then(|next| if is_exclusive { last } else { Some(next) });
+    let items: Vec<Value> = (listed.into_iter().map(|user| state.list_user(user))).collect();
     if limit.is_none() && short.is_none() && next.is_some() {
         return Err(Refusal::limit_required(MAX_LIMIT));
     }

@@ -51,6 +51,9 @@ pub struct Options {
     pub require_verified_email: bool,
     /// Whether whoever signs up gets a team.
     pub personal_teams: bool,
+    /// Whether a page of users begins after the user of its cursor, as newer servers have it, and
+    /// not with that user.
+    pub exclusive_cursors: bool,
     /// Whether the key server sends an `ETag` and answers 304.
     pub etags: bool,
     /// The most memberships that a list of profiles may have; a longer one is answered 500, always.
@@ -73,6 +76,7 @@ impl Default for Options {
             age: Age::Current,
             require_verified_email: false,
             personal_teams: false,
+            exclusive_cursors: false,
             etags: false,
             profiles_cap: DEFAULT_PROFILES_CAP,
             webhook_url: None,
@@ -150,6 +154,11 @@ impl Simulator {
     /// Gives the server a new secret, and with it new keys and key ids.
     pub fn rotate_keys(&self) {
         self.shared.lock().rotate_keys();
+    }
+
+    /// Lets pages of users begin after their cursors' users, or with them.
+    pub fn set_exclusive_cursors(&self, on: bool) {
+        self.shared.lock().options.exclusive_cursors = on;
     }
 
     /// Replaces the secret server key, which is refused from now on; answers
@@ -350,6 +359,28 @@ impl Simulator {
     ) {
         let faults = &mut self.shared.lock().faults;
         faults.set(endpoint, fault, after, times);
+    }
+
+    /// Lets every request to every endpoint fail with 500, from the one on
+    /// that comes to this endpoint after so many others.
+    pub fn begin_outage(&self, endpoint: Endpoint, after: u32) {
+        // The count includes the first request that fails.
+        let faults = &mut self.shared.lock().faults;
+        faults.set_outage(endpoint, after + 1);
+    }
+
+    pub fn end_outage(&self) {
+        self.shared.lock().faults.end_outage();
+    }
+
+    /// Poisons a user or a team: every answer that contains it, a list or the
+    /// object itself, becomes a 500.
+    pub fn poison(&self, id: Uuid) {
+        self.shared.lock().poisoned.insert(id);
+    }
+
+    pub fn cure(&self, id: Uuid) {
+        self.shared.lock().poisoned.remove(&id);
     }
 
     /// Lets an endpoint answer as it should again.

@@ -1,6 +1,7 @@
 //! Everything the service knows, behind one lock.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -55,6 +56,8 @@ pub struct State {
     pub faults: Faults,
     pub answers: Answers,
     pub holds: Holds,
+    /// Users and teams that the service cannot return.
+    pub poisoned: BTreeSet<Uuid>,
     pub requests: RequestLog,
     pub teams: Teams,
     pub permissions: Permissions,
@@ -80,6 +83,7 @@ impl State {
             faults: Faults::default(),
             answers: Answers::default(),
             holds: Holds::default(),
+            poisoned: BTreeSet::new(),
             requests: RequestLog::default(),
             teams: Teams::default(),
             permissions: Permissions::default(),
@@ -153,8 +157,12 @@ impl State {
     ) -> Result<Value, KnownError> {
         let mut user = self.user(id)?.into_owned();
         let was_anonymous = user.is_anonymous();
+        let keeps_place = changes.contains_key("signed_up_at_millis");
         user.update(changes, self.options.require_verified_email);
         if was_anonymous && !user.is_anonymous() {
+            if !keeps_place {
+                user.sign_up_at(now_millis());
+            }
             self.rename_personal_teams(&user);
         }
         let answer = self.read_user(Cow::Borrowed(&user));

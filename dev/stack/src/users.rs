@@ -96,6 +96,12 @@ impl User {
         user
     }
 
+    /// Moves a user who was anonymous until now to the end of the list.
+    pub fn sign_up_at(&mut self, now_millis: i64) {
+        self.object
+            .insert("signed_up_at_millis".to_owned(), json!(now_millis));
+    }
+
     /// Lays `changes` over the object; its id stays.
     pub fn update(&mut self, changes: Map<String, Value>, verification_required: bool) {
         self.object.extend(changes);

@@ -7,6 +7,7 @@ mod control;
 mod faults;
 mod holds;
 mod key_server;
+mod lists_of_users;
 mod members;
 mod population;
 mod rest;
