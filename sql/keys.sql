@@ -6,6 +6,8 @@ CREATE TABLE neon_auth.jwks_cache (
     jwks_url text,
     discovery_url text,
     jwks jsonb,
+    reduced_url text,
+    refused_at timestamptz,
     skipped_keys text[] NOT NULL DEFAULT '{}',
     etag text,
     fetched_at timestamptz,
@@ -25,6 +27,10 @@ COMMENT ON COLUMN neon_auth.jwks_cache.jwks_url IS
 COMMENT ON COLUMN neon_auth.jwks_cache.discovery_url IS
     'URL of the issuer''s discovery document, which names the URL of the keys; NULL if the provider has a jwks_url';
 COMMENT ON COLUMN neon_auth.jwks_cache.jwks IS 'The last valid JWKS, without the keys that cannot be used';
+COMMENT ON COLUMN neon_auth.jwks_cache.reduced_url IS
+    'The jwks_url without the parameters that an older Stack Auth server refuses: the set is from there. NULL otherwise';
+COMMENT ON COLUMN neon_auth.jwks_cache.refused_at IS
+    'Time at which the server last refused the whole jwks_url; within an hour only reduced_url is requested';
 COMMENT ON COLUMN neon_auth.jwks_cache.skipped_keys IS 'Keys of the set that cannot be used, and why';
 COMMENT ON COLUMN neon_auth.jwks_cache.etag IS 'The ETag of the response';
 COMMENT ON COLUMN neon_auth.jwks_cache.fetched_at IS 'Time at which the key server last sent or confirmed the set';
@@ -112,7 +118,7 @@ DECLARE
     own record;
     begun text;
 BEGIN
-    SELECT p.jwks_url, CASE WHEN p.jwks_url IS NULL THEN p.issuers[1] END AS issuer,
+    SELECT p.kind, p.jwks_url, CASE WHEN p.jwks_url IS NULL THEN p.issuers[1] END AS issuer,
            CASE WHEN p.jwks_url IS NULL THEN neon_auth_internal.discovery_url(p.issuers[1]) END AS discovery_url,
            clock_timestamp() AS now
       INTO own
@@ -135,7 +141,12 @@ BEGIN
        SET attempted_at = EXCLUDED.attempted_at,
            missed_at = coalesce(EXCLUDED.missed_at, c.missed_at)
      WHERE (extract(epoch FROM c.attempted_at) * 1000000)::bigint::text = seen
-    RETURNING json_build_object('jwks_url', c.jwks_url, 'issuer', own.issuer, 'etag', c.etag) INTO begun;
+    -- A key that the set lacks may be one that only a newer server publishes, with the whole URL.
+    RETURNING json_build_object(
+                  'kind', own.kind, 'jwks_url', c.jwks_url, 'issuer', own.issuer, 'etag', c.etag,
+                  'etag_url', coalesce(c.reduced_url, c.jwks_url),
+                  'reduced_url', CASE WHEN cause = 'age' AND c.refused_at > own.now - interval '1 hour'
+                                      THEN c.reduced_url END) INTO begun;
     RETURN begun;
 END
 $$;
@@ -146,7 +157,8 @@ COMMENT ON FUNCTION neon_auth_internal.begin_jwks(text, text, text) IS
 -- The response was checked as text; the keys that are used are those in the jsonb. A usable set is not
 -- replaced by an unusable one.
 CREATE FUNCTION neon_auth_internal.store_jwks(
-    provider text, origin text, jwks_url text, jwks text, etag text, lifetime bigint) RETURNS text
+    provider text, origin text, jwks_url text, jwks text, etag text, lifetime bigint, reduced_url text,
+    was_refused boolean) RETURNS text
 LANGUAGE plpgsql
 AS $$
 #variable_conflict use_column
@@ -165,6 +177,9 @@ BEGIN
     IF defect IS NULL THEN
         UPDATE neon_auth_internal.jwks_cache AS c
            SET jwks_url = store_jwks.jwks_url,
+               reduced_url = store_jwks.reduced_url,
+               refused_at = CASE WHEN was_refused THEN clock_timestamp()
+                                 WHEN store_jwks.reduced_url IS NOT NULL THEN refused_at END,
                jwks = coalesce(fetched, jwks),
                skipped_keys = CASE WHEN fetched IS NULL THEN skipped_keys ELSE judged.left_out END,
                etag = CASE WHEN fetched IS NULL THEN etag ELSE store_jwks.etag END,
@@ -178,7 +193,7 @@ BEGIN
     RETURN defect;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.store_jwks(text, text, text, text, text, bigint) IS
+COMMENT ON FUNCTION neon_auth_internal.store_jwks(text, text, text, text, text, bigint, text, boolean) IS
     'Stores a fetched JWKS as fresh for so many seconds (NULL: the stored one is still valid); returns why it '
     'cannot be used';
 
@@ -186,7 +201,7 @@ CREATE FUNCTION neon_auth_internal.fail_jwks(provider text, origin text, reason 
 LANGUAGE sql
 AS $$
     UPDATE neon_auth_internal.jwks_cache AS c
-       SET last_error = reason
+       SET last_error = reason, refused_at = NULL
      WHERE c.provider = fail_jwks.provider AND coalesce(c.discovery_url, c.jwks_url) = origin;
 $$;
 COMMENT ON FUNCTION neon_auth_internal.fail_jwks(text, text, text) IS 'Records the error of a fetch';

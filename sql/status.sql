@@ -54,6 +54,10 @@ CREATE VIEW neon_auth.status AS
                             jsonb_array_length(c.jwks -> 'keys') - cardinality(j.left_out)) END,
                   CASE WHEN p.jwks IS NULL AND p.jwks_url IS NULL AND c.jwks IS NOT NULL
                        THEN format(' Their URL is %s.', c.jwks_url) END,
+                  CASE WHEN c.reduced_url LIKE '%include_anonymous%'
+                       THEN ' The service is older than 2026-01: keys are requested without include_restricted.'
+                       WHEN c.reduced_url IS NOT NULL
+                       THEN ' The service refuses include_anonymous: keys are requested without it.' END,
                   CASE WHEN j.exposes_secret THEN ' A secret is published, with which anybody can sign tokens: '
                                                   'the issuer must replace that key.' END,
                   CASE WHEN cardinality(j.left_out) > 0

@@ -87,7 +87,7 @@ fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
             }
         };
         let may_ask = match cause {
-            Cause::Age => freshness.may_attempt(now),
+            Cause::Age | Cause::Request => freshness.may_attempt(now),
             Cause::UnknownKey => freshness.may_look_for_key(now),
         };
         // Only once, and never within the cooldown; but an attempt that is already running may

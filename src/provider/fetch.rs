@@ -11,6 +11,7 @@ use ureq::http::{Response, StatusCode, Uri};
 use super::discovery::Origin;
 use crate::error::quoted;
 use crate::http::{self, CancelHandle, RequestThread, milliseconds};
+use crate::old_servers;
 use crate::settings;
 use crate::shared::{self, Counter};
 
@@ -22,8 +23,20 @@ const LONGEST_CACHE_TIME: i64 = 86_400;
 /// A request to a key server.
 pub struct KeyRequest {
     pub origin: Origin,
-    /// The cached set: its URL and its ETag. The server may respond that it is still valid.
+    /// Whether the server may be an older one of Stack Auth, which refuses parameters of the URL.
+    pub may_reduce: bool,
+    /// The URL without such parameters that it accepted, if it refused the whole one lately.
+    pub reduced_url: Option<String>,
+    /// The cached set: the URL that was requested, and its ETag. The server may respond that it is
+    /// still valid.
     pub at_hand: Option<(String, String)>,
+}
+
+/// A URL without the parameters that the server refuses.
+pub struct ReducedUrl {
+    pub url: String,
+    /// Whether the server has refused the whole URL just before.
+    pub is_new: bool,
 }
 
 /// The response of the key server.
@@ -31,13 +44,18 @@ pub enum KeyResponse {
     /// A set, as text and parsed, with its URL and its ETag.
     Keys {
         url: String,
+        reduced: Option<ReducedUrl>,
         json: String,
         keys: KeySet,
         etag: Option<String>,
         lifetime: i64,
     },
     /// The cached set is still valid, for this number of seconds.
-    Unchanged { url: String, lifetime: i64 },
+    Unchanged {
+        url: String,
+        reduced: Option<ReducedUrl>,
+        lifetime: i64,
+    },
 }
 
 /// The settings that a request needs, read on the main thread.
@@ -102,26 +120,24 @@ fn perform(
             })?
         }
     };
-    let etag = request.at_hand.as_ref().filter(|(from, _)| *from == url);
-    let etag = etag.map(|(_, etag)| etag.as_str());
     let of_keys = server("key server", "jwks_url");
-    let mut response = of_keys.ask(
-        &url,
-        "application/jwk-set+json, application/json",
-        etag,
-        left(),
-    )?;
+    let (reduced, mut response) = of_keys.ask_reducing(request, &url, left)?;
     let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
     let lifetime = lifetime(header("cache-control").as_deref(), limits);
     let etag = header("etag");
     if response.status() == StatusCode::NOT_MODIFIED {
-        return Ok(KeyResponse::Unchanged { url, lifetime });
+        return Ok(KeyResponse::Unchanged {
+            url,
+            reduced,
+            lifetime,
+        });
     }
     let body = of_keys.body(&mut response)?;
     let keys = KeySet::parse(&body).map_err(|bad| unusable(&bad))?;
     let json = KeySet::storable(&body).map_err(|bad| unusable(&bad))?;
     Ok(KeyResponse::Keys {
         url,
+        reduced,
         json,
         keys,
         etag,
@@ -136,7 +152,7 @@ fn discover(
     document: &str,
     limit: Duration,
 ) -> Result<String, String> {
-    let mut response = server.ask(document, "application/json", None, limit)?;
+    let mut response = server.ask(document, "application/json", None, limit, false)?;
     let body = server.body(&mut response)?;
     let url = neon_auth_token::jwks_uri(&body, issuer)?;
     if !server.http.may_fetch_keys(&url) {
@@ -159,13 +175,50 @@ struct Server<'s> {
 }
 
 impl Server<'_> {
-    /// One request. The status of the response is 200, or 304 if an ETag is given.
+    /// Requests keys from a URL, and without the parameters that an older server refuses (status
+    /// 400) if it does.
+    fn ask_reducing(
+        &self,
+        request: &KeyRequest,
+        url: &str,
+        left: impl Fn() -> Duration,
+    ) -> Result<(Option<ReducedUrl>, Response<Body>), String> {
+        let mut urls = match request.may_reduce {
+            true => old_servers::reduced(url),
+            false => Vec::new(),
+        };
+        let known = request.reduced_url.as_ref();
+        let known = urls.iter().position(|reduced| Some(reduced) == known);
+        match known {
+            Some(known) => drop(urls.drain(..known)),
+            None => urls.insert(0, url.to_owned()),
+        }
+        let last = urls.len() - 1;
+        for (number, asked) in urls.into_iter().enumerate() {
+            let etag = request.at_hand.as_ref().filter(|(from, _)| *from == asked);
+            let etag = etag.map(|(_, etag)| etag.as_str());
+            let accept = "application/jwk-set+json, application/json";
+            let response = self.ask(&asked, accept, etag, left(), number < last)?;
+            if response.status() != StatusCode::BAD_REQUEST {
+                let reduced = (asked != url).then_some(ReducedUrl {
+                    url: asked,
+                    is_new: known.is_none(),
+                });
+                return Ok((reduced, response));
+            }
+        }
+        unreachable!("the last URL may not be refused")
+    }
+
+    /// One request. The status of the response is 200, or 304 if an ETag is given, or 400 if the
+    /// URL may be refused.
     fn ask(
         &self,
         url: &str,
         accept: &str,
         etag: Option<&str>,
         limit: Duration,
+        may_be_refused: bool,
     ) -> Result<Response<Body>, String> {
         let (who, name) = (self.who, self.name);
         let uri: Uri = url
@@ -185,6 +238,7 @@ impl Server<'_> {
         match response.status().as_u16() {
             200 => Ok(response),
             304 if etag.is_some() => Ok(response),
+            400 if may_be_refused => Ok(response),
             status @ 300..=399 => {
                 let location = response.headers().get("location");
                 let location = location.and_then(|location| location.to_str().ok());

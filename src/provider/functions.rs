@@ -59,7 +59,7 @@ fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
             .set_detail(format!("The provider is {}.", quoted(name)))
             .report(PgLogLevel::NOTICE);
         }
-        refresh::fetch_once(&provider, Cause::Age);
+        refresh::fetch_once(&provider, Cause::Request);
     }
     let trust = trust::current()?;
     for name in &names {

@@ -22,14 +22,17 @@ use super::trust::{self, KeySource, Provider};
 use crate::background::process;
 use crate::clock::{self, SECOND};
 use crate::error::quoted;
+use crate::kind::Kind;
 use crate::pg::lock::{self, Lock, Space};
 use crate::pg::spi;
 
 /// The reason for a refresh.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// There are no keys, they are stale or soon will be, or a user requested it.
+    /// There are no keys, or they are stale or soon will be.
     Age,
+    /// A user requested it.
+    Request,
     /// A token has a key that is not in the set.
     UnknownKey,
 }
@@ -38,6 +41,7 @@ impl Cause {
     const fn name(self) -> &'static str {
         match self {
             Self::Age => "age",
+            Self::Request => "request",
             Self::UnknownKey => "unknown_key",
         }
     }
@@ -46,6 +50,7 @@ impl Cause {
 /// An attempt to refresh one provider's keys.
 struct Attempt<'a> {
     provider: &'a str,
+    kind: Kind,
     origin: &'a Origin,
     cause: Cause,
     /// Time of the last attempt that this session knows; it identifies the state of the cache that
@@ -127,6 +132,7 @@ impl<'a> Attempt<'a> {
         match &provider.source {
             KeySource::Remote { origin, cache, .. } => Some(Self {
                 provider: &provider.name,
+                kind: provider.kind,
                 origin,
                 cause,
                 seen: cache.attempted_at,
@@ -172,6 +178,8 @@ impl<'a> Attempt<'a> {
     fn fetch_locally(&self) {
         let request = KeyRequest {
             origin: self.origin.clone(),
+            may_reduce: self.kind == Kind::Stack,
+            reduced_url: None,
             at_hand: None,
         };
         let outcome = fetch::get(request, || true).and_then(|answer| match answer {
@@ -241,7 +249,8 @@ const BEGIN: &str = "SELECT neon_auth_internal.begin_jwks($1, $2, $3)";
 /// Stores a response; with an empty `$4` the cached set remains, which the server confirmed.
 /// Returns why it could not.
 const STORE: &str = "\
-SELECT neon_auth_internal.store_jwks($1, $2, $3, nullif($4, ''), nullif($5, ''), $6::bigint)";
+SELECT neon_auth_internal.store_jwks($1, $2, $3, nullif($4, ''), nullif($5, ''), $6::bigint, nullif($7, ''),
+                                     $8::boolean)";
 
 const FAIL: &str = "SELECT neon_auth_internal.fail_jwks($1, $2, $3)::text";
 
@@ -257,6 +266,11 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
         jwks_url: Option<String>,
         /// The issuer, if the URL is to be discovered.
         issuer: Option<String>,
+        kind: String,
+        /// The URL to begin with, instead of `jwks_url`.
+        reduced_url: Option<String>,
+        /// The URL that the cached set is from, and its ETag.
+        etag_url: Option<String>,
         etag: Option<String>,
     }
 
@@ -283,30 +297,41 @@ pub unsafe extern "C-unwind" fn neon_auth_refresh_main(database: pg_sys::Datum) 
         let start = origin.url().to_owned();
         let request = KeyRequest {
             origin,
-            at_hand: begun.jwks_url.zip(begun.etag),
+            may_reduce: begun.kind == Kind::Stack.name(),
+            reduced_url: begun.reduced_url,
+            at_hand: begun.etag_url.zip(begun.etag),
         };
         let outcome = fetch::get(request, process::database_is_free);
         let failure = in_transaction(|| match outcome {
             // Dropped meanwhile.
             _ if !spi::is_installed() => None,
             Ok(answer) => {
-                let (url, json, etag, lifetime) = match answer {
+                let (url, reduced, json, etag, lifetime) = match answer {
                     KeyResponse::Keys {
                         url,
+                        reduced,
                         json,
                         keys,
                         etag,
                         lifetime,
                     } => {
                         log_exposed(provider, &keys);
-                        (url, json, etag.unwrap_or_default(), lifetime)
+                        (url, reduced, json, etag.unwrap_or_default(), lifetime)
                     }
-                    KeyResponse::Unchanged { url, lifetime } => {
-                        (url, String::new(), String::new(), lifetime)
-                    }
+                    KeyResponse::Unchanged {
+                        url,
+                        reduced,
+                        lifetime,
+                    } => (url, reduced, String::new(), String::new(), lifetime),
                 };
                 let lifetime = lifetime.to_string();
-                spi::write(STORE, &[provider, &start, &url, &json, &etag, &lifetime])
+                let (reduced, is_new) = match reduced {
+                    Some(reduced) => (reduced.url, reduced.is_new.to_string()),
+                    None => (String::new(), false.to_string()),
+                };
+                let response = [&start, &url, &json, &etag, &lifetime, &reduced, &is_new];
+                let response = response.map(String::as_str);
+                spi::write(STORE, &[&[provider][..], &response].concat())
             }
             Err(reason) => {
                 spi::write(FAIL, &[provider, &start, &reason]);
