@@ -52,9 +52,10 @@ def measure(stack, rounds, users):
 
     costs = interleaved(rounds, {name: lambda name=name: first(name) for name in calls})
     again = repeat(count)
+    active = repeat_with_active_users(stack, count)
     for times in (3, 10):
         grow(users * times)
-    return {"costs": costs, "again": again, "peaks": peaks, "users": count}
+    return {"costs": costs, "again": again, "active": active, "peaks": peaks, "users": count}
 
 
 def empty():
@@ -90,10 +91,27 @@ def microseconds(call):
 
 
 def repeat(count):
-    """What the same again costs for each user, how many rows of the mirror it writes, and how many bytes
-    of WAL for each user."""
+    """What the same again costs, into a mirror that has everything."""
     empty()
     run_once("CALL neon_auth.sync()")
+    return next_synchronisation(count)
+
+
+def repeat_with_active_users(stack, count):
+    """What the next run costs if every tenth user has refreshed a token since the one before."""
+
+    def activity():
+        return stack.request("/dev/activity", {"every": 10})["users"]
+
+    # The users of the simulator were last active long ago.
+    activity()
+    run_once("CALL neon_auth.sync()")
+    return {"users": activity(), **next_synchronisation(count)}
+
+
+def next_synchronisation(count):
+    """What a run costs for each user, how many rows of the mirror it writes, and how many bytes of WAL for
+    each user."""
 
     def written():
         time.sleep(1)

@@ -2,11 +2,17 @@
 
 -- Finds what has to be written; SQL only writes it.
 CREATE FUNCTION neon_auth_internal.changed_objects(
-    kind text, given jsonb, OUT known integer[], OUT new integer[]) RETURNS SETOF record
+    kind text, given jsonb, is_answer boolean, OUT known integer[], OUT new integer[]) RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'changed_objects_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.changed_objects(text, jsonb) IS
-    'Positions in an array of the objects that differ from their row, and of those without a row. Fails if one is '
-    'malformed';
+COMMENT ON FUNCTION neon_auth_internal.changed_objects(text, jsonb, boolean) IS
+    'Positions in an array of the objects that differ from their row (in a REST response: are not alike), and of '
+    'those without a row';
+
+CREATE FUNCTION neon_auth_internal.is_alike(kind text, known jsonb, given jsonb) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'is_alike_wrapper';
+COMMENT ON FUNCTION neon_auth_internal.is_alike(text, jsonb, jsonb) IS
+    'Returns true if an object of a REST response does not change a row: a user''s last_active_at_millis by less '
+    'than 24 h does not';
 
 CREATE FUNCTION neon_auth_internal.object_defect(kind text, object jsonb) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'object_defect_wrapper';
@@ -31,7 +37,8 @@ END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.check_object(text, jsonb, text) IS 'Fails if an object cannot become a row';
 
--- moment is when the source was asked for the object; NULL replaces every living row.
+-- moment is when the source was asked for the object; NULL replaces every living row. With a moment, the object is
+-- of a REST response.
 CREATE FUNCTION neon_auth_internal.stays(deleted_at timestamptz, updated_at timestamptz, moment timestamptz)
 RETURNS boolean
 LANGUAGE sql
@@ -55,7 +62,7 @@ DECLARE
     new integer[];
     inserted bigint := 0;
 BEGIN
-    SELECT c.known, c.new INTO known, new FROM neon_auth_internal.changed_objects(kind, given) AS c;
+    SELECT c.known, c.new INTO known, new FROM neon_auth_internal.changed_objects(kind, given, moment IS NOT NULL) AS c;
     attempted := coalesce(cardinality(known), 0) + coalesce(cardinality(new), 0);
     changed := 0;
     IF known IS NOT NULL THEN

@@ -20,7 +20,8 @@ COMMENT ON TABLE neon_auth.users_sync IS
     'Users of the auth service, maintained by neon_auth. Deleted users keep their row: LEFT JOIN, with deleted_at '
     'IS NULL';
 COMMENT ON COLUMN neon_auth.users_sync.raw_json IS
-    'User object of the auth service, unchanged; only id and sign-up time for an erased user';
+    'User object of the auth service; its last_active_at_millis is accurate to a day. Only id and sign-up time for an '
+    'erased user';
 COMMENT ON COLUMN neon_auth.users_sync.id IS
     'User id, the claim sub of the user''s tokens; text, so foreign keys to it are text too';
 COMMENT ON COLUMN neon_auth.users_sync.name IS 'Display name';

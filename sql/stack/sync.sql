@@ -93,7 +93,8 @@ AS $$
           FROM jsonb_array_elements(objects) AS elements(o)
           LEFT JOIN neon_auth_internal.users_sync u ON queue_changed.kind = 'user' AND u.id = o ->> 'id'
           LEFT JOIN neon_auth_internal.teams_sync t ON queue_changed.kind = 'team' AND t.id = o ->> 'id'
-         WHERE coalesce(u.deleted_at, t.deleted_at) IS NULL AND coalesce(u.raw_json, t.raw_json) IS DISTINCT FROM o
+         WHERE coalesce(u.deleted_at, t.deleted_at) IS NULL
+           AND neon_auth_internal.is_alike(queue_changed.kind, coalesce(u.raw_json, t.raw_json), o) IS NOT TRUE
     ), queued AS (
         INSERT INTO neon_auth_internal.sync_queue (kind, user_id, team_id, reason)
         SELECT queue_changed.kind, CASE WHEN queue_changed.kind = 'user' THEN d.id ELSE '' END,

@@ -9,13 +9,16 @@ use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{AnyElement, PgLogLevel, PgSqlErrorCode, name, pg_extern};
 
+use super::alike::is_alike_to_row;
 use super::object::ObjectType;
 use crate::error::Problem;
 use crate::pg::jsonb::JsonbPart;
 
-/// `neon_auth_internal.changed_objects(kind, given)`: the positions in an array of users or teams
+/// `neon_auth_internal.changed_objects(kind, given, is_answer)`: the positions in an array of users or teams
 /// of those that differ from their row, and of those that have none; NULL for no positions. Arrays
 /// of the objects themselves would be copied six times.
+///
+/// With `is_answer`, the array is from the REST API, and small differences do not count (`alike`).
 ///
 /// A malformed object is an error. Of several objects with one id, the last is used. They are
 /// sorted by the bytes of their ids, so that concurrent calls lock rows in the same order. Objects
@@ -24,13 +27,14 @@ use crate::pg::jsonb::JsonbPart;
 fn changed_objects(
     kind: &str,
     given: AnyElement,
+    is_answer: bool,
 ) -> Result<TableIterator<'static, (name!(known, Places), name!(new, Places))>, ErrorReport> {
     let kind = ObjectType::named(kind);
     // SAFETY: it lives as long as the call, in whose memory context the set is built.
     let given = unsafe { JsonbPart::whole(&given) };
     let mut objects = checked(kind, &given)?;
     last_of_each(&mut objects);
-    let deleted = compare_with_rows(kind, &mut objects);
+    let deleted = compare_with_rows(kind, &mut objects, is_answer);
     if deleted > 0 {
         let name = kind.name;
         ErrorReport::new(
@@ -111,7 +115,7 @@ fn last_of_each(objects: &mut Vec<Object>) {
 
 /// Removes unchanged objects, and marks the new ones. Returns how many others were removed because
 /// their row is marked as deleted.
-fn compare_with_rows(kind: &ObjectType, objects: &mut Vec<Object>) -> usize {
+fn compare_with_rows(kind: &ObjectType, objects: &mut Vec<Object>, is_answer: bool) -> usize {
     let mut deleted = 0;
     let mut lookups = kind.table.lookups(1);
     objects.retain_mut(|object| {
@@ -119,7 +123,12 @@ fn compare_with_rows(kind: &ObjectType, objects: &mut Vec<Object>) -> usize {
         let differs = lookups.find(&[object.id()], |row| {
             let is_deleted = !row.is_null(c"deleted_at");
             deleted += usize::from(is_deleted);
-            Some(!is_deleted && !row.equals(c"raw_json", &object.whole))
+            let is_unchanged = if is_answer {
+                is_alike_to_row(kind, &object.whole, row)
+            } else {
+                row.equals(c"raw_json", &object.whole)
+            };
+            Some(!is_deleted && !is_unchanged)
         });
         object.is_new = differs.is_none();
         differs.unwrap_or(true)

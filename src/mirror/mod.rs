@@ -1,6 +1,7 @@
 //! The mirror of users, teams and permissions. Its tables and rules are SQL; this folder contains
 //! what SQL cannot do, or not fast enough for a policy that calls for each row.
 
+pub mod alike;
 mod answers;
 mod changes;
 mod lock;

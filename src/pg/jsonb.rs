@@ -268,25 +268,90 @@ impl JsonbPart {
     /// # Safety
     /// The datum must be a `jsonb`.
     pub unsafe fn equals(&self, datum: pg_sys::Datum) -> bool {
-        // SAFETY: the same bytes are the same container; the comparison needs aligned values, which
+        unsafe { self.is_same(datum, |other| self.order(other).is_eq()) }
+    }
+
+    /// Whether an object has the members of a `jsonb` datum, each with an equal value, or with one
+    /// that is `alike` by the member's name.
+    ///
+    /// # Safety
+    /// The datum must be a `jsonb`.
+    pub unsafe fn resembles(
+        &self,
+        datum: pg_sys::Datum,
+        alike: impl Fn(&str, &Self, &Self) -> bool,
+    ) -> bool {
+        let have_like_members = |other: &Self| {
+            let (Some(mine), Some(theirs)) = (self.members(), other.members()) else {
+                return false;
+            };
+            // jsonb sorts the members of an object by their names, which are unique.
+            mine.len() == theirs.len()
+                && mine.iter().zip(&theirs).all(|(mine, theirs)| {
+                    let name = mine.0.text().expect("a name is a string");
+                    theirs.0.text() == Some(name)
+                        && (mine.1.order(&theirs.1).is_eq() || alike(name, &mine.1, &theirs.1))
+                })
+        };
+        unsafe { self.is_same(datum, have_like_members) }
+    }
+
+    /// Whether the bytes are the same, or `compare` finds that the values are.
+    unsafe fn is_same(&self, datum: pg_sys::Datum, compare: impl FnOnce(&Self) -> bool) -> bool {
+        // SAFETY: the same bytes are the same container; reading it needs aligned values, which
         // fully detoasted ones are.
         unsafe {
             let given = self.0.val.binary;
             let packed = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
             let mine = std::slice::from_raw_parts(given.data.cast::<u8>(), given.len as usize);
-            let equal = mine == pgrx::varlena_to_byte_slice(packed) || {
+            let same = mine == pgrx::varlena_to_byte_slice(packed) || {
                 let aligned = pg_sys::pg_detoast_datum(packed);
-                let container = pgrx::vardata_any(aligned).cast_mut().cast();
-                let equal = pg_sys::compareJsonbContainers(given.data, container) == 0;
+                let same = compare(&Self::of_datum(pg_sys::Datum::from(aligned)));
                 if aligned != packed {
                     pg_sys::pfree(aligned.cast());
                 }
-                equal
+                same
             };
             if packed != datum.cast_mut_ptr() {
                 pg_sys::pfree(packed.cast());
             }
-            equal
+            same
+        }
+    }
+
+    /// Whether two arrays contain the same elements, each as often, in whatever order.
+    pub fn has_elements_of(&self, other: &Self) -> bool {
+        let (Some(mut mine), Some(mut theirs)) = (self.elements(), other.elements()) else {
+            return false;
+        };
+        if mine.len() != theirs.len() {
+            return false;
+        }
+        mine.sort_unstable_by(Self::order);
+        theirs.sort_unstable_by(Self::order);
+        let mut pairs = mine.iter().zip(&theirs);
+        pairs.all(|(mine, theirs)| mine.order(theirs).is_eq())
+    }
+
+    /// An order of values in which those are equal that `=` calls equal; otherwise an order of our
+    /// own.
+    fn order(&self, other: &Self) -> Ordering {
+        use pg_sys::jbvType;
+        let kind = self.0.type_;
+        if kind != other.0.type_ {
+            return kind.cmp(&other.0.type_);
+        }
+        match kind {
+            jbvType::jbvString => self.text().cmp(&other.text()),
+            jbvType::jbvNumeric => self.compare_numbers(other).expect("both are numbers"),
+            // SAFETY: both are booleans.
+            jbvType::jbvBool => unsafe { self.0.val.boolean.cmp(&other.0.val.boolean) },
+            // SAFETY: both are containers.
+            jbvType::jbvBinary => unsafe {
+                let [mine, theirs] = [self, other].map(|value| value.0.val.binary.data);
+                pg_sys::compareJsonbContainers(mine, theirs).cmp(&0)
+            },
+            _ => Ordering::Equal,
         }
     }
 

@@ -112,6 +112,18 @@ impl Row {
             .is_some_and(|datum| unsafe { object.equals(datum) })
     }
 
+    /// Whether a column of type jsonb has the members of the given object, each equal or `alike`.
+    pub fn resembles(
+        &self,
+        column: &CStr,
+        object: &JsonbPart,
+        alike: impl Fn(&str, &JsonbPart, &JsonbPart) -> bool,
+    ) -> bool {
+        // SAFETY: the same.
+        self.datum(column)
+            .is_some_and(|datum| unsafe { object.resembles(datum, alike) })
+    }
+
     /// The seconds of an `interval`.
     pub fn seconds(&self, column: &CStr) -> Option<f64> {
         let arguments = ["epoch".into_datum(), Some(self.datum(column)?)];

@@ -5,13 +5,15 @@ use std::cmp::Ordering;
 use pgrx::AnyElement;
 use pgrx::prelude::*;
 
+use crate::mirror::alike::{LAST_ACTIVE, is_within_a_day};
 use crate::mirror::object::{self, ObjectType};
 use crate::pg::jsonb::JsonbPart;
 
 /// `neon_auth_internal.standing(kind, given)`: the result as a word.
 ///
 /// Stack's objects have no version. The only number that increases with time is a user's
-/// last_active_at_millis.
+/// last_active_at_millis. The REST API may have returned a time up to a day later than that in the
+/// row, and the row was not rewritten: an event is newer only if its time is beyond that day.
 #[pg_extern(sql = false)]
 fn standing(kind: &str, given: AnyElement) -> &'static str {
     let kind = ObjectType::named(kind);
@@ -25,16 +27,29 @@ fn standing(kind: &str, given: AnyElement) -> &'static str {
         }
         // Objects with other times differ, and are not compared as a whole.
         Some(match order(&given, &row.part(c"raw_json")?) {
-            Some(Ordering::Greater) => "newer",
-            Some(Ordering::Less) => "older",
-            _ if row.equals(c"raw_json", &given) => "equal",
-            _ => "unclear",
+            Some(Standing::Newer) => "newer",
+            Some(Standing::Older) => "older",
+            Some(Standing::Unclear) => "unclear",
+            None if row.equals(c"raw_json", &given) => "equal",
+            None => "unclear",
         })
     });
     found.unwrap_or("unknown")
 }
 
-fn order(given: &JsonbPart, known: &JsonbPart) -> Option<Ordering> {
-    let [given, known] = [given, known].map(|user| user.member("last_active_at_millis"));
-    given?.compare_numbers(&known?)
+enum Standing {
+    Newer,
+    Older,
+    Unclear,
+}
+
+/// What the times say; `None` if they are equal or missing.
+fn order(given: &JsonbPart, known: &JsonbPart) -> Option<Standing> {
+    let [given, known] = [given.member(LAST_ACTIVE)?, known.member(LAST_ACTIVE)?];
+    match given.compare_numbers(&known)? {
+        Ordering::Greater if is_within_a_day(&given, &known) => Some(Standing::Unclear),
+        Ordering::Greater => Some(Standing::Newer),
+        Ordering::Less => Some(Standing::Older),
+        Ordering::Equal => None,
+    }
 }
