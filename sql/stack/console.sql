@@ -61,6 +61,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.claim_url(text, text) IS
-    'Returns the URL to claim the Stack Auth project of a Neon project in a browser. Keep it secret: its holder '
-    'can claim the project';
+    'Returns a secret URL: its holder can claim the Stack Auth project of a Neon project in a browser, once, within '
+    'an hour, for a new team';
 REVOKE ALL ON FUNCTION neon_auth.claim_url(text, text) FROM PUBLIC;

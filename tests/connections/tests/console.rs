@@ -64,10 +64,17 @@ fn keys_are_made_stored_and_answered_for_the_environment() {
 fn a_url_to_claim_the_project_is_answered() {
     let world = unconfigured();
     let key = world.stack.credentials().neon_api_key;
-    let url = administrator(&world.database).value(TRANSFER, &[&key, &DEFAULT_NEON_PROJECT_ID]);
-    let url = url.expect("the console answers a URL");
-    assert!(url.starts_with(world.stack.base_url()), "{url}");
-    assert!(url.contains("transfer"), "{url}");
+    let mut administrator = administrator(&world.database);
+    let mut claim_url = || {
+        let url = administrator.value(TRANSFER, &[&key, &DEFAULT_NEON_PROJECT_ID]);
+        url.expect("the console answers a URL")
+    };
+    let page = "/integrations/neon/projects/transfer/confirm?code=";
+    let start = format!("{}{page}", world.stack.base_url());
+    let url = claim_url();
+    assert!(url.starts_with(&start), "{url}");
+    // A URL works once, so each call gets a new one.
+    assert_ne!(claim_url(), url);
 }
 
 #[test]
