@@ -424,6 +424,11 @@ impl Simulator {
         self.shared.lock().outbox.messages().cloned().collect()
     }
 
+    /// The types of the events that became no message, the oldest first.
+    pub fn lost_events(&self) -> Vec<&'static str> {
+        self.shared.lock().outbox.lost.clone()
+    }
+
     /// A message as it is signed now.
     #[track_caller]
     pub fn delivery(&self, message_id: &str) -> Delivery {

@@ -102,6 +102,8 @@ pub struct Outbox {
     events: u64,
     /// None happen, where they are not given.
     pub mishaps: Option<Mishaps>,
+    /// The types of the events that became no message.
+    pub lost: Vec<&'static str>,
 }
 
 impl Outbox {
@@ -114,13 +116,18 @@ impl Outbox {
             queue,
             events: 0,
             mishaps: None,
+            lost: Vec::new(),
         }
     }
 
     /// Sends a message about an event, unless a mishap is due.
     pub fn send(&mut self, event: &'static str, data: &Value) {
         self.events += 1;
-        for _ in 0..self.copies() {
+        let copies = self.copies();
+        if copies == 0 {
+            self.lost.push(event);
+        }
+        for _ in 0..copies {
             self.add(event, data);
         }
     }

@@ -89,6 +89,8 @@ fn events_are_lost_and_doubled_the_same_way_for_the_same_seed() {
         }
         let ids: BTreeSet<String> = stack.messages().into_iter().map(|sent| sent.id).collect();
         assert_eq!(ids.len(), stack.messages().len(), "each has its own id");
+        let told: BTreeSet<_> = stack.messages().into_iter().map(|sent| sent.body).collect();
+        assert_eq!(told.len() + stack.lost_events().len(), 200);
         let names = events(&stack).into_iter();
         names
             .map(|(_, user)| user["display_name"].to_string())
