@@ -12,6 +12,34 @@ LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'outcome_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.outcome(text, text, boolean) IS
     'Builds the outcome of an event: applied, unchanged or ignored, why, and if it queued something';
 
+-- In one order, so that two users of the same teams do not deadlock.
+CREATE FUNCTION neon_auth_internal.queue_upgrade(given jsonb) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    member constant text := given ->> 'id';
+BEGIN
+    IF given -> 'is_anonymous' = 'true'
+       OR NOT EXISTS (SELECT FROM neon_auth_internal.users_sync u
+                       WHERE u.id = member AND u.raw_json -> 'is_anonymous' = 'true'
+                         AND u.deleted_at IS NULL) THEN
+        RETURN false;
+    END IF;
+    INSERT INTO neon_auth_internal.sync_queue (kind, team_id, reason)
+    SELECT 'team', t.team_id, 'No event reports its new name.'
+      FROM (SELECT m.team_id FROM neon_auth_internal.team_members_sync m WHERE m.user_id = member
+             UNION
+            SELECT given ->> 'selected_team_id') AS t
+     WHERE t.team_id IS NOT NULL
+     ORDER BY t.team_id
+        ON CONFLICT (team_id, user_id, kind) DO UPDATE
+       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.queue_upgrade(jsonb) IS
+    'Queues the teams of a user whose row is anonymous and whose object is not: the service renames the personal team';
+
 -- No search_path of its own: handle_webhook, which calls it, pins one.
 CREATE FUNCTION neon_auth_internal.apply_user(action text, given jsonb) RETURNS jsonb
 LANGUAGE plpgsql
@@ -19,6 +47,7 @@ AS $$
 DECLARE
     locked constant boolean := neon_auth_internal.lock_mirror('user', given ->> 'id', true);
     standing text;
+    was_upgraded boolean;
 BEGIN
     IF action = 'deleted' THEN
         IF NOT neon_auth_internal.delete_object('user', given ->> 'id', even_unknown => true) THEN
@@ -33,7 +62,15 @@ BEGIN
         INSERT INTO neon_auth_internal.users_sync (raw_json, updated_at) VALUES (given, clock_timestamp())
             ON CONFLICT (id) DO NOTHING;
         IF FOUND THEN
-            RETURN neon_auth_internal.outcome('applied');
+            -- An update may be the first event of a user to arrive. The personal team is created after the object
+            -- of the event.
+            PERFORM neon_auth_internal.queue_sync(
+                'project_permissions', '', given ->> 'id', 'No event reports the permissions of a new user.');
+            IF given ->> 'selected_team_id' IS NULL THEN
+                PERFORM neon_auth_internal.queue_sync(
+                    'user', '', given ->> 'id', 'No event reports the first selected team.');
+            END IF;
+            RETURN neon_auth_internal.outcome('applied', queued => true);
         END IF;
         standing := neon_auth_internal.standing('user', given);
     END IF;
@@ -51,10 +88,11 @@ BEGIN
             RETURN neon_auth_internal.outcome('ignored', 'The row looks newer than this event.', queued => true);
         END IF;
     END IF;
+    was_upgraded := neon_auth_internal.queue_upgrade(given);
     UPDATE neon_auth_internal.users_sync u
        SET raw_json = given, updated_at = clock_timestamp()
      WHERE u.id = given ->> 'id';
-    RETURN neon_auth_internal.outcome('applied', queued => standing = 'unclear');
+    RETURN neon_auth_internal.outcome('applied', queued => standing = 'unclear' OR was_upgraded);
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.apply_user(text, jsonb) IS
@@ -109,39 +147,38 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     reason text := neon_auth_internal.ended(team, member);
-    is_late boolean;
-    was_told boolean;
+    was_known boolean;
 BEGIN
     IF reason IS NOT NULL THEN
         RETURN neon_auth_internal.outcome('ignored', reason);
     END IF;
     IF action = 'created' THEN
-        is_late := neon_auth_internal.match_removal('team_member', team, member, '');
-        IF is_late IS NOT NULL THEN
+        IF EXISTS (SELECT FROM neon_auth_internal.team_members_sync m
+                    WHERE m.team_id = team AND m.user_id = member) THEN
+            RETURN neon_auth_internal.outcome('unchanged');
+        END IF;
+        IF neon_auth_internal.has_tombstone(team, member, '') THEN
             PERFORM neon_auth_internal.queue_sync(
                 'team_member', team, member, 'It was created and removed, in an unknown order.');
-        END IF;
-        IF is_late THEN
-            RETURN neon_auth_internal.outcome('ignored', 'Its removal arrived first.', queued => true);
+            RETURN neon_auth_internal.outcome(
+                'ignored', 'It was removed, and this event may be older.', queued => true);
         END IF;
         INSERT INTO neon_auth_internal.team_members_sync (team_id, user_id, webhook_id)
         VALUES (team, member, apply_membership.webhook_id)
             ON CONFLICT (team_id, user_id) DO NOTHING;
-        RETURN neon_auth_internal.outcome(
-            CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END, queued => is_late IS NOT NULL);
+        RETURN neon_auth_internal.outcome(CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END);
     END IF;
 
-    DELETE FROM neon_auth_internal.team_members_sync m
-     WHERE m.team_id = team AND m.user_id = member
-    RETURNING m.webhook_id IS NOT NULL INTO was_told;
+    DELETE FROM neon_auth_internal.team_members_sync m WHERE m.team_id = team AND m.user_id = member;
+    was_known := FOUND;
     DELETE FROM neon_auth_internal.team_permissions_sync p WHERE p.team_id = team AND p.user_id = member;
-    PERFORM neon_auth_internal.note_removal('team_member', team, member, '', coalesce(was_told, false));
+    PERFORM neon_auth_internal.note_removal('team_member', team, member, '');
     -- No event reports the membership of a team's creator, so even a first removal may be stale.
     PERFORM neon_auth_internal.queue_sync(
         'team_member', team, member, 'It was removed, and may have been created again.');
     RETURN neon_auth_internal.outcome(
-        CASE WHEN was_told IS NULL THEN 'unchanged' ELSE 'applied' END,
-        CASE WHEN was_told IS NULL THEN 'The membership does not exist; its creation may arrive later.' END,
+        CASE WHEN was_known THEN 'applied' ELSE 'unchanged' END,
+        CASE WHEN NOT was_known THEN 'The membership does not exist; its creation may arrive later.' END,
         queued => true);
 END
 $$;
@@ -158,33 +195,18 @@ DECLARE
     kind constant text := CASE WHEN team IS NULL THEN 'project_permission' ELSE 'team_permission' END;
     to_confirm constant text := CASE WHEN team IS NULL THEN 'project_permissions' ELSE 'team_member' END;
     place constant text := coalesce(team, '');
-    membership_was_removed boolean := false;
-    is_late boolean;
-    was_told boolean;
+    was_known boolean;
 BEGIN
     IF reason IS NOT NULL THEN
         RETURN neon_auth_internal.outcome('ignored', reason);
     END IF;
-    IF team IS NOT NULL THEN
-        membership_was_removed := neon_auth_internal.has_tombstone(team, holder);
-        IF membership_was_removed
-           AND NOT EXISTS (SELECT FROM neon_auth_internal.team_members_sync m
-                            WHERE m.team_id = team AND m.user_id = holder) THEN
-            PERFORM neon_auth_internal.queue_sync(
-                to_confirm, place, holder, 'A permission arrived after its membership was removed.');
-            RETURN neon_auth_internal.outcome(
-                'ignored', 'Its membership is removed, and with it all permissions.', queued => true);
-        END IF;
-    END IF;
 
     IF action = 'created' THEN
-        is_late := neon_auth_internal.match_removal(kind, place, holder, permission);
-        IF is_late IS NOT NULL OR membership_was_removed THEN
+        IF neon_auth_internal.has_tombstone(place, holder, permission) THEN
             PERFORM neon_auth_internal.queue_sync(
                 to_confirm, place, holder, 'A permission was created and removed, in an unknown order.');
-        END IF;
-        IF is_late THEN
-            RETURN neon_auth_internal.outcome('ignored', 'Its removal arrived first.', queued => true);
+            RETURN neon_auth_internal.outcome(
+                'ignored', 'It or its membership was removed, and this event may be older.', queued => true);
         END IF;
         IF team IS NULL THEN
             INSERT INTO neon_auth_internal.project_permissions_sync AS p (user_id, permission_id, webhook_id)
@@ -199,19 +221,17 @@ BEGIN
                SET inherited = false, webhook_id = excluded.webhook_id, created_at = excluded.created_at
              WHERE p.inherited;
         END IF;
-        RETURN neon_auth_internal.outcome(CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END,
-                                 queued => is_late IS NOT NULL OR membership_was_removed);
+        RETURN neon_auth_internal.outcome(CASE WHEN FOUND THEN 'applied' ELSE 'unchanged' END);
     END IF;
 
     IF team IS NULL THEN
         DELETE FROM neon_auth_internal.project_permissions_sync p
-         WHERE p.user_id = holder AND p.permission_id = permission
-        RETURNING p.webhook_id IS NOT NULL INTO was_told;
+         WHERE p.user_id = holder AND p.permission_id = permission;
     ELSE
         DELETE FROM neon_auth_internal.team_permissions_sync p
-         WHERE p.team_id = team AND p.user_id = holder AND p.permission_id = permission
-        RETURNING p.webhook_id IS NOT NULL INTO was_told;
+         WHERE p.team_id = team AND p.user_id = holder AND p.permission_id = permission;
     END IF;
+    was_known := FOUND;
     -- Which permissions followed from it is not known here. All inherited ones are removed until the REST API
     -- confirms them: a brief loss of access is preferred to a brief excess.
     IF team IS NULL THEN
@@ -220,12 +240,12 @@ BEGIN
         DELETE FROM neon_auth_internal.team_permissions_sync p
          WHERE p.team_id = team AND p.user_id = holder AND p.inherited;
     END IF;
-    PERFORM neon_auth_internal.note_removal(kind, place, holder, permission, coalesce(was_told, false));
+    PERFORM neon_auth_internal.note_removal(kind, place, holder, permission);
     PERFORM neon_auth_internal.queue_sync(
         to_confirm, place, holder, 'A permission was removed, and may have been created again.');
     RETURN neon_auth_internal.outcome(
-        CASE WHEN was_told IS NULL THEN 'unchanged' ELSE 'applied' END,
-        CASE WHEN was_told IS NULL THEN 'The permission does not exist; its creation may arrive later.' END,
+        CASE WHEN was_known THEN 'applied' ELSE 'unchanged' END,
+        CASE WHEN NOT was_known THEN 'The permission does not exist; its creation may arrive later.' END,
         queued => true);
 END
 $$;

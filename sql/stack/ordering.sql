@@ -9,12 +9,11 @@
 -- 2. The deletion of a user or a team is final. It ends memberships and permissions, and deletes tombstones
 --    and queue entries; later events about it are ignored. (ended, forget_user, forget_team, forget_deleted)
 -- 3. A membership or a permission can be created again after its removal, so its removal is not final. It
---    leaves a tombstone. (note_removal)
--- 4. A creation that arrives after a removal may be an older one. For each removal that arrived before its
---    creation, one creation is ignored as stale; all others are applied. Either way the pair is queued, and
---    the REST API decides. (match_removal, queue_sync)
--- 5. The removal of a membership removes all permissions in it. Until the membership exists again, no
---    event grants a permission in it. (has_tombstone)
+--    leaves a tombstone, whether an event or a response reports it. (note_removal, confirm_team)
+-- 4. A creation that arrives after a removal may be older: it was delayed, or the service sent the event twice
+--    under two ids. It is not applied, but queued, and the REST API decides. (has_tombstone, queue_sync)
+-- 5. The removal of a membership removes all permissions in it. Its tombstone applies to them too: a grant that
+--    arrives later may be one of those. (has_tombstone)
 -- 6. A change that arrived after a REST request was sent outranks the response:
 --    - A row that was created since then stays, even if the response lacks it. (is_since)
 --    - A removal since then keeps the response from writing the row. Which removals do so depends on the row:
@@ -96,8 +95,6 @@ CREATE TABLE neon_auth_internal.tombstones (
     team_id text NOT NULL DEFAULT '',
     user_id text NOT NULL,
     permission_id text NOT NULL DEFAULT '',
-    unmatched integer NOT NULL
-        CONSTRAINT tombstones_unmatched_check CHECK (unmatched >= 0),
     removed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT tombstones_pkey PRIMARY KEY (team_id, user_id, kind, permission_id)
 );
@@ -109,65 +106,38 @@ COMMENT ON COLUMN neon_auth_internal.tombstones.kind IS 'team_member, team_permi
 COMMENT ON COLUMN neon_auth_internal.tombstones.team_id IS 'The team; empty for project_permission';
 COMMENT ON COLUMN neon_auth_internal.tombstones.user_id IS 'The user';
 COMMENT ON COLUMN neon_auth_internal.tombstones.permission_id IS 'The permission; empty for team_member';
-COMMENT ON COLUMN neon_auth_internal.tombstones.unmatched IS
-    'Removals that arrived without their creation: as many creations are ignored as stale';
 COMMENT ON COLUMN neon_auth_internal.tombstones.removed_at IS
     'Time of the last removal; a REST response requested later overrides it';
 COMMENT ON INDEX neon_auth_internal.tombstones_user_id_idx IS 'For the deletion of a user';
 
-CREATE FUNCTION neon_auth_internal.note_removal(
-    kind text, team_id text, user_id text, permission_id text, creation_was_told boolean)
+CREATE FUNCTION neon_auth_internal.note_removal(kind text, team_id text, user_id text, permission_id text)
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
-    INSERT INTO neon_auth_internal.tombstones AS r (kind, team_id, user_id, permission_id, unmatched)
-    VALUES (note_removal.kind, note_removal.team_id, note_removal.user_id, note_removal.permission_id,
-            (NOT creation_was_told)::integer)
-        ON CONFLICT (team_id, user_id, kind, permission_id) DO UPDATE
-       SET unmatched = r.unmatched + excluded.unmatched, removed_at = excluded.removed_at;
+    INSERT INTO neon_auth_internal.tombstones (kind, team_id, user_id, permission_id)
+    VALUES (note_removal.kind, note_removal.team_id, note_removal.user_id, note_removal.permission_id)
+        ON CONFLICT (team_id, user_id, kind, permission_id) DO UPDATE SET removed_at = excluded.removed_at;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.note_removal(text, text, text, text, boolean) IS
-    'Records a removal, and if its creation was reported before';
-
-CREATE FUNCTION neon_auth_internal.match_removal(
-    kind text, team_id text, user_id text, permission_id text) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-DECLARE
-    left_over integer;
-BEGIN
-    SELECT r.unmatched INTO left_over
-      FROM neon_auth_internal.tombstones r
-     WHERE (r.kind, r.team_id, r.user_id, r.permission_id)
-         = (match_removal.kind, match_removal.team_id, match_removal.user_id, match_removal.permission_id);
-    IF left_over > 0 THEN
-        UPDATE neon_auth_internal.tombstones r
-           SET unmatched = r.unmatched - 1
-         WHERE (r.kind, r.team_id, r.user_id, r.permission_id)
-             = (match_removal.kind, match_removal.team_id, match_removal.user_id, match_removal.permission_id);
-    END IF;
-    RETURN left_over > 0;
-END
-$$;
-COMMENT ON FUNCTION neon_auth_internal.match_removal(text, text, text, text) IS
-    'Returns true if a creation is stale: its removal arrived first; NULL if nothing was removed';
+COMMENT ON FUNCTION neon_auth_internal.note_removal(text, text, text, text) IS
+    'Records the removal of a membership (permission_id empty) or a permission';
 
 -- A PL/pgSQL function keeps its plan, which an SQL function that is not inlined does not.
-CREATE FUNCTION neon_auth_internal.has_tombstone(team_id text, user_id text) RETURNS boolean
+CREATE FUNCTION neon_auth_internal.has_tombstone(team_id text, user_id text, permission_id text) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
     RETURN EXISTS (SELECT FROM neon_auth_internal.tombstones t
-                    WHERE (t.kind, t.team_id, t.user_id)
-                        = ('team_member', has_tombstone.team_id, has_tombstone.user_id));
+                    WHERE t.team_id = has_tombstone.team_id AND t.user_id = has_tombstone.user_id
+                      AND t.permission_id IN ('', has_tombstone.permission_id));
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.has_tombstone(text, text) IS 'Returns true if the membership was removed';
+COMMENT ON FUNCTION neon_auth_internal.has_tombstone(text, text, text) IS
+    'Returns true if a membership was removed (permission_id empty), or a permission or its membership (team_id '
+    'empty: in the project)';
 
 -- Sets, which the planner inlines and joins: a function that is called for each of a million memberships
 -- would take longer than all the rest. They are declared STABLE because a volatile one is not inlined.

@@ -127,12 +127,19 @@ BEGIN
     PERFORM count(neon_auth_internal.lock_mirror('user', l.user_id, false))
        FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
       WHERE l.team_id = team AND (member = '' OR l.user_id = member);
-    DELETE FROM neon_auth_internal.team_members_sync m
-     WHERE m.team_id = team AND (member = '' OR m.user_id = member)
-       AND NOT neon_auth_internal.is_since(m.created_at, moment)
-       AND NOT EXISTS (SELECT FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
-                        WHERE l.team_id = team AND l.user_id = m.user_id);
-    GET DIAGNOSTICS gone = ROW_COUNT;
+    WITH ended AS (
+        DELETE FROM neon_auth_internal.team_members_sync m
+         WHERE m.team_id = team AND (member = '' OR m.user_id = member)
+           AND NOT neon_auth_internal.is_since(m.created_at, moment)
+           AND NOT EXISTS (SELECT FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
+                            WHERE l.team_id = team AND l.user_id = m.user_id)
+        RETURNING m.user_id
+    ), noted AS (
+        INSERT INTO neon_auth_internal.tombstones (kind, team_id, user_id)
+        SELECT 'team_member', team, e.user_id FROM ended e
+            ON CONFLICT (team_id, user_id, kind, permission_id) DO UPDATE SET removed_at = excluded.removed_at
+    )
+    SELECT count(*) INTO gone FROM ended;
     INSERT INTO neon_auth_internal.team_members_sync (team_id, user_id)
     SELECT DISTINCT team, l.user_id
       FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
@@ -161,12 +168,18 @@ BEGIN
             ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
            SET inherited = excluded.inherited
          WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
+    ), ended AS (
+        DELETE FROM neon_auth_internal.team_permissions_sync p
+         WHERE p.team_id = team AND (member = '' OR p.user_id = member)
+           AND NOT neon_auth_internal.is_since(p.created_at, moment)
+           AND NOT EXISTS (SELECT FROM given g WHERE g.user_id = p.user_id AND g.permission_id = p.permission_id)
+        RETURNING p.user_id, p.permission_id, p.inherited
+    ), noted AS (
+        INSERT INTO neon_auth_internal.tombstones (kind, team_id, user_id, permission_id)
+        SELECT 'team_permission', team, e.user_id, e.permission_id FROM ended e WHERE NOT e.inherited
+            ON CONFLICT (team_id, user_id, kind, permission_id) DO UPDATE SET removed_at = excluded.removed_at
     )
-    DELETE FROM neon_auth_internal.team_permissions_sync p
-     WHERE p.team_id = team AND (member = '' OR p.user_id = member)
-       AND NOT neon_auth_internal.is_since(p.created_at, moment)
-       AND NOT EXISTS (SELECT FROM given g WHERE g.user_id = p.user_id AND g.permission_id = p.permission_id);
-    GET DIAGNOSTICS gone_permissions = ROW_COUNT;
+    SELECT count(*) INTO gone_permissions FROM ended;
     RETURN gone + gone_permissions;
 END
 $$;
@@ -200,11 +213,17 @@ BEGIN
             ON CONFLICT (user_id, permission_id) DO UPDATE
            SET inherited = excluded.inherited
          WHERE p.inherited <> excluded.inherited AND NOT neon_auth_internal.is_since(p.created_at, moment)
+    ), ended AS (
+        DELETE FROM neon_auth_internal.project_permissions_sync p
+         WHERE p.user_id = holder AND NOT neon_auth_internal.is_since(p.created_at, moment)
+           AND NOT EXISTS (SELECT FROM given g WHERE g.permission_id = p.permission_id)
+        RETURNING p.permission_id, p.inherited
+    ), noted AS (
+        INSERT INTO neon_auth_internal.tombstones (kind, user_id, permission_id)
+        SELECT 'project_permission', holder, e.permission_id FROM ended e WHERE NOT e.inherited
+            ON CONFLICT (team_id, user_id, kind, permission_id) DO UPDATE SET removed_at = excluded.removed_at
     )
-    DELETE FROM neon_auth_internal.project_permissions_sync p
-     WHERE p.user_id = holder AND NOT neon_auth_internal.is_since(p.created_at, moment)
-       AND NOT EXISTS (SELECT FROM given g WHERE g.permission_id = p.permission_id);
-    GET DIAGNOSTICS gone = ROW_COUNT;
+    SELECT count(*) INTO gone FROM ended;
     RETURN gone;
 END
 $$;

@@ -18,7 +18,7 @@ INSERT INTO neon_auth.team_members_sync (team_id, user_id) VALUES ('red', 'alice
 INSERT INTO neon_auth.permission_definitions (id, contained_permission_ids) VALUES ('editor', '{publish}');
 INSERT INTO neon_auth.team_permissions_sync (team_id, user_id, permission_id) VALUES ('red', 'alice', 'editor');
 INSERT INTO neon_auth.project_permissions_sync (user_id, permission_id) VALUES ('alice', 'beta');
-INSERT INTO neon_auth_internal.tombstones (kind, team_id, user_id, unmatched) VALUES ('team_member', 'red', 'dan', 1);
+INSERT INTO neon_auth_internal.tombstones (kind, team_id, user_id) VALUES ('team_member', 'red', 'dan');
 INSERT INTO neon_auth.sync_queue (kind, user_id, reason) VALUES ('user', 'alice', 'To see that it stays.');
 INSERT INTO neon_auth.webhook_deliveries (id, event, outcome, received_at) VALUES ('msg_1', 'user.created', '{"outcome": "applied"}', now());
 SELECT neon_auth.setup_roles();

@@ -22,6 +22,8 @@ pub const SECRET_PREFIX: &str = "whsec_";
 pub struct Message {
     /// The same for every attempt.
     pub id: String,
+    /// The number of the event, which two messages have where it is doubled.
+    pub number: u64,
     pub event: &'static str,
     pub body: String,
     /// What came of each attempt so far, the oldest first.
@@ -157,6 +159,7 @@ impl Outbox {
         }
         self.messages.push_back(Message {
             id: id.clone(),
+            number: self.events,
             event,
             body: json!({ "type": event, "data": data }).to_string(),
             attempts: Vec::new(),

@@ -31,7 +31,7 @@ INSERT INTO neon_auth.project_permissions_sync (user_id, permission_id) SELECT '
 INSERT INTO neon_auth.permission_definitions (id, contained_permission_ids) VALUES ('editor', '{$read_members,team_member}');
 UPDATE neon_auth.permission_definitions SET retired = true WHERE id = '$read_members';
 SELECT neon_auth_internal.queue_sync('user', '', 'u' || n, 'To be confirmed.') FROM generate_series(1, 100) n;
-SELECT neon_auth_internal.note_removal('team_member', 't1', 'u' || n, '', false) FROM generate_series(1, 100) n;
+SELECT neon_auth_internal.note_removal('team_member', 't1', 'u' || n, '') FROM generate_series(1, 100) n;
 INSERT INTO neon_auth.webhook_deliveries (id, event, outcome) SELECT 'msg_' || n, 'user.created', '{}' FROM generate_series(1, 100) n;
 INSERT INTO neon_auth.sync_source (kind, source) SELECT kind, source FROM neon_auth_internal.source;
 SELECT neon_auth.add_provider('idp' || n, ARRAY['https://idp' || n || '.example.com'], '{shop}', 'https://idp' || n || '.example.com/jwks')

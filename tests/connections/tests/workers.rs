@@ -195,8 +195,8 @@ fn what_is_old_is_forgotten() {
          INSERT INTO neon_auth.webhook_deliveries (id, event, outcome, received_at)
          SELECT age, 'user.created', '{}', now() - make_interval(days => age::int)
            FROM unnest(ARRAY['91', '89']) AS age;
-         INSERT INTO neon_auth_internal.tombstones (kind, user_id, unmatched, removed_at)
-         SELECT 'project_permission', age, 0, now() - make_interval(days => age::int)
+         INSERT INTO neon_auth_internal.tombstones (kind, user_id, removed_at)
+         SELECT 'project_permission', age, now() - make_interval(days => age::int)
            FROM unnest(ARRAY['91', '89']) AS age;
          INSERT INTO neon_auth.sync_runs (kind, source, phase, started_at, finished_at)
          SELECT 'stack', 'former', 'done', now() - make_interval(days => age::int), now() - make_interval(days => age::int)

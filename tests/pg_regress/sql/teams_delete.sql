@@ -5,7 +5,7 @@ SELECT neon_auth.upsert_teams('[{"id": "t1", "display_name": "Red"}, {"id": "t2"
 UPDATE neon_auth.teams_sync SET updated_at = '2020-01-01';
 INSERT INTO neon_auth.team_members_sync (team_id, user_id) VALUES ('t1', 'u1'), ('t2', 'u1');
 INSERT INTO neon_auth.team_permissions_sync (team_id, user_id, permission_id) VALUES ('t1', 'u1', 'team_admin'), ('t2', 'u1', 'team_admin');
-SELECT neon_auth_internal.note_removal('team_member', t, 'u2', '', false), neon_auth_internal.queue_sync('team', t, '', 'for the test')
+SELECT neon_auth_internal.note_removal('team_member', t, 'u2', ''), neon_auth_internal.queue_sync('team', t, '', 'for the test')
   FROM unnest('{t1,t2}'::text[]) AS t;
 SELECT neon_auth.delete_team('t1');
 SELECT id, name, deleted_at BETWEEN now() AND clock_timestamp() AS deleted_now, updated_at BETWEEN now() AND clock_timestamp() AS updated_now

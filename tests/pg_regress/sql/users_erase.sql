@@ -7,7 +7,7 @@ SELECT neon_auth.upsert_users('[{"id": "u1", "display_name": "Alice Example", "p
 INSERT INTO neon_auth.team_members_sync (team_id, user_id) VALUES ('t1', 'u1'), ('t1', 'u2');
 INSERT INTO neon_auth.team_permissions_sync (team_id, user_id, permission_id) VALUES ('t1', 'u1', 'editor'), ('t1', 'u2', 'editor');
 INSERT INTO neon_auth.project_permissions_sync (user_id, permission_id) VALUES ('u1', 'beta'), ('u2', 'beta');
-SELECT neon_auth_internal.queue_sync('user', '', id, 'A test.'), neon_auth_internal.note_removal('team_member', 't2', id, '', false),
+SELECT neon_auth_internal.queue_sync('user', '', id, 'A test.'), neon_auth_internal.note_removal('team_member', 't2', id, ''),
        neon_auth_internal.see(0, 'member', jsonb_build_array(jsonb_build_object('team_id', 't1', 'user_id', id))::text),
        neon_auth_internal.list_items(1, 'member', jsonb_build_array(jsonb_build_object('team_id', 't1', 'user_id', id))::text)
   FROM neon_auth.users_sync;

@@ -61,6 +61,9 @@ SELECT kind, team_id, user_id, permission_id FROM neon_auth_internal.tombstones 
 SELECT event, deliver(event, '{"id": "x", "teams": 7}')
   FROM unnest('{user.renamed,team,contact_channel.created,project_permission_definition.created,USER.DELETED,user.deleted.now,.}'::text[]) AS event;
 SELECT deliver('no.such', 'null') AS "no data";
+-- Nor are those that the service has for its own purposes.
+SELECT event, deliver(event, '{"id": "x", "user_id": "u2", "team_id": "t1"}')
+  FROM unnest('{issue.created,issue.regressed,issue.resolved,issue.ignored,issue.merged,stack.test}'::text[]) AS event;
 -- The answer in full
 SELECT neon_auth.handle_webhook(body, sign_webhook(body, 'msg_full'))
   FROM (VALUES ('{"type": "user.updated", "data": {"id": "u2", "display_name": "Bob B. Example"}}')) AS v(body);

@@ -1,4 +1,5 @@
 -- Deliveries arrive in any order. What has ended stays so; what cannot be told is queued.
+\set asked '(extract(epoch FROM clock_timestamp()) * 1000000)::bigint'
 CREATE TEMP VIEW queue AS SELECT kind, team_id, user_id, reason FROM neon_auth.sync_queue ORDER BY 1, 2, 3;
 
 -- A user's creation is older than anything else about the user.
@@ -66,19 +67,17 @@ SELECT deliver('team.created', '{"id": "t1"}') AS late;
 SELECT * FROM queue;
 ROLLBACK;
 
--- A membership that ended before its beginning was told.
+-- A creation after a removal may be older than it: the REST API decides.
 BEGIN;
-SELECT deliver('team_membership.deleted', '{"team_id": "t1", "user_id": "u1"}');
-SELECT deliver('team_permission.created', '{"team_id": "t1", "user_id": "u1", "id": "team_admin"}');
-SELECT deliver('team_membership.created', '{"team_id": "t1", "user_id": "u1"}');
+SELECT deliver('team_membership.deleted', '{"team_id": "t1", "user_id": "u1"}') AS "not known";
+SELECT deliver('team_membership.created', '{"team_id": "t1", "user_id": "u1"}') AS "before or after";
+SELECT deliver('team_permission.created', '{"team_id": "t1", "user_id": "u1", "id": "team_admin"}') AS "so may this be";
+SELECT deliver('team_membership.created', '{"team_id": "t1", "user_id": "u1"}') AS "once more";
 SELECT (SELECT count(*) FROM neon_auth.team_members_sync) AS members, (SELECT count(*) FROM neon_auth.team_permissions_sync) AS team_permissions;
 SELECT * FROM queue;
--- One more is one that began again.
-SELECT deliver('team_membership.created', '{"team_id": "t1", "user_id": "u1"}') AS "once more";
-SELECT team_id, user_id FROM neon_auth.team_members_sync;
 ROLLBACK;
 
--- In order, a member leaves, a late permission is none, and the member returns.
+-- So does a member who leaves and returns wait, with all permissions.
 BEGIN;
 SELECT deliver('team_membership.created', '{"team_id": "t1", "user_id": "u1"}');
 SELECT deliver('team_permission.created', '{"team_id": "t1", "user_id": "u1", "id": "team_member"}');
@@ -87,25 +86,68 @@ SELECT deliver('team_membership.deleted', '{"team_id": "t1", "user_id": "u1"}');
 SELECT deliver('team_permission.created', '{"team_id": "t1", "user_id": "u1", "id": "team_admin"}') AS late;
 SELECT deliver('team_permission.deleted', '{"team_id": "t1", "user_id": "u1", "id": "team_admin"}') AS late;
 SELECT deliver('team_membership.created', '{"team_id": "t1", "user_id": "u1"}') AS returned;
-SELECT deliver('team_permission.created', '{"team_id": "t1", "user_id": "u1", "id": "team_member"}');
+SELECT * FROM queue;
+SELECT neon_auth_internal.confirm_team('t1', 'u1', m, p, p, :asked)
+  FROM (VALUES ('[{"team_id": "t1", "user_id": "u1"}]', '[{"team_id": "t1", "user_id": "u1", "id": "team_member"}]')) AS v(m, p);
 SELECT team_id, user_id, permission_id FROM neon_auth.team_members_sync LEFT JOIN neon_auth.team_permissions_sync USING (team_id, user_id);
+-- What is confirmed needs no further confirmation; another permission may be one from before.
+SELECT deliver('team_membership.created', '{"team_id": "t1", "user_id": "u1"}') AS "the same, doubled";
+SELECT deliver('team_permission.created', '{"team_id": "t1", "user_id": "u1", "id": "team_admin"}') AS "the late one, doubled";
+SELECT permission_id FROM neon_auth.team_permissions_sync;
+ROLLBACK;
+
+-- A removal that the REST API reports is one, too.
+BEGIN;
+SELECT deliver('team_membership.created', '{"team_id": "t1", "user_id": "u1"}');
+SELECT deliver('team_permission.created', '{"team_id": "t1", "user_id": "u1", "id": "team_admin"}');
+SELECT deliver('project_permission.created', '{"user_id": "u1", "id": "beta"}');
+SELECT neon_auth_internal.confirm_team('t1', 'u1', '[{"team_id": "t1", "user_id": "u1"}]', '[]', '[]', :asked) AS permission,
+       neon_auth_internal.confirm_project_permissions('u1', '[]', '[]', :asked) AS "in the project";
+SELECT deliver('team_permission.created', '{"team_id": "t1", "user_id": "u1", "id": "team_admin"}') AS doubled;
+SELECT deliver('project_permission.created', '{"user_id": "u1", "id": "beta"}') AS doubled;
+SELECT neon_auth_internal.confirm_team('t1', 'u1', '[]', '[]', '[]', :asked) AS membership;
+SELECT deliver('team_membership.created', '{"team_id": "t1", "user_id": "u1"}') AS doubled;
+SELECT (SELECT count(*) FROM neon_auth.team_members_sync) AS members, (SELECT count(*) FROM neon_auth.team_permissions_sync) AS team_permissions,
+       (SELECT count(*) FROM neon_auth.project_permissions_sync) AS project_permissions;
 SELECT * FROM queue;
 ROLLBACK;
 
--- Permissions that were taken away before they were given, or given again.
+-- Permissions in the project that are removed, and given again; not for another user or of another name.
 BEGIN;
 SELECT deliver('project_permission.deleted', '{"user_id": "u1", "id": "beta"}');
-SELECT deliver('project_permission.deleted', '{"user_id": "u1", "id": "beta"}');
 SELECT deliver('project_permission.created', '{"user_id": "u1", "id": "beta"}') FROM generate_series(1, 3);
-SELECT user_id, permission_id FROM neon_auth.project_permissions_sync;
-SELECT deliver('project_permission.deleted', '{"user_id": "u1", "id": "beta"}');
-SELECT deliver('project_permission.created', '{"user_id": "u1", "id": "beta"}');
+SELECT deliver('project_permission.created', '{"user_id": "u1", "id": "gamma"}') AS another;
+SELECT deliver('project_permission.created', '{"user_id": "u2", "id": "beta"}') AS "another user";
+SELECT deliver('team_permission.created', '{"team_id": "t1", "user_id": "u1", "id": "beta"}') AS "in a team";
 SELECT user_id, permission_id FROM neon_auth.project_permissions_sync;
 SELECT * FROM queue;
--- One that did not come by a webhook: whether the event that told of it is yet to come, nobody knows.
-INSERT INTO neon_auth.project_permissions_sync (user_id, permission_id) VALUES ('u2', 'beta');
-SELECT deliver('project_permission.deleted', '{"user_id": "u2", "id": "beta"}');
-SELECT deliver('project_permission.created', '{"user_id": "u2", "id": "beta"}');
-SELECT count(*) FROM neon_auth.project_permissions_sync WHERE user_id = 'u2';
+ROLLBACK;
+
+-- No event reports what a sign-up gives, and an update may be the first event to arrive.
+BEGIN;
+SELECT deliver('user.updated', '{"id": "u1", "selected_team_id": null}');
+SELECT deliver('user.created', '{"id": "u1"}');
+SELECT deliver('user.created', '{"id": "u2", "selected_team_id": "t2"}');
+SELECT * FROM queue;
+SELECT deliver('user.deleted', format('{"id": "u%s"}', n)::jsonb) FROM generate_series(1, 2) AS n;
+SELECT * FROM queue;
+ROLLBACK;
+
+-- Nor that a user's teams are renamed who stops being anonymous.
+BEGIN;
+SELECT deliver('user.created', '{"id": "u1", "is_anonymous": true, "selected_team_id": "t0", "last_active_at_millis": 1}');
+SELECT deliver('team_membership.created', format('{"team_id": "t%s", "user_id": "u1"}', n)::jsonb) FROM generate_series(2, 1, -1) AS n;
+DELETE FROM neon_auth.sync_queue;
+SELECT deliver('user.updated', '{"id": "u1", "is_anonymous": true, "selected_team_id": "t3", "last_active_at_millis": 90000000}') AS "still anonymous";
+SELECT * FROM queue;
+SELECT deliver('user.updated', '{"id": "u1", "is_anonymous": false, "selected_team_id": "t3", "last_active_at_millis": 180000000}') AS signed_up;
+SELECT * FROM queue;
+DELETE FROM neon_auth.sync_queue;
+SELECT deliver('user.updated', '{"id": "u1", "is_anonymous": false, "selected_team_id": "t3", "last_active_at_millis": 270000000}') AS "not again";
+SELECT * FROM queue;
+-- Whoever reports it first: an answer of the REST API about the user.
+UPDATE neon_auth.users_sync SET raw_json = raw_json || '{"is_anonymous": true}';
+SELECT neon_auth_internal.sync_page(0, 'user', '[{"id": "u1", "is_anonymous": false}]', :asked);
+SELECT * FROM queue;
 ROLLBACK;
 DROP VIEW queue;
