@@ -53,7 +53,8 @@ extension_sql_file!(
     requires = ["readers"]
 );
 extension_sql_file!("../sql/stack/limits.sql", requires = ["better_auth_tables"]);
-extension_sql_file!("../sql/stack/configure.sql", requires = ["limits"]);
+extension_sql_file!("../sql/stack/issuers.sql", requires = ["limits"]);
+extension_sql_file!("../sql/stack/configure.sql", requires = ["issuers"]);
 extension_sql_file!(
     "../sql/stack/permissions.sql",
     name = "stack_permissions",

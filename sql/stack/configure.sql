@@ -2,7 +2,7 @@
 
 CREATE FUNCTION neon_auth_internal.rest_base(jwks_url text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN substring(jwks_url FROM '^(https?://.+?)/api/v1/projects/[^/?#]+/[.]well-known/jwks[.]json');
+RETURN substring(jwks_url FROM '^(https?://[^?#]+?)/api/v1/projects/[^/?#]+/[.]well-known/jwks[.]json');
 COMMENT ON FUNCTION neon_auth_internal.rest_base(text) IS
     'Returns the URL of the REST API, from the URL of a Stack Auth project''s keys; NULL for another URL';
 
@@ -16,16 +16,14 @@ CREATE FUNCTION neon_auth_internal.configure_stack(keys jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    clouds constant text[] := '{https://api.stack-auth.com,https://api.hexclave.com}';
     member text;
     project text;
     parts text[];
-    bases text[];
     issuers_of_project text[];
     audiences_of_project text[];
     url text;
 BEGIN
-    FOREACH member IN ARRAY '{auth_provider_project_id,pub_client_key,secret_server_key,jwks_url}'::text[] LOOP
+    FOREACH member IN ARRAY '{auth_provider_project_id,secret_server_key,jwks_url}'::text[] LOOP
         IF coalesce(jsonb_typeof(keys -> member), 'nothing') <> 'string' OR keys ->> member = '' THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'invalid_parameter_value',
@@ -35,9 +33,19 @@ BEGIN
         END IF;
     END LOOP;
 
+    -- A project need not have such a key.
+    IF coalesce(jsonb_typeof(keys -> 'pub_client_key'), 'null') NOT IN ('string', 'null')
+       OR keys ->> 'pub_client_key' = '' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the response of the keys API is incomplete',
+            DETAIL = 'The member pub_client_key is neither a non-empty string nor null.',
+            HINT = 'Pass the JSON object unchanged.';
+    END IF;
+
     project := keys ->> 'auth_provider_project_id';
     parts := regexp_match(keys ->> 'jwks_url',
-                          '^(https?://.+?)/api/v1/projects/([^/?#]+)/[.]well-known/jwks[.]json([?].*)?$');
+                          '^(https?://[^?#]+?)/api/v1/projects/([^/?#]+)/[.]well-known/jwks[.]json([?].*)?$');
     IF parts IS NULL OR parts[2] <> project THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -45,14 +53,15 @@ BEGIN
             DETAIL = format('It must end in /api/v1/projects/%s/.well-known/jwks.json.', project),
             HINT = 'For other issuers: SELECT neon_auth.add_provider(name => ..., issuers => ..., jwks_url => ...);';
     END IF;
-    -- The SDK decides which of the two cloud hosts is in iss; they are one service.
-    bases := CASE WHEN parts[1] = ANY (clouds) THEN clouds ELSE parts[1:1] END;
-
-    issuers_of_project := ARRAY(
-        SELECT base || path || project
-          FROM unnest(bases) AS base,
-               unnest(ARRAY['/api/v1/projects/', '/api/v1/projects-restricted-users/',
-                            '/api/v1/projects-anonymous-users/']) AS path);
+    issuers_of_project := neon_auth_internal.stack_issuers(keys ->> 'jwks_url', project);
+    IF issuers_of_project IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the host of the jwks_url cannot be that of an issuer',
+            DETAIL = 'A host name in ASCII, an IPv4 address of four decimal numbers, or an IPv6 address in brackets must '
+                     'follow, without user and password, then optionally a port and a path.',
+            HINT = 'For other issuers: SELECT neon_auth.add_provider(name => ..., issuers => ..., jwks_url => ...);';
+    END IF;
     audiences_of_project := ARRAY[project, project || ':restricted', project || ':anon'];
     url := split_part(keys ->> 'jwks_url', '?', 1) || '?include_restricted=true&include_anonymous=true';
     -- Changes no row, and waits for other writers of providers: the next statement sees what they wrote.
@@ -101,17 +110,19 @@ BEGIN
             DETAIL = 'The configured service is Better Auth, which needs none of these environment variables.',
             HINT = 'Better Auth reads BETTER_AUTH_URL and BETTER_AUTH_SECRET, which the database does not return.';
     END IF;
-    IF project IS NULL OR client_key IS NULL OR server_key IS NULL THEN
+    IF project IS NULL OR server_key IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'Neon Auth is not configured',
             DETAIL = CASE WHEN project IS NULL THEN 'There is no provider of kind stack.'
-                          ELSE 'Its keys are not stored; a dump does not contain them.' END,
+                          ELSE 'Its secret_server_key is not stored; a dump does not contain keys.' END,
             HINT = 'SELECT neon_auth.configure(''<response of the keys API>'');';
     END IF;
-    RETURN concat_ws(E'\n', 'NEXT_PUBLIC_STACK_PROJECT_ID=' || project,
-                     'NEXT_PUBLIC_STACK_PUBLISHABLE_CLIENT_KEY=' || client_key,
-                     'STACK_SECRET_SERVER_KEY=' || server_key);
+    -- concat_ws() leaves out what a missing key makes NULL.
+    RETURN (SELECT string_agg(concat_ws(E'\n', 'NEXT_PUBLIC_' || n.name || '_PROJECT_ID=' || project,
+                                        'NEXT_PUBLIC_' || n.name || '_PUBLISHABLE_CLIENT_KEY=' || client_key,
+                                        n.name || '_SECRET_SERVER_KEY=' || server_key), E'\n' ORDER BY n.number)
+              FROM unnest('{STACK,HEXCLAVE}'::text[]) WITH ORDINALITY AS n(name, number));
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.sdk_env() IS
@@ -125,5 +136,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.sdk_env() IS
-    'Returns the environment variables that the Stack Auth SDKs read, secrets included';
+    'Returns the environment variables that the Stack Auth SDKs read, under the old and the new names; secrets included';
 REVOKE ALL ON FUNCTION neon_auth.sdk_env() FROM PUBLIC;

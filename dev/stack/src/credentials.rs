@@ -14,8 +14,8 @@ const SERVER_KEY_PREFIX: &str = "ssk_";
 #[derive(Clone, Debug, Serialize)]
 pub struct Credentials {
     pub project_id: String,
-    /// Sent as `x-stack-publishable-client-key`.
-    pub pub_client_key: String,
+    /// Sent as `x-stack-publishable-client-key`; a project need not have one.
+    pub pub_client_key: Option<String>,
     /// Sent as `x-stack-secret-server-key`.
     pub secret_server_key: String,
     /// The bearer token of the console's calls.
@@ -31,7 +31,7 @@ impl Credentials {
         let webhook_key = &digest(&[SECRET_PREFIX, seed, project_id])[..24];
         Self {
             project_id: project_id.to_owned(),
-            pub_client_key: key("pck_"),
+            pub_client_key: Some(key("pck_")),
             secret_server_key: key(SERVER_KEY_PREFIX),
             neon_api_key: key("napi_"),
             webhook_secret: format!("{SECRET_PREFIX}{}", STANDARD.encode(webhook_key)),
@@ -54,14 +54,17 @@ impl Credentials {
 
     /// The answer of the console's keys call.
     pub fn keys_response(&self, base_url: &str) -> Value {
-        json!({
+        let mut response = json!({
             "auth_provider": "stack",
             "auth_provider_project_id": self.project_id,
-            "pub_client_key": self.pub_client_key,
             "secret_server_key": self.secret_server_key,
             "jwks_url": self.jwks_url(base_url),
             "schema_name": "neon_auth",
             "table_name": "users_sync",
-        })
+        });
+        if let Some(key) = &self.pub_client_key {
+            response["pub_client_key"] = json!(key);
+        }
+        response
     }
 }

@@ -169,6 +169,11 @@ impl Simulator {
         credentials.secret_server_key.clone()
     }
 
+    /// Leaves the project without a publishable client key.
+    pub fn withdraw_client_key(&self) {
+        self.shared.lock().credentials.pub_client_key = None;
+    }
+
     /// Withdraws a key from the published set; tokens are still signed with
     /// it. Answers whether there is such a key.
     pub fn drop_key(&self, kid: &str) -> bool {
@@ -183,6 +188,11 @@ impl Simulator {
     /// Sets how many memberships a list of profiles may have.
     pub fn set_profiles_cap(&self, memberships: usize) {
         self.shared.lock().options.profiles_cap = memberships;
+    }
+
+    /// Sets the base URL in tokens' `iss`.
+    pub fn set_issuer_base(&self, base: &str) {
+        self.shared.lock().options.issuer_base = Some(base.to_owned());
     }
 
     /// Replaces the server by an older or a newer one.

@@ -45,14 +45,22 @@ fn keys_are_made_stored_and_answered_for_the_environment() {
     let mut administrator = administrator(&world.database);
     let arguments: [&(dyn postgres::types::ToSql + Sync); 2] =
         [&credentials.neon_api_key, &DEFAULT_NEON_PROJECT_ID];
+    let client_key = credentials.pub_client_key.expect("the project has one");
+    let named = |name: &str| {
+        [
+            format!("NEXT_PUBLIC_{name}_PROJECT_ID={}", credentials.project_id),
+            format!("NEXT_PUBLIC_{name}_PUBLISHABLE_CLIENT_KEY={client_key}"),
+            format!("{name}_SECRET_SERVER_KEY={}", credentials.secret_server_key),
+        ]
+    };
+    let all = [named("STACK"), named("HEXCLAVE")].concat();
     let environment = administrator.value(CREATE, &arguments);
-    assert_eq!(
-        environment,
-        Some(format!(
-            "NEXT_PUBLIC_STACK_PROJECT_ID={}\nNEXT_PUBLIC_STACK_PUBLISHABLE_CLIENT_KEY={}\nSTACK_SECRET_SERVER_KEY={}",
-            credentials.project_id, credentials.pub_client_key, credentials.secret_server_key
-        ))
-    );
+    assert_eq!(environment, Some(all.join("\n")));
+    // A project without a publishable client key has no such variable.
+    world.stack.withdraw_client_key();
+    let environment = administrator.value(CREATE, &arguments);
+    let without = [&all[..1], &all[2..4], &all[5..]].concat();
+    assert_eq!(environment, Some(without.join("\n")));
     // And it is configured: a token of that project signs in.
     let user = world.sign_up("first");
     let mut app = world.app();
@@ -170,7 +178,10 @@ fn keys_reach_no_log_and_no_table_but_that_of_secrets() {
     let text = log.text();
     for secret in [
         &credentials.neon_api_key,
-        &credentials.pub_client_key,
+        credentials
+            .pub_client_key
+            .as_ref()
+            .expect("the project has one"),
         &credentials.secret_server_key,
     ] {
         assert!(!text.contains(secret.as_str()), "a key is in the log");

@@ -42,6 +42,16 @@ UPDATE neon_auth.providers SET jwks_url = NULL, jwks = :'jwks';
 SELECT neon_auth.configure(pg_temp.keys());
 SELECT jwks_url IS NOT NULL AS has_url, jwks FROM neon_auth.providers;
 
+-- A project need not have a publishable client key: without one, a stored one is deleted.
+SELECT name FROM neon_auth_internal.secrets ORDER BY name;
+SELECT neon_auth.configure(pg_temp.keys() - 'pub_client_key');
+SELECT name FROM neon_auth_internal.secrets ORDER BY name;
+SELECT neon_auth.sdk_env();
+SELECT neon_auth.configure(pg_temp.keys());
+SELECT neon_auth.sdk_env();
+SELECT neon_auth.configure(pg_temp.keys('{"pub_client_key": null}'));
+SELECT name FROM neon_auth_internal.secrets ORDER BY name;
+
 -- The names of schema and table are not needed.
 SELECT neon_auth.configure(pg_temp.keys() - '{schema_name,table_name}'::text[]);
 ROLLBACK;
@@ -69,7 +79,10 @@ SELECT what, pg_temp.refusal(given) AS refusal
                (8, 'project null', pg_temp.keys('{"auth_provider_project_id": null}')),
                (9, 'project empty', pg_temp.keys('{"auth_provider_project_id": ""}')),
                (10, 'project a number', pg_temp.keys('{"auth_provider_project_id": 7}')),
-               (11, 'no client key', pg_temp.keys() - 'pub_client_key'),
+               (11, 'client key empty', pg_temp.keys('{"pub_client_key": ""}')),
+               (11, 'client key a number', pg_temp.keys('{"pub_client_key": 7}')),
+               (11, 'client key an object', pg_temp.keys('{"pub_client_key": {}}')),
+               (11, 'client key false', pg_temp.keys('{"pub_client_key": false}')),
                (12, 'no server key', pg_temp.keys() - 'secret_server_key'),
                (13, 'server key empty', pg_temp.keys('{"secret_server_key": ""}')),
                (14, 'no jwks_url', pg_temp.keys() - 'jwks_url'),
@@ -81,7 +94,7 @@ SELECT what, pg_temp.refusal(given) AS refusal
                (20, 'jwks_url of another scheme', pg_temp.keys('{"jwks_url": "ftp://api.stack-auth.com/api/v1/projects/project-id-123/.well-known/jwks.json"}')),
                (21, 'another table', pg_temp.keys('{"table_name": "people"}')),
                (22, 'another schema', pg_temp.keys('{"schema_name": "public"}'))) AS v(n, what, given)
- ORDER BY n;
+ ORDER BY n, what;
 -- Without TLS beyond this machine. The table says so, as it does to whoever writes it by hand.
 SELECT pg_temp.refusal(pg_temp.keys('{"jwks_url": "http://auth.example.com/api/v1/projects/project-id-123/.well-known/jwks.json"}'));
 -- An error in the middle leaves no half: neither the provider nor a key has changed.
