@@ -35,6 +35,7 @@ SELECT neon_auth_internal.note_limit('include_restricted');
 SELECT neon_auth_internal.note_limit('all_memberships');
 SELECT neon_auth_internal.lift_limit('all_memberships');
 SELECT * FROM pg_temp.limits;
+\set VERBOSITY terse
 SELECT neon_auth_internal.note_limit('anything');
 \echo :SQLSTATE
 ROLLBACK;
