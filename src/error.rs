@@ -212,6 +212,8 @@ pub enum Problem {
         status: u16,
         message: Option<String>,
     },
+    /// The REST API returned users of other teams than the requested one.
+    TeamIgnored,
     /// The REST API rejected a request.
     ServiceRefused { status: u16, code: Option<String> },
     /// The REST API failed at each attempt of a request, and only at this request.
@@ -724,6 +726,12 @@ impl From<&Problem> for ErrorReport {
                 "the REST API of the auth service cannot process a request".to_owned(),
                 format!("It returned status {status} at each attempt, although it responds to other requests."),
                 "The log of the auth service shows the reason; after the correction: CALL neon_auth.sync();".to_owned(),
+            ),
+            Problem::TeamIgnored => (
+                Code::ERRCODE_PROTOCOL_VIOLATION,
+                "the REST API of the auth service returned users of other teams".to_owned(),
+                "It returned a user for a team_id that no team has, so memberships cannot be read from it.".to_owned(),
+                "Update the auth service, or the proxy before it, until /api/v1/users respects team_id; then CALL neon_auth.sync(); it resumes where it stopped.".to_owned(),
             ),
             Problem::NoArray { of, given } => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,

@@ -68,7 +68,8 @@ extension_sql_file!("../sql/stack/events.sql", requires = ["ordering"]);
 extension_sql_file!("../sql/stack/webhook.sql", requires = ["events"]);
 extension_sql_file!("../sql/stack/runs.sql", requires = ["webhook"]);
 extension_sql_file!("../sql/stack/sync.sql", requires = ["runs"]);
-extension_sql_file!("../sql/stack/queue.sql", requires = ["sync"]);
+extension_sql_file!("../sql/stack/members.sql", requires = ["sync"]);
+extension_sql_file!("../sql/stack/queue.sql", requires = ["members"]);
 extension_sql_file!("../sql/stack/console.sql", requires = ["queue"]);
 extension_sql_file!(
     "../sql/better_auth/find.sql",

@@ -112,6 +112,7 @@ BEGIN
     PERFORM neon_auth_internal.forget_user(erase_user.id);
     DELETE FROM neon_auth_internal.sync_scan s WHERE s.user_id = erase_user.id;
     DELETE FROM neon_auth_internal.sync_listed l WHERE l.user_id = erase_user.id;
+    DELETE FROM neon_auth_internal.sync_team_members m WHERE m.user_id = erase_user.id;
     RETURN erased;
 END
 $$;

@@ -23,7 +23,8 @@
 --      A permission is outranked by other removals too, because it may have followed from them: which
 --      permissions contain it is known only to the service.
 -- 7. A response about one entry of the queue also deletes what it lacks. The lists of a full run are too
---    long to be read at one moment: what they lack is queued. (confirm_team, sync_members, sync_permissions)
+--    long to be read at one moment: what they lack is queued, and so is what a list with a gap lacks. (confirm_team,
+--    sync_members, end_team, sync_permissions)
 -- 8. Where the order is not known, a right is withheld until it is confirmed.
 --
 -- Times are of the clock: now() is when the transaction began, which may be long before the request.

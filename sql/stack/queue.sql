@@ -101,9 +101,11 @@ COMMENT ON FUNCTION neon_auth_internal.listed(bigint, text, text) IS
     'Returns all items of a list: the stored ones and those of a JSON array';
 
 -- The response is about a team, or about one of its members (member is '' for all): the memberships, the
--- granted permissions (direct), and all permissions that follow from them (effective).
+-- granted permissions (direct), and all permissions that follow from them (effective). If some
+-- memberships cannot be read (NOT is_whole), those that the list lacks are queued one by one.
 CREATE FUNCTION neon_auth_internal.confirm_team(
-    team text, member text, memberships text, direct text, effective text, asked_at bigint) RETURNS bigint
+    team text, member text, memberships text, direct text, effective text, asked_at bigint, is_whole boolean)
+RETURNS bigint
 LANGUAGE plpgsql
 SET work_mem = '1MB' SET enable_nestloop = on SET plan_cache_mode = force_custom_plan SET jit = off
 AS $$
@@ -127,19 +129,31 @@ BEGIN
     PERFORM count(neon_auth_internal.lock_mirror('user', l.user_id, false))
        FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
       WHERE l.team_id = team AND (member = '' OR l.user_id = member);
-    WITH ended AS (
-        DELETE FROM neon_auth_internal.team_members_sync m
-         WHERE m.team_id = team AND (member = '' OR m.user_id = member)
-           AND NOT neon_auth_internal.is_since(m.created_at, moment)
+    IF is_whole THEN
+        WITH ended AS (
+            DELETE FROM neon_auth_internal.team_members_sync m
+             WHERE m.team_id = team AND (member = '' OR m.user_id = member)
+               AND NOT neon_auth_internal.is_since(m.created_at, moment)
+               AND NOT EXISTS (SELECT FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
+                                WHERE l.team_id = team AND l.user_id = m.user_id)
+            RETURNING m.user_id
+        ), noted AS (
+            INSERT INTO neon_auth_internal.tombstones (kind, team_id, user_id)
+            SELECT 'team_member', team, e.user_id FROM ended e
+                ON CONFLICT (team_id, user_id, kind, permission_id) DO UPDATE SET removed_at = excluded.removed_at
+        )
+        SELECT count(*) INTO gone FROM ended;
+    ELSE
+        INSERT INTO neon_auth_internal.sync_queue (kind, team_id, user_id, reason)
+        SELECT 'team_member', team, m.user_id, 'The list of the team''s members lacks it.'
+          FROM neon_auth_internal.team_members_sync m
+         WHERE m.team_id = team AND NOT neon_auth_internal.is_since(m.created_at, moment)
            AND NOT EXISTS (SELECT FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
                             WHERE l.team_id = team AND l.user_id = m.user_id)
-        RETURNING m.user_id
-    ), noted AS (
-        INSERT INTO neon_auth_internal.tombstones (kind, team_id, user_id)
-        SELECT 'team_member', team, e.user_id FROM ended e
-            ON CONFLICT (team_id, user_id, kind, permission_id) DO UPDATE SET removed_at = excluded.removed_at
-    )
-    SELECT count(*) INTO gone FROM ended;
+            ON CONFLICT (team_id, user_id, kind) DO UPDATE
+           SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL;
+        gone := 0;
+    END IF;
     INSERT INTO neon_auth_internal.team_members_sync (team_id, user_id)
     SELECT DISTINCT team, l.user_id
       FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
@@ -155,8 +169,8 @@ BEGIN
                 UNION ALL
                 SELECT false, d.* FROM neon_auth_internal.listed(asked_at, 'direct', direct) AS d) AS i
          WHERE i.team_id = team AND (member = '' OR i.user_id = member)
-           AND EXISTS (SELECT FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
-                        WHERE l.team_id = team AND l.user_id = i.user_id)
+           AND (NOT is_whole OR EXISTS (SELECT FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
+                                         WHERE l.team_id = team AND l.user_id = i.user_id))
          GROUP BY i.user_id, i.permission_id
     ), written AS (
         INSERT INTO neon_auth_internal.team_permissions_sync AS p (team_id, user_id, permission_id, inherited)
@@ -183,7 +197,7 @@ BEGIN
     RETURN gone + gone_permissions;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.confirm_team(text, text, text, text, text, bigint) IS
+COMMENT ON FUNCTION neon_auth_internal.confirm_team(text, text, text, text, text, bigint, boolean) IS
     'Makes the memberships and permissions in a team equal to a REST response; returns how many rows were deleted';
 
 CREATE FUNCTION neon_auth_internal.confirm_project_permissions(

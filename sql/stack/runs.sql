@@ -63,7 +63,8 @@ BEGIN
         RETURN to_jsonb(run) || '{"goes_on": true}';
     END IF;
     is_first := NOT EXISTS (SELECT FROM neon_auth_internal.sync_runs r WHERE r.finished_at IS NOT NULL);
-    TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed;
+    TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed,
+             neon_auth_internal.sync_team_members;
     INSERT INTO neon_auth_internal.sync_runs (kind, source, total)
     VALUES (begin_sync.kind, begin_sync.source,
             CASE WHEN NOT is_first THEN (SELECT count(*) FROM neon_auth_internal.users_sync u
@@ -125,12 +126,18 @@ BEGIN
     DELETE FROM neon_auth_internal.sync_queue q
      WHERE q.last_error IS NOT NULL
        AND q.queued_at < (SELECT r.started_at FROM neon_auth_internal.sync_runs r WHERE r.id = run)
+       -- A worker may have compared other teams only.
+       AND (q.kind NOT IN ('team', 'team_member')
+            OR NOT EXISTS (SELECT FROM neon_auth_internal.service_limits l WHERE l.name = 'all_memberships')
+            OR EXISTS (SELECT FROM neon_auth_internal.compared_teams c
+                        WHERE c.team_id = q.team_id AND c.compared_at >= q.queued_at))
        AND NOT EXISTS (SELECT
                          FROM (VALUES ('user', 'user'), ('team', 'team'), ('member', 'team'), ('member', 'team_member'),
                                       ('team_permission', 'team'), ('team_permission', 'team_member'),
                                       ('project_permission', 'project_permissions')) AS of_list(kind, queued)
                         WHERE of_list.queued = q.kind AND neon_auth_internal.has_gap(of_list.kind));
-    TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed;
+    TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed,
+             neon_auth_internal.sync_team_members;
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.end_scan(bigint) IS

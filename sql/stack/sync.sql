@@ -291,6 +291,20 @@ BEGIN
        SET inherited = excluded.inherited WHERE NOT neon_auth_internal.is_since(p.created_at, moment);
     GET DIAGNOSTICS in_project = ROW_COUNT;
 
+    -- The service removes a member's permissions in a team with the membership, so a permission proves it.
+    INSERT INTO neon_auth_internal.sync_queue (kind, team_id, user_id, reason)
+    SELECT DISTINCT 'team_member', s.team_id, s.user_id, 'The mirror lacks it, but the list of all permissions has one.'
+      FROM neon_auth_internal.sync_scan s
+     WHERE s.kind = 'direct_team'
+       AND NOT EXISTS (SELECT FROM neon_auth_internal.team_members_sync m
+                        WHERE m.team_id = s.team_id AND m.user_id = s.user_id)
+       AND NOT EXISTS (SELECT FROM neon_auth_internal.users_sync u WHERE u.id = s.user_id AND u.deleted_at IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM neon_auth_internal.teams_sync t WHERE t.id = s.team_id AND t.deleted_at IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM neon_auth_internal.outranked_memberships(moment) o
+                        WHERE o.team_id = s.team_id AND o.user_id = s.user_id)
+        ON CONFLICT (team_id, user_id, kind) DO UPDATE
+       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL
+     WHERE sync_queue.last_error IS NOT NULL;
     INSERT INTO neon_auth_internal.sync_queue (kind, team_id, user_id, reason)
     SELECT DISTINCT 'team_member', p.team_id, p.user_id, 'The list of all permissions lacks one.'
       FROM neon_auth_internal.team_permissions_sync p

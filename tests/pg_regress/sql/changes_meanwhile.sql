@@ -33,7 +33,7 @@ SELECT neon_auth_internal.write_page('user', '[{"id": "u1", "display_name": "fir
 SELECT id, name FROM neon_auth.users_sync UNION ALL SELECT id, name FROM neon_auth.teams_sync ORDER BY 1;
 SELECT * FROM queue;
 SELECT neon_auth_internal.confirm_team('t1', '', '[{"team_id": "t1", "user_id": "u2"}, {"team_id": "t1", "user_id": "u3"}]', '[]',
-                              '[{"team_id": "t1", "user_id": "u3", "id": "editor"}]', :asked) AS gone;
+                              '[{"team_id": "t1", "user_id": "u3", "id": "editor"}]', :asked, true) AS gone;
 SELECT neon_auth_internal.confirm_project_permissions(holder, answer, answer, :asked) AS gone
   FROM (VALUES ('u1', '[]'), ('u3', '[{"user_id": "u3", "id": "gone"}]')) AS v(holder, answer);
 CREATE TEMP VIEW everything AS
@@ -48,7 +48,7 @@ SELECT neon_auth_internal.write_page('user', '[{"id": "u1", "display_name": "fir
        neon_auth_internal.write_page('team', '[{"id": "t1", "display_name": "first"}, {"id": "t2", "display_name": "first"}]', :asked_later) AS teams;
 SELECT id, name FROM neon_auth.users_sync UNION ALL SELECT id, name FROM neon_auth.teams_sync ORDER BY 1;
 SELECT neon_auth_internal.confirm_team('t1', '', '[{"team_id": "t1", "user_id": "u2"}, {"team_id": "t1", "user_id": "u3"}]', '[]',
-                              '[{"team_id": "t1", "user_id": "u3", "id": "editor"}]', :asked_later) AS gone;
+                              '[{"team_id": "t1", "user_id": "u3", "id": "editor"}]', :asked_later, true) AS gone;
 SELECT neon_auth_internal.confirm_project_permissions(holder, answer, answer, :asked_later) AS gone
   FROM (VALUES ('u1', '[]'), ('u3', '[{"user_id": "u3", "id": "gone"}]')) AS v(holder, answer);
 SELECT * FROM everything;

@@ -9,6 +9,7 @@ INSERT INTO neon_auth.team_permissions_sync (team_id, user_id, permission_id) VA
 INSERT INTO neon_auth.project_permissions_sync (user_id, permission_id) VALUES ('u1', 'beta'), ('u2', 'beta');
 SELECT neon_auth_internal.queue_sync('user', '', id, 'A test.'), neon_auth_internal.note_removal('team_member', 't2', id, ''),
        neon_auth_internal.see(0, 'member', jsonb_build_array(jsonb_build_object('team_id', 't1', 'user_id', id))::text),
+       neon_auth_internal.see_members(jsonb_build_array(id)),
        neon_auth_internal.list_items(1, 'member', jsonb_build_array(jsonb_build_object('team_id', 't1', 'user_id', id))::text)
   FROM neon_auth.users_sync;
 CREATE TABLE notes (user_id text REFERENCES neon_auth.users_sync (id));

@@ -64,13 +64,15 @@ pub struct Api {
     attempts: Cell<u32>,
 }
 
-/// What this process knows of the parameters that the service accepts for lists of users.
+/// What this process knows of the lists of users that the service returns.
 #[derive(Default)]
 pub struct UserLists {
     /// Whether a list without the refused ones was accepted.
     pub is_accepted: Cell<bool>,
     /// How many of [`PARAMETERS`](crate::old_servers::PARAMETERS) the service refuses.
     pub refused: Cell<usize>,
+    /// Whether the list of a team was seen to contain only its members.
+    pub is_filtered: Cell<bool>,
 }
 
 /// Why a request failed.
@@ -260,7 +262,12 @@ impl Api {
             };
             // Even if the service requests no wait, the back-off applies.
             let wait = wait.unwrap_or_default().max(jittered(delay));
-            let is_last = attempt >= self.attempts.get();
+            let attempts = match status {
+                None | Some(LASTING) => self.attempts.get(),
+                // It passes.
+                Some(_) => ATTEMPTS,
+            };
+            let is_last = attempt >= attempts;
             if let Some(status @ LASTING) = status
                 && is_last
                 && self.responds()?
@@ -448,7 +455,7 @@ fn error_of(part: ResponsePart) -> RequestError {
 }
 
 /// An id that no user has: a random UUID (RFC 9562, 5.4).
-fn random_uuid() -> String {
+pub fn random_uuid() -> String {
     let random = || RandomState::new().build_hasher().finish();
     let (high, low) = (random(), random());
     format!(

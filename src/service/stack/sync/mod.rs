@@ -1,8 +1,9 @@
 //! Makes the mirror equal to the REST API.
 //!
 //! `objects` writes users and teams into the mirror; `walk` and `list` read ordered lists,
-//! `user_list` reads that of users, and `pages` ends lists without an end; `queue` confirms objects
-//! whose events may be stale, `run` synchronises everything, and `erase` erases deleted users.
+//! `user_list` reads that of users, `team_list` that of a team's members, and `pages` ends lists
+//! without an end; `queue` confirms objects whose events may be stale, `run` synchronises everything,
+//! `teams` the members of teams one by one, and `erase` erases deleted users.
 
 mod erase;
 mod list;
@@ -10,6 +11,8 @@ mod objects;
 mod pages;
 mod queue;
 mod run;
+mod team_list;
+mod teams;
 mod user_list;
 mod walk;
 

@@ -6,6 +6,8 @@ use serde::Deserialize;
 
 use super::objects::{self, Found, Resource, TEAMS, USERS};
 use super::pages::Pages;
+use super::team_list;
+use super::user_list::Whole;
 use crate::background::steps::{Steps, Stop};
 use crate::clock;
 use crate::error::Problem;
@@ -150,12 +152,16 @@ impl Queue<'_> {
             item: items::team_permission,
             asked_at,
         };
-        let memberships = self.all(&members, &filter, "")?;
+        let (memberships, is_whole) = if entry.user_id.is_empty() {
+            self.members(&members, &entry.team_id)?
+        } else {
+            (self.all(&members, &filter, "")?, true)
+        };
         let direct = self.all(&permissions("direct"), &filter, "false")?;
         let effective = self.all(&permissions("effective"), &filter, "true")?;
         self.steps.transaction(|| {
             let gone = spi::write(
-                "SELECT neon_auth_internal.confirm_team($1, $2, $3, $4, $5, $6::bigint)::text",
+                "SELECT neon_auth_internal.confirm_team($1, $2, $3, $4, $5, $6::bigint, $7::boolean)::text",
                 &[
                     &entry.team_id,
                     &entry.user_id,
@@ -163,6 +169,7 @@ impl Queue<'_> {
                     &direct,
                     &effective,
                     &asked_at.to_string(),
+                    &is_whole.to_string(),
                 ],
             );
             self.count(gone);
@@ -200,15 +207,7 @@ impl Queue<'_> {
         }
         let mut last = Chunk::default();
         let read = every_page(self.api, list.path, &query, list.item, |chunk| {
-            if last.items.len() + chunk.items.len() > CHUNK {
-                let items = std::mem::take(&mut last).json();
-                self.list(
-                    "SELECT neon_auth_internal.list_items($1::bigint, $2, $3)::text",
-                    list,
-                    &[&items],
-                );
-            }
-            last.items.extend(chunk.items);
+            self.take(list, &mut last, chunk.items);
             Ok(())
         });
         match read {
@@ -222,6 +221,35 @@ impl Queue<'_> {
             }
             read => read.map(|()| last.json()),
         }
+    }
+
+    /// The same of the members of a team, which come in pages of users. Returns also whether the
+    /// list is complete, so that what it lacks does not exist.
+    fn members(&self, list: &List, team: &str) -> Result<(String, bool), Stop> {
+        let name = serde_json::to_string(team).expect("a string is JSON");
+        let mut last = Chunk::default();
+        let each = |members: Vec<String>| {
+            let member = |user: String| format!(r#"{{"team_id":{name},"user_id":{user}}}"#);
+            self.take(list, &mut last, members.into_iter().map(member).collect());
+        };
+        let read = team_list::read(self.api, team, None, each, |_| Ok(()))?;
+        if let Whole::WithGap(reason) = &read {
+            objects::skip(self.steps, self.run, 1, reason);
+        }
+        Ok((last.json(), matches!(read, Whole::Complete)))
+    }
+
+    /// Adds items to the last ones of a list, and stores those if they become too many.
+    fn take(&self, list: &List, last: &mut Chunk, items: Vec<String>) {
+        if last.items.len() + items.len() > CHUNK {
+            let items = std::mem::take(last).json();
+            self.list(
+                "SELECT neon_auth_internal.list_items($1::bigint, $2, $3)::text",
+                list,
+                &[&items],
+            );
+        }
+        last.items.extend(items);
     }
 
     /// Runs a statement about the stored items of a list.

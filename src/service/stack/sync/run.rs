@@ -8,6 +8,8 @@ use serde::Deserialize;
 use super::erase::erase_deleted;
 use super::objects::{self, Found, Resource, TEAMS, USERS};
 use super::queue::{self, every_page};
+use super::team_list;
+use super::teams::Teams;
 use super::user_list::{self, Whole};
 use crate::background::steps::{Steps, Stop};
 use crate::clock;
@@ -27,24 +29,26 @@ const NOTICE_INTERVAL: Duration = Duration::from_secs(5);
 /// Makes the mirror equal to the auth service, or resumes the interrupted run.
 pub fn sync(steps: Steps) -> Result<(), Stop> {
     let _lock = RunLock::take(steps)?.of_a_run(steps);
+    let called_at = clock::microseconds();
     recorded(steps, || {
         // Whatever the outcome of the run.
         erase_deleted(steps)?;
         // A resumed run has not seen the changes since its beginning; a second one picks them up,
         // and finds most of the work done.
-        while run_once(steps)? {}
+        while run_once(steps, called_at)? {}
         Ok(())
     })
 }
 
 /// Finishes one run, and returns whether it was an interrupted one.
-fn run_once(steps: Steps) -> Result<bool, Stop> {
+fn run_once(steps: Steps, called_at: i64) -> Result<bool, Stop> {
     let api = open(steps)?;
     let begun = begin(&api, steps);
     let run = Run {
         api,
         steps,
         id: begun.id,
+        called_at,
         told_at: Cell::new(Instant::now()),
     };
     let goes_on = begun.goes_on;
@@ -97,6 +101,8 @@ struct Run {
     api: Api,
     steps: Steps,
     id: i64,
+    /// When the synchronisation was called, which may be several runs.
+    called_at: i64,
     told_at: Cell<Instant>,
 }
 
@@ -199,14 +205,63 @@ impl Run {
         Ok(())
     }
 
-    fn members(&self, _: Option<String>) -> Result<(), Stop> {
+    fn members(&self, cursor: Option<String>) -> Result<(), Stop> {
+        if cursor.is_none() && self.all_members()? {
+            return Ok(());
+        }
+        let teams = Teams {
+            api: &self.api,
+            steps: self.steps,
+            run: self.id,
+            between: &|| {
+                self.tell();
+                self.drain()
+            },
+        };
+        teams.compare(cursor.as_deref(), self.called_at)
+    }
+
+    /// Compares the list of all memberships. The service does not return it if it is too long,
+    /// however often it is requested; false then, and for some days.
+    fn all_members(&self) -> Result<bool, Stop> {
+        let noted = "SELECT l.name FROM neon_auth_internal.service_limits l
+                      WHERE l.name = 'all_memberships'
+                        AND neon_auth_internal.is_since(l.noted_at, clock_timestamp() - interval '7 days')";
+        if self.steps.transaction(|| spi::read(noted, &[])).is_some() {
+            return Ok(false);
+        }
         let asked_at = clock::microseconds().to_string();
-        self.scan("member", "team-member-profiles", &[], items::membership)?;
+        self.reset_scan("member");
+        let path = "team-member-profiles";
+        let listed = self.api.with_attempts(1, || {
+            every_page(&self.api, path, &[], items::membership, |chunk| {
+                self.see("member", &chunk);
+                Ok(())
+            })
+        });
+        match listed {
+            Err(Stop::Problem(problem))
+                if problem.is_of_one_request()
+                    || matches!(problem, Problem::ServiceUnreachable { .. }) =>
+            {
+                // Otherwise an outage would count as a limit.
+                team_list::check(&self.api)?;
+                self.reset_scan("member");
+                self.write(
+                    "SELECT neon_auth_internal.limit_members($1::bigint)::text",
+                    &[],
+                );
+                return Ok(false);
+            }
+            listed => listed?,
+        }
         self.write(
             "SELECT neon_auth_internal.sync_members($1::bigint, $2::bigint)::text",
             &[&asked_at],
         );
-        Ok(())
+        let lift = "SELECT neon_auth_internal.lift_limit('all_memberships')::text";
+        self.steps.transaction(|| spi::write(lift, &[]));
+        Ok(true)
     }
 
     fn permissions(&self, _: Option<String>) -> Result<(), Stop> {
@@ -297,13 +352,17 @@ impl Run {
     ) -> Result<(), Stop> {
         self.reset_scan(kind);
         every_page(&self.api, path, query, item, |chunk| {
-            self.write(
-                "SELECT neon_auth_internal.see($1::bigint, $2, $3)::text",
-                &[kind, &chunk.json()],
-            );
-            self.finish(&chunk);
+            self.see(kind, &chunk);
             Ok(())
         })
+    }
+
+    fn see(&self, kind: &str, chunk: &Chunk) {
+        self.write(
+            "SELECT neon_auth_internal.see($1::bigint, $2, $3)::text",
+            &[kind, &chunk.json()],
+        );
+        self.finish(chunk);
     }
 
     /// Records that the service cannot return a part of a list.
