@@ -4,7 +4,10 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Endpoint {
     Jwks,
+    /// Of all teams.
     Users,
+    /// Users of one team.
+    TeamUsers,
     User,
     Teams,
     Team,

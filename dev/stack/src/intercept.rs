@@ -58,6 +58,12 @@ pub async fn inject(
     mut request: Request,
     next: Next,
 ) -> Response {
+    let endpoint = match request.uri().query() {
+        Some(query) if endpoint == Endpoint::Users && query.contains("team_id=") => {
+            Endpoint::TeamUsers
+        }
+        _ => endpoint,
+    };
     let holds = shared.lock().holds.clone();
     holds.pass(endpoint).await;
     let fault = shared.lock().faults.take(endpoint);
@@ -100,7 +106,10 @@ pub async fn inject(
             let previous = shared.lock().answers.previous(endpoint);
             previous.unwrap_or_else(|| impossible("there is no answer to repeat"))
         }
-        Fault::ShortPage | Fault::AnyTeam if endpoint == Endpoint::Users => answer().await,
+        Fault::ShortPage if matches!(endpoint, Endpoint::Users | Endpoint::TeamUsers) => {
+            answer().await
+        }
+        Fault::AnyTeam if endpoint == Endpoint::TeamUsers => answer().await,
         Fault::ShortPage => impossible("only users come in pages"),
         Fault::AnyTeam => impossible("only users are of a team"),
         Fault::Cursors { cursors } if cursors.is_empty() => impossible("there is no cursor"),

@@ -49,6 +49,7 @@ pub use requests::Received;
 pub use simulator::{Everything, Options, Simulator};
 pub use teams::NewTeam;
 pub use users::NewUser;
+pub use uuid::Uuid;
 
 /// The seed used where none is given: it stands for the server's secret.
 pub const DEFAULT_SEED: &str = "demo";

@@ -89,7 +89,7 @@ fn an_unknown_team_has_no_members_and_another_text_is_refused() {
     assert!(items(&stack, &path).is_empty());
     let refused = server_get(&stack, "/api/v1/users?team_id=team");
     assert_eq!(refused.header("x-stack-known-error"), Some("SCHEMA_ERROR"));
-    stack.set_fault(Endpoint::Users, Fault::AnyTeam);
+    stack.set_fault(Endpoint::TeamUsers, Fault::AnyTeam);
     assert_eq!(items(&stack, &path).len(), 3);
 }
 

@@ -228,7 +228,7 @@ impl Queue<'_> {
     fn members(&self, list: &List, team: &str) -> Result<(String, bool), Stop> {
         let name = serde_json::to_string(team).expect("a string is JSON");
         let mut last = Chunk::default();
-        let each = |members: Vec<String>| {
+        let each = |members: Vec<String>, _| {
             let member = |user: String| format!(r#"{{"team_id":{name},"user_id":{user}}}"#);
             self.take(list, &mut last, members.into_iter().map(member).collect());
         };

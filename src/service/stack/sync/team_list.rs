@@ -11,18 +11,19 @@ use crate::service::stack::rest::items;
 use crate::service::stack::rest::users::{self, UserPage};
 
 /// Reads the members of a team to their end. `each` receives the ids of users as JSON, some more
-/// than once; `passed` the place from which an interrupted run resumes. The list of an unknown team
+/// than once, and the time of their request; `passed` the place from which an interrupted run resumes. The list of an unknown team
 /// is empty.
 pub fn read(
     api: &Api,
     team: &str,
     from: Option<Place>,
-    mut each: impl FnMut(Vec<String>),
+    mut each: impl FnMut(Vec<String>, i64),
     passed: impl FnMut(&Place) -> Result<(), Stop>,
 ) -> Result<Whole, Stop> {
     check(api)?;
-    let each = |chunk: &Chunk, _| {
-        each(chunk.items.iter().filter_map(|user| id(user)).collect());
+    let each = |chunk: &Chunk, asked_at| {
+        let ids = chunk.items.iter().filter_map(|user| id(user)).collect();
+        each(ids, asked_at);
         Ok(())
     };
     user_list::read(api, Some(team), from, each, passed)

@@ -39,8 +39,10 @@ struct Begun {
 /// The members of a team, as they arrive.
 struct Reading<'a> {
     team: &'a str,
-    /// When the first page was requested: what has changed since then outranks all pages.
+    /// When the first page was requested.
     asked_at: i64,
+    /// When the members that are not written yet were requested, the first of them.
+    page_asked_at: Cell<i64>,
     /// Members that are not written yet, as JSON.
     members: RefCell<Vec<String>>,
     is_empty: Cell<bool>,
@@ -97,11 +99,12 @@ impl Teams<'_> {
         let reading = Reading {
             team,
             asked_at,
+            page_asked_at: Cell::new(asked_at),
             members: RefCell::default(),
             is_empty: Cell::new(place.is_none()),
             is_long: Cell::new(place.is_some()),
         };
-        let each = |members| self.take(&reading, members);
+        let each = |members, asked_at| self.take(&reading, members, asked_at);
         let passed = |place: &Place| self.pass(&reading, place);
         match team_list::read(self.api, team, place, each, passed) {
             // The list of an unknown team is empty, too.
@@ -120,14 +123,18 @@ impl Teams<'_> {
         Ok(())
     }
 
-    fn take(&self, reading: &Reading, members: Vec<String>) {
+    fn take(&self, reading: &Reading, members: Vec<String>, asked_at: i64) {
         reading
             .is_empty
             .set(reading.is_empty.get() && members.is_empty());
         if reading.members.borrow().len() + members.len() > CHUNK {
             self.steps.transaction(|| self.store(reading));
         }
-        reading.members.borrow_mut().extend(members);
+        let mut waiting = reading.members.borrow_mut();
+        if waiting.is_empty() {
+            reading.page_asked_at.set(asked_at);
+        }
+        waiting.extend(members);
     }
 
     /// Stores the members of a page that is followed by another one.
@@ -166,7 +173,7 @@ impl Teams<'_> {
                     &self.run.to_string(),
                     reading.team,
                     &array,
-                    &reading.asked_at.to_string(),
+                    &reading.page_asked_at.get().to_string(),
                 ],
             );
         }
