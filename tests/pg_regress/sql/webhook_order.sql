@@ -87,7 +87,7 @@ SELECT deliver('team_permission.created', '{"team_id": "t1", "user_id": "u1", "i
 SELECT deliver('team_permission.deleted', '{"team_id": "t1", "user_id": "u1", "id": "team_admin"}') AS late;
 SELECT deliver('team_membership.created', '{"team_id": "t1", "user_id": "u1"}') AS returned;
 SELECT * FROM queue;
-SELECT neon_auth_internal.confirm_team('t1', 'u1', m, p, p, :asked)
+SELECT neon_auth_internal.confirm_team('t1', 'u1', m, p, p, :asked, true)
   FROM (VALUES ('[{"team_id": "t1", "user_id": "u1"}]', '[{"team_id": "t1", "user_id": "u1", "id": "team_member"}]')) AS v(m, p);
 SELECT team_id, user_id, permission_id FROM neon_auth.team_members_sync LEFT JOIN neon_auth.team_permissions_sync USING (team_id, user_id);
 -- What is confirmed needs no further confirmation; another permission may be one from before.
@@ -101,11 +101,11 @@ BEGIN;
 SELECT deliver('team_membership.created', '{"team_id": "t1", "user_id": "u1"}');
 SELECT deliver('team_permission.created', '{"team_id": "t1", "user_id": "u1", "id": "team_admin"}');
 SELECT deliver('project_permission.created', '{"user_id": "u1", "id": "beta"}');
-SELECT neon_auth_internal.confirm_team('t1', 'u1', '[{"team_id": "t1", "user_id": "u1"}]', '[]', '[]', :asked) AS permission,
+SELECT neon_auth_internal.confirm_team('t1', 'u1', '[{"team_id": "t1", "user_id": "u1"}]', '[]', '[]', :asked, true) AS permission,
        neon_auth_internal.confirm_project_permissions('u1', '[]', '[]', :asked) AS "in the project";
 SELECT deliver('team_permission.created', '{"team_id": "t1", "user_id": "u1", "id": "team_admin"}') AS doubled;
 SELECT deliver('project_permission.created', '{"user_id": "u1", "id": "beta"}') AS doubled;
-SELECT neon_auth_internal.confirm_team('t1', 'u1', '[]', '[]', '[]', :asked) AS membership;
+SELECT neon_auth_internal.confirm_team('t1', 'u1', '[]', '[]', '[]', :asked, true) AS membership;
 SELECT deliver('team_membership.created', '{"team_id": "t1", "user_id": "u1"}') AS doubled;
 SELECT (SELECT count(*) FROM neon_auth.team_members_sync) AS members, (SELECT count(*) FROM neon_auth.team_permissions_sync) AS team_permissions,
        (SELECT count(*) FROM neon_auth.project_permissions_sync) AS project_permissions;
