@@ -149,22 +149,28 @@ impl World {
     }
 }
 
-/// Whether a row is what the service has. The time of a user's last activity is accurate to a day.
+/// Whether a row is what the service has. The time of a user's last activity is accurate to a day,
+/// and a user's providers have no order.
 fn is_mirrored(here: Option<&Value>, there: Option<&Value>) -> bool {
     const ACTIVE: &str = "last_active_at_millis";
     const DAY: u64 = 24 * 60 * 60 * 1000;
-    let (Some(here), Some(there)) = (here, there) else {
+    let at = |fact: &Value| fact.get(ACTIVE).and_then(Value::as_i64);
+    let unordered = |fact: &Value| {
+        let mut fact = fact.clone();
+        if let Some(Value::Array(providers)) = fact.get_mut("oauth_providers") {
+            providers.sort_by_key(Value::to_string);
+        }
+        fact
+    };
+    let [Some(mut here), Some(there)] = [here, there].map(|fact| fact.map(unordered)) else {
         return here == there;
     };
-    let [here_at, there_at] = [here, there].map(|fact| fact.get(ACTIVE).and_then(Value::as_i64));
-    match (here_at, there_at) {
-        (Some(here_at), Some(there_at)) if here_at.abs_diff(there_at) < DAY => {
-            let mut here = here.clone();
-            here[ACTIVE] = there_at.into();
-            here == *there
-        }
-        _ => here == there,
+    if let (Some(here_at), Some(there_at)) = (at(&here), at(&there))
+        && here_at.abs_diff(there_at) < DAY
+    {
+        here[ACTIVE] = there_at.into();
     }
+    here == there
 }
 
 fn facts(everything: &Everything) -> Facts {

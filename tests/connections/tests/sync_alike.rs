@@ -1,6 +1,10 @@
 //! Which answers of the REST API rewrite a user's row, of random objects against plain SQL.
 
-use neon_auth_connections::{Random, World};
+use std::num::NonZeroUsize;
+
+use neon_auth_connections::{Random, World, id_of};
+use neon_auth_stack::NewUser;
+use serde_json::{Value, json};
 
 const ACTIVE: &str = "last_active_at_millis";
 const PROVIDERS: &str = "oauth_providers";
@@ -239,4 +243,77 @@ fn a_row_is_rewritten_exactly_if_more_than_activity_and_an_order_differ() {
         }
         session.run("DROP TABLE before");
     }
+}
+
+/// The versions of the users' rows.
+fn versions(world: &World) -> Vec<Option<String>> {
+    let query = "SELECT concat_ws(' ', id, ctid, updated_at) FROM neon_auth.users_sync ORDER BY id";
+    world.superuser().values(query, &[])
+}
+
+/// Users of two providers, whose order differs between lists and single answers.
+fn sign_up(world: &World, name: &str) -> Value {
+    let other = json!({ "oauth_providers": [{ "id": "github" }, { "id": "google" }] });
+    world.stack.sign_up(NewUser {
+        other: other.as_object().expect("an object").clone(),
+        ..NewUser::named(name, "somebody@example.com")
+    })
+}
+
+#[test]
+fn activity_rewrites_no_row_from_a_list_or_a_single_answer() {
+    let world = World::new();
+    let users = ["a", "b", "c"].map(|name| sign_up(&world, name));
+    world.sync();
+    let before = versions(&world);
+    assert_eq!(before.len(), users.len());
+    let service = world.stack.everything().users;
+    world
+        .stack
+        .refresh_tokens(NonZeroUsize::new(1).expect("not 0"));
+    assert_ne!(world.stack.everything().users, service);
+    let queue = "INSERT INTO neon_auth.sync_queue (kind, user_id, reason) VALUES ('user', $1, 'test') RETURNING kind";
+    let queued = users[0]["id"].as_str().expect("a text");
+    world.superuser().value(queue, &[&queued]);
+    world.stack.forget_requests();
+    world.sync();
+    assert!(world.asked(&format!("users/{queued}")) > 0);
+    assert_eq!(versions(&world), before);
+    // A change of anything else brings the time along.
+    world
+        .stack
+        .update_user(id_of(&users[1]), json!({ "display_name": "new" }));
+    world.sync();
+    let after = versions(&world);
+    let rewritten = before.iter().filter(|row| !after.contains(row)).count();
+    assert_eq!(rewritten, 1);
+    world.assert_mirrored();
+}
+
+#[test]
+fn a_late_event_is_confirmed_if_an_answer_may_have_shown_a_later_state() {
+    const HOUR: i64 = 3_600_000;
+    let world = World::with_webhooks();
+    let user = sign_up(&world, "now");
+    let active = user["last_active_at_millis"].as_i64().expect("a number");
+    world.sync();
+    let before = versions(&world);
+    let rename = |name: &str, hours: i64| {
+        let changes =
+            json!({ "display_name": name, "last_active_at_millis": active + hours * HOUR });
+        world.stack.update_user(id_of(&user), changes);
+        world.stack.messages().pop().expect("a message").id
+    };
+    let late = rename("then", 1);
+    rename("now", 2);
+    world.sync();
+    assert_eq!(versions(&world), before);
+    let mut session = world.superuser();
+    session.deliver(&world.stack.delivery(&late));
+    let queue = "SELECT user_id FROM neon_auth.sync_queue WHERE kind = 'user'";
+    assert_eq!(session.value(queue, &[]).as_deref(), user["id"].as_str());
+    world.sync();
+    let name = "SELECT name FROM neon_auth.users_sync";
+    assert_eq!(session.value(name, &[]).as_deref(), Some("now"));
+    world.assert_mirrored();
 }
