@@ -28,7 +28,7 @@ COMMENT ON COLUMN neon_auth.jwks_cache.discovery_url IS
     'URL of the issuer''s discovery document, which names the URL of the keys; NULL if the provider has a jwks_url';
 COMMENT ON COLUMN neon_auth.jwks_cache.jwks IS 'The last valid JWKS, without the keys that cannot be used';
 COMMENT ON COLUMN neon_auth.jwks_cache.reduced_url IS
-    'The jwks_url without the parameters that an older Stack Auth server refuses: the set is from there. NULL otherwise';
+    'The jwks_url without the parameters that an older Stack Auth server refuses, if the set is from there';
 COMMENT ON COLUMN neon_auth.jwks_cache.refused_at IS
     'Time at which the server last refused the whole jwks_url; within an hour only reduced_url is requested';
 COMMENT ON COLUMN neon_auth.jwks_cache.skipped_keys IS 'Keys of the set that cannot be used, and why';

@@ -58,8 +58,8 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the host of the jwks_url cannot be that of an issuer',
-            DETAIL = 'A host name in ASCII, an IPv4 address of four decimal numbers, or an IPv6 address in brackets must '
-                     'follow, without user and password, then optionally a port and a path.',
+            DETAIL = 'A host name in ASCII, an IPv4 address of four decimal numbers, or an IPv6 address in brackets '
+                     'must follow, without user and password, then optionally a port and a path.',
             HINT = 'For other issuers: SELECT neon_auth.add_provider(name => ..., issuers => ..., jwks_url => ...);';
     END IF;
     audiences_of_project := ARRAY[project, project || ':restricted', project || ':anon'];
@@ -136,5 +136,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.sdk_env() IS
-    'Returns the environment variables that the Stack Auth SDKs read, under the old and the new names; secrets included';
+    'Returns the environment variables that the Stack Auth SDKs read, under old and new names; secrets included';
 REVOKE ALL ON FUNCTION neon_auth.sdk_env() FROM PUBLIC;

@@ -70,4 +70,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.stack_issuers(text, text) IS
-    'Returns the issuers of a project''s tokens, from the URL of its keys; NULL if its host cannot be that of an issuer';
+    'Returns the issuers of a project''s tokens, from the URL of its keys; NULL if its host cannot be an issuer''s';

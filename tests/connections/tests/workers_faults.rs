@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use neon_auth_connections::{Cluster, Random, Session, World, eventually};
-use neon_auth_stack::Endpoint;
+use neon_auth_stack::{Endpoint, Gone};
 
 const LAUNCHER: &str = "neon_auth launcher";
 const WORKER: &str = "neon_auth worker";
@@ -267,4 +267,41 @@ fn a_row_that_somebody_holds_does_not_hold_a_worker_for_ever() {
         world.superuser().value(name, &[]).as_deref() == Some("Changed")
     });
     eventually("all is well", || world.status("workers").0);
+}
+
+/// A worker that finds the project gone leaves the queue and the mirror as they are, and tries again.
+#[test]
+fn a_worker_waits_for_a_project_that_is_gone() {
+    let cluster = Cluster::with_workers("");
+    let world = World::with_users(cluster.server(), 2);
+    world.await_users(2);
+    world.await_synchronisation();
+    for gone in [Gone::Project, Gone::Branch] {
+        world.stack.set_gone(Some(gone));
+        world.stack.forget_requests();
+        let mut session = world.superuser();
+        session.run(
+            "INSERT INTO neon_auth.sync_queue (kind, user_id, reason)
+             SELECT 'user', u.id, 'for the test' FROM neon_auth.users_sync u",
+        );
+        eventually("a worker has failed", || {
+            let (ok, detail) = world.status("workers");
+            !ok && detail.contains("failed in a row")
+        });
+        let queue = "SELECT concat_ws(' ', count(*), count(last_error)) FROM neon_auth.sync_queue";
+        assert_eq!(session.value(queue, &[]).as_deref(), Some("2 0"));
+        assert_eq!(world.mirrored(), 2);
+        // Each attempt ends with its first request.
+        let users = world.stack.received("/api/v1/users/");
+        assert!(users.iter().all(|request| request.path == users[0].path));
+        world.stack.set_gone(None);
+        world.await_empty_queue();
+        eventually("all is well", || world.status("workers").0);
+    }
+    let log = cluster.log();
+    assert!(log.contains("the auth service does not have the project"));
+    assert!(
+        !log.contains("left to the next full synchronisation"),
+        "{log}"
+    );
 }
