@@ -17,7 +17,7 @@ DECLARE
 BEGIN
     IF host ^@ '[' THEN
         BEGIN
-            address := btrim(host, '[]');
+            address := btrim(host, '[]')::inet;
         EXCEPTION WHEN data_exception THEN
             RETURN NULL;
         END;
