@@ -169,14 +169,14 @@ BEGIN
                 UNION ALL
                 SELECT false, d.* FROM neon_auth_internal.listed(asked_at, 'direct', direct) AS d) AS i
          WHERE i.team_id = team AND (member = '' OR i.user_id = member)
-           AND (NOT is_whole OR EXISTS (SELECT FROM neon_auth_internal.listed(asked_at, 'member', memberships) AS l
-                                         WHERE l.team_id = team AND l.user_id = i.user_id))
+           -- Whom the list lacks is a member no longer, unless the list has a gap.
+           AND EXISTS (SELECT FROM neon_auth_internal.team_members_sync m
+                        WHERE m.team_id = team AND m.user_id = i.user_id)
          GROUP BY i.user_id, i.permission_id
     ), written AS (
         INSERT INTO neon_auth_internal.team_permissions_sync AS p (team_id, user_id, permission_id, inherited)
         SELECT team, g.user_id, g.permission_id, g.inherited
           FROM given g
-          JOIN neon_auth_internal.team_members_sync m ON m.team_id = team AND m.user_id = g.user_id
          WHERE NOT EXISTS (SELECT FROM neon_auth_internal.outranked_permissions(moment) o
                             WHERE o.team_id = team AND o.user_id = g.user_id)
             ON CONFLICT (team_id, user_id, permission_id) DO UPDATE
