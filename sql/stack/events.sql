@@ -12,6 +12,27 @@ LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'outcome_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.outcome(text, text, boolean) IS
     'Builds the outcome of an event: applied, unchanged or ignored, why, and if it queued something';
 
+-- An odd one must not fail the user: it is too long for an index, for example.
+CREATE FUNCTION neon_auth_internal.selected_team(given jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN octet_length(given ->> 'selected_team_id') BETWEEN 1 AND 255 THEN given ->> 'selected_team_id' END;
+COMMENT ON FUNCTION neon_auth_internal.selected_team(jsonb) IS
+    'Returns the id of the team that a user object has selected; NULL if there is none';
+
+CREATE FUNCTION neon_auth_internal.queue_unknown_team(given jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    team constant text := neon_auth_internal.selected_team(given);
+BEGIN
+    IF team IS NOT NULL AND NOT EXISTS (SELECT FROM neon_auth_internal.teams_sync t WHERE t.id = team) THEN
+        PERFORM neon_auth_internal.queue_sync('team', team, '', 'A user has selected it, and no event reported it.');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.queue_unknown_team(jsonb) IS
+    'Queues the team that a user object has selected, if it has no row';
+
 -- In one order, so that two users of the same teams do not deadlock.
 CREATE FUNCTION neon_auth_internal.queue_upgrade(given jsonb) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -21,15 +42,14 @@ DECLARE
 BEGIN
     IF given -> 'is_anonymous' = 'true'
        OR NOT EXISTS (SELECT FROM neon_auth_internal.users_sync u
-                       WHERE u.id = member AND u.raw_json -> 'is_anonymous' = 'true'
-                         AND u.deleted_at IS NULL) THEN
+                       WHERE u.id = member AND u.raw_json -> 'is_anonymous' = 'true' AND u.deleted_at IS NULL) THEN
         RETURN false;
     END IF;
     INSERT INTO neon_auth_internal.sync_queue (kind, team_id, reason)
     SELECT 'team', t.team_id, 'No event reports its new name.'
       FROM (SELECT m.team_id FROM neon_auth_internal.team_members_sync m WHERE m.user_id = member
              UNION
-            SELECT given ->> 'selected_team_id') AS t
+            SELECT neon_auth_internal.selected_team(given)) AS t
      WHERE t.team_id IS NOT NULL
      ORDER BY t.team_id
         ON CONFLICT (team_id, user_id, kind) DO UPDATE
@@ -69,6 +89,8 @@ BEGIN
             IF given ->> 'selected_team_id' IS NULL THEN
                 PERFORM neon_auth_internal.queue_sync(
                     'user', '', given ->> 'id', 'No event reports the first selected team.');
+            ELSE
+                PERFORM neon_auth_internal.queue_unknown_team(given);
             END IF;
             RETURN neon_auth_internal.outcome('applied', queued => true);
         END IF;

@@ -64,9 +64,10 @@ DECLARE
     moment constant timestamptz := neon_auth_internal.time_of(asked_at);
     attempted bigint;
 BEGIN
-    -- A run that lists the users lists the teams after them.
+    -- A single user was asked for because of an event. A run that lists the users lists the teams after them.
     IF kind = 'user' AND jsonb_array_length(objects) = 1 THEN
         PERFORM neon_auth_internal.queue_upgrade(objects -> 0);
+        PERFORM neon_auth_internal.queue_unknown_team(objects -> 0);
     END IF;
     SELECT w.attempted, w.changed INTO attempted, changed
       FROM neon_auth_internal.write_objects(kind, objects, moment) AS w;

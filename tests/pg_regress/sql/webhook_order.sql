@@ -127,9 +127,11 @@ ROLLBACK;
 BEGIN;
 SELECT deliver('user.updated', '{"id": "u1", "selected_team_id": null}');
 SELECT deliver('user.created', '{"id": "u1"}');
-SELECT deliver('user.created', '{"id": "u2", "selected_team_id": "t2"}');
+SELECT deliver('team.created', '{"id": "t1"}');
+SELECT deliver('user.created', '{"id": "u2", "selected_team_id": "t1"}');
+SELECT deliver('user.created', '{"id": "u3", "selected_team_id": "t2"}') AS "unknown team";
 SELECT * FROM queue;
-SELECT deliver('user.deleted', format('{"id": "u%s"}', n)::jsonb) FROM generate_series(1, 2) AS n;
+SELECT deliver('user.deleted', format('{"id": "u%s"}', n)::jsonb) FROM generate_series(1, 3) AS n;
 SELECT * FROM queue;
 ROLLBACK;
 
@@ -145,6 +147,12 @@ SELECT * FROM queue;
 DELETE FROM neon_auth.sync_queue;
 SELECT deliver('user.updated', '{"id": "u1", "is_anonymous": false, "selected_team_id": "t3", "last_active_at_millis": 270000000}') AS "not again";
 SELECT * FROM queue;
+-- Another user of the same team signs up, with a team that cannot be one.
+SELECT deliver('user.created', format('{"id": "u%s", "is_anonymous": true, "selected_team_id": "t0"}', n)::jsonb) FROM generate_series(2, 4) AS n;
+DELETE FROM neon_auth.sync_queue;
+SELECT deliver('user.updated', jsonb_build_object('id', 'u' || n, 'is_anonymous', false, 'selected_team_id', team)) AS odd
+  FROM (VALUES (2, '7'::jsonb), (3, to_jsonb(''::text)), (4, to_jsonb((SELECT string_agg(md5(i::text), '') FROM generate_series(1, 1000) AS i)))) AS v(n, team);
+SELECT kind, team_id, user_id, reason FROM queue;
 -- Whoever reports it first: an answer of the REST API about the user.
 UPDATE neon_auth.users_sync SET raw_json = raw_json || '{"is_anonymous": true}';
 SELECT neon_auth_internal.sync_page(0, 'user', '[{"id": "u1", "is_anonymous": false}]', :asked);
