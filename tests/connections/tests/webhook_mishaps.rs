@@ -165,7 +165,7 @@ impl<'a> Mishap<'a> {
         stack.give_personal_teams(true);
         stack.set_mishaps(Some(Mishaps {
             seed: seed.to_string(),
-            lost: 12,
+            lost: 20,
             doubled: 40,
         }));
         Self {
