@@ -132,7 +132,8 @@ BEGIN
             OR EXISTS (SELECT FROM neon_auth_internal.compared_teams c
                         WHERE c.team_id = q.team_id AND c.compared_at >= q.queued_at))
        AND NOT EXISTS (SELECT
-                         FROM (VALUES ('user', 'user'), ('team', 'team'), ('member', 'team'), ('member', 'team_member'),
+                         FROM (VALUES ('user', 'user'), ('team', 'team'), ('all_teams', 'team'), ('member', 'team'),
+                                      ('member', 'team_member'),
                                       ('team_permission', 'team'), ('team_permission', 'team_member'),
                                       ('project_permission', 'project_permissions')) AS of_list(kind, queued)
                         WHERE of_list.queued = q.kind AND neon_auth_internal.has_gap(of_list.kind));

@@ -10,7 +10,7 @@ CREATE UNLOGGED TABLE neon_auth_internal.sync_scan (
 COMMENT ON TABLE neon_auth_internal.sync_scan IS
     'Objects that the current run has seen at the auth service, to find those it has not seen; empty between runs';
 COMMENT ON COLUMN neon_auth_internal.sync_scan.kind IS
-    'run (its number as team_id), gap (the kind of its list as team_id), user, team, member, direct_team, '
+    'run (its number as team_id), gap (its list as team_id), user, team, member, direct_team, '
     'team_permission, direct_project or project_permission';
 COMMENT ON COLUMN neon_auth_internal.sync_scan.team_id IS 'The team; otherwise empty';
 COMMENT ON COLUMN neon_auth_internal.sync_scan.user_id IS 'The user; otherwise empty';

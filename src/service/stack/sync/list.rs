@@ -105,13 +105,13 @@ impl List<'_> {
             let Some(until) = newest.get() else {
                 break;
             };
-            newest = First::default();
+            let first = First::default();
             let mut is_long = false;
             let late = self.walk(
                 Some(Until(Some(until))),
                 vec![Anchor::START],
                 |chunk, asked_at| {
-                    newest.note(chunk);
+                    first.note(chunk);
                     each(chunk, asked_at)
                 },
                 |_| {
@@ -121,16 +121,20 @@ impl List<'_> {
             )?;
             if let Walked::Stuck(problem) = late {
                 stuck_again = Some(problem);
+                break;
             }
             if !is_long {
                 break;
             }
+            newest = first;
         }
         Ok(match (walked, stuck_again) {
             (Walked::Stuck(problem), _) => {
                 Whole::WithGap(self.gap(bottom.as_ref(), lowest.as_ref(), &problem))
             }
-            (Walked::Through, Some(problem)) => Whole::WithGap(self.gap(None, None, &problem)),
+            (Walked::Through, Some(problem)) => {
+                Whole::WithGap(self.gap(newest.get().as_ref(), None, &problem))
+            }
             (Walked::Through, None) => Whole::Complete,
         })
     }
@@ -154,14 +158,16 @@ impl List<'_> {
     }
 
     fn gap(&self, after: Option<&Listed>, before: Option<&Listed>, problem: &Problem) -> String {
-        let between = match (after, before) {
-            (Some(after), Some(before)) => format!("between {} and {}", after.id, before.id),
-            (Some(after), None) => format!("after {}", after.id),
-            (None, Some(before)) => format!("before {}", before.id),
-            (None, None) => "at its end".to_owned(),
+        let gap = match (after, before) {
+            (Some(after), Some(before)) => {
+                format!("has a gap between {} and {}", after.id, before.id)
+            }
+            (Some(after), None) => format!("has a gap after {}", after.id),
+            (None, Some(before)) => format!("has a gap before {}", before.id),
+            (None, None) => "is missing".to_owned(),
         };
         let problem = problem.sentence();
-        format!("The list of {} has a gap {between}: {problem}", self.name)
+        format!("The list of {} {gap}: {problem}", self.name)
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use super::all_teams::{self, AllTeams};
 use super::erase::erase_deleted;
 use super::objects::{self, Found, Resource, TEAMS, USERS};
 use super::queue::{self, every_page};
@@ -23,6 +24,8 @@ use crate::service::stack::rest::items::{self, Reader};
 const RESCANS: u32 = 3;
 /// How many users may exist that a list did not contain, before all users are listed again.
 const MISSED: u32 = 10;
+/// The gap in the list of teams if all of it is missing.
+const ALL_TEAMS: &str = "all_teams";
 /// Time between two notices about the progress.
 const NOTICE_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -187,19 +190,21 @@ impl Run {
 
     fn teams(&self, _: Option<String>) -> Result<(), Stop> {
         self.reset_scan("team");
-        let asked_at = clock::microseconds();
-        let whole = every_page(&self.api, "teams", &[], items::object, |chunk| {
-            self.objects(&TEAMS, &chunk, asked_at);
+        self.reset_scan(ALL_TEAMS);
+        let teams = all_teams::read(&self.api, |chunk, asked_at| {
+            self.objects(&TEAMS, chunk, asked_at);
             Ok(())
-        });
-        let whole = whole_or_gap("teams", whole)?;
-        self.note_gap("team", whole);
+        })?;
+        match teams {
+            AllTeams::Read(whole) => self.note_gap("team", whole),
+            AllTeams::Unread(reason) => self.note_gap(ALL_TEAMS, Whole::WithGap(reason)),
+        }
         Ok(())
     }
 
     fn deleted_teams(&self, _: Option<String>) -> Result<(), Stop> {
-        // Without a list, each team would be requested by its id.
-        if !self.has_gap("team") {
+        // Without the list, each team would be requested by its id.
+        if !self.has_gap(ALL_TEAMS) {
             self.confirm_missing(&TEAMS, u32::MAX)?;
         }
         Ok(())
