@@ -28,6 +28,22 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.limit_members(bigint) IS
     'Records that the service did not return the list of all memberships';
 
+-- A server fails on a list of some ten thousand memberships. Where there are much fewer, a passing trouble was the cause.
+CREATE FUNCTION neon_auth_internal.are_members_limited() RETURNS boolean
+LANGUAGE sql STABLE
+AS $$
+    SELECT EXISTS (
+        SELECT FROM neon_auth_internal.service_limits l
+         WHERE l.name = 'all_memberships'
+           AND neon_auth_internal.is_since(
+                   l.noted_at,
+                   clock_timestamp() - CASE WHEN (SELECT count(*) FROM (SELECT FROM neon_auth_internal.team_members_sync
+                                                                         LIMIT 5000) AS m) < 5000
+                                            THEN interval '30 minutes' ELSE interval '7 days' END))
+$$;
+COMMENT ON FUNCTION neon_auth_internal.are_members_limited() IS
+    'True if the list of all memberships failed within 7 days, or 30 minutes if the mirror has fewer than 5000';
+
 -- CALL neon_auth.sync() compares all teams. A worker compares a team once a day: a project may have a team for each
 -- user, and each costs a request.
 CREATE FUNCTION neon_auth_internal.begin_teams(run bigint, is_worker boolean, called_at bigint) RETURNS text

@@ -5,6 +5,12 @@ CREATE FUNCTION pg_temp.configure(url text, project text DEFAULT 'p1') RETURNS v
         'auth_provider', 'stack', 'auth_provider_project_id', project, 'pub_client_key', 'pck', 'secret_server_key', 'ssk',
         'jwks_url', format('%s/api/v1/projects/%s/.well-known/jwks.json', url, project)))
 $$;
+CREATE FUNCTION pg_temp.are_limited_after(age interval) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE neon_auth_internal.service_limits SET noted_at = clock_timestamp() - age;
+    RETURN neon_auth_internal.are_members_limited();
+END
+$$;
 CREATE VIEW pg_temp.limits AS SELECT name FROM neon_auth_internal.service_limits ORDER BY name COLLATE "C";
 BEGIN;
 SELECT neon_auth.drop_provider(name) FROM neon_auth.providers;
@@ -19,6 +25,15 @@ SELECT name, noted_at > now() AS now FROM neon_auth_internal.service_limits;
 -- The same service with new keys.
 SELECT pg_temp.configure('https://auth.example.com');
 SELECT * FROM pg_temp.limits;
+-- How long the list of all memberships is not requested: a long one for a week, a short one for 30 minutes.
+DELETE FROM neon_auth.team_members_sync;
+CREATE VIEW pg_temp.limited AS
+SELECT age, pg_temp.are_limited_after(age)
+  FROM unnest('{29 minutes,31 minutes,6 days 23 hours,7 days 1 minute,-1 minute}'::interval[]) AS age;
+INSERT INTO neon_auth.team_members_sync (team_id, user_id) SELECT 't', n::text FROM generate_series(1, 4999) AS n;
+SELECT * FROM pg_temp.limited;
+INSERT INTO neon_auth.team_members_sync (team_id, user_id) VALUES ('t', '5000');
+SELECT * FROM pg_temp.limited;
 -- Another project, another server.
 SELECT pg_temp.configure('https://auth.example.com', 'p2');
 SELECT * FROM pg_temp.limits;

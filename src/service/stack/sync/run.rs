@@ -227,12 +227,11 @@ impl Run {
     }
 
     /// Compares the list of all memberships. The service does not return it if it is too long,
-    /// however often it is requested; false then, and for some days.
+    /// however often it is requested; false then, and for a time.
     fn all_members(&self) -> Result<bool, Stop> {
-        let noted = "SELECT l.name FROM neon_auth_internal.service_limits l
-                      WHERE l.name = 'all_memberships'
-                        AND neon_auth_internal.is_since(l.noted_at, clock_timestamp() - interval '7 days')";
-        if self.steps.transaction(|| spi::read(noted, &[])).is_some() {
+        let is_limited = "SELECT neon_auth_internal.are_members_limited()::text";
+        let is_limited = self.steps.transaction(|| spi::read(is_limited, &[]));
+        if is_limited.as_deref() == Some("true") {
             return Ok(false);
         }
         let asked_at = clock::microseconds().to_string();
