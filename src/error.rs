@@ -200,7 +200,11 @@ pub enum Problem {
     /// Another session or a worker is running a synchronisation.
     SyncUnderWay,
     /// The REST API did not return a valid response, even after retries.
-    ServiceUnreachable { reason: String },
+    ServiceUnreachable {
+        reason: String,
+        /// The status of the last response, if one arrived.
+        status: Option<u16>,
+    },
     /// The REST API rejected the secret server key.
     ServerKeyRefused { status: u16, code: Option<String> },
     /// The auth service does not have the project, or its branch.
@@ -678,7 +682,7 @@ impl From<&Problem> for ErrorReport {
                 "Only one run at a time is allowed; another session or a background worker is running one.".to_owned(),
                 "Show its progress: SELECT * FROM neon_auth.sync_progress;".to_owned(),
             ),
-            Problem::ServiceUnreachable { reason } => (
+            Problem::ServiceUnreachable { reason, .. } => (
                 Code::ERRCODE_CONNECTION_FAILURE,
                 "could not get a valid response from the REST API of the auth service".to_owned(),
                 reason.clone(),

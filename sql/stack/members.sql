@@ -37,9 +37,10 @@ AS $$
          WHERE l.name = 'all_memberships'
            AND neon_auth_internal.is_since(
                    l.noted_at,
-                   clock_timestamp() - CASE WHEN (SELECT count(*) FROM (SELECT FROM neon_auth_internal.team_members_sync
-                                                                         LIMIT 5000) AS m) < 5000
-                                            THEN interval '30 minutes' ELSE interval '7 days' END))
+                   clock_timestamp()
+                   - CASE WHEN (SELECT count(*)
+                                  FROM (SELECT FROM neon_auth_internal.team_members_sync LIMIT 5000) AS m) < 5000
+                          THEN interval '30 minutes' ELSE interval '7 days' END))
 $$;
 COMMENT ON FUNCTION neon_auth_internal.are_members_limited() IS
     'True if the list of all memberships failed within 7 days, or 30 minutes if the mirror has fewer than 5000';

@@ -147,6 +147,23 @@ fn an_outage_is_not_taken_for_a_limit() {
     assert_eq!((count(&world, NOTED), count(&world, MEMBERS)), (0, 0));
 }
 
+/// The service asks to wait, so the run waits, and ends if that takes too long.
+#[test]
+fn a_service_that_asks_to_wait_is_not_taken_for_a_limit() {
+    for status in [429, 503] {
+        let world = World::new();
+        large(&world, 3, 3);
+        let busy = Fault::Status {
+            status,
+            retry_after: Some(3600),
+        };
+        world.stack.set_fault(Endpoint::TeamMemberProfiles, busy);
+        let error = world.sync_refused();
+        assert_eq!(error.code(), &SqlState::CONNECTION_FAILURE);
+        assert_eq!((count(&world, NOTED), of_teams(&world).len()), (0, 0));
+    }
+}
+
 #[test]
 fn a_team_is_resumed_where_it_was_interrupted() {
     let world = World::new();

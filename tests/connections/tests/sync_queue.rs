@@ -446,3 +446,33 @@ fn an_event_and_an_array_with_the_same_newcomer_do_not_collide() {
         assert_eq!(outcome, "unchanged");
     }
 }
+
+/// The profile of a member contains the user; the lists of permissions do not.
+#[test]
+fn a_user_whom_the_service_cannot_return_loses_a_permission() {
+    let (world, user, team) = settled();
+    let admin = grant(Some(&team), &user, "team_admin");
+    world.stack.grant(admin.clone());
+    world.sync();
+    let held = "SELECT string_agg(permission_id, ' ' ORDER BY permission_id COLLATE \"C\")
+                  FROM neon_auth.team_permissions_sync WHERE user_id = $1";
+    let held = || world.superuser().value(held, &[&user]);
+    let all = held().expect("there are some");
+    assert!(all.contains("$delete_team"), "{all}");
+    world.stack.poison(parsed(&user));
+    world.stack.revoke(&admin);
+    world.sync();
+    assert_eq!(
+        held().as_deref(),
+        Some("$invite_members $read_members team_member")
+    );
+    // The membership could not be confirmed, so it stays, and so does the entry.
+    let queued = "SELECT last_error FROM neon_auth.sync_queue WHERE kind = 'team_member'";
+    let refusal = world.superuser().value(queued, &[]);
+    assert!(refusal.is_some_and(|refusal| refusal.contains("500")));
+    world.stack.cure(parsed(&user));
+    world.stack.leave_team(membership(&team, &user));
+    world.sync();
+    world.assert_mirrored();
+    assert_eq!(held(), None);
+}

@@ -275,7 +275,11 @@ impl Api {
                 return Err(RequestError::Lasting { status });
             }
             if is_last || wait > LONGEST_DELAY {
-                return Err(RequestError::temporary(reason));
+                return Err(RequestError::Temporary {
+                    reason,
+                    wait: None,
+                    status,
+                });
             }
             self.steps.pause(wait).map_err(RequestError::Stop)?;
             delay *= 2;
@@ -297,7 +301,9 @@ impl Api {
         let problem = match error {
             RequestError::Stop(stop) => return stop,
             RequestError::Lasting { status } => Problem::ServiceFailed { status },
-            RequestError::Temporary { reason, .. } => Problem::ServiceUnreachable { reason },
+            RequestError::Temporary { reason, status, .. } => {
+                Problem::ServiceUnreachable { reason, status }
+            }
             RequestError::Refused(refusal) if refusal.status == 401 || refusal.status == 403 => {
                 Problem::ServerKeyRefused {
                     status: refusal.status,

@@ -44,6 +44,7 @@ impl Pages {
                 "The list of {} does not end: a cursor leads back to a page that was already read.",
                 self.list
             ),
+            status: None,
         })
     }
 }

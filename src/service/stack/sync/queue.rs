@@ -152,10 +152,19 @@ impl Queue<'_> {
             item: items::team_permission,
             asked_at,
         };
+        let mut failed = None;
         let (memberships, is_whole) = if entry.user_id.is_empty() {
             self.members(&members, &entry.team_id)?
         } else {
-            (self.all(&members, &filter, "")?, true)
+            match self.all(&members, &filter, "") {
+                // The profile contains the user, of whom the lists of permissions know only the id:
+                // a user whom the service cannot return may have lost a permission.
+                Err(Stop::Problem(problem)) if problem.is_of_one_request() => {
+                    failed = Some(problem);
+                    (self.known_membership(entry), true)
+                }
+                memberships => (memberships?, true),
+            }
         };
         let direct = self.all(&permissions("direct"), &filter, "false")?;
         let effective = self.all(&permissions("effective"), &filter, "true")?;
@@ -174,7 +183,17 @@ impl Queue<'_> {
             );
             self.count(gone);
         });
-        Ok(())
+        failed.map_or(Ok(()), |problem| Err(problem.into()))
+    }
+
+    /// The membership of an entry as the mirror has it: a list without items, or with it.
+    fn known_membership(&self, entry: &Entry) -> String {
+        let query = "SELECT coalesce(jsonb_agg(to_jsonb(m)), '[]')::text
+                       FROM neon_auth_internal.team_members_sync m
+                      WHERE m.team_id = $1 AND m.user_id = $2";
+        let members = [entry.team_id.as_str(), &entry.user_id];
+        let known = self.steps.transaction(|| spi::read(query, &members));
+        known.expect("an aggregate returns a row")
     }
 
     fn project_permissions(&self, user: &str, asked_at: i64) -> Result<(), Stop> {

@@ -246,7 +246,7 @@ impl Run {
         match listed {
             Err(Stop::Problem(problem))
                 if problem.is_of_one_request()
-                    || matches!(problem, Problem::ServiceUnreachable { .. }) =>
+                    || matches!(problem, Problem::ServiceUnreachable { status: None, .. }) =>
             {
                 // Otherwise an outage would count as a limit.
                 team_list::check(&self.api)?;

@@ -117,6 +117,8 @@ impl Teams<'_> {
             Err(Stop::Problem(problem)) if problem.is_of_one_request() => {
                 self.note_gap(&problem.sentence());
                 self.forget_members();
+                // What was seen of the team is forgotten, so that it is not resumed.
+                self.steps.transaction(|| self.set_cursor(""));
             }
             Err(stop) => return Err(stop),
         }
