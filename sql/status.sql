@@ -104,7 +104,8 @@ CREATE VIEW neon_auth.status AS
     SELECT 'synchronisation',
            CASE WHEN o.source IS NOT NULL THEN false
                 WHEN s.name IS NULL OR r.id IS NULL THEN NOT w.preloaded AND r.id IS NULL
-                ELSE r.error IS NULL AND (r.finished_at IS NOT NULL OR r.started_at > now() - interval '1 day') END,
+                ELSE r.error IS NULL AND (r.finished_at IS NOT NULL OR r.started_at > now() - interval '1 day')
+                     AND coalesce(f.gaps = 0, true) END,
            concat_ws(' ', CASE WHEN o.source IS NOT NULL
                     THEN format('The mirror contains the users of another project, %s, so it is not compared. '
                                 'To replace them: DELETE FROM neon_auth.sync_source;', o.source)
@@ -122,7 +123,10 @@ CREATE VIEW neon_auth.status AS
                 WHEN r.error IS NOT NULL THEN r.error
                 WHEN r.finished_at IS NULL THEN format('Running, or interrupted, in the phase: %s.', r.phase)
                 ELSE format('Rows changed: %s; found deleted: %s; skipped: %s%s', r.changed, r.deleted, r.skipped,
-                            coalesce('. The last of those: ' || r.last_skip_reason, '.')) END, l.sentences),
+                            coalesce('. The last of those: ' || r.last_skip_reason, '.')) END,
+                     CASE WHEN f.gaps > 0
+                          THEN format('Gaps in the lists of the last complete run: %s. What is in them may be missing.',
+                                      f.gaps) END, l.sentences),
            coalesce(CASE WHEN r.error IS NOT NULL THEN r.failed_at END, r.finished_at, r.started_at)
       FROM neon_auth_internal.worker_state() AS w
       JOIN neon_auth.providers p ON p.kind = 'stack'
@@ -130,6 +134,8 @@ CREATE VIEW neon_auth.status AS
       LEFT JOIN neon_auth_internal.secrets s ON s.name = 'secret_server_key'
             AND s.service = neon_auth_internal.service(p.jwks_url, p.project_id)
       LEFT JOIN (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r ON true
+      LEFT JOIN (SELECT gaps FROM neon_auth.sync_runs WHERE finished_at IS NOT NULL ORDER BY id DESC LIMIT 1) AS f
+             ON true
      CROSS JOIN (SELECT string_agg(CASE l.name
                             WHEN 'include_anonymous'
                                 THEN 'The service is older than 2025-08: users are listed without include_anonymous.'

@@ -17,6 +17,7 @@ CREATE TABLE neon_auth.sync_runs (
     deleted bigint NOT NULL DEFAULT 0,
     skipped bigint NOT NULL DEFAULT 0,
     last_skip_reason text,
+    gaps bigint NOT NULL DEFAULT 0,
     error text,
     failed_at timestamptz,
     CONSTRAINT sync_runs_pkey PRIMARY KEY (id)
@@ -41,6 +42,8 @@ COMMENT ON COLUMN neon_auth.sync_runs.deleted IS 'Users, teams, memberships and 
 COMMENT ON COLUMN neon_auth.sync_runs.skipped IS
     'Objects that cannot become rows, that a trigger on the table kept out, and gaps in lists';
 COMMENT ON COLUMN neon_auth.sync_runs.last_skip_reason IS 'Reason for the last of them';
+COMMENT ON COLUMN neon_auth.sync_runs.gaps IS
+    'Gaps in lists: the mirror may lack objects that exist, and contain some that do not';
 COMMENT ON COLUMN neon_auth.sync_runs.error IS
     'Error of the last attempt, if its process could record it; NULL otherwise';
 COMMENT ON COLUMN neon_auth.sync_runs.failed_at IS 'Time of that error';
@@ -161,7 +164,7 @@ CREATE VIEW neon_auth.sync_progress AS
                 THEN clock_timestamp()
                      + (clock_timestamp() - r.phase_started_at) * ((r.total - r.done) / r.done::double precision)
            END AS estimated_end,
-           r.changed, r.deleted, r.skipped, r.last_skip_reason,
+           r.changed, r.deleted, r.skipped, r.last_skip_reason, r.gaps,
            r.started_at, l.pid
       FROM (SELECT * FROM neon_auth.sync_runs ORDER BY id DESC LIMIT 1) AS r
       LEFT JOIN pg_catalog.pg_locks l
@@ -182,5 +185,6 @@ COMMENT ON COLUMN neon_auth.sync_progress.deleted IS 'Users, teams, memberships 
 COMMENT ON COLUMN neon_auth.sync_progress.skipped IS
     'Objects that cannot become rows, that a trigger on the table kept out, and gaps in lists';
 COMMENT ON COLUMN neon_auth.sync_progress.last_skip_reason IS 'Reason for the last of them';
+COMMENT ON COLUMN neon_auth.sync_progress.gaps IS 'Gaps in lists so far';
 COMMENT ON COLUMN neon_auth.sync_progress.started_at IS 'Start of the run';
 COMMENT ON COLUMN neon_auth.sync_progress.pid IS 'Process that runs it';

@@ -339,6 +339,7 @@ CREATE FUNCTION neon_auth_internal.note_gap(run bigint, kind text, reason text) 
 LANGUAGE sql
 AS $$
     INSERT INTO neon_auth_internal.sync_scan (kind, team_id) VALUES ('gap', note_gap.kind);
+    UPDATE neon_auth_internal.sync_runs r SET gaps = r.gaps + 1 WHERE r.id = run;
     SELECT neon_auth_internal.count_sync(run, 0, 0, 0, 1, reason);
 $$;
 COMMENT ON FUNCTION neon_auth_internal.note_gap(bigint, text, text) IS

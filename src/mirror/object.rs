@@ -8,6 +8,11 @@ use crate::pg::jsonb::JsonbPart;
 
 /// Most bytes in an id.
 pub const LONGEST_ID: usize = 255;
+/// Whether the text is the id of an object that can become a row.
+pub fn is_id(text: &str) -> bool {
+    (1..=LONGEST_ID).contains(&text.len()) && !text.contains('\0')
+}
+
 /// The last millisecond of the year 9999.
 const LAST_MILLISECOND: u64 = 253_402_300_799_999;
 

@@ -36,6 +36,9 @@ const LONGEST_LIST: Duration = Duration::from_secs(3600);
 /// Maximum number of bytes to read of a response with an error status.
 const LONGEST_REFUSAL: u64 = 64 * 1024;
 
+/// Maximum length of an error code in bytes.
+const LONGEST_CODE: usize = 100;
+
 /// The headers of a request, which a newer server prefers with the second prefix.
 const PREFIXES: [&str; 2] = ["x-stack-", "x-hexclave-"];
 /// The codes for a project, or its branch, that the service does not have.
@@ -422,11 +425,17 @@ fn refusal(response: &mut Response<Body>) -> ErrorResponse {
         let known: Known = serde_json::from_slice(&body.read_to_vec().ok()?).ok()?;
         Some(known.code)
     });
+    // It becomes part of stored messages.
+    let code = code.filter(|code| is_code(code));
     ErrorResponse {
         status,
         code,
         retry_after,
     }
+}
+
+fn is_code(text: &str) -> bool {
+    (1..=LONGEST_CODE).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// How long a `Retry-After` requests to wait: seconds, or a date (RFC 9110, 10.2.3). A date refers

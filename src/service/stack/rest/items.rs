@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::mirror::object::LONGEST_ID;
+use crate::mirror::object::{LONGEST_ID, is_id};
 
 /// Maximum number of characters in the description of an invalid item.
 const LONGEST_DEFECT: usize = 200;
@@ -57,10 +57,7 @@ fn read<'a, T: Deserialize<'a>>(item: &'a RawValue) -> Result<T, String> {
 }
 
 fn checked(ids: &[&str], item: &impl Serialize) -> Result<String, String> {
-    if let Some(id) = ids
-        .iter()
-        .find(|id| !(1..=LONGEST_ID).contains(&id.len()) || id.contains('\0'))
-    {
+    if let Some(id) = ids.iter().find(|id| !is_id(id)) {
         let length = id.len();
         return Err(format!(
             "An item of a list has an id of {length} bytes; 1 to {LONGEST_ID} bytes without NUL are allowed."

@@ -15,6 +15,7 @@ pub struct Pages {
     list: &'static str,
     digests: RandomState,
     seen: HashSet<u64>,
+    number: usize,
 }
 
 impl Pages {
@@ -24,6 +25,7 @@ impl Pages {
             list,
             digests: RandomState::new(),
             seen: HashSet::new(),
+            number: 0,
         }
     }
 
@@ -31,11 +33,17 @@ impl Pages {
     /// too long.
     pub fn enter(&mut self, cursor: &str) -> Result<(), Stop> {
         let is_new = self.seen.insert(self.digests.hash_one(cursor));
-        if is_new && self.seen.len() <= MOST_PAGES {
+        self.number += 1;
+        if is_new && self.number <= MOST_PAGES {
             Ok(())
         } else {
             Err(self.endless())
         }
+    }
+
+    /// Allows the cursors again that were recorded: some pages are read again. All of them count.
+    pub fn begin_again(&mut self) {
+        self.seen.clear();
     }
 
     pub fn endless(&self) -> Stop {

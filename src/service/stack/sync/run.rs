@@ -24,6 +24,14 @@ use crate::service::stack::rest::items::{self, Reader};
 const RESCANS: u32 = 3;
 /// How many users may exist that a list did not contain, before all users are listed again.
 const MISSED: u32 = 10;
+/// Number of attempts for an object, after the service could not return another one.
+const FEW_ATTEMPTS: u32 = 2;
+/// How many objects in a row the service may be unable to return before no more are requested.
+const FAILURES: u32 = 20;
+/// How many objects are requested by id because a list has a gap.
+const MOST_IN_GAP: usize = 5000;
+/// After how many requests of single objects the queue is confirmed, which must not wait for all.
+const BETWEEN: usize = 100;
 /// The gap in the list of teams if all of it is missing.
 const ALL_TEAMS: &str = "all_teams";
 /// Time between two notices about the progress.
@@ -177,7 +185,7 @@ impl Run {
         // If the service cannot return a part of the list, another reading is as incomplete.
         if !self.has_gap("user") {
             for _ in 0..RESCANS {
-                if self.confirm_missing(&USERS, MISSED)? == 0 {
+                if let None | Some(0) = self.confirm_missing(&USERS, MISSED)? {
                     return Ok(());
                 }
                 // Pages were missing, which may have contained users that the mirror does not have.
@@ -304,9 +312,12 @@ impl Run {
     }
 
     /// Requests each object that the lists did not contain by its id, until `enough` exist; returns
-    /// how many exist.
-    fn confirm_missing(&self, resource: &Resource, enough: u32) -> Result<u32, Stop> {
-        let mut there = 0;
+    /// how many exist, or nothing if too many requests would be needed. What was not requested is
+    /// then a gap.
+    fn confirm_missing(&self, resource: &Resource, enough: u32) -> Result<Option<u32>, Stop> {
+        let has_gap = self.has_gap(resource.name);
+        let (mut there, mut asked) = (0, 0);
+        let (mut failed, mut failed_in_a_row) = (false, 0);
         let mut after = String::new();
         self.write(
             "SELECT neon_auth_internal.find_unseen($1::bigint, $2)::text",
@@ -318,13 +329,28 @@ impl Run {
                 .steps
                 .transaction(|| spi::read(query, &[resource.name, &after]));
             let Some(ids) = ids else {
-                return Ok(there);
+                return Ok(Some(there));
             };
             let ids: Vec<String> =
                 serde_json::from_str(&ids).expect("unseen() returns an array of ids");
             for id in &ids {
+                if failed_in_a_row == FAILURES || has_gap && asked == MOST_IN_GAP {
+                    self.note_unconfirmed(resource, asked, id);
+                    return Ok(None);
+                }
                 let asked_at = clock::microseconds();
-                match objects::confirm(&self.api, self.steps, self.id, resource, id, asked_at) {
+                let confirm =
+                    || objects::confirm(&self.api, self.steps, self.id, resource, id, asked_at);
+                let found = match failed {
+                    true => self.api.with_attempts(FEW_ATTEMPTS, confirm),
+                    false => confirm(),
+                };
+                failed_in_a_row = match &found {
+                    Err(Stop::Problem(Problem::ServiceFailed { .. })) => failed_in_a_row + 1,
+                    _ => 0,
+                };
+                failed |= failed_in_a_row > 0;
+                match found {
                     Ok(found) => there += u32::from(matches!(found, Found::There)),
                     // The service did not create it, so its absence there does not delete it.
                     Err(Stop::Problem(problem)) if problem.is_of_one_request() => {
@@ -332,13 +358,26 @@ impl Run {
                     }
                     Err(stop) => return Err(stop),
                 }
+                asked += 1;
                 self.tell();
                 if there >= enough {
-                    return Ok(there);
+                    return Ok(Some(there));
+                }
+                if asked % BETWEEN == 0 {
+                    self.drain()?;
                 }
             }
             after = ids.into_iter().next_back().unwrap_or_default();
         }
+    }
+
+    /// Counts the objects that the lists did not contain and that were not requested as a gap.
+    fn note_unconfirmed(&self, resource: &Resource, asked: usize, next: &str) {
+        let name = resource.name;
+        let reason = format!(
+            "Of each {name} that the lists did not contain, {asked} were requested by id, and none from {next} on."
+        );
+        self.note_gap(name, Whole::WithGap(reason));
     }
 
     fn objects(&self, resource: &Resource, chunk: &Chunk, asked_at: i64) {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::user_list::{self, Place, Whole};
 use crate::background::steps::Stop;
 use crate::error::Problem;
-use crate::mirror::object::LONGEST_ID;
+use crate::mirror::object;
 use crate::service::stack::rest::api::{self, Api, Chunk};
 use crate::service::stack::rest::items;
 use crate::service::stack::rest::users::{self, UserPage};
@@ -36,8 +36,7 @@ fn id(user: &str) -> Option<String> {
         id: String,
     }
     let User { id } = serde_json::from_str(user).ok()?;
-    let is_valid = (1..=LONGEST_ID).contains(&id.len()) && !id.contains('\0');
-    is_valid.then(|| serde_json::to_string(&id).expect("a string is JSON"))
+    object::is_id(&id).then(|| serde_json::to_string(&id).expect("a string is JSON"))
 }
 
 /// Fails if the service ignores the team: every user would become a member of every team.

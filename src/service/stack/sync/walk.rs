@@ -6,6 +6,8 @@
 //! overlaps the one before: it must begin with an object that was read before, and at the same
 //! place. Otherwise, the list is read again from an earlier object.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -13,7 +15,7 @@ use super::pages::Pages;
 use crate::background::steps::Stop;
 use crate::clock;
 use crate::error::Problem;
-use crate::mirror::object::LONGEST_ID;
+use crate::mirror::object;
 use crate::service::stack::rest::api::{Api, Chunk};
 use crate::service::stack::rest::users::LONGEST_PAGE;
 
@@ -21,6 +23,8 @@ use crate::service::stack::rest::users::LONGEST_PAGE;
 const SEARCH_ATTEMPTS: u32 = 2;
 /// How often a list is read again from its beginning, because too many of its objects moved.
 const RESTARTS: u32 = 10;
+/// How often a list is read again from an earlier object.
+const GOINGS_BACK: u32 = 300;
 /// From which of the last objects a list may be read again, counted from the last one.
 const BACK: [usize; 5] = [0, 1, 8, 64, 512];
 
@@ -43,7 +47,7 @@ impl Listed {
             created_at_millis: Value,
         }
         let object: Object = serde_json::from_str(object).ok()?;
-        (1..=LONGEST_ID).contains(&object.id.len()).then(|| Self {
+        object::is_id(&object.id).then(|| Self {
             at: (object.signed_up_at_millis.as_i64()).or(object.created_at_millis.as_i64()),
             id: object.id,
         })
@@ -68,18 +72,18 @@ impl Anchor {
 
     fn is_confirmed_by(&self, page: &Page) -> bool {
         match &self.first {
-            Some(first) => page.objects.first() == Some(&Some(first.clone())),
+            Some(first) => page.first.as_ref() == Some(first),
             // An empty page may be that of a cursor whose object does not exist any more.
-            None => self.cursor.is_none() || !page.objects.is_empty(),
+            None => self.cursor.is_none() || page.number > 0,
         }
     }
 }
 
 /// Where a list continues after the objects that were read last; the next page has the cursor
 /// `next`. Older servers begin a page with the object of its cursor, newer ones after it.
-fn anchors(read: &[Option<Listed>], next: String) -> Vec<Anchor> {
+fn anchors(read: &VecDeque<Option<Listed>>, next: String) -> Vec<Anchor> {
     let id = |object: &Option<Listed>| object.as_ref().map(|object| object.id.clone());
-    let is_after_cursor = read.last().and_then(id).as_ref() == Some(&next);
+    let is_after_cursor = read.back().and_then(id).as_ref() == Some(&next);
     let anchor = |back: &usize| {
         let index = read.len().checked_sub(back + 1)?;
         let cursor = match index.checked_sub(1) {
@@ -147,11 +151,33 @@ pub enum Walked {
 #[derive(Default)]
 struct Page {
     attempt: u32,
-    /// Its objects; `None` for one that has no valid id.
-    objects: Vec<Option<Listed>>,
+    /// The number of its objects, which may be any, whatever the service was asked for.
+    number: usize,
+    /// The first object, if it has a valid id.
+    first: Option<Listed>,
+    /// The last objects; `None` for one that has no valid id.
+    last: VecDeque<Option<Listed>>,
     /// Whether the object at which the walk ends was on it, or one beyond it.
     is_last: bool,
     next: Option<String>,
+}
+
+impl Page {
+    fn add(&mut self, object: Option<Listed>) {
+        if self.number == 0 {
+            self.first.clone_from(&object);
+        }
+        self.number += 1;
+        append(&mut self.last, object);
+    }
+}
+
+/// Adds an object to the last ones of a list, of which only those are kept that a page may contain.
+fn append(last: &mut VecDeque<Option<Listed>>, object: Option<Listed>) {
+    if last.len() == LONGEST_PAGE as usize {
+        last.pop_front();
+    }
+    last.push_back(object);
 }
 
 impl Walk<'_> {
@@ -165,8 +191,12 @@ impl Walk<'_> {
         mut passed: impl FnMut(&[Anchor]) -> Result<(), Stop>,
     ) -> Result<Walked, Stop> {
         let mut pages = Pages::of(self.name);
-        let mut recent: Vec<Option<Listed>> = Vec::new();
-        let mut restarts = 0;
+        let mut recent = VecDeque::new();
+        let (mut restarts, mut goings_back) = (0, 0);
+        // Until a page has an anchor of this process.
+        let mut is_resumed = true;
+        // The cursor of an empty page, which may have been the last one.
+        let mut empty_at: Option<String> = None;
         // The service cannot return one of so many next objects.
         let mut suspects: Option<u32> = None;
         loop {
@@ -186,22 +216,38 @@ impl Walk<'_> {
                 Err(Stop::Problem(problem @ Problem::ServiceFailed { .. })) => {
                     return Ok(Walked::Stuck(problem));
                 }
-                page => page?,
+                // The server that returned this cursor may have been another version.
+                Err(Stop::Problem(Problem::ServiceRefused { .. }))
+                    if is_resumed && anchor.cursor.is_some() =>
+                {
+                    None
+                }
+                page => Some(page?),
             };
-            if !anchor.is_confirmed_by(&page) {
+            let Some(page) = page.filter(|page| anchor.is_confirmed_by(page)) else {
+                // The service would not return the cursor of an object again that does not exist.
+                if anchor.first.is_none() && empty_at.is_some() && empty_at == anchor.cursor {
+                    return Ok(Walked::Through);
+                }
+                empty_at = anchor.cursor.filter(|_| anchor.first.is_none());
                 anchors.remove(0);
+                goings_back += 1;
+                if goings_back > GOINGS_BACK {
+                    return Err(pages.endless());
+                }
                 if anchors.len() <= 1 {
                     restarts += 1;
                     if restarts > RESTARTS {
                         return Err(pages.endless());
                     }
                 }
-                pages = Pages::of(self.name);
+                pages.begin_again();
                 recent.clear();
                 suspects = None;
                 continue;
-            }
-            let new = page.objects.len() - overlap as usize;
+            };
+            is_resumed = false;
+            let new = page.number - overlap as usize;
             suspects = suspects
                 .and_then(|suspects| suspects.checked_sub(new.try_into().unwrap_or(u32::MAX)))
                 .filter(|suspects| *suspects > 0);
@@ -210,8 +256,10 @@ impl Walk<'_> {
             } else {
                 overlap as usize
             };
-            recent.extend(page.objects.into_iter().skip(known));
-            recent.drain(..recent.len().saturating_sub(LONGEST_PAGE as usize));
+            let dropped = page.number - page.last.len();
+            for object in page.last.into_iter().skip(known.saturating_sub(dropped)) {
+                append(&mut recent, object);
+            }
             let Some(next) = page.next.filter(|_| !page.is_last) else {
                 return Ok(Walked::Through);
             };
@@ -247,11 +295,10 @@ impl Walk<'_> {
             }
             chunk.items.retain(|item| {
                 let object = Listed::of(item);
-                let is_overlap =
-                    page.objects.is_empty() && object.is_some() && object == anchor.first;
+                let is_overlap = page.number == 0 && object.is_some() && object == anchor.first;
                 let is_beyond = object.as_ref().is_some_and(|object| self.is_beyond(object));
                 page.is_last |= is_beyond;
-                page.objects.push(object);
+                page.add(object);
                 !is_overlap && !is_beyond
             });
             each(&chunk, asked_at)
