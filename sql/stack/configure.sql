@@ -43,6 +43,16 @@ BEGIN
             HINT = 'Pass the JSON object unchanged.';
     END IF;
 
+    -- sdk_env() returns them in lines.
+    IF concat(keys ->> 'auth_provider_project_id', keys ->> 'pub_client_key', keys ->> 'secret_server_key')
+       ~ '[[:cntrl:]]' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the response of the keys API contains a control character',
+            DETAIL = 'The project id and the keys must be without.',
+            HINT = 'Pass the JSON object unchanged.';
+    END IF;
+
     project := keys ->> 'auth_provider_project_id';
     parts := regexp_match(keys ->> 'jwks_url',
                           '^(https?://[^?#]+?)/api/v1/projects/([^/?#]+)/[.]well-known/jwks[.]json([?].*)?$');
@@ -70,6 +80,7 @@ BEGIN
                     WHERE p.kind = 'stack' AND neon_auth_internal.service(p.jwks_url, p.project_id)
                                              = neon_auth_internal.service(url, project)) THEN
         DELETE FROM neon_auth_internal.service_limits;
+        DELETE FROM neon_auth_internal.compared_teams;
     END IF;
     UPDATE neon_auth_internal.providers AS p
        SET project_id = project, issuers = issuers_of_project, audiences = audiences_of_project, jwks_url = url,

@@ -12,10 +12,12 @@ LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'outcome_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.outcome(text, text, boolean) IS
     'Builds the outcome of an event: applied, unchanged or ignored, why, and if it queued something';
 
--- An odd one must not fail the user: it is too long for an index, for example.
+-- An odd one must not fail the user: it is too long for an index, for example, or no string.
 CREATE FUNCTION neon_auth_internal.selected_team(given jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN octet_length(given ->> 'selected_team_id') BETWEEN 1 AND 255 THEN given ->> 'selected_team_id' END;
+RETURN CASE WHEN jsonb_typeof(given -> 'selected_team_id') = 'string'
+                 AND octet_length(given ->> 'selected_team_id') BETWEEN 1 AND 255
+            THEN given ->> 'selected_team_id' END;
 COMMENT ON FUNCTION neon_auth_internal.selected_team(jsonb) IS
     'Returns the id of the team that a user object has selected; NULL if there is none';
 

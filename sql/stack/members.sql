@@ -28,7 +28,8 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.limit_members(bigint) IS
     'Records that the service did not return the list of all memberships';
 
--- A server fails on a list of some ten thousand memberships. Where there are much fewer, a passing trouble was the cause.
+-- A server fails on a list of some ten thousand memberships. Where there are much fewer, a passing trouble was the
+-- cause.
 CREATE FUNCTION neon_auth_internal.are_members_limited() RETURNS boolean
 LANGUAGE sql STABLE
 AS $$
@@ -64,11 +65,19 @@ BEGIN
                               WHERE t.deleted_at IS NULL
                                 AND neon_auth_internal.is_since(c.compared_at, since) IS NOT TRUE)
      WHERE r.id = run;
+    -- Events may have reported memberships in a team of which nothing else is known, or that is deleted by now.
+    INSERT INTO neon_auth_internal.sync_queue (kind, team_id, reason)
+    SELECT DISTINCT 'team', m.team_id, 'It has members, and no row.'
+      FROM neon_auth_internal.team_members_sync m
+     WHERE NOT EXISTS (SELECT FROM neon_auth_internal.teams_sync t WHERE t.id = m.team_id)
+        ON CONFLICT (team_id, user_id, kind) DO UPDATE
+       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL
+     WHERE sync_queue.last_error IS NOT NULL;
     RETURN to_jsonb(since) #>> '{}';
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.begin_teams(bigint, boolean, bigint) IS
-    'Counts the teams that a run has to compare: those not compared since the returned time';
+    'Counts the teams that a run has to compare: those not compared since the returned time; queues those without a row';
 
 -- For each team an index is searched, whatever the planner believes of tables that were empty when they were last
 -- vacuumed: a scan of one for each row of the other would take hours.

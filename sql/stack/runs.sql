@@ -133,7 +133,9 @@ BEGIN
        AND (q.kind NOT IN ('team', 'team_member')
             OR NOT EXISTS (SELECT FROM neon_auth_internal.service_limits l WHERE l.name = 'all_memberships')
             OR EXISTS (SELECT FROM neon_auth_internal.compared_teams c
-                        WHERE c.team_id = q.team_id AND c.compared_at >= q.queued_at))
+                        WHERE c.team_id = q.team_id AND c.compared_at >= q.queued_at)
+            OR NOT EXISTS (SELECT FROM neon_auth_internal.teams_sync t WHERE t.id = q.team_id)
+               AND NOT EXISTS (SELECT FROM neon_auth_internal.team_members_sync m WHERE m.team_id = q.team_id))
        AND NOT EXISTS (SELECT
                          FROM (VALUES ('user', 'user'), ('team', 'team'), ('all_teams', 'team'), ('member', 'team'),
                                       ('member', 'team_member'),

@@ -334,6 +334,38 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.sync_permissions(bigint, bigint) IS
     'Compares the mirror''s permissions with the seen ones';
 
+-- sync_members() and sync_permissions() take no locks, which would be too many. An event that was handled while they
+-- wrote did not see their rows, and they did not see its tombstone. It has queued the pair, but the REST API may fail
+-- before that is confirmed.
+CREATE FUNCTION neon_auth_internal.outranked_pairs(asked_at bigint) RETURNS jsonb
+LANGUAGE sql
+AS $$
+    SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_array(o.team_id, o.user_id)), '[]')
+      FROM neon_auth_internal.outranked_permissions(neon_auth_internal.time_of(asked_at)) AS o;
+$$;
+COMMENT ON FUNCTION neon_auth_internal.outranked_pairs(bigint) IS
+    'Returns teams (empty: the project) and users of whom an event has removed something since a list was requested';
+
+CREATE FUNCTION neon_auth_internal.withdraw(team text, member text, asked_at bigint) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    moment constant timestamptz := neon_auth_internal.time_of(asked_at);
+    reason constant text := neon_auth_internal.ended(nullif(team, ''), member);
+BEGIN
+    DELETE FROM neon_auth_internal.team_members_sync m
+     WHERE m.team_id = team AND m.user_id = member AND neon_auth_internal.is_since(m.created_at, moment)
+       AND EXISTS (SELECT FROM neon_auth_internal.outranked_memberships(moment) o
+                    WHERE o.team_id = team AND o.user_id = member);
+    DELETE FROM neon_auth_internal.team_permissions_sync p
+     WHERE p.team_id = team AND p.user_id = member AND neon_auth_internal.is_since(p.created_at, moment);
+    DELETE FROM neon_auth_internal.project_permissions_sync p
+     WHERE team = '' AND p.user_id = member AND neon_auth_internal.is_since(p.created_at, moment);
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.withdraw(text, text, bigint) IS
+    'Deletes what a list, requested at a time, has written of a pair although an event has removed something since';
+
 -- The service cannot return a part of the list, or all of it.
 CREATE FUNCTION neon_auth_internal.note_gap(run bigint, kind text, reason text) RETURNS void
 LANGUAGE sql

@@ -107,7 +107,7 @@ fn one_bad_user_costs_nobody_else() {
             let users = list(&world);
             let team = settle(&world, &users[place.abs_diff(1)]);
             let bad = users[place].clone();
-            poison(&world, &[bad.clone()]);
+            poison(&world, std::slice::from_ref(&bad));
             world.sync();
             let expected: BTreeSet<String> =
                 users.iter().filter(|id| **id != bad).cloned().collect();
@@ -383,22 +383,22 @@ fn a_newer_server_lists_the_teams_around_a_bad_one() {
         .collect();
     let bad = world.stack.everything().teams.iter().map(id).nth(17);
     let bad = bad.expect("there are forty");
-    poison(&world, &[bad.clone()]);
+    poison(&world, std::slice::from_ref(&bad));
     world.sync();
     let living = "SELECT id FROM neon_auth.teams_sync WHERE deleted_at IS NULL";
     let living = |world: &World| world.superuser().values(living, &[]).len();
     assert_eq!(living(&world), teams.len() - 1);
     assert_told(&world, "The list of teams has a gap");
-    cure(&world, &[bad.clone()]);
+    cure(&world, std::slice::from_ref(&bad));
     world.sync();
     world.assert_mirrored();
     // A team that is known and becomes bad is not taken for deleted; one that is deleted is.
-    poison(&world, &[bad.clone()]);
+    poison(&world, std::slice::from_ref(&bad));
     let deleted = teams.iter().find(|team| **team != bad).expect("one");
     world.stack.delete_team(parsed(deleted));
     world.sync();
     assert_eq!(living(&world), teams.len() - 1);
-    assert_eq!(world.deleted("teams_sync"), [deleted.clone()]);
+    assert_eq!(world.deleted("teams_sync"), std::slice::from_ref(deleted));
 }
 
 /// Users become bad, are cured, change and are deleted between runs. In the end everybody is in the

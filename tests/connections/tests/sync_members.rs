@@ -4,6 +4,7 @@ use neon_auth_connections::{Cluster, SYNC, World, eventually, id_of};
 use neon_auth_stack::teams::Membership;
 use neon_auth_stack::{Endpoint, Fault, NewTeam, NewUser, Uuid};
 use postgres::error::SqlState;
+use serde_json::json;
 
 const NOTED: &str =
     "SELECT count(*)::text FROM neon_auth_internal.service_limits WHERE name = 'all_memberships'";
@@ -363,4 +364,38 @@ fn a_queued_team_is_read_in_pages() {
     // For the queue, and for the run.
     assert_eq!(of_team.count(), 2 + 2);
     assert_eq!(world.asked("team-member-profiles"), 0);
+}
+
+/// Of a team that exists no more, only the event of a membership arrives; and of a user, that the
+/// selected team has an id that no team can have.
+#[test]
+fn members_of_a_team_without_a_row_are_compared() {
+    for is_limited in [false, true] {
+        let world = World::with_webhooks();
+        world.stack.populate_teams(5, true, &[5]);
+        if is_limited {
+            world.stack.set_profiles_cap(2);
+        }
+        world.sync();
+        assert_eq!(count(&world, NOTED), usize::from(is_limited));
+        let user: Uuid = id_of(&world.stack.everything().users[0]);
+        let gone = "00000000-0000-4000-8000-000000000000";
+        let mut session = world.superuser();
+        let joined = json!({ "team_id": gone, "user_id": user });
+        let joined = world.signed("msg_1", "team_membership.created", joined);
+        assert_eq!(session.deliver(&joined), "applied");
+        let odd = json!({ "id": user, "selected_team_id": "x", "is_anonymous": true });
+        let newcomer = json!({ "id": "someone", "selected_team_id": "y" });
+        for (id, user) in [("msg_2", odd), ("msg_3", newcomer)] {
+            session.deliver(&world.signed(id, "user.updated", user));
+        }
+        world.sync();
+        world.sync();
+        let members = "SELECT count(*)::text FROM neon_auth.team_members_sync WHERE team_id = $1";
+        assert_eq!(session.value(members, &[&gone]).as_deref(), Some("0"));
+        assert_eq!(
+            count(&world, "SELECT count(*)::text FROM neon_auth.sync_queue"),
+            0
+        );
+    }
 }

@@ -3,6 +3,7 @@
 use std::thread;
 
 use neon_auth_connections::{Session, World, await_lock, grant, membership, parsed};
+use neon_auth_stack::permissions::{Definition, Scope};
 use neon_auth_stack::{Endpoint, Fault, NewTeam};
 use serde_json::json;
 
@@ -475,4 +476,88 @@ fn a_user_whom_the_service_cannot_return_loses_a_permission() {
     world.sync();
     world.assert_mirrored();
     assert_eq!(held(), None);
+}
+
+/// The event of a removal is handled while a list is written that still has what was removed. Then
+/// the service refuses everything, so that nothing is confirmed.
+#[test]
+fn a_list_does_not_restore_what_is_removed_while_it_is_written() {
+    for kind in ["team_membership", "team_permission", "project_permission"] {
+        let world = World::with_webhooks();
+        world.stack.define_permission(Definition {
+            scope: Scope::Project,
+            id: "tester".to_owned(),
+            contained_permission_ids: Vec::new(),
+        });
+        let [user, other] = ["user", "other"].map(|name| world.sign_up(name));
+        let team = world.stack.create_team(NewTeam::named("Team"));
+        let team = team["id"].as_str().expect("an id is a string").to_owned();
+        let join = |user: &str| world.stack.join_team(membership(&team, user));
+        let (table, permission, data) = match kind {
+            "team_membership" => ("team_members_sync", "", json!({})),
+            "team_permission" => (
+                "team_permissions_sync",
+                "team_admin",
+                json!({ "id": "team_admin" }),
+            ),
+            _ => (
+                "project_permissions_sync",
+                "tester",
+                json!({ "id": "tester" }),
+            ),
+        };
+        let in_team = (kind != "project_permission").then_some(team.as_str());
+        if kind == "team_membership" {
+            world.sync();
+        }
+        join(&user);
+        join(&other);
+        if kind != "team_membership" {
+            world.sync();
+            world.stack.grant(grant(in_team, &user, permission));
+            world.stack.grant(grant(in_team, &other, permission));
+        }
+        // The list waits for this row, with the snapshot that it has by then.
+        let mut row = json!({ "user_id": other });
+        let mut removed = data;
+        removed["user_id"] = json!(user);
+        if let Some(team) = in_team {
+            row["team_id"] = json!(team);
+            removed["team_id"] = json!(team);
+        }
+        if !permission.is_empty() {
+            row["permission_id"] = json!(permission);
+            row["inherited"] = json!(false);
+        }
+        row["created_at"] = json!("2020-01-01");
+        let mut writing = world.superuser();
+        writing.run(&format!(
+            "BEGIN; INSERT INTO neon_auth.{table} SELECT * FROM json_populate_record(NULL::neon_auth.{table}, '{row}')"
+        ));
+        let removal = world.signed("msg_removal", &format!("{kind}.deleted"), removed);
+        let (outcome, ()) = world.while_syncing(|pid| {
+            await_lock(&mut world.superuser(), pid);
+            assert_eq!(world.superuser().deliver(&removal), "unchanged");
+            for endpoint in [
+                Endpoint::TeamMemberProfiles,
+                Endpoint::TeamPermissions,
+                Endpoint::ProjectPermissions,
+            ] {
+                world.stack.set_fault(endpoint, Fault::status(401));
+            }
+            writing.run("COMMIT");
+        });
+        assert!(outcome.is_err(), "{kind}");
+        let held = match permission {
+            "" => format!("SELECT count(*)::text FROM neon_auth.{table} WHERE user_id = $1"),
+            _ => format!(
+                "SELECT count(*)::text FROM neon_auth.{table} WHERE user_id = $1 AND permission_id = '{permission}'"
+            ),
+        };
+        let held = world.superuser().value(&held, &[&user]);
+        let queued = "SELECT count(*)::text FROM neon_auth.sync_queue WHERE user_id = $1 AND last_error IS NULL";
+        let queued = world.superuser().value(queued, &[&user]);
+        assert_ne!(queued.as_deref(), Some("0"), "{kind}");
+        assert_eq!(held.as_deref(), Some("0"), "{kind}");
+    }
 }

@@ -271,6 +271,7 @@ impl Run {
             "SELECT neon_auth_internal.sync_members($1::bigint, $2::bigint)::text",
             &[&asked_at],
         );
+        self.withdraw(&asked_at);
         let lift = "SELECT neon_auth_internal.lift_limit('all_memberships')::text";
         self.steps.transaction(|| spi::write(lift, &[]));
         Ok(true)
@@ -287,7 +288,23 @@ impl Run {
             "SELECT neon_auth_internal.sync_permissions($1::bigint, $2::bigint)::text",
             &[&asked_at],
         );
+        self.withdraw(&asked_at);
         Ok(())
+    }
+
+    /// Deletes what lists have written of pairs of which an event removed something meanwhile. Each
+    /// in a transaction of its own, so that their locks cannot deadlock with those of events.
+    fn withdraw(&self, asked_at: &str) {
+        let pairs = "SELECT neon_auth_internal.outranked_pairs($1::bigint)::text";
+        let pairs = self.steps.transaction(|| spi::write(pairs, &[asked_at]));
+        let pairs: Vec<[String; 2]> =
+            serde_json::from_str(&pairs.expect("outranked_pairs() returns a value"))
+                .expect("outranked_pairs() returns an array of pairs");
+        let withdraw = "SELECT neon_auth_internal.withdraw($1, $2, $3::bigint)::text";
+        for [team, user] in &pairs {
+            self.steps
+                .transaction(|| spi::write(withdraw, &[team, user, asked_at]));
+        }
     }
 
     /// The granted permissions of a scope, and all that follow from them. Without one of the lists

@@ -215,7 +215,7 @@ impl Teams<'_> {
         }
         let asked_at = clock::microseconds();
         let found = objects::confirm(self.api, self.steps, self.run, &TEAMS, team, asked_at)?;
-        Ok(!matches!(found, Found::There))
+        Ok(matches!(found, Found::Gone))
     }
 
     fn count(&self, teams: usize) -> Result<(), Stop> {
