@@ -384,7 +384,7 @@ fn members_of_a_team_without_a_row_are_compared() {
         let joined = json!({ "team_id": gone, "user_id": user });
         let joined = world.signed("msg_1", "team_membership.created", joined);
         assert_eq!(session.deliver(&joined), "applied");
-        let odd = json!({ "id": user, "selected_team_id": "x", "is_anonymous": true });
+        let odd = json!({ "id": user, "selected_team_id": "x" });
         let newcomer = json!({ "id": "someone", "selected_team_id": "y" });
         for (id, user) in [("msg_2", odd), ("msg_3", newcomer)] {
             session.deliver(&world.signed(id, "user.updated", user));
