@@ -77,7 +77,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.begin_teams(bigint, boolean, bigint) IS
-    'Counts the teams that a run has to compare: those not compared since the returned time; queues those without a row';
+    'Counts the teams that a run has to compare: those not compared since the returned time; queues those without a '
+    'row';
 
 -- For each team an index is searched, whatever the planner believes of tables that were empty when they were last
 -- vacuumed: a scan of one for each row of the other would take hours.

@@ -351,8 +351,9 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     moment constant timestamptz := neon_auth_internal.time_of(asked_at);
-    reason constant text := neon_auth_internal.ended(nullif(team, ''), member);
 BEGIN
+    -- Only for its locks.
+    PERFORM neon_auth_internal.ended(nullif(team, ''), member);
     DELETE FROM neon_auth_internal.team_members_sync m
      WHERE m.team_id = team AND m.user_id = member AND neon_auth_internal.is_since(m.created_at, moment)
        AND EXISTS (SELECT FROM neon_auth_internal.outranked_memberships(moment) o
