@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::thread;
 
 use neon_auth_connections::{Random, World, grant, membership, parsed};
+use neon_auth_stack::permissions::{Definition, Scope};
 use neon_auth_stack::{Age, Endpoint, Fault, NewTeam};
 use postgres::error::SqlState;
 use serde_json::{Value, json};
@@ -60,6 +61,12 @@ fn settle(world: &World, member: &str) -> String {
     let team = id(&world.stack.create_team(NewTeam::named("Team")));
     world.stack.join_team(membership(&team, member));
     world.stack.grant(grant(Some(&team), member, "team_admin"));
+    world.stack.define_permission(Definition {
+        scope: Scope::Project,
+        id: "tester".to_owned(),
+        contained_permission_ids: Vec::new(),
+    });
+    world.stack.grant(grant(None, member, "tester"));
     team
 }
 
@@ -357,6 +364,9 @@ fn a_list_that_always_fails_is_left_out() {
             let permissions = world.superuser().value(permissions, &[&users[2]]);
             let is_compared = endpoint != Endpoint::TeamPermissions;
             assert_eq!(permissions.as_deref() != Some("0"), is_compared, "{name}");
+            let queued = "SELECT count(*)::text FROM neon_auth.sync_queue WHERE reason LIKE '%permissions lacks one%'";
+            let queued = world.superuser().value(queued, &[]);
+            assert_eq!(queued.as_deref(), Some("0"), "{name}");
             if endpoint == Endpoint::Teams {
                 // Not one by one either.
                 assert_eq!(world.asked("teams/"), 0);
@@ -399,6 +409,33 @@ fn a_newer_server_lists_the_teams_around_a_bad_one() {
     world.sync();
     assert_eq!(living(&world), teams.len() - 1);
     assert_eq!(world.deleted("teams_sync"), std::slice::from_ref(deleted));
+}
+
+/// While the list is read from its other end, a user who has not been read moves to that end.
+#[test]
+fn a_user_who_moves_to_the_end_that_was_read_is_not_lost() {
+    let world = World::with_webhooks();
+    world.stack.populate(2100, false);
+    let users = list(&world);
+    poison(&world, &users[5..=5]);
+    let (outcome, ()) = world.while_syncing(|_| {
+        loop {
+            world.stack.hold(Endpoint::Users, 0);
+            world.stack.wait_until_held(Endpoint::Users);
+            let requests = world.stack.received("/api/v1/users");
+            let query = requests.last().and_then(|request| request.query.clone());
+            let query = query.expect("a page has parameters");
+            if query.contains("desc=true") && query.contains("cursor=") {
+                break;
+            }
+        }
+        let moved = json!({ "signed_up_at_millis": 4_000_000_000_000_u64 });
+        world.stack.update_user(parsed(&users[600]), moved);
+        world.stack.release(Endpoint::Users);
+    });
+    assert_eq!(outcome, Ok(()));
+    assert_eq!(mirrored(&world).len(), users.len() - 1);
+    assert!(mirrored(&world).contains(&users[600]));
 }
 
 /// Users become bad, are cured, change and are deleted between runs. In the end everybody is in the
