@@ -14,9 +14,9 @@ use super::object::ObjectType;
 use crate::error::Problem;
 use crate::pg::jsonb::JsonbPart;
 
-/// `neon_auth_internal.changed_objects(kind, given, is_answer)`: the positions in an array of users or teams
-/// of those that differ from their row, and of those that have none; NULL for no positions. Arrays
-/// of the objects themselves would be copied six times.
+/// `neon_auth_internal.changed_objects(kind, given, is_answer)`: the positions in an array of users
+/// or teams of those that differ from their row, and of those that have none; NULL for no positions.
+/// Arrays of the objects themselves would be copied six times.
 ///
 /// With `is_answer`, the array is from the REST API, and small differences do not count (`alike`).
 ///

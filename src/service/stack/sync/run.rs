@@ -243,14 +243,10 @@ impl Run {
             return Ok(false);
         }
         let asked_at = clock::microseconds().to_string();
-        self.reset_scan("member");
         let path = "team-member-profiles";
-        let listed = self.api.with_attempts(1, || {
-            every_page(&self.api, path, &[], items::membership, |chunk| {
-                self.see("member", &chunk);
-                Ok(())
-            })
-        });
+        let listed = self
+            .api
+            .with_attempts(1, || self.scan("member", path, &[], items::membership));
         match listed {
             Err(Stop::Problem(problem))
                 if problem.is_of_one_request()
@@ -315,8 +311,6 @@ impl Run {
         [direct, effective]: [&str; 2],
         item: Reader,
     ) -> Result<(), Stop> {
-        self.reset_scan(direct);
-        self.reset_scan(effective);
         let scan = |kind, recursive| self.scan(kind, path, &[("recursive", recursive)], item);
         let scanned = scan(direct, "false").and_then(|()| scan(effective, "true"));
         let whole = whole_or_gap(path, scanned)?;
@@ -412,17 +406,13 @@ impl Run {
     ) -> Result<(), Stop> {
         self.reset_scan(kind);
         every_page(&self.api, path, query, item, |chunk| {
-            self.see(kind, &chunk);
+            self.write(
+                "SELECT neon_auth_internal.see($1::bigint, $2, $3)::text",
+                &[kind, &chunk.json()],
+            );
+            self.finish(&chunk);
             Ok(())
         })
-    }
-
-    fn see(&self, kind: &str, chunk: &Chunk) {
-        self.write(
-            "SELECT neon_auth_internal.see($1::bigint, $2, $3)::text",
-            &[kind, &chunk.json()],
-        );
-        self.finish(chunk);
     }
 
     /// Records that the service cannot return a part of a list.

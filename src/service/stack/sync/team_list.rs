@@ -11,8 +11,8 @@ use crate::service::stack::rest::items;
 use crate::service::stack::rest::users::{self, UserPage};
 
 /// Reads the members of a team to their end. `each` receives the ids of users as JSON, some more
-/// than once, and the time of their request; `passed` the place from which an interrupted run resumes. The list of an unknown team
-/// is empty.
+/// than once, and the time of their request; `passed` the place from which an interrupted run
+/// resumes. The list of an unknown team is empty.
 pub fn read(
     api: &Api,
     team: &str,
