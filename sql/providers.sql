@@ -29,6 +29,8 @@ CREATE TABLE neon_auth.providers (
     allow_anonymous boolean NOT NULL DEFAULT false,
     allow_restricted boolean NOT NULL DEFAULT false,
     role_claim text,
+    role_map jsonb
+        CONSTRAINT providers_role_map_check CHECK (jsonb_typeof(role_map) = 'object'),
     allowed_roles text[] NOT NULL DEFAULT '{}'
         CONSTRAINT providers_allowed_roles_check CHECK (
             array_position(allowed_roles, NULL) IS NULL AND NOT allowed_roles && '{none,"",public}'),
@@ -37,12 +39,15 @@ CREATE TABLE neon_auth.providers (
     claim_map jsonb NOT NULL DEFAULT '{}'
         CONSTRAINT providers_claim_map_check CHECK (jsonb_typeof(claim_map) = 'object'),
     reject_deleted_users boolean NOT NULL DEFAULT false,
+    reject_banned_users boolean NOT NULL DEFAULT false,
+    create_users boolean,
     CONSTRAINT providers_pkey PRIMARY KEY (name),
     CONSTRAINT providers_keys_check CHECK (jwks_url IS NULL OR jwks IS NULL),
     CONSTRAINT providers_stack_check CHECK (
         (kind = 'stack') = (project_id IS NOT NULL) AND (kind <> 'stack' OR num_nonnulls(jwks_url, jwks) = 1)),
     CONSTRAINT providers_better_auth_check CHECK (
         kind <> 'better_auth' OR num_nonnulls(jwks_url, jwks) = 0 AND cardinality(audiences) > 0),
+    CONSTRAINT providers_create_users_check CHECK (kind <> 'better_auth' OR create_users IS NOT TRUE),
     CONSTRAINT providers_role_claim_check CHECK (
         CASE WHEN allowed_roles = '{}' THEN role_claim IS NULL
              ELSE role_claim IS NOT NULL OR default_role IS NOT NULL END)
@@ -91,6 +96,9 @@ COMMENT ON COLUMN neon_auth.providers.allow_anonymous IS
 COMMENT ON COLUMN neon_auth.providers.allow_restricted IS 'Accepts tokens whose claim is_restricted is not false';
 COMMENT ON COLUMN neon_auth.providers.role_claim IS
     'Path of the claim that names the role which auth.authenticate() sets, such as app_metadata.role; NULL: none';
+COMMENT ON COLUMN neon_auth.providers.role_map IS
+    'Roles for values of role_claim, such as groups: {"staff": "app_staff"}; the first of allowed_roles wins. NULL: the '
+    'values are the roles';
 COMMENT ON COLUMN neon_auth.providers.allowed_roles IS
     'Roles that role_claim may name, and anonymous for anonymous users. Of an array, the first that is listed '
     'here is set';
@@ -101,6 +109,11 @@ COMMENT ON COLUMN neon_auth.providers.claim_map IS
     'Paths of claims with unusual names, for the readers of schema auth: {"email": "emails.0"}';
 COMMENT ON COLUMN neon_auth.providers.reject_deleted_users IS
     'Refuses tokens of users that users_sync marks as deleted';
+COMMENT ON COLUMN neon_auth.providers.reject_banned_users IS
+    'Refuses tokens of users who are banned now: in the table of Better Auth, or in raw_json of users_sync';
+COMMENT ON COLUMN neon_auth.providers.create_users IS
+    'Creates the row of users_sync at a user''s first sign-in. NULL: true for kind oidc, false for others; better_auth: '
+    'not true';
 
 CREATE FUNCTION neon_auth.add_provider(
     name text,
@@ -121,7 +134,10 @@ CREATE FUNCTION neon_auth.add_provider(
     allowed_roles text[] DEFAULT '{}',
     default_role text DEFAULT NULL,
     claim_map jsonb DEFAULT '{}',
-    reject_deleted_users boolean DEFAULT false
+    reject_deleted_users boolean DEFAULT false,
+    reject_banned_users boolean DEFAULT false,
+    create_users boolean DEFAULT NULL,
+    role_map jsonb DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -137,11 +153,11 @@ BEGIN
     INSERT INTO neon_auth_internal.providers (
         name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims, max_lifetime,
         leeway, allow_anonymous, allow_restricted, role_claim, allowed_roles, default_role, claim_map,
-        reject_deleted_users)
+        reject_deleted_users, reject_banned_users, create_users, role_map)
     VALUES (
         name, kind, project_id, issuers, audiences, jwks_url, jwks, algorithms, typ, required_claims, max_lifetime,
         leeway, allow_anonymous, allow_restricted, role_claim, allowed_roles, default_role, claim_map,
-        reject_deleted_users)
+        reject_deleted_users, reject_banned_users, create_users, role_map)
         ON CONFLICT (name) DO NOTHING;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
@@ -158,11 +174,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, jsonb,
-    interval, interval, boolean, boolean, text, text[], text, jsonb, boolean) IS
+    interval, interval, boolean, boolean, text, text[], text, jsonb, boolean, boolean, boolean, jsonb) IS
     'Trusts an issuer. Required: name, issuers. issuers, audiences, algorithms and allowed_roles are arrays. See '
     'the columns of neon_auth.providers';
 REVOKE ALL ON FUNCTION neon_auth.add_provider(text, text[], text[], text, jsonb, text[], text, text, text, jsonb,
-    interval, interval, boolean, boolean, text, text[], text, jsonb, boolean) FROM PUBLIC;
+    interval, interval, boolean, boolean, text, text[], text, jsonb, boolean, boolean, boolean, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.drop_provider(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

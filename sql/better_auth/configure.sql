@@ -297,9 +297,10 @@ BEGIN
                               old.origin, old.issuers, old.audiences);
         END IF;
     ELSE
-        INSERT INTO neon_auth_internal.providers AS p (name, kind, issuers, audiences, algorithms, reject_deleted_users)
+        INSERT INTO neon_auth_internal.providers AS p (
+            name, kind, issuers, audiences, algorithms, reject_deleted_users, reject_banned_users)
         VALUES (write_better_auth_provider.name, 'better_auth', ARRAY[origin], ARRAY[origin],
-                '{EdDSA,ES256,ES512,RS256,PS256}', true)
+                '{EdDSA,ES256,ES512,RS256,PS256}', true, true)
             ON CONFLICT (name) DO NOTHING;
         IF NOT FOUND THEN
             RAISE EXCEPTION USING

@@ -35,6 +35,8 @@ pub struct Rules {
     pub default_role: Option<String>,
     pub claim_map: ClaimMap,
     pub reject_deleted_users: bool,
+    pub reject_banned_users: bool,
+    pub create_users: bool,
     /// Where the keys are fetched; `None` for pinned keys.
     pub origin: Option<Origin>,
 }
@@ -113,6 +115,9 @@ impl Rules {
         let claim_map = claim_map(row, kind, defects);
         let reject_deleted_users =
             defects.value("reject_deleted_users", row.boolean(c"reject_deleted_users"));
+        let reject_banned_users =
+            defects.value("reject_banned_users", row.boolean(c"reject_banned_users"));
+        let create_users = row.boolean(c"create_users").unwrap_or(kind == Kind::Oidc);
         let url = row.text(c"jwks_url");
         well_known::judge(defects, &issuers, &templates, url, &audiences, &required);
 
@@ -138,6 +143,8 @@ impl Rules {
             default_role,
             claim_map,
             reject_deleted_users,
+            reject_banned_users,
+            create_users,
             origin,
         }
     }

@@ -64,6 +64,8 @@ pub struct Provider {
     pub default_role: Option<String>,
     pub claim_map: ClaimMap,
     pub reject_deleted_users: bool,
+    pub reject_banned_users: bool,
+    pub create_users: bool,
     pub source: KeySource,
     /// Why the row cannot be used although it is in the table.
     defect: Option<Defect>,
@@ -411,6 +413,8 @@ impl Provider {
             default_role: rules.default_role,
             claim_map: rules.claim_map,
             reject_deleted_users: rules.reject_deleted_users,
+            reject_banned_users: rules.reject_banned_users,
+            create_users: rules.create_users,
             source,
             defect: defects.first(),
         }

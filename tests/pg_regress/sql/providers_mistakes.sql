@@ -75,7 +75,8 @@ $$;
 SELECT pg_temp.outcome('name', 'idp', '{}') AS "with good arguments";
 SELECT DISTINCT proargnames <@ ARRAY(SELECT parameter FROM mistakes WHERE value IS NOT NULL
                                      -- Whatever these say has a meaning.
-                                     UNION ALL VALUES ('allow_anonymous'), ('allow_restricted'), ('reject_deleted_users')) AS "a mistake for each parameter"
+                                     UNION ALL VALUES ('allow_anonymous'), ('allow_restricted'), ('reject_deleted_users'),
+                                                      ('reject_banned_users'), ('create_users'), ('role_map')) AS "a mistake for each parameter"
   FROM pg_proc WHERE oid = 'neon_auth.add_provider'::regproc;
 SELECT parameter, left(value, 60) AS value, nullif(also, '{}') AS also, pg_temp.outcome(parameter, value, also) AS outcome
   FROM mistakes ORDER BY n;
