@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use neon_auth_token::{Map, Value, Verified, claim_at, claims_object};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -31,6 +31,8 @@ pub struct Identity {
     pub valid_until: Option<i64>,
     /// The id of the session whose token was the credential.
     pub session: Option<String>,
+    /// The API key that was the credential.
+    pub api_key: Option<ApiKey>,
     claims: Claims,
     /// The values that `claim_map` gives to readers, by the readers' names; null for an absent
     /// claim.
@@ -42,10 +44,20 @@ pub struct Identity {
     organization: OnceCell<Option<Jsonb>>,
 }
 
+/// What an identity keeps of an API key.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ApiKey {
+    pub id: String,
+    /// The permissions that it grants, of those that its owner has; `None` for all.
+    pub permissions: Option<Vec<String>>,
+    /// The only team that it is for; `None` for all of its owner's.
+    pub team: Option<String>,
+}
+
 /// The provider's part of an identity.
 pub struct Vouched<'v> {
-    /// The provider's name.
-    pub provider: &'v str,
+    /// The provider's name; `None` for an API key of a user whom no provider vouches for.
+    pub provider: Option<&'v str>,
     pub kind: Kind,
     /// The seconds after `exp` for which the identity is still valid.
     pub leeway: u64,
@@ -64,6 +76,7 @@ struct Around<'a> {
     role: Option<&'a str>,
     valid_until: Option<i64>,
     session: Option<&'a str>,
+    api_key: Option<ApiKey>,
     mapped: Map<String, Value>,
 }
 
@@ -86,6 +99,7 @@ struct Stored<'a> {
     role: Option<Cow<'a, str>>,
     valid_until: Option<i64>,
     session: Option<Cow<'a, str>>,
+    api_key: Option<ApiKey>,
     #[serde(borrow, default)]
     mapped: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -98,12 +112,12 @@ impl Identity {
         let leeway = vouched.leeway.try_into().unwrap_or(i64::MAX);
         let expires_at = verified.expires_at();
         let around = Around {
-            provider: Some(vouched.provider),
+            provider: vouched.provider,
             kind: Some(vouched.kind),
             role: vouched.role,
             valid_until: Some(expires_at.saturating_add(leeway)),
-            session: None,
             mapped: vouched.mapped,
+            ..Around::default()
         };
         let subject = verified.subject().to_owned();
         let claims = Claims::Signed(verified.clone());
@@ -118,14 +132,40 @@ impl Identity {
         session: &str,
         claims: Map<String, Value>,
     ) -> Result<Self, &'static str> {
+        let around = Around {
+            session: Some(session),
+            ..Around::default()
+        };
+        Self::of_row(vouched, around, claims)
+    }
+
+    /// The identity of an API key, with claims made of its owner's row; otherwise as that of a
+    /// session.
+    pub fn of_api_key(
+        vouched: Vouched<'_>,
+        key: ApiKey,
+        claims: Map<String, Value>,
+    ) -> Result<Self, &'static str> {
+        let around = Around {
+            api_key: Some(key),
+            ..Around::default()
+        };
+        Self::of_row(vouched, around, claims)
+    }
+
+    fn of_row<'a>(
+        vouched: Vouched<'a>,
+        credential: Around<'a>,
+        claims: Map<String, Value>,
+    ) -> Result<Self, &'static str> {
         let (claims, json) = written(claims);
         let around = Around {
-            provider: Some(vouched.provider),
+            provider: vouched.provider,
             kind: Some(vouched.kind),
             role: vouched.role,
             valid_until: seconds(&claims),
-            session: Some(session),
             mapped: vouched.mapped,
+            ..credential
         };
         Self::own(around, claims, json)
     }
@@ -152,6 +192,7 @@ impl Identity {
             role: stored.role.as_deref(),
             valid_until: stored.valid_until,
             session: stored.session.as_deref(),
+            api_key: stored.api_key,
             mapped: match stored.mapped {
                 Some(mapped) => claims_object(mapped.get())?,
                 None => Map::new(),
@@ -196,6 +237,7 @@ impl Identity {
             role: around.role.map(str::to_owned),
             valid_until: around.valid_until,
             session: around.session.map(str::to_owned),
+            api_key: around.api_key,
             claims,
             mapped: around.mapped,
             jsonb: OnceCell::new(),
@@ -323,6 +365,9 @@ impl Around<'_> {
         );
         if let Some(session) = self.session {
             head.push_str(&format!(r#""session":{},"#, json!(session)));
+        }
+        if let Some(key) = &self.api_key {
+            head.push_str(&format!(r#""api_key":{},"#, json!(key)));
         }
         if !self.mapped.is_empty() {
             head.push_str(r#""mapped":"#);

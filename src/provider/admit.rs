@@ -151,7 +151,7 @@ fn judge(
     let verified = verify(token, &keys, &provider.policy, now)?;
     let role = role::of(provider, verified.claims())?;
     let vouched = Vouched {
-        provider: &provider.name,
+        provider: Some(&provider.name),
         kind: provider.kind,
         leeway: provider.policy.leeway,
         mapped: provider.claim_map.resolve(verified.claims()),

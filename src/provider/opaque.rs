@@ -70,7 +70,7 @@ pub fn admit(text: &str, provider: &Rc<Provider>) -> Result<Rc<Admitted>, Proble
     judge_claims(&claims, &provider.policy).map_err(Problem::Session)?;
     let role = role::of_session(provider, &claims)?;
     let vouched = Vouched {
-        provider: &provider.name,
+        provider: Some(&provider.name),
         kind: provider.kind,
         leeway: 0,
         mapped: provider.claim_map.resolve(&claims),
