@@ -209,14 +209,15 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'insufficient_privilege',
             MESSAGE = format('permission denied for table %I', TG_TABLE_NAME),
-            DETAIL = 'Its rows decide whose tokens are trusted, so the right to write data is not enough.',
-            HINT = 'The owner can grant the functions: '
-                   'GRANT EXECUTE ON FUNCTION neon_auth.add_provider, neon_auth.drop_provider TO ...;';
+            DETAIL = 'Its rows decide which credentials are accepted, so the right to write data is not enough.',
+            HINT = format('The owner can grant the functions: GRANT EXECUTE ON FUNCTION %s TO ...;',
+                          coalesce(TG_ARGV[0], 'neon_auth.add_provider, neon_auth.drop_provider'));
     END IF;
     RETURN coalesce(new, old);
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.guard_trust() IS 'Lets only the owner write trusted tables';
+COMMENT ON FUNCTION neon_auth_internal.guard_trust() IS
+    'Lets only the owner write trusted tables. The argument of the trigger names the functions for others';
 
 -- Otherwise two transactions could add the same issuer without seeing each other's row.
 CREATE FUNCTION neon_auth_internal.one_writer() RETURNS trigger

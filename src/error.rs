@@ -22,6 +22,7 @@ pub fn report_of(error: &CaughtError) -> &ErrorReportWithLevel {
 pub enum Credential {
     Jwt,
     Session,
+    ApiKey,
 }
 
 impl Credential {
@@ -30,6 +31,7 @@ impl Credential {
         match self {
             Self::Jwt => "JWT",
             Self::Session => "session",
+            Self::ApiKey => "API key",
         }
     }
 }
@@ -122,8 +124,11 @@ pub enum Problem {
     SessionExpired { ago: i64 },
     /// The session's claims are not what the provider demands.
     Session(Refusal),
-    /// Roles come from a claim that sessions do not have.
-    SessionRole { provider: String },
+    /// Roles come from a claim that such credentials do not have.
+    NoRole {
+        credential: Credential,
+        provider: String,
+    },
     /// A setting of PostgREST does not contain what PostgREST sets.
     BadRequestSetting {
         setting: &'static str,
@@ -132,7 +137,10 @@ pub enum Problem {
     /// The provider maps a claim to a role, and the token names no allowed role.
     RoleRefused { provider: String, reason: String },
     /// The user is anonymous, and the provider does not allow the role `anonymous`.
-    AnonymousRoleRefused { provider: String },
+    AnonymousRoleRefused {
+        credential: Credential,
+        provider: String,
+    },
     /// The token's role does not exist.
     RoleMissing { role: String, user: String },
     /// The session's user may not set the token's role.
@@ -499,9 +507,9 @@ impl From<&Problem> for ErrorReport {
                 refusal.detail(),
                 refusal.hint().unwrap_or_default().to_owned(),
             ),
-            Problem::SessionRole { provider } => (
+            Problem::NoRole { credential, provider } => (
                 refused,
-                "session refused: its provider takes the role from a claim, which sessions do not have".to_owned(),
+                format!("{0} refused: its provider takes the role from a claim, which {0}s do not have", credential.name()),
                 format!("Provider {} has role_claim but no default_role.", quoted(provider)),
                 format!("UPDATE neon_auth.providers SET default_role = 'authenticated' WHERE name = {};", literal(provider)),
             ),
@@ -527,9 +535,12 @@ impl From<&Problem> for ErrorReport {
                 reason.clone(),
                 format!("Allowed roles: SELECT role_claim, allowed_roles, default_role FROM neon_auth.providers WHERE name = {};", literal(provider)),
             ),
-            Problem::AnonymousRoleRefused { provider } => (
+            Problem::AnonymousRoleRefused { credential, provider } => (
                 refused,
-                "JWT refused: the token does not name a role that its provider allows".to_owned(),
+                match credential {
+                    Credential::Jwt => "JWT refused: the token does not name a role that its provider allows".to_owned(),
+                    _ => format!("{} refused: its provider does not allow the role of anonymous users", credential.name()),
+                },
                 "The user is anonymous, so the requested role is \"anonymous\".".to_owned(),
                 format!(
                     "UPDATE neon_auth.providers SET allowed_roles = array_append(allowed_roles, 'anonymous') WHERE name = {};",

@@ -48,10 +48,20 @@ pub struct Identity {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct ApiKey {
     pub id: String,
+    pub table: KeyTable,
     /// The permissions that it grants, of those that its owner has; `None` for all.
     pub permissions: Option<Vec<String>>,
     /// The only team that it is for; `None` for all of its owner's.
     pub team: Option<String>,
+}
+
+/// The table that has an API key.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyTable {
+    /// `neon_auth_internal.api_keys`.
+    Own,
+    /// Better Auth's table `apikey`.
+    BetterAuth,
 }
 
 /// The provider's part of an identity.

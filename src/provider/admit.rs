@@ -25,8 +25,8 @@ pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
     };
     // Roles may be created, dropped and granted at any time, so this is not part of the cached
     // result.
-    if let Some(role) = &admitted.role.role {
-        role::demand(&admitted.provider, role)?;
+    if let (Some(provider), Some(role)) = (&admitted.provider, &admitted.role.role) {
+        role::demand(provider, role)?;
     }
     Ok(admitted)
 }
@@ -49,7 +49,9 @@ fn admit_jwt(text: &str) -> Result<Rc<Admitted>, Problem> {
             admitted
         }
     };
-    reject_deleted(&admitted.provider, &admitted.identity.subject)?;
+    if let Some(provider) = &admitted.provider {
+        reject_deleted(provider, &admitted.identity.subject)?;
+    }
     Ok(admitted)
 }
 
@@ -158,7 +160,7 @@ fn judge(
         role: role.role.as_deref(),
     };
     let admitted = Admitted {
-        provider: Rc::clone(provider),
+        provider: Some(Rc::clone(provider)),
         identity: Rc::new(Identity::verified(vouched, &verified)),
         proof: Proof::Jwt(verified),
         role,

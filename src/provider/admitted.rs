@@ -10,7 +10,8 @@ use crate::identity::Identity;
 
 /// A credential that a provider accepts.
 pub struct Admitted {
-    pub provider: Rc<Provider>,
+    /// `None` for an API key whose owner no provider vouches for.
+    pub provider: Option<Rc<Provider>>,
     pub proof: Proof,
     pub identity: Rc<Identity>,
     pub role: role::Choice,
@@ -21,4 +22,6 @@ pub enum Proof {
     Jwt(Verified),
     /// A session token of Better Auth; the identity has the session's id.
     Session,
+    /// An API key; the identity has it.
+    ApiKey,
 }

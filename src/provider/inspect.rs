@@ -143,9 +143,12 @@ fn inspect_session(provider: &Provider, attempt: Result<Rc<Admitted>, Problem>) 
 
 fn outcome(attempt: Result<Rc<Admitted>, Problem>) -> Finding {
     let verdict = attempt.map(|admitted| {
-        let role = admitted.role.describe(&admitted.provider);
-        let provider = &admitted.provider.name;
-        format!("Accepted by provider {provider:?}; would run as {role}.")
+        let provider = admitted.provider.as_deref();
+        let role = admitted.role.describe(provider);
+        let by = provider.map_or("without a provider".to_owned(), |provider| {
+            format!("by provider {:?}", provider.name)
+        });
+        format!("Accepted {by}; would run as {role}.")
     });
     match verdict {
         Ok(detail) => ("outcome".to_owned(), true, detail),

@@ -82,7 +82,7 @@ pub fn admit(text: &str, provider: &Rc<Provider>) -> Result<Rc<Admitted>, Proble
         }
     })?;
     Ok(Rc::new(Admitted {
-        provider: Rc::clone(provider),
+        provider: Some(Rc::clone(provider)),
         identity: Rc::new(identity),
         proof: Proof::Session,
         role,

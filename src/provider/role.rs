@@ -6,7 +6,7 @@ use neon_auth_token::{ClaimPath, Map, Value};
 use pgrx::pg_sys;
 
 use super::trust::Provider;
-use crate::error::{Problem, quoted};
+use crate::error::{Credential, Problem, quoted};
 use crate::pg::compat;
 
 /// The role, and the reason for it.
@@ -18,6 +18,8 @@ pub struct Choice {
 }
 
 enum Why {
+    /// An API key whose owner no provider vouches for.
+    NoProvider,
     /// The provider maps no claim.
     NoClaim,
     /// Issuers also set "authenticated" for anonymous users.
@@ -32,23 +34,29 @@ enum Why {
 const ANONYMOUS: &str = "anonymous";
 
 impl Choice {
+    /// Of a credential without a provider: the current role stays.
+    pub const WITHOUT_PROVIDER: Self = Self {
+        role: None,
+        why: Why::NoProvider,
+    };
+
     /// The role and its reason, for a sentence of `inspect_jwt`.
-    pub fn describe(&self, provider: &Provider) -> String {
+    pub fn describe(&self, provider: Option<&Provider>) -> String {
+        let name = quoted(provider.map_or("", |provider| &provider.name));
         let role = match &self.role {
             Some(role) => format!("role {}", quoted(role)),
             None => format!("the current role, {},", quoted(&current_role())),
         };
         let why = match self.why {
-            Why::NoClaim => format!(
-                "provider {} has neither role_claim nor default_role",
-                quoted(&provider.name)
-            ),
+            Why::NoProvider => "no provider vouches for the owner of the API key".to_owned(),
+            Why::NoClaim => format!("provider {name} has neither role_claim nor default_role"),
             Why::Anonymous => "the token is of an anonymous user".to_owned(),
             Why::Claim => {
-                let claim = provider.role_claim.as_ref().map(ClaimPath::text);
+                let claim = provider.and_then(|provider| provider.role_claim.as_ref());
+                let claim = claim.map(ClaimPath::text);
                 format!("the claim {} names it", quoted(claim.unwrap_or_default()))
             }
-            Why::Default => format!("it is the default of provider {}", quoted(&provider.name)),
+            Why::Default => format!("it is the default of provider {name}"),
         };
         format!("{role} because {why}")
     }
@@ -57,23 +65,42 @@ impl Choice {
 /// The role that a provider's rules give to a session. Its claims are columns of Better Auth, whose
 /// `role` is not a Postgres role, so only the provider's default applies.
 pub fn of_session(provider: &Provider, claims: &Map<String, Value>) -> Result<Choice, Problem> {
+    let is_anonymous = provider.policy.is_anonymous(claims);
+    without_claim(provider, Credential::Session, is_anonymous)
+}
+
+/// The role that a provider's rules give to an API key of one of its users. The issuer made none of
+/// its claims, so likewise.
+pub fn of_api_key(provider: &Provider, is_anonymous: bool) -> Result<Choice, Problem> {
+    without_claim(provider, Credential::ApiKey, is_anonymous)
+}
+
+fn without_claim(
+    provider: &Provider,
+    credential: Credential,
+    is_anonymous: bool,
+) -> Result<Choice, Problem> {
     if provider.role_claim.is_some() && provider.default_role.is_none() {
-        return Err(Problem::SessionRole {
+        return Err(Problem::NoRole {
+            credential,
             provider: provider.name.clone(),
         });
     }
-    choose(provider, None, claims)
+    choose(provider, credential, is_anonymous, None)
 }
 
 /// The role that a provider's rules give to the claims of a token.
 pub fn of(provider: &Provider, claims: &Map<String, Value>) -> Result<Choice, Problem> {
-    choose(provider, provider.role_claim.as_ref(), claims)
+    let is_anonymous = provider.policy.is_anonymous(claims);
+    let role_claim = provider.role_claim.as_ref().map(|claim| (claim, claims));
+    choose(provider, Credential::Jwt, is_anonymous, role_claim)
 }
 
 fn choose(
     provider: &Provider,
-    role_claim: Option<&ClaimPath>,
-    claims: &Map<String, Value>,
+    credential: Credential,
+    is_anonymous: bool,
+    role_claim: Option<(&ClaimPath, &Map<String, Value>)>,
 ) -> Result<Choice, Problem> {
     if provider.role_claim.is_none() && provider.default_role.is_none() {
         return Ok(Choice {
@@ -94,12 +121,13 @@ fn choose(
         })
     };
     let allowed = |role: &str| provider.allowed_roles.iter().any(|allowed| allowed == role);
-    if provider.policy.is_anonymous(claims) {
+    if is_anonymous {
         let is_default = provider.default_role.as_deref() == Some(ANONYMOUS);
         if is_default || allowed(ANONYMOUS) {
             return chosen(ANONYMOUS, Why::Anonymous);
         }
         return Err(Problem::AnonymousRoleRefused {
+            credential,
             provider: provider.name.clone(),
         });
     }
@@ -107,7 +135,7 @@ fn choose(
         Some(role) => chosen(role, Why::Default),
         None => refused(why),
     };
-    let Some(claim) = role_claim else {
+    let Some((claim, claims)) = role_claim else {
         return default(String::new());
     };
     let shown = quoted(claim.text());

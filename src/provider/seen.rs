@@ -52,7 +52,8 @@ pub fn before(text: &str) -> Result<Option<Rc<Admitted>>, Problem> {
         return Ok(None);
     };
     let provider = trust::current()?.provider_for(verified.issuer(), verified.audiences())?;
-    let unchanged = Rc::ptr_eq(&provider, &admitted.provider)
+    let is_same = |of_then: &Rc<Provider>| Rc::ptr_eq(&provider, of_then);
+    let unchanged = admitted.provider.as_ref().is_some_and(is_same)
         && keys_now(&provider, verified, now).is_some_and(|now| Rc::ptr_eq(&now, &keys));
     if !unchanged {
         return Ok(None);

@@ -13,7 +13,8 @@ use crate::settings::{LOG_AUTHENTICATION, LogAuthentication};
 pub fn outcome(token: &str, outcome: Result<&Admitted, &Problem>) {
     match (LOG_AUTHENTICATION.get(), outcome) {
         (LogAuthentication::All, Ok(admitted)) => {
-            let provider = quoted(&admitted.provider.name);
+            let provider = admitted.provider.as_ref();
+            let provider = quoted(provider.map_or("", |provider| &provider.name));
             let identity = &admitted.identity;
             let about = match &admitted.proof {
                 Proof::Jwt(verified) => format!(
@@ -22,6 +23,14 @@ pub fn outcome(token: &str, outcome: Result<&Admitted, &Problem>) {
                     quoted(verified.subject()),
                     quoted(verified.key_id().unwrap_or_default()),
                 ),
+                Proof::ApiKey => {
+                    let key = identity.api_key.as_ref();
+                    format!(
+                        "sub={} api_key={}",
+                        quoted(&identity.subject),
+                        quoted(key.map_or("", |key| &key.id)),
+                    )
+                }
                 Proof::Session => format!(
                     "sub={} session={}",
                     quoted(&identity.subject),
