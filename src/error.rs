@@ -533,7 +533,7 @@ impl From<&Problem> for ErrorReport {
                 refused,
                 "JWT refused: the token does not name a role that its provider allows".to_owned(),
                 reason.clone(),
-                format!("Allowed roles: SELECT role_claim, allowed_roles, default_role FROM neon_auth.providers WHERE name = {};", literal(provider)),
+                format!("Allowed roles: SELECT role_claim, role_map, allowed_roles, default_role FROM neon_auth.providers WHERE name = {};", literal(provider)),
             ),
             Problem::AnonymousRoleRefused { credential, provider } => (
                 refused,

@@ -3,7 +3,7 @@
 //! `trust` caches the tables per session until they change; `rules` interprets a provider's columns
 //! and `defects` collects what is invalid; `freshness` decides whether the cached keys may be used;
 //! `refresh` gets new keys, with one fetch for many waiting sessions; `fetch` is the HTTP request;
-//! `admit` combines these, `role` maps a claim to a role, `claim_map` maps claims to readers, and
+//! `admit` combines these, `role` maps a claim to a role (`role_map`), `claim_map` maps claims to readers, and
 //! `seen` caches verified tokens. `tables` has the tables of Better Auth that are bound; `table_keys`
 //! reads keys, `opaque` sessions and `table_users` users from them, and `standing` checks an
 //! identity again.
@@ -22,6 +22,7 @@ mod inspect;
 mod opaque;
 mod refresh;
 mod role;
+mod role_map;
 mod rules;
 mod seen;
 mod standing;

@@ -26,6 +26,8 @@ enum Why {
     Anonymous,
     /// The provider's claim names the role.
     Claim,
+    /// The provider maps a value of its claim to the role.
+    Map,
     /// No claim names an allowed role, and this is the provider's default.
     Default,
 }
@@ -51,15 +53,20 @@ impl Choice {
             Why::NoProvider => "no provider vouches for the owner of the API key".to_owned(),
             Why::NoClaim => format!("provider {name} has neither role_claim nor default_role"),
             Why::Anonymous => "the token is of an anonymous user".to_owned(),
-            Why::Claim => {
-                let claim = provider.and_then(|provider| provider.role_claim.as_ref());
-                let claim = claim.map(ClaimPath::text);
-                format!("the claim {} names it", quoted(claim.unwrap_or_default()))
-            }
+            Why::Claim => format!("the claim {} names it", quoted(claim_of(provider))),
+            Why::Map => format!(
+                "the role_map of provider {name} has it for a value of the claim {}",
+                quoted(claim_of(provider))
+            ),
             Why::Default => format!("it is the default of provider {name}"),
         };
         format!("{role} because {why}")
     }
+}
+
+fn claim_of(provider: Option<&Provider>) -> &str {
+    let claim = provider.and_then(|provider| provider.role_claim.as_ref());
+    claim.map_or("", ClaimPath::text)
 }
 
 /// The role that a provider's rules give to a session. Its claims are columns of Better Auth, whose
@@ -139,7 +146,21 @@ fn choose(
         return default(String::new());
     };
     let shown = quoted(claim.text());
-    match claim.find(claims) {
+    let found = claim.find(claims);
+    if let (Some(map), Some(found)) = (&provider.role_map, found) {
+        let Some(values) = named(found) else {
+            return refused(format!("The claim {shown} is not a string."));
+        };
+        // Issuers list a user's groups in any order, so the order of the provider's list decides.
+        let is_mapped = |role: &&String| values.iter().any(|value| map.role(value) == Some(role));
+        return match provider.allowed_roles.iter().find(is_mapped) {
+            Some(role) => chosen(role, Why::Map),
+            None => default(format!(
+                "The role_map has no role for a value of the claim {shown}."
+            )),
+        };
+    }
+    match found {
         None => default(format!("The claim {shown} is missing.")),
         Some(Value::String(role)) if allowed(role) => chosen(role, Why::Claim),
         Some(Value::String(role)) => refused(format!("The requested role is {}.", quoted(role))),
@@ -156,10 +177,8 @@ fn choose(
         // Zitadel's roles are the members of an object, each with the organizations that grant it.
         // Members have no order, so the order of the provider's list decides.
         Some(Value::Object(members)) => {
-            let is_granted = |role: &&String| {
-                let member = members.get(*role);
-                member.is_some_and(|granted| granted.as_object().is_some())
-            };
+            let is_granted =
+                |role: &&String| members.get(*role).is_some_and(|granted| is_grant(granted));
             match provider.allowed_roles.iter().find(is_granted) {
                 Some(role) => chosen(role, Why::Claim),
                 None => default(format!(
@@ -169,6 +188,24 @@ fn choose(
         }
         Some(_) => refused(format!("The claim {shown} is not a string.")),
     }
+}
+
+/// What a claim names: itself, its items, or the members that Zitadel's object grants.
+fn named(claim: &Value) -> Option<Vec<&str>> {
+    match claim {
+        Value::String(value) => Some(vec![value]),
+        Value::Array(items) => Some(items.iter().filter_map(Value::as_str).collect()),
+        Value::Object(members) => {
+            let granted = members.iter().filter(|(_, granted)| is_grant(granted));
+            Some(granted.map(|(name, _)| name.as_str()).collect())
+        }
+        _ => None,
+    }
+}
+
+/// Whether a member of Zitadel's object grants the role of its name.
+fn is_grant(member: &Value) -> bool {
+    member.as_object().is_some()
 }
 
 /// Refuses a role that the session cannot set, by PostgreSQL's rules for `SET ROLE`; and a role

@@ -14,6 +14,7 @@ use neon_auth_token::{
 use super::claim_map::ClaimMap;
 use super::defects::Defects;
 use super::discovery::{self, Origin};
+use super::role_map::RoleMap;
 use super::well_known;
 use crate::error::quoted;
 use crate::kind::Kind;
@@ -31,6 +32,7 @@ pub struct Rules {
     pub kind: Kind,
     pub policy: Policy,
     pub role_claim: Option<ClaimPath>,
+    pub role_map: Option<RoleMap>,
     pub allowed_roles: Vec<String>,
     pub default_role: Option<String>,
     pub claim_map: ClaimMap,
@@ -112,6 +114,7 @@ impl Rules {
         let allow_anonymous = defects.value("allow_anonymous", row.boolean(c"allow_anonymous"));
         let allow_restricted = defects.value("allow_restricted", row.boolean(c"allow_restricted"));
         let (role_claim, allowed_roles, default_role) = roles(row, defects);
+        let role_map = role_map(row, role_claim.is_some(), &allowed_roles, defects);
         let claim_map = claim_map(row, kind, defects);
         let reject_deleted_users =
             defects.value("reject_deleted_users", row.boolean(c"reject_deleted_users"));
@@ -139,6 +142,7 @@ impl Rules {
                 stack,
             },
             role_claim,
+            role_map,
             allowed_roles,
             default_role,
             claim_map,
@@ -435,6 +439,31 @@ fn roles(row: &Row, defects: &mut Defects) -> (Option<ClaimPath>, Vec<String>, O
         );
     }
     (role_claim, allowed_roles, default_role)
+}
+
+fn role_map(
+    row: &Row,
+    has_claim: bool,
+    allowed_roles: &[String],
+    defects: &mut Defects,
+) -> Option<RoleMap> {
+    if row.is_null(c"role_map") {
+        return None;
+    }
+    let map = object(row, c"role_map").and_then(|json| {
+        if !has_claim {
+            return Err("The role_map is given, but not role_claim.".to_owned());
+        }
+        RoleMap::parse(&json, allowed_roles)
+    });
+    let add = |why| {
+        defects.add(
+            "role_map",
+            why,
+            r#"For example: role_claim => 'groups', role_map => '{"staff": "app_staff", "everyone": "app_user"}', allowed_roles => '{app_staff,app_user}'; a user in both groups gets app_staff, which is first in allowed_roles."#,
+        );
+    };
+    map.map_err(add).ok()
 }
 
 fn claim_map(row: &Row, kind: Kind, defects: &mut Defects) -> ClaimMap {

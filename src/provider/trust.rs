@@ -15,6 +15,7 @@ use pgrx::prelude::*;
 use super::claim_map::ClaimMap;
 use super::defects::{Defect, Defects};
 use super::discovery::{self, Origin};
+use super::role_map::RoleMap;
 use super::rules::{Rules, issuers_of};
 use crate::error::{Problem, quoted};
 use crate::kind::Kind;
@@ -60,6 +61,7 @@ pub struct Provider {
     pub kind: Kind,
     pub policy: Policy,
     pub role_claim: Option<ClaimPath>,
+    pub role_map: Option<RoleMap>,
     pub allowed_roles: Vec<String>,
     pub default_role: Option<String>,
     pub claim_map: ClaimMap,
@@ -409,6 +411,7 @@ impl Provider {
             kind: rules.kind,
             policy: rules.policy,
             role_claim: rules.role_claim,
+            role_map: rules.role_map,
             allowed_roles: rules.allowed_roles,
             default_role: rules.default_role,
             claim_map: rules.claim_map,

@@ -44,7 +44,12 @@ INSERT INTO mistakes (parameter, value, also) VALUES
     ('role_claim', 'roles[0]', '{"allowed_roles": "{provider_plain}"}'),
     ('claim_map', '{"email": ""}', '{}'), ('claim_map', '{"email": null}', '{}'), ('claim_map', '{"email": ["a"]}', '{}'), ('claim_map', '{"email": {"a": "b"}}', '{}'), ('claim_map', '{"is_anonymous": {}}', '{}'),
     ('claim_map', '{"is_anonymous": {"a": null}}', '{}'), ('claim_map', '{"organization": {}}', '{}'), ('claim_map', '{"organization": {"id": 1}}', '{}'),
-    ('claim_map', '{"is_anonymous": "a"}', '{"kind": "stack", "project_id": "p"}');
+    ('claim_map', '{"is_anonymous": "a"}', '{"kind": "stack", "project_id": "p"}'),
+    ('role_map', 'null', '{"role_claim": "groups", "allowed_roles": "{provider_plain}"}'), ('role_map', '[]', '{"role_claim": "groups", "allowed_roles": "{provider_plain}"}'),
+    ('role_map', '{}', '{"role_claim": "groups", "allowed_roles": "{provider_plain}"}'), ('role_map', '{"staff": null}', '{"role_claim": "groups", "allowed_roles": "{provider_plain}"}'),
+    ('role_map', '{"staff": ["provider_plain"]}', '{"role_claim": "groups", "allowed_roles": "{provider_plain}"}'), ('role_map', '{"staff": "postgres"}', '{"role_claim": "groups", "allowed_roles": "{provider_plain}"}'),
+    ('role_map', '{"staff": "Provider_plain"}', '{"role_claim": "groups", "allowed_roles": "{provider_plain}"}'), ('role_map', '{"staff": "provider_plain"}', '{}'),
+    ('role_map', '{"staff": "provider_plain"}', '{"default_role": "provider_plain"}'), ('role_map', '{"staff": "provider_plain"}', '{"role_claim": "groups", "allowed_roles": "{provider_plain}"}');
 CREATE FUNCTION pg_temp.outcome(parameter text, value text, also jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     arguments text;
@@ -76,7 +81,7 @@ SELECT pg_temp.outcome('name', 'idp', '{}') AS "with good arguments";
 SELECT DISTINCT proargnames <@ ARRAY(SELECT parameter FROM mistakes WHERE value IS NOT NULL
                                      -- Whatever these say has a meaning.
                                      UNION ALL VALUES ('allow_anonymous'), ('allow_restricted'), ('reject_deleted_users'),
-                                                      ('reject_banned_users'), ('create_users'), ('role_map')) AS "a mistake for each parameter"
+                                                      ('reject_banned_users'), ('create_users')) AS "a mistake for each parameter"
   FROM pg_proc WHERE oid = 'neon_auth.add_provider'::regproc;
 SELECT parameter, left(value, 60) AS value, nullif(also, '{}') AS also, pg_temp.outcome(parameter, value, also) AS outcome
   FROM mistakes ORDER BY n;
