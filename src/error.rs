@@ -100,15 +100,20 @@ pub enum Problem {
     },
     /// There are no keys to verify with, or they are too stale.
     NoKeys { provider: String, reason: String },
-    /// The provider has `reject_deleted_users`, and the mirror marks the user as deleted.
-    UserDeleted { provider: String },
+    /// The mirror marks the user as deleted. `provider`: the one that rejects such users; API keys
+    /// of theirs are always refused.
+    UserDeleted {
+        credential: Credential,
+        provider: Option<String>,
+    },
     /// The credential's user does not exist in Better Auth's table of users.
     UserMissing { credential: Credential },
-    /// Better Auth's table of users says that the user is banned; until when, in seconds since
-    /// 1970.
+    /// The user is banned; until when, in seconds since 1970.
     UserBanned {
         credential: Credential,
         until: Option<i64>,
+        /// Whether the mirror says so, instead of Better Auth's table of users.
+        in_mirror: bool,
     },
     /// A session token that is not one by its form.
     MalformedSession { defect: String },
@@ -424,10 +429,13 @@ impl From<&Problem> for ErrorReport {
                 reason.clone(),
                 "List what was fetched and when: SELECT * FROM neon_auth.jwks_cache; fetch again: SELECT neon_auth.refresh_jwks();".to_owned(),
             ),
-            Problem::UserDeleted { provider } => (
+            Problem::UserDeleted { credential, provider } => (
                 refused,
-                "JWT refused: the user is deleted".to_owned(),
-                format!("Provider {} rejects users whose deleted_at is set in neon_auth.users_sync.", quoted(provider)),
+                format!("{} refused: the user is deleted", credential.name()),
+                match provider {
+                    Some(provider) => format!("Provider {} rejects users whose deleted_at is set in neon_auth.users_sync.", quoted(provider)),
+                    None => "The user's deleted_at is set in neon_auth.users_sync.".to_owned(),
+                },
                 String::new(),
             ),
             Problem::NoTableOfKeys => (
@@ -452,14 +460,18 @@ impl From<&Problem> for ErrorReport {
                 "Better Auth's table of users has no row with this id.".to_owned(),
                 String::new(),
             ),
-            Problem::UserBanned { credential, until } => (
+            Problem::UserBanned { credential, until, in_mirror } => (
                 refused,
                 format!("{} refused: the user is banned", credential.name()),
                 match until {
                     Some(until) => format!("The ban ends at {}.", moment(*until)),
                     None => "The ban has no end.".to_owned(),
                 },
-                "To let the user sign in again, unban the user in Better Auth (unbanUser of its plugin admin).".to_owned(),
+                if *in_mirror {
+                    "The ban is in raw_json of neon_auth.users_sync. To let the user sign in again, end the ban at the auth service.".to_owned()
+                } else {
+                    "To let the user sign in again, unban the user in Better Auth (unbanUser of its plugin admin).".to_owned()
+                },
             ),
             Problem::MalformedSession { defect } => (
                 refused,

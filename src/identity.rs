@@ -306,6 +306,12 @@ impl Identity {
         id?.as_str()
     }
 
+    /// When the credential was issued, in seconds since 1970: the claim `iat`, rounded down; of a
+    /// session, when it was created.
+    pub fn issued_at(&self) -> Option<i64> {
+        self.claims().get("iat")?.as_number()?.floor()
+    }
+
     /// Who acts as the user, by id.
     pub fn impersonator(&self) -> Option<&str> {
         self.claims().get(self.names().impersonator?)?.as_str()

@@ -1,8 +1,8 @@
 //! Rows of the mirror by their key, read directly from an index.
 //!
 //! A query through SPI costs 4 to 20 µs, mostly to start and end the executor; this costs about
-//! one. It reads as the tables' owner, with the snapshot of the calling statement, assigns no
-//! transaction id, and works in parallel workers and on a standby.
+//! one. It reads as the tables' owner, with the snapshot of the calling statement or the latest
+//! committed state, assigns no transaction id, and works in parallel workers and on a standby.
 
 use std::cell::Cell;
 
@@ -69,29 +69,32 @@ impl Table {
         answer
     }
 
+    /// The same with the latest committed state, whatever snapshot the transaction has: for what
+    /// decides whether a credential is accepted.
+    pub fn find_latest<T>(self, key: &[&str], read: impl FnMut(&Row) -> Option<T>) -> Option<T> {
+        let mut lookups = self.lookups_with(Seen::latest(), key.len());
+        let answer = lookups.find(key, read);
+        lookups.close();
+        answer
+    }
+
     /// Any number of look-ups by the same number of columns of the index.
     pub fn lookups(self, columns: usize) -> Lookups {
+        self.lookups_with(Seen::by_statement(), columns)
+    }
+
+    fn lookups_with(self, seen: Seen, columns: usize) -> Lookups {
         version::demand();
         // SAFETY: what is opened is closed, and after an ERROR the abort closes it.
         unsafe {
-            // After its own COMMIT a procedure has no snapshot until its next statement.
-            let has_own_snapshot = !pg_sys::ActiveSnapshotSet();
-            if has_own_snapshot {
-                pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
-            }
             let relation = self.open();
             // Only now: locking may have received the invalidation of another index.
             let index = pg_sys::index_open(self.index(relation), LOCK);
             Lookups {
-                has_own_snapshot,
+                scan: compat::index_beginscan(relation, index, seen.snapshot(), columns as i32),
+                seen,
                 relation,
                 index,
-                scan: compat::index_beginscan(
-                    relation,
-                    index,
-                    pg_sys::GetActiveSnapshot(),
-                    columns as i32,
-                ),
                 slot: pg_sys::table_slot_create(relation, std::ptr::null_mut()),
                 keys: (1..=columns).map(is_equal).collect(),
             }
@@ -136,9 +139,63 @@ impl Table {
     }
 }
 
+/// The snapshot of look-ups.
+enum Seen {
+    /// That of the calling statement.
+    Active,
+    /// One of the transaction, because no statement has one.
+    Pushed,
+    /// The latest committed state.
+    Latest(pg_sys::Snapshot),
+}
+
+impl Seen {
+    fn by_statement() -> Self {
+        // SAFETY: inside a transaction; `end` pops the snapshot, and after an ERROR the abort.
+        unsafe {
+            // After its own COMMIT a procedure has no snapshot until its next statement.
+            if pg_sys::ActiveSnapshotSet() {
+                return Self::Active;
+            }
+            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+            Self::Pushed
+        }
+    }
+
+    /// While a query runs in parallel, PostgreSQL allows no newer snapshot than its own.
+    fn latest() -> Self {
+        // SAFETY: inside a transaction; `end` unregisters the snapshot, and after an ERROR the abort.
+        unsafe {
+            if pg_sys::IsInParallelMode() {
+                return Self::by_statement();
+            }
+            Self::Latest(pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot()))
+        }
+    }
+
+    fn snapshot(&self) -> pg_sys::Snapshot {
+        match self {
+            // SAFETY: there is one.
+            Self::Active | Self::Pushed => unsafe { pg_sys::GetActiveSnapshot() },
+            Self::Latest(snapshot) => *snapshot,
+        }
+    }
+
+    fn end(self) {
+        // SAFETY: as many as were pushed or registered.
+        unsafe {
+            match self {
+                Self::Active => {}
+                Self::Pushed => pg_sys::PopActiveSnapshot(),
+                Self::Latest(snapshot) => pg_sys::UnregisterSnapshot(snapshot),
+            }
+        }
+    }
+}
+
 /// A table that is open for look-ups.
 pub struct Lookups {
-    has_own_snapshot: bool,
+    seen: Seen,
     relation: pg_sys::Relation,
     index: pg_sys::Relation,
     scan: pg_sys::IndexScanDesc,
@@ -186,10 +243,8 @@ impl Lookups {
             let keep = pg_sys::NoLock as pg_sys::LOCKMODE;
             pg_sys::index_close(self.index, keep);
             pg_sys::table_close(self.relation, keep);
-            if self.has_own_snapshot {
-                pg_sys::PopActiveSnapshot();
-            }
         }
+        self.seen.end();
     }
 }
 

@@ -177,6 +177,11 @@ impl JsonbPart {
         }
     }
 
+    pub fn boolean(&self) -> Option<bool> {
+        // SAFETY: the value of a boolean.
+        (self.0.type_ == pg_sys::jbvType::jbvBool).then(|| unsafe { self.0.val.boolean })
+    }
+
     /// The digits of a number, as `numeric` writes them.
     pub fn digits(&self) -> Option<String> {
         if self.0.type_ != pg_sys::jbvType::jbvNumeric {

@@ -9,12 +9,10 @@ use super::credential::{longest, read};
 use super::freshness::KeyFreshness;
 use super::refresh::{self, Cause};
 use super::trust::{self, KeySource, Provider};
-use super::{opaque, role, seen, table_keys, table_users};
+use super::{opaque, role, seen, table_keys, user_standing};
 use crate::clock;
-use crate::error::{Credential, Problem};
+use crate::error::Problem;
 use crate::identity::{Identity, Vouched};
-use crate::kind::Kind;
-use crate::pg::spi;
 use crate::shared::{self, Counter};
 
 /// Verifies a credential: a JWT, or a session token of Better Auth.
@@ -50,7 +48,7 @@ fn admit_jwt(text: &str) -> Result<Rc<Admitted>, Problem> {
         }
     };
     if let Some(provider) = &admitted.provider {
-        reject_deleted(provider, &admitted.identity.subject)?;
+        user_standing::demand(provider, &admitted.identity.subject)?;
     }
     Ok(admitted)
 }
@@ -166,25 +164,4 @@ fn judge(
         role,
     };
     Ok((Rc::new(admitted), keys))
-}
-
-/// Refuses a deleted user, and for Better Auth a banned one too, if the provider has
-/// `reject_deleted_users`.
-pub fn reject_deleted(provider: &Provider, subject: &str) -> Result<(), Problem> {
-    if !provider.reject_deleted_users {
-        return Ok(());
-    }
-    if provider.kind == Kind::BetterAuth {
-        return table_users::demand(Credential::Jwt, subject);
-    }
-    let deleted = spi::read(
-        "SELECT 'deleted' FROM neon_auth_internal.users_sync WHERE id = $1 AND deleted_at IS NOT NULL",
-        &[subject],
-    );
-    match deleted {
-        Some(_) => Err(Problem::UserDeleted {
-            provider: provider.name.clone(),
-        }),
-        None => Ok(()),
-    }
 }

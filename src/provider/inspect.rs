@@ -5,14 +5,13 @@ use std::rc::Rc;
 use neon_auth_token::{KeySet, Step, Token};
 use pgrx::prelude::*;
 
-use super::admit::{admit, reject_deleted};
+use super::admit::admit;
 use super::admitted::Admitted;
 use super::credential::{longest, read};
 use super::trust::{self, KeySource, Provider};
-use super::{opaque, role, table_keys};
+use super::{opaque, role, table_keys, user_standing};
 use crate::clock;
 use crate::error::{Problem, quoted};
-use crate::kind::Kind;
 use crate::pg::raised::passes_errors;
 
 /// `neon_auth.inspect_jwt(token)`. It first verifies the token, so that keys are fetched as for
@@ -67,15 +66,9 @@ fn inspect_jwt(
         }
     }
     if let Some((provider, claimed)) = provider.as_ref().zip(claimed.as_ref()) {
-        if provider.reject_deleted_users {
-            let living = reject_deleted(provider, claimed.subject());
-            rows.push(row(
-                "user",
-                living.map(|()| match provider.kind {
-                    Kind::BetterAuth => "The user exists and is not banned.".to_owned(),
-                    Kind::Oidc | Kind::Stack => "The user is not deleted.".to_owned(),
-                }),
-            ));
+        if user_standing::is_demanded(provider) {
+            let outcome = user_standing::demand(provider, claimed.subject());
+            rows.push(row("user", outcome.map(|()| user_standing::met(provider))));
         }
         match &attempt {
             Ok(admitted) if admitted.role.role.is_some() => {

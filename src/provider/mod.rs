@@ -5,8 +5,9 @@
 //! `refresh` gets new keys, with one fetch for many waiting sessions; `fetch` is the HTTP request;
 //! `admit` combines these, `role` maps a claim to a role (`role_map`), `claim_map` maps claims to readers, and
 //! `seen` caches verified tokens. `tables` has the tables of Better Auth that are bound; `table_keys`
-//! reads keys, `opaque` sessions and `table_users` users from them, and `standing` checks an
-//! identity again.
+//! reads keys, `opaque` sessions and `table_users` users from them; `mirrored_user` reads users of
+//! the mirror, `user_standing` refuses deleted and banned ones, and `standing` checks an identity
+//! again.
 
 mod admit;
 mod admitted;
@@ -19,6 +20,7 @@ mod fetch;
 mod freshness;
 mod functions;
 mod inspect;
+mod mirrored_user;
 mod opaque;
 mod refresh;
 mod role;
@@ -30,6 +32,7 @@ mod table_keys;
 mod table_users;
 mod tables;
 mod trust;
+mod user_standing;
 mod well_known;
 
 pub use admit::admit;

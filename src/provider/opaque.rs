@@ -14,6 +14,7 @@ use neon_auth_token::{Map, Value, json_value, judge_claims};
 use super::admitted::{Admitted, Proof};
 use super::credential::longest;
 use super::extend::Times;
+use super::table_users::Demand;
 use super::tables::{self, Bound, What};
 use super::trust::{self, Provider};
 use super::{extend, role, table_users};
@@ -97,7 +98,7 @@ pub fn demand_open(id: &str, subject: &str) -> Result<(), Problem> {
             looks_like_jwt: false,
         })?
         .demand_open()?;
-    table_users::demand(Credential::Session, subject)
+    table_users::demand(Credential::Session, subject, Demand::BOTH)
 }
 
 /// Refuses the value of a cookie that is not signed, if a secret is stored: as Better Auth does.

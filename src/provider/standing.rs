@@ -1,15 +1,12 @@
-//! Whether an identity of Better Auth is still valid, after the transaction that it began in.
+//! Whether an identity is still valid, after the transaction that it began in.
 
-use super::opaque;
-use super::table_users;
-use super::trust;
-use crate::error::{Credential, Problem};
+use super::{opaque, trust, user_standing};
+use crate::error::Problem;
 use crate::identity::Identity;
-use crate::kind::Kind;
 
 /// Whether the provider's service can end the identity before it expires.
 pub fn can_end(identity: &Identity) -> bool {
-    identity.kind == Kind::BetterAuth && identity.provider.is_some()
+    identity.provider.is_some()
 }
 
 /// An error if the session has ended, or its user is deleted or banned.
@@ -20,9 +17,7 @@ pub fn still_stands(identity: &Identity) -> Result<(), Problem> {
     let trust = trust::current()?;
     let provider = identity.provider.as_deref().map(|name| trust.named(name));
     match provider {
-        Some(Ok(provider)) if provider.reject_deleted_users => {
-            table_users::demand(Credential::Jwt, &identity.subject)
-        }
+        Some(Ok(provider)) => user_standing::demand(&provider, &identity.subject),
         // A dropped provider does not end the identities of its tokens.
         _ => Ok(()),
     }

@@ -5,9 +5,28 @@ use crate::clock::{self, SECOND};
 use crate::error::{Credential, Problem};
 use crate::pg::others::OthersRow;
 
-/// Refuses a user who does not exist or is banned.
-pub fn demand(credential: Credential, id: &str) -> Result<(), Problem> {
-    find(credential, id, |_, _| ())
+/// What is demanded of a user.
+#[derive(Clone, Copy)]
+pub struct Demand {
+    pub exists: bool,
+    pub is_not_banned: bool,
+}
+
+impl Demand {
+    /// For credentials that are rows of a table.
+    pub const BOTH: Self = Self {
+        exists: true,
+        is_not_banned: true,
+    };
+}
+
+/// Refuses a user who does not meet the demand.
+pub fn demand(credential: Credential, id: &str, demand: Demand) -> Result<(), Problem> {
+    match find(credential, id, |_, _| ()) {
+        Err(Problem::UserMissing { .. }) if !demand.exists => Ok(()),
+        Err(Problem::UserBanned { .. }) if !demand.is_not_banned => Ok(()),
+        outcome => outcome,
+    }
 }
 
 /// What `read` returns for the user's row; refuses a user who does not exist or is banned.
@@ -20,7 +39,11 @@ pub fn find<T>(
     let now = clock::microseconds();
     let found = table.find(table.required("id"), id, |row| {
         Some(match ban(&table, row, now) {
-            Some(until) => Err(Problem::UserBanned { credential, until }),
+            Some(until) => Err(Problem::UserBanned {
+                credential,
+                until,
+                in_mirror: false,
+            }),
             None => Ok(read(&table, row)),
         })
     });

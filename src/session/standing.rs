@@ -1,8 +1,8 @@
-//! Whether an identity is still valid at the service of its provider, checked once per transaction.
+//! Whether an identity is still valid, checked once per transaction.
 //!
-//! A session of Better Auth can be revoked, and its user banned or deleted, while an identity
-//! outlives its transaction. Its rows are looked up before the first query of each transaction that
-//! takes a snapshot. An identity that was signed in within the transaction was checked then. Once
+//! A credential can be revoked, and its user banned or deleted, while an identity outlives its
+//! transaction. Its rows are looked up before the first query of each transaction that takes a
+//! snapshot. An identity that was signed in within the transaction was checked then. Once
 //! ended, an identity stays ended in this process: its role was reset, and signing in again is the
 //! only way back.
 
@@ -92,6 +92,8 @@ pub fn demand(epoch: u64, identity: &Identity) -> Result<(), Problem> {
             note(epoch, None);
             Ok(())
         }
+        // Says nothing about the identity, which is in force again after the update.
+        Err(problem @ Problem::OtherVersion { .. }) => Err(problem),
         Err(problem) => {
             let why = problem.sentence();
             note(epoch, Some(why.clone()));
