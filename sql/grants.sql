@@ -3,6 +3,8 @@ REVOKE ALL ON SCHEMA auth, neon_auth FROM PUBLIC;
 GRANT USAGE ON SCHEMA auth, neon_auth TO PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA auth TO PUBLIC;
 REVOKE ALL ON FUNCTION auth.impersonate(text, jsonb, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION auth.create_api_key(text, interval, text[], text), auth.revoke_api_key(text),
+    auth.api_keys() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION neon_auth.verify_jwt(text) TO PUBLIC;
 -- A view checks that its reader has EXECUTE on the functions in it, but not USAGE on their schema. So PUBLIC
 -- can execute these functions, but only through a view.
@@ -13,6 +15,7 @@ GRANT EXECUTE ON FUNCTION neon_auth_internal.fills_mirror(text),
     neon_auth_internal.judge_jwks(jsonb), neon_auth_internal.table_keys(),
     neon_auth_internal.discovery_url(text), neon_auth_internal.time_of(bigint),
     neon_auth_internal.better_auth_defect(text), neon_auth_internal.unbound_better_auth(),
+    neon_auth_internal.api_key_refusal(text),
     neon_auth_internal.worker_state(), neon_auth_internal.counters() TO PUBLIC;
 
 DO $$

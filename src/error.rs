@@ -36,6 +36,22 @@ impl Credential {
     }
 }
 
+/// A column of `neon_auth.providers` that allows a kind of users.
+#[derive(Clone, Copy, Debug)]
+pub enum OwnerRule {
+    Anonymous,
+    Restricted,
+}
+
+impl OwnerRule {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Restricted => "restricted",
+        }
+    }
+}
+
 /// Every error that the Rust side raises.
 #[derive(Debug)]
 pub enum Problem {
@@ -134,6 +150,39 @@ pub enum Problem {
         credential: Credential,
         provider: String,
     },
+    /// A text that begins as an API key, and is not one by its form.
+    MalformedApiKey { defect: String },
+    /// No API key has this hash. `prefix`: how the key begins.
+    NoApiKey { prefix: String },
+    /// The row of an API key was deleted.
+    ApiKeyGone,
+    /// The API key was revoked, at a time in seconds since 1970.
+    ApiKeyRevoked { id: String, at: i64 },
+    /// The API key has expired.
+    ApiKeyExpired { id: String, ago: i64 },
+    /// The row of the identity's API key has other permissions or another team now.
+    ApiKeyChanged { id: String },
+    /// The mirror does not have the owner of the API key.
+    OwnerMissing,
+    /// A rule of the provider, or the default of that rule without a provider, refuses the owner of
+    /// the API key.
+    OwnerRefused {
+        rule: OwnerRule,
+        provider: Option<String>,
+    },
+    /// An API key was to be created for a user whose keys are refused.
+    UnfitOwner { why: String },
+    /// An API key was to be created for a team of which its owner is not a member.
+    NotInTeam { team: String },
+    /// An API key was to be created with a permission that its owner does not have.
+    PermissionNotHeld {
+        permission: String,
+        team: Option<String>,
+    },
+    /// Only the user can manage API keys, and somebody else acts.
+    NotInPerson { why: &'static str },
+    /// Somebody must be signed in.
+    NobodySignedIn,
     /// A setting of PostgREST does not contain what PostgREST sets.
     BadRequestSetting {
         setting: &'static str,
@@ -524,6 +573,100 @@ impl From<&Problem> for ErrorReport {
                 format!("{0} refused: its provider takes the role from a claim, which {0}s do not have", credential.name()),
                 format!("Provider {} has role_claim but no default_role.", quoted(provider)),
                 format!("UPDATE neon_auth.providers SET default_role = 'authenticated' WHERE name = {};", literal(provider)),
+            ),
+            Problem::MalformedApiKey { defect } => (
+                refused,
+                "API key refused: the key is malformed".to_owned(),
+                defect.clone(),
+                "Pass the key as it was shown when it was created: nak_ and 49 letters and digits.".to_owned(),
+            ),
+            Problem::NoApiKey { prefix } => (
+                refused,
+                "API key refused: the key does not exist".to_owned(),
+                format!("This database has no key that begins with {} and ends as this one.", quoted(prefix)),
+                format!("If its prefix is not among these keys, it is of another database, or its owner was erased: SELECT * FROM neon_auth.api_keys WHERE prefix = {};", literal(prefix)),
+            ),
+            Problem::ApiKeyGone => (
+                refused,
+                "API key refused: the key does not exist".to_owned(),
+                "Its row was deleted.".to_owned(),
+                "Create a new key: SELECT neon_auth.create_api_key(...);".to_owned(),
+            ),
+            Problem::ApiKeyRevoked { id, at } => (
+                refused,
+                "API key refused: the key was revoked".to_owned(),
+                format!("The key {} was revoked at {}.", quoted(id), moment(*at)),
+                "Create a new key: SELECT neon_auth.create_api_key(...);".to_owned(),
+            ),
+            Problem::ApiKeyExpired { id, ago } => (
+                refused,
+                "API key refused: the key has expired".to_owned(),
+                format!("The key {} expired {ago} s ago.", quoted(id)),
+                "Create a new key: SELECT neon_auth.create_api_key(...);".to_owned(),
+            ),
+            Problem::ApiKeyChanged { id } => (
+                refused,
+                "API key refused: the key was changed".to_owned(),
+                format!("The key {} has other permissions or another team than when it signed in.", quoted(id)),
+                "Authenticate again: SELECT auth.authenticate($1);".to_owned(),
+            ),
+            Problem::OwnerMissing => (
+                refused,
+                "API key refused: the user does not exist".to_owned(),
+                "The table neon_auth.users_sync has no row with this id.".to_owned(),
+                "If the auth service has the user: CALL neon_auth.sync();".to_owned(),
+            ),
+            Problem::OwnerRefused { rule, provider } => {
+                let rule = rule.name();
+                (
+                    refused,
+                    format!("API key refused: the user is {rule}"),
+                    match provider {
+                        Some(provider) => format!("Provider {} does not have allow_{rule}.", quoted(provider)),
+                        None => format!("No provider has this user, so none allows {rule} users."),
+                    },
+                    match provider {
+                        Some(provider) => format!("UPDATE neon_auth.providers SET allow_{rule} = true WHERE name = {};", literal(provider)),
+                        None => String::new(),
+                    },
+                )
+            }
+            Problem::UnfitOwner { why } => (
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "the API key cannot be created".to_owned(),
+                format!("It would be refused. {why}"),
+                "Pass the id of a user who can sign in: SELECT id FROM neon_auth.users_sync WHERE deleted_at IS NULL;".to_owned(),
+            ),
+            Problem::NotInTeam { team } => (
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "the API key cannot be created".to_owned(),
+                format!("Its owner is not a member of the team {}.", quoted(team)),
+                "Pass the id of a team of the owner: SELECT user_id, team_id FROM neon_auth.team_members_sync; or NULL for all of the owner's teams.".to_owned(),
+            ),
+            Problem::PermissionNotHeld { permission, team } => (
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "the API key cannot be created".to_owned(),
+                format!(
+                    "Its owner does not have the permission {} {}.",
+                    quoted(permission),
+                    match team {
+                        Some(team) => format!("in the team {}", quoted(team)),
+                        None => "in the project or in a team".to_owned(),
+                    }
+                ),
+                "Pass permissions that the owner has: a key cannot grant others.".to_owned(),
+            ),
+            Problem::NotInPerson { why } => (
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "only the user can manage API keys".to_owned(),
+                (*why).to_owned(),
+                "Sign in with a token or session of the user. Administrators use neon_auth.create_api_key() and neon_auth.revoke_api_key().".to_owned(),
+            ),
+            Problem::NobodySignedIn => (
+                refused,
+                "nobody is signed in".to_owned(),
+                "The function acts on the signed-in user.".to_owned(),
+                "SELECT auth.authenticate($1);".to_owned(),
             ),
             Problem::BadRequestSetting { setting, defect } => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,

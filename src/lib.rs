@@ -48,10 +48,11 @@ extension_sql_file!(
     "../sql/mirror/readers.sql",
     requires = ["mirror_permissions"]
 );
+extension_sql_file!("../sql/api_keys.sql", requires = ["readers"]);
 extension_sql_file!(
     "../sql/better_auth/tables.sql",
     name = "better_auth_tables",
-    requires = ["readers"]
+    requires = ["api_keys"]
 );
 extension_sql_file!("../sql/stack/limits.sql", requires = ["better_auth_tables"]);
 extension_sql_file!("../sql/stack/issuers.sql", requires = ["limits"]);

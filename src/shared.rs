@@ -65,6 +65,8 @@ pub enum Counter {
     TokensAccepted,
     TokensRemembered,
     TokensRefused,
+    ApiKeysAccepted,
+    ApiKeysRefused,
     KeyFetches,
     KeyFetchFailures,
     DeliveriesVerified,
@@ -75,7 +77,7 @@ pub enum Counter {
 }
 
 impl Counter {
-    pub const ALL: [(Counter, &str, &str); 10] = [
+    pub const ALL: [(Counter, &str, &str); 12] = [
         (
             Counter::TokensAccepted,
             "tokens_accepted",
@@ -90,6 +92,16 @@ impl Counter {
             Counter::TokensRefused,
             "tokens_refused",
             "Tokens refused, for any reason",
+        ),
+        (
+            Counter::ApiKeysAccepted,
+            "api_keys_accepted",
+            "API keys accepted, of those that begin with nak_",
+        ),
+        (
+            Counter::ApiKeysRefused,
+            "api_keys_refused",
+            "API keys refused, for any reason, of those that begin with nak_",
         ),
         (
             Counter::KeyFetches,

@@ -8,6 +8,7 @@ SUPPORT neon_auth_internal.once_per_query
 AS $$
 DECLARE
     me constant text := auth.user_id();
+    only_team constant text := neon_auth_internal.api_key_team();
 BEGIN
     IF me IS NULL THEN
         RETURN NULL;
@@ -18,6 +19,7 @@ BEGIN
           LEFT JOIN neon_auth_internal.teams_sync t ON t.id = m.team_id
           LEFT JOIN neon_auth_internal.users_sync u ON u.id = m.user_id
          WHERE m.user_id = me AND t.deleted_at IS NULL AND u.deleted_at IS NULL
+           AND (only_team IS NULL OR m.team_id = only_team)
          ORDER BY m.team_id);
 END
 $$;
@@ -30,6 +32,7 @@ SUPPORT neon_auth_internal.once_per_query
 AS $$
 DECLARE
     me constant text := auth.user_id();
+    only_team constant text := neon_auth_internal.api_key_team();
 BEGIN
     IF me IS NULL THEN
         RETURN NULL;
@@ -40,6 +43,7 @@ BEGIN
           LEFT JOIN neon_auth_internal.teams_sync t ON t.id = m.team_id
           LEFT JOIN neon_auth_internal.users_sync u ON u.id = m.user_id
          WHERE m.user_id = me AND t.deleted_at IS NULL AND u.deleted_at IS NULL
+           AND (only_team IS NULL OR m.team_id = only_team)
            AND t.raw_json ->> 'organization_id' IS NULL
          ORDER BY m.team_id);
 END

@@ -113,6 +113,7 @@ BEGIN
     DELETE FROM neon_auth_internal.sync_scan s WHERE s.user_id = erase_user.id;
     DELETE FROM neon_auth_internal.sync_listed l WHERE l.user_id = erase_user.id;
     DELETE FROM neon_auth_internal.sync_team_members m WHERE m.user_id = erase_user.id;
+    PERFORM neon_auth_internal.forget_api_keys(ARRAY[erase_user.id]);
     RETURN erased;
 END
 $$;
@@ -123,8 +124,12 @@ REVOKE ALL ON FUNCTION neon_auth.erase_user(text) FROM PUBLIC;
 
 -- place is the one that the last call returned. Deleted users have no memberships or permissions to delete.
 CREATE FUNCTION neon_auth_internal.erase_deleted(seconds bigint, place jsonb) RETURNS jsonb
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    users text[];
+    reached jsonb;
+BEGIN
     WITH next AS MATERIALIZED (
         SELECT u.id, u.deleted_at
           FROM neon_auth_internal.users_sync u
@@ -138,7 +143,12 @@ AS $$
           FROM next n
          WHERE u.id = n.id AND u.deleted_at IS NOT NULL AND u.raw_json <> neon_auth_internal.erased(u.raw_json)
     )
-    SELECT jsonb_build_array(n.deleted_at, n.id) FROM next n ORDER BY n.deleted_at DESC, n.id DESC LIMIT 1;
+    SELECT array_agg(n.id), (array_agg(jsonb_build_array(n.deleted_at, n.id) ORDER BY n.deleted_at DESC, n.id DESC))[1]
+      INTO users, reached
+      FROM next n;
+    PERFORM neon_auth_internal.forget_api_keys(users);
+    RETURN reached;
+END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.erase_deleted(bigint, jsonb) IS
     'Erases the next 1000 users that were deleted so many seconds ago; returns the place to continue from, NULL '

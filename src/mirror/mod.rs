@@ -3,7 +3,9 @@
 
 pub mod alike;
 mod answers;
+mod bounds;
 mod changes;
+mod held;
 mod lock;
 pub mod object;
 mod readers;

@@ -8,7 +8,7 @@ use pgrx::datum::Uuid;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use super::answers;
+use super::{bounds, held};
 use crate::identity::{Identity, hyphenated};
 use crate::pg::index::Table;
 use crate::pg::jsonb::Jsonb;
@@ -19,10 +19,7 @@ use crate::session;
 #[pg_extern(sql = false)]
 fn is_team_member(team: &str) -> Result<Option<bool>, ErrorReport> {
     let identity = session::current()?;
-    Ok(identity.map(|identity| {
-        let user = &identity.subject;
-        answers::answer(&["member", user, team], || is_member(team, user))
-    }))
+    Ok(identity.map(|identity| is_member(&identity, team)))
 }
 
 /// `auth.has_permission(permission_id, team_id)`.
@@ -34,17 +31,10 @@ fn has_permission(
     let (Some(identity), Some(permission)) = (session::current()?, permission) else {
         return Ok(None);
     };
-    let user = &identity.subject;
-    let has = match team {
-        Some(team) => answers::answer(&["team", user, permission, team], || {
-            is_member(team, user)
-                && holds(Table::TeamPermissions, &[user, team], "team", permission)
-        }),
-        None => answers::answer(&["project", user, permission], || {
-            !is_deleted_user(user)
-                && holds(Table::ProjectPermissions, &[user], "project", permission)
-        }),
-    };
+    let scope = team.map_or(held::PROJECT, |_| held::TEAM);
+    let has = bounds::reach(&identity, team)
+        && held::has_permission(&identity.subject, permission, team)
+        && bounds::grant(&identity, scope, permission);
     Ok(Some(has))
 }
 
@@ -70,7 +60,7 @@ fn organization() -> Result<Option<Value>, ErrorReport> {
     add("id", Some(id.to_owned()));
     add("slug", organization.slug);
     add("name", organization.name);
-    add("role", roles(id, &identity.subject));
+    add("role", roles(&identity, id));
     let json = Json::Object(members).to_string();
     Ok(Some(Value::jsonb(&Jsonb::from_json(&json))))
 }
@@ -100,8 +90,7 @@ struct Organization {
 /// take it from the session of a removed member. A team is not an organization.
 fn active(identity: &Identity) -> Option<(&str, Organization)> {
     let id = identity.organization_id()?;
-    let user = &identity.subject;
-    if !answers::answer(&["member", user, id], || is_member(id, user)) {
+    if !is_member(identity, id) {
         return None;
     }
     let found = Table::Teams.find(&[id], |row| {
@@ -124,47 +113,21 @@ fn active(identity: &Identity) -> Option<(&str, Organization)> {
     Some((id, organization))
 }
 
-/// The user's roles in an organization, as Better Auth lists them.
-fn roles(organization: &str, user: &str) -> Option<String> {
+/// The user's roles in an organization, as Better Auth lists them; of these, those that the
+/// credential grants.
+fn roles(identity: &Identity, organization: &str) -> Option<String> {
     let mut roles = Vec::new();
-    Table::TeamPermissions.find(&[user, organization], |row| {
+    Table::TeamPermissions.find(&[&identity.subject, organization], |row| {
         if row.boolean(c"inherited") != Some(true) {
             roles.extend(row.text_owned(c"permission_id"));
         }
         None::<()>
     });
+    roles.retain(|role| bounds::grant(identity, held::TEAM, role));
     roles.sort();
     (!roles.is_empty()).then(|| roles.join(","))
 }
 
-fn is_member(team: &str, user: &str) -> bool {
-    Table::Members.has(&[user, team]) && !Table::DeletedTeams.has(&[team]) && !is_deleted_user(user)
-}
-
-fn is_deleted_user(user: &str) -> bool {
-    answers::answer(&["deleted", user], || {
-        let deleted = Table::Users.find(&[user], |row| Some(!row.is_null(c"deleted_at")));
-        deleted.unwrap_or(false)
-    })
-}
-
-/// Whether one of the user's permissions grants this one. Users have few.
-fn holds(table: Table, holder: &[&str], scope: &str, permission: &str) -> bool {
-    let found = table.find(holder, |row| {
-        grants(scope, row.text(c"permission_id")?, permission).then_some(())
-    });
-    found.is_some()
-}
-
-/// Whether a permission is another one or contains it. An undefined permission contains no other:
-/// no event reports definitions.
-fn grants(scope: &str, held: &str, permission: &str) -> bool {
-    answers::answer(&["grants", scope, held, permission], || {
-        let granted_by = Table::Closure.find(&[scope, permission], |row| row.texts(c"granted_by"));
-        granted_by.map_or(held == permission, |granted_by| {
-            granted_by
-                .iter()
-                .any(|granting| granting.as_deref() == Some(held))
-        })
-    })
+fn is_member(identity: &Identity, team: &str) -> bool {
+    bounds::reach(identity, Some(team)) && held::is_member(team, &identity.subject)
 }

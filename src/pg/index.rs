@@ -26,6 +26,9 @@ pub enum Table {
     Closure,
     Deliveries,
     Secrets,
+    ApiKeys,
+    ApiKeysById,
+    ApiKeyUses,
 }
 
 const UNKNOWN: [[pg_sys::Oid; 2]; INDEXED.len()] = [[pg_sys::InvalidOid; 2]; INDEXED.len()];

@@ -41,7 +41,7 @@ pub const MIRROR_OF_MEMBERS: [Relation; 2] =
 
 /// A table and its index for look-ups: the primary key, or a smaller index, or one that begins with
 /// the user, whose entries are adjacent. Data in the processor's cache costs half.
-pub const INDEXED: [(Relation, Index); 9] = [
+pub const INDEXED: [(Relation, Index); 12] = [
     (table(c"users_sync"), key(c"users_sync_pkey")),
     (table(c"teams_sync"), key(c"teams_sync_pkey")),
     (
@@ -72,6 +72,9 @@ pub const INDEXED: [(Relation, Index); 9] = [
         key(c"webhook_deliveries_pkey"),
     ),
     (table(c"secrets"), key(c"secrets_pkey")),
+    (table(c"api_keys"), key(c"api_keys_hash_key")),
+    (table(c"api_keys"), key(c"api_keys_pkey")),
+    (table(c"api_key_uses"), key(c"api_key_uses_pkey")),
 ];
 
 const fn table(name: &'static CStr) -> Relation {

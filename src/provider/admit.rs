@@ -5,21 +5,25 @@ use std::rc::Rc;
 use neon_auth_token::{KeySet, Refusal, Token, verify};
 
 use super::admitted::{Admitted, Proof};
+use super::api_key_text::KeyText;
 use super::credential::{longest, read};
 use super::freshness::KeyFreshness;
 use super::refresh::{self, Cause};
 use super::trust::{self, KeySource, Provider};
-use super::{opaque, role, seen, table_keys, user_standing};
+use super::{api_key, opaque, role, seen, table_keys, user_standing};
 use crate::clock;
 use crate::error::Problem;
 use crate::identity::{Identity, Vouched};
 use crate::shared::{self, Counter};
 
-/// Verifies a credential: a JWT, or a session token of Better Auth.
+/// Verifies a credential: a JWT, an API key, or a session token of Better Auth.
 pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
-    let admitted = match opaque::provider_for(text)? {
-        Some(provider) => opaque::admit(text, &provider)?,
-        None => admit_jwt(text)?,
+    let admitted = if KeyText::is_meant(text) {
+        api_key::admit(text)?
+    } else if let Some(provider) = opaque::provider_for(text)? {
+        opaque::admit(text, &provider)?
+    } else {
+        admit_jwt(text)?
     };
     // Roles may be created, dropped and granted at any time, so this is not part of the cached
     // result.

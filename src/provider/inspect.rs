@@ -7,6 +7,7 @@ use pgrx::prelude::*;
 
 use super::admit::admit;
 use super::admitted::Admitted;
+use super::api_key_text::KeyText;
 use super::credential::{longest, read};
 use super::trust::{self, KeySource, Provider};
 use super::{opaque, role, table_keys, user_standing};
@@ -32,6 +33,9 @@ fn inspect_jwt(
     };
     let attempt = admit(token);
     let now = clock::seconds();
+    if KeyText::is_meant(token) {
+        return TableIterator::new(inspect_api_key(token, attempt));
+    }
     if let Ok(Some(provider)) = opaque::provider_for(token) {
         return TableIterator::new(inspect_session(&provider, attempt));
     }
@@ -130,6 +134,37 @@ fn inspect_session(provider: &Provider, attempt: Result<Rc<Admitted>, Problem>) 
         }
         Err(problem) => refusal("session", problem),
     });
+    rows.push(outcome(attempt));
+    rows
+}
+
+/// What `inspect_jwt` says of an API key, likewise.
+fn inspect_api_key(text: &str, attempt: Result<Rc<Admitted>, Problem>) -> Vec<Finding> {
+    let mut rows = vec![match KeyText::parse(text) {
+        Ok(key) => {
+            let detail = format!(
+                "an API key with a right checksum; its prefix is {}",
+                quoted(key.shown())
+            );
+            ("form".to_owned(), true, detail)
+        }
+        Err(problem) => refusal("form", &problem),
+    }];
+    match &attempt {
+        Ok(admitted) => {
+            let identity = &admitted.identity;
+            let id = identity.api_key.as_ref().map_or("", |key| &key.id);
+            let key = format!("The key {} is neither revoked nor expired.", quoted(id));
+            let owner = format!(
+                "The user {} exists, and is neither deleted nor banned.",
+                quoted(&identity.subject)
+            );
+            rows.push(("API key".to_owned(), true, key));
+            rows.push(("owner".to_owned(), true, owner));
+        }
+        Err(Problem::MalformedApiKey { .. }) => {}
+        Err(problem) => rows.push(refusal("API key", problem)),
+    }
     rows.push(outcome(attempt));
     rows
 }

@@ -26,11 +26,18 @@ pub struct Ban {
 
 /// The row of a user, with the latest committed state; `None` if there is none.
 pub fn look_up(id: &str) -> Option<UserRow> {
+    find(id, |user, _| user)
+}
+
+/// What `read` returns for the row of a user, from what it says and the user object.
+pub fn find<T>(id: &str, mut read: impl FnMut(UserRow, Option<JsonbPart>) -> T) -> Option<T> {
     Table::Users.find_latest(&[id], |row| {
-        Some(UserRow {
+        let object = row.part(c"raw_json");
+        let user = UserRow {
             deleted: !row.is_null(c"deleted_at"),
-            ban: row.part(c"raw_json").and_then(|user| ban(&user)),
-        })
+            ban: object.as_ref().and_then(ban),
+        };
+        Some(read(user, object))
     })
 }
 

@@ -11,6 +11,8 @@
 
 mod admit;
 mod admitted;
+mod api_key;
+mod api_key_text;
 mod claim_map;
 mod credential;
 mod defects;
@@ -22,6 +24,7 @@ mod functions;
 mod inspect;
 mod mirrored_user;
 mod opaque;
+mod owner;
 mod refresh;
 mod role;
 mod role_map;
@@ -37,6 +40,8 @@ mod well_known;
 
 pub use admit::admit;
 pub use admitted::{Admitted, Proof};
+pub use api_key::note_use;
+pub use api_key_text::KeyText;
 pub use credential::read;
 pub use opaque::{demand_signed, takes_sessions};
 pub use refresh::refresh_ahead;

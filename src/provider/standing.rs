@@ -1,16 +1,23 @@
 //! Whether an identity is still valid, after the transaction that it began in.
 
-use super::{opaque, trust, user_standing};
+use super::{api_key, opaque, trust, user_standing};
 use crate::error::Problem;
-use crate::identity::Identity;
+use crate::identity::{Identity, KeyTable};
 
-/// Whether the provider's service can end the identity before it expires.
+/// Whether the identity can end before it expires.
 pub fn can_end(identity: &Identity) -> bool {
-    identity.provider.is_some()
+    identity.api_key.is_some() || identity.provider.is_some()
 }
 
-/// An error if the session has ended, or its user is deleted or banned.
+/// An error if the session or the API key has ended, or its user is deleted or banned.
 pub fn still_stands(identity: &Identity) -> Result<(), Problem> {
+    if let Some(key) = identity
+        .api_key
+        .as_ref()
+        .filter(|key| key.table == KeyTable::Own)
+    {
+        return api_key::demand_valid(identity, key);
+    }
     if let Some(session) = &identity.session {
         return opaque::demand_open(session, &identity.subject);
     }

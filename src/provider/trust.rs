@@ -40,6 +40,8 @@ pub struct Trust {
     issuers: HashMap<String, Vec<String>>,
     /// The provider of Better Auth, whose tables are in this database.
     better_auth: Option<String>,
+    /// The provider of Stack Auth.
+    stack: Option<String>,
 }
 
 /// A provider with only the columns that every token needs. Its rules and keys are read for the
@@ -152,6 +154,7 @@ impl Trust {
         let mut issuers: HashMap<String, Vec<String>> = HashMap::new();
         let mut discovered = HashMap::new();
         let mut better_auth = None;
+        let mut stack = None;
         heap::each(&JWKS_CACHE, |row| {
             let names = row
                 .text_owned(c"provider")
@@ -172,9 +175,12 @@ impl Trust {
                     claimants.push(name.to_owned());
                 }
             }
-            let is_better_auth = row.text(c"kind") == Some(Kind::BetterAuth.name());
-            if is_better_auth {
-                better_auth = Some(name.to_owned());
+            let kind = row.text(c"kind").and_then(Kind::named);
+            let is_better_auth = kind == Some(Kind::BetterAuth);
+            match kind {
+                Some(Kind::BetterAuth) => better_auth = Some(name.to_owned()),
+                Some(Kind::Stack) => stack = Some(name.to_owned()),
+                Some(Kind::Oidc) | None => {}
             }
             let url = row.text_owned(c"jwks_url");
             let document = first.as_deref().and_then(discovery::url);
@@ -194,6 +200,7 @@ impl Trust {
             providers,
             issuers,
             better_auth,
+            stack,
         }
     }
 
@@ -201,6 +208,15 @@ impl Trust {
     pub fn better_auth(&self) -> Result<Option<Rc<Provider>>, Problem> {
         let named = self.better_auth.as_deref().map(|name| self.named(name));
         named.transpose()
+    }
+
+    /// The provider of a user of the mirror: the one that the user's row names if it exists, or else
+    /// the one that fills the mirror.
+    pub fn provider_of_user(&self, named: Option<&str>) -> Result<Option<Rc<Provider>>, Problem> {
+        let named = named.filter(|name| self.providers.contains_key(*name));
+        let fills = self.better_auth.as_deref().or(self.stack.as_deref());
+        let name = named.or(fills);
+        name.map(|name| self.named(name)).transpose()
     }
 
     /// An error if there is no provider.

@@ -14,7 +14,7 @@ use crate::error::Problem;
 use crate::identity::Identity;
 use crate::pg::jsonb;
 use crate::pg::raised::passes_errors;
-use crate::provider::Admitted;
+use crate::provider::{Admitted, KeyText};
 use crate::shared::{self, Counter};
 use crate::{provider, version};
 
@@ -113,11 +113,16 @@ pub fn enter_by(
     };
     let outcome = admit(&token, source);
     log::outcome(&token, outcome.as_deref());
-    shared::count(match outcome {
-        Ok(_) => Counter::TokensAccepted,
-        Err(_) => Counter::TokensRefused,
+    shared::count(match (KeyText::is_meant(&token), &outcome) {
+        (true, Ok(_)) => Counter::ApiKeysAccepted,
+        (true, Err(_)) => Counter::ApiKeysRefused,
+        (false, Ok(_)) => Counter::TokensAccepted,
+        (false, Err(_)) => Counter::TokensRefused,
     });
     let identity = Rc::clone(&outcome?.identity);
+    if let Some(key) = &identity.api_key {
+        provider::note_use(key);
+    }
     assume(Rc::clone(&identity), scope)?;
     admission.succeed();
     Ok(Some(identity.subject.clone()))

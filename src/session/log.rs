@@ -6,7 +6,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgSqlErrorCode, ereport};
 
 use crate::error::{Problem, quoted};
-use crate::provider::{self, Admitted, Proof};
+use crate::provider::{self, Admitted, KeyText, Proof};
 use crate::settings::{LOG_AUTHENTICATION, LogAuthentication};
 
 /// Logs the outcome of an attempt.
@@ -43,15 +43,7 @@ pub fn outcome(token: &str, outcome: Result<&Admitted, &Problem>) {
         }
         (LogAuthentication::All | LogAuthentication::Failures, Err(problem)) => {
             let report = ErrorReport::from(problem);
-            // The claims of a token that can be parsed are helpful, although they are not verified.
-            let claimed = provider::read(token).map_or(String::new(), |token| {
-                format!(
-                    " iss={} sub={} kid={}",
-                    quoted(token.issuer()),
-                    quoted(token.subject()),
-                    quoted(token.key_id().unwrap_or_default()),
-                )
-            });
+            let claimed = claimed(token);
             line(format!(
                 "neon_auth: authentication failed:{claimed} reason={} detail={}",
                 quoted(report.message()),
@@ -60,6 +52,21 @@ pub fn outcome(token: &str, outcome: Result<&Admitted, &Problem>) {
         }
         _ => {}
     }
+}
+
+/// What a refused credential says of itself, which is helpful, although it is not verified.
+fn claimed(text: &str) -> String {
+    if let Ok(key) = KeyText::parse(text) {
+        return format!(" prefix={}", quoted(key.shown()));
+    }
+    provider::read(text).map_or(String::new(), |token| {
+        format!(
+            " iss={} sub={} kid={}",
+            quoted(token.issuer()),
+            quoted(token.subject()),
+            quoted(token.key_id().unwrap_or_default()),
+        )
+    })
 }
 
 fn line(message: String) {

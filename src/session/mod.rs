@@ -12,6 +12,7 @@ mod before_planning;
 mod current;
 mod enter;
 mod hooks;
+mod in_person;
 mod log;
 mod once;
 mod one_row;

@@ -5,7 +5,7 @@ CREATE TEMP TABLE promise AS
 SELECT 'auth' AS schema, named[1] AS name
   FROM regexp_split_to_table(substring(:'readme' FROM '\n### Schema `auth`.*?\n#'), '\n') AS line,
        regexp_matches(split_part(line, '|', 2), '([a-z_]+)\(', 'g') AS named
- WHERE named[1] <> substring(:'readme' FROM 'Every role may call these functions, except `([a-z_]+)`')
+ WHERE named[1] <> ALL (SELECT excepted[1] FROM regexp_matches(substring(:'readme' FROM 'Every role may call these functions, except [^.]*'), '`([a-z_]+)`', 'g') AS excepted)
 UNION
 SELECT 'neon_auth', substring(:'readme' FROM 'Only roles that you grant them to may use these, except `([a-z_]+)`, which every role may call');
 SELECT count(*) > 20 AS readers_are_named, count(*) FILTER (WHERE name = 'verify_jwt') AS verify_jwt,

@@ -194,12 +194,14 @@ DECLARE
 BEGIN
     CREATE SCHEMA neon_auth;
     FOR ours IN
-        SELECT c.relname, string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum) AS columns,
+        -- A view of schema neon_auth may have the name of an internal table.
+        SELECT DISTINCT ON (c.relname) c.relname, string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum) AS columns,
                string_agg(format('NULL::%s AS %I', format_type(a.atttypid, a.atttypmod), a.attname), ', ' ORDER BY a.attnum) AS nothing
           FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
          WHERE c.relnamespace IN ('elsewhere'::regnamespace, 'neon_auth_internal'::regnamespace) AND c.relkind IN ('r', 'v')
            AND c.relowner <> 'mallory'::regrole AND NOT (c.relnamespace = 'neon_auth_internal'::regnamespace AND c.relkind = 'v')
          GROUP BY c.oid, c.relname
+         ORDER BY c.relname, c.relnamespace = 'elsewhere'::regnamespace DESC
     LOOP
         IF kind = 'table' THEN
             EXECUTE format('CREATE TABLE neon_auth.%I (%s)', ours.relname, ours.columns);

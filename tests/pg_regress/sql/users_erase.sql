@@ -12,6 +12,7 @@ SELECT neon_auth_internal.queue_sync('user', '', id, 'A test.'), neon_auth_inter
        neon_auth_internal.see_members(jsonb_build_array(id)),
        neon_auth_internal.list_items(1, 'member', jsonb_build_array(jsonb_build_object('team_id', 't1', 'user_id', id))::text)
   FROM neon_auth.users_sync;
+SELECT count(neon_auth.create_api_key(id, 'backup')) FROM neon_auth.users_sync;
 CREATE TABLE notes (user_id text REFERENCES neon_auth.users_sync (id));
 INSERT INTO notes VALUES ('u1');
 SELECT neon_auth.erase_user('u1');

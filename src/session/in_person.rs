@@ -1,0 +1,36 @@
+//! Whether the signed-in user acts in person. What outlives a session, such as an API key, only the
+//! user may create.
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+use super::current;
+use crate::error::Problem;
+use crate::identity::Identity;
+
+/// `neon_auth_internal.user_in_person()`: the id of the signed-in user.
+#[pg_extern(sql = false)]
+fn user_in_person() -> Result<String, ErrorReport> {
+    let identity = current::current()?.ok_or(Problem::NobodySignedIn)?;
+    match stand_in(&identity) {
+        Some(why) => Err(Problem::NotInPerson { why }.into()),
+        None => Ok(identity.subject.clone()),
+    }
+}
+
+/// Who acts instead of the user, as a sentence.
+fn stand_in(identity: &Identity) -> Option<&'static str> {
+    if identity.api_key.is_some() {
+        return Some("The session is signed in with an API key.");
+    }
+    if identity.provider.is_none() {
+        return Some("The session is signed in by auth.impersonate().");
+    }
+    if identity.impersonator().is_some() {
+        return Some("The session is one in which somebody else impersonates the user.");
+    }
+    let agent = identity.claims().get("act");
+    agent
+        .is_some_and(|agent| !agent.is_null())
+        .then_some("The token is for an agent, which its claim act names.")
+}
