@@ -33,6 +33,13 @@ CREATE VIEW neon_auth.status AS
            NULL::timestamptz AS since
       FROM neon_auth.providers
     UNION ALL
+    SELECT 'revocations', true,
+           format('Revoked: tokens of users: %s; sessions: %s.', count(*) FILTER (WHERE r.kind = 'user'),
+                  count(*) FILTER (WHERE r.kind = 'session')),
+           max(r.revoked_at)
+      FROM neon_auth.revocations r
+    HAVING count(*) > 0
+    UNION ALL
     SELECT format('keys of %s', p.name), k.ok, k.detail, NULL
       FROM neon_auth.providers p
      CROSS JOIN LATERAL neon_auth_internal.table_keys() k
@@ -244,7 +251,7 @@ CREATE VIEW neon_auth.status AS
               FROM neon_auth_internal.worker_state() AS s) AS w;
 COMMENT ON VIEW neon_auth.status IS 'State of the extension: one row per component, with health and reason';
 COMMENT ON COLUMN neon_auth.status.component IS
-    'providers, keys, tables or secret of NAME, webhooks, sync queue, mirror, synchronisation or workers';
+    'providers, revocations, keys, tables or secret of NAME, webhooks, sync queue, mirror, synchronisation or workers';
 COMMENT ON COLUMN neon_auth.status.ok IS 'True if healthy';
 COMMENT ON COLUMN neon_auth.status.detail IS 'Its state, and why';
 COMMENT ON COLUMN neon_auth.status.since IS 'Start of that state, where it is known';

@@ -61,11 +61,12 @@ DECLARE
 BEGIN
     DELETE FROM neon_auth_internal.webhook_deliveries WHERE received_at < now() - age;
     DELETE FROM neon_auth_internal.tombstones WHERE removed_at < now() - age;
+    PERFORM neon_auth_internal.forget_revocations();
     DELETE FROM neon_auth_internal.sync_runs
      WHERE started_at < now() - age AND id < (SELECT max(id) FROM neon_auth_internal.sync_runs);
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.prune() IS 'Deletes old deliveries, tombstones and runs';
+COMMENT ON FUNCTION neon_auth_internal.prune() IS 'Deletes old deliveries, tombstones, revocations and runs';
 
 CREATE FUNCTION neon_auth_internal.worker_state(
     OUT preloaded boolean, OUT visited_at bigint, OUT due_at bigint, OUT failures bigint) RETURNS SETOF record

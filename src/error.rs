@@ -9,6 +9,8 @@ use neon_auth_token::Refusal;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
 
+use crate::clock::SECOND;
+
 /// The report of a caught ERROR, whichever side raised it.
 pub fn report_of(error: &CaughtError) -> &ErrorReportWithLevel {
     match error {
@@ -124,6 +126,19 @@ pub enum Problem {
     },
     /// The credential's user does not exist in Better Auth's table of users.
     UserMissing { credential: Credential },
+    /// The user's credentials that were issued before a time were revoked. Times in seconds since
+    /// 1970 (`issued_at`) and in microseconds (`before`; `None` for all).
+    TokensRevoked {
+        credential: Credential,
+        user: String,
+        issued_at: Option<i64>,
+        before: Option<i64>,
+    },
+    /// The session that the credential names was revoked.
+    SessionRevoked {
+        credential: Credential,
+        session: String,
+    },
     /// The user is banned; until when, in seconds since 1970.
     UserBanned {
         credential: Credential,
@@ -486,6 +501,22 @@ impl From<&Problem> for ErrorReport {
                     None => "The user's deleted_at is set in neon_auth.users_sync.".to_owned(),
                 },
                 String::new(),
+            ),
+            Problem::TokensRevoked { credential, user, issued_at, before } => (
+                refused,
+                format!("{} refused: the user's credentials were revoked", credential.name()),
+                match (issued_at, before) {
+                    (_, None) => "All credentials of the user are refused.".to_owned(),
+                    (Some(at), Some(before)) => format!("It was issued at {}. Those issued before {} are refused.", moment(*at), moment(before.saturating_add(SECOND - 1).div_euclid(SECOND))),
+                    (None, Some(_)) => format!("When it was issued is not known: the {} has no claim iat.", credential.name()),
+                },
+                format!("Sign in again. To lift the revocation: DELETE FROM neon_auth.revocations WHERE kind = 'user' AND id = {};", literal(user)),
+            ),
+            Problem::SessionRevoked { credential, session } => (
+                refused,
+                format!("{} refused: the session was revoked", credential.name()),
+                format!("The session is {}.", quoted(session)),
+                format!("Sign in again. To lift the revocation: DELETE FROM neon_auth.revocations WHERE kind = 'session' AND id = {};", literal(session)),
             ),
             Problem::NoTableOfKeys => (
                 refused,

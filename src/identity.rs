@@ -312,6 +312,11 @@ impl Identity {
         self.claims().get("iat")?.as_number()?.floor()
     }
 
+    /// The id of the session at the auth service.
+    pub fn session_id(&self) -> Option<&str> {
+        self.string("session_id", self.names().session_id)
+    }
+
     /// Who acts as the user, by id.
     pub fn impersonator(&self) -> Option<&str> {
         self.claims().get(self.names().impersonator?)?.as_str()

@@ -13,6 +13,24 @@ use super::tables::Relation;
 /// has: a policy decided on an old snapshot would outlive the transaction in this session's cache.
 /// Assigns no transaction id, and works in READ ONLY transactions and on a standby.
 pub fn each(table: &Relation, mut read: impl FnMut(&Row)) {
+    scan(table, |row| {
+        read(row);
+        true
+    });
+}
+
+/// Whether there is a row, likewise.
+pub fn has_rows(table: &Relation) -> bool {
+    let mut has_rows = false;
+    scan(table, |_| {
+        has_rows = true;
+        false
+    });
+    has_rows
+}
+
+/// Passes rows to `read` until it returns false.
+fn scan(table: &Relation, mut read: impl FnMut(&Row) -> bool) {
     let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
     // SAFETY: inside a transaction; what is opened is closed, and after an ERROR the abort closes
     // it.
@@ -34,7 +52,9 @@ pub fn each(table: &Relation, mut read: impl FnMut(&Row)) {
                 break;
             }
             pg_sys::ExecStoreHeapTuple(tuple, slot, false);
-            read(&Row::in_slot_of_any_version(slot));
+            if !read(&Row::in_slot_of_any_version(slot)) {
+                break;
+            }
         }
         pg_sys::ExecDropSingleTupleTableSlot(slot);
         pg_sys::systable_endscan(scan);

@@ -29,6 +29,7 @@ pub enum Table {
     ApiKeys,
     ApiKeysById,
     ApiKeyUses,
+    Revocations,
 }
 
 const UNKNOWN: [[pg_sys::Oid; 2]; INDEXED.len()] = [[pg_sys::InvalidOid; 2]; INDEXED.len()];
@@ -75,7 +76,7 @@ impl Table {
     /// The same with the latest committed state, whatever snapshot the transaction has: for what
     /// decides whether a credential is accepted.
     pub fn find_latest<T>(self, key: &[&str], read: impl FnMut(&Row) -> Option<T>) -> Option<T> {
-        let mut lookups = self.lookups_with(Seen::latest(), key.len());
+        let mut lookups = self.latest_lookups(key.len());
         let answer = lookups.find(key, read);
         lookups.close();
         answer
@@ -84,6 +85,11 @@ impl Table {
     /// Any number of look-ups by the same number of columns of the index.
     pub fn lookups(self, columns: usize) -> Lookups {
         self.lookups_with(Seen::by_statement(), columns)
+    }
+
+    /// The same with the latest committed state.
+    pub fn latest_lookups(self, columns: usize) -> Lookups {
+        self.lookups_with(Seen::latest(), columns)
     }
 
     fn lookups_with(self, seen: Seen, columns: usize) -> Lookups {

@@ -27,6 +27,7 @@ pub struct Index {
 /// The table whose owner stands for the extension's.
 pub const PROVIDERS: Relation = table(c"providers");
 pub const JWKS_CACHE: Relation = table(c"jwks_cache");
+pub const REVOCATIONS: Relation = table(c"revocations");
 pub const BETTER_AUTH_TABLES: Relation = table(c"better_auth_tables");
 pub const PERMISSION_DEFINITIONS: Relation = table(c"permission_definitions");
 /// A sequence.
@@ -41,7 +42,7 @@ pub const MIRROR_OF_MEMBERS: [Relation; 2] =
 
 /// A table and its index for look-ups: the primary key, or a smaller index, or one that begins with
 /// the user, whose entries are adjacent. Data in the processor's cache costs half.
-pub const INDEXED: [(Relation, Index); 12] = [
+pub const INDEXED: [(Relation, Index); 13] = [
     (table(c"users_sync"), key(c"users_sync_pkey")),
     (table(c"teams_sync"), key(c"teams_sync_pkey")),
     (
@@ -75,6 +76,7 @@ pub const INDEXED: [(Relation, Index); 12] = [
     (table(c"api_keys"), key(c"api_keys_hash_key")),
     (table(c"api_keys"), key(c"api_keys_pkey")),
     (table(c"api_key_uses"), key(c"api_key_uses_pkey")),
+    (REVOCATIONS, key(c"revocations_pkey")),
 ];
 
 const fn table(name: &'static CStr) -> Relation {

@@ -10,7 +10,7 @@ use super::credential::{longest, read};
 use super::freshness::KeyFreshness;
 use super::refresh::{self, Cause};
 use super::trust::{self, KeySource, Provider};
-use super::{api_key, opaque, role, seen, table_keys, user_standing};
+use super::{api_key, opaque, revocations, role, seen, table_keys, user_standing};
 use crate::clock;
 use crate::error::Problem;
 use crate::identity::{Identity, Vouched};
@@ -25,6 +25,7 @@ pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
     } else {
         admit_jwt(text)?
     };
+    revocations::demand(&admitted.identity)?;
     // Roles may be created, dropped and granted at any time, so this is not part of the cached
     // result.
     if let (Some(provider), Some(role)) = (&admitted.provider, &admitted.role.role) {

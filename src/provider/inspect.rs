@@ -10,7 +10,7 @@ use super::admitted::Admitted;
 use super::api_key_text::KeyText;
 use super::credential::{longest, read};
 use super::trust::{self, KeySource, Provider};
-use super::{opaque, role, table_keys, user_standing};
+use super::{opaque, revocations, role, table_keys, user_standing};
 use crate::clock;
 use crate::error::{Problem, quoted};
 use crate::pg::raised::passes_errors;
@@ -74,6 +74,7 @@ fn inspect_jwt(
             let outcome = user_standing::demand(provider, claimed.subject());
             rows.push(row("user", outcome.map(|()| user_standing::met(provider))));
         }
+        rows.extend(revocation(&attempt));
         match &attempt {
             Ok(admitted) if admitted.role.role.is_some() => {
                 let role = admitted.role.role.as_deref().unwrap_or_default();
@@ -167,6 +168,20 @@ fn inspect_api_key(text: &str, attempt: Result<Rc<Admitted>, Problem>) -> Vec<Fi
     }
     rows.push(outcome(attempt));
     rows
+}
+
+/// Whether a JWT was revoked, if anything was and no other check failed before.
+fn revocation(attempt: &Result<Rc<Admitted>, Problem>) -> Option<Finding> {
+    match attempt {
+        Err(problem @ (Problem::TokensRevoked { .. } | Problem::SessionRevoked { .. })) => {
+            Some(refusal("revocations", problem))
+        }
+        Ok(_) if !revocations::is_empty().unwrap_or(true) => {
+            let detail = "Neither the user's tokens of this age nor the session is revoked.";
+            Some(("revocations".to_owned(), true, detail.to_owned()))
+        }
+        _ => None,
+    }
 }
 
 fn outcome(attempt: Result<Rc<Admitted>, Problem>) -> Finding {

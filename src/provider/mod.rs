@@ -26,6 +26,7 @@ mod mirrored_user;
 mod opaque;
 mod owner;
 mod refresh;
+mod revocations;
 mod role;
 mod role_map;
 mod rules;
@@ -53,4 +54,5 @@ pub use trust::current;
 pub fn define() {
     trust::define();
     tables::define();
+    revocations::define();
 }

@@ -1,6 +1,6 @@
 //! Whether an identity is still valid, after the transaction that it began in.
 
-use super::{api_key, opaque, trust, user_standing};
+use super::{api_key, opaque, revocations, trust, user_standing};
 use crate::error::Problem;
 use crate::identity::{Identity, KeyTable};
 
@@ -9,7 +9,7 @@ pub fn can_end(identity: &Identity) -> bool {
     identity.api_key.is_some() || identity.provider.is_some()
 }
 
-/// An error if the session or the API key has ended, or its user is deleted or banned.
+/// An error if the session or the API key has ended, its user is deleted or banned, or it was revoked.
 pub fn still_stands(identity: &Identity) -> Result<(), Problem> {
     if let Some(key) = identity
         .api_key
@@ -18,6 +18,7 @@ pub fn still_stands(identity: &Identity) -> Result<(), Problem> {
     {
         return api_key::demand_valid(identity, key);
     }
+    revocations::demand(identity)?;
     if let Some(session) = &identity.session {
         return opaque::demand_open(session, &identity.subject);
     }

@@ -31,8 +31,11 @@ fn source_of(kind: Kind) -> Option<Source> {
 }
 
 pub fn sync(steps: Steps) -> Result<(), Stop> {
+    // Does not depend on a service.
+    let forget = "SELECT neon_auth_internal.forget_revocations()::text";
+    steps.transaction(|| spi::write(forget, &[]));
     let Some(source) = configured(steps) else {
-        // Erasing does not depend on a service.
+        // Nor does erasing.
         stack::erase_deleted(steps)?;
         return Err(no_source());
     };

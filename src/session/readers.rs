@@ -51,13 +51,13 @@ readers! {
     /// `auth.expires_at()`: the claim `exp`.
     expires_at: TimestampWithTimeZone = |identity| identity.expires_at.and_then(timestamp);
     /// `auth.session_id()`: the claim `sid`, or for Stack Auth `refresh_token_id`.
-    session_id: Value = |identity| Value::text(session_of(identity)?);
+    session_id: Value = |identity| Value::text(identity.session_id()?);
     /// `auth.actor()`: who really acts.
     actor: Value = |identity| {
         let known = [
             ("user_id", Some(identity.subject.as_str())),
             ("provider", identity.provider.as_deref()),
-            ("session_id", session_of(identity)),
+            ("session_id", identity.session_id()),
             ("impersonator", identity.impersonator()),
         ];
         let known = known.into_iter().filter_map(|(name, value)| {
@@ -82,10 +82,6 @@ fn claim(path: Vec<Option<String>>) -> Result<Option<Value>, ErrorReport> {
             value => Value::text(&Jsonb::from_json(&value.to_string()).to_text()),
         }),
     )
-}
-
-fn session_of(identity: &Identity) -> Option<&str> {
-    identity.string("session_id", identity.names().session_id)
 }
 
 /// Seconds since 1970 as a timestamp; NULL beyond PostgreSQL's range.

@@ -1,0 +1,102 @@
+//! Revocations: which users' and sessions' credentials end before they expire.
+//!
+//! A session caches whether the table is empty, until a trigger on it reports a change: while nothing
+//! is revoked, nothing is looked up. The report arrives as those of `trust` do: a transaction that
+//! becomes visible after the reading is reported after it.
+
+use std::cell::Cell;
+
+use pgrx::prelude::*;
+
+use crate::clock::SECOND;
+use crate::error::{Credential, Problem};
+use crate::identity::Identity;
+use crate::pg::heap;
+use crate::pg::index::Table;
+use crate::pg::tables::REVOCATIONS;
+use crate::version;
+
+thread_local! {
+    /// Whether the table was empty when it was read last.
+    static IS_EMPTY: Cell<Option<bool>> = const { Cell::new(None) };
+    /// Set by the invalidation callback, which may not read tables itself.
+    static STALE: Cell<bool> = const { Cell::new(true) };
+    /// The OID of the table at the last reading.
+    static WATCHED: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
+}
+
+/// Registers for invalidation messages.
+pub fn define() {
+    // SAFETY: a guarded callback that touches only this process's memory.
+    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(invalidated), pg_sys::Datum::from(0)) };
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn invalidated(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
+    if relation == pg_sys::InvalidOid || WATCHED.get() == relation {
+        STALE.set(true);
+    }
+}
+
+/// Refuses a credential of a user whose credentials of that age were revoked, and one of a session
+/// that was revoked. API keys have their own end, and nobody issued the identity of `impersonate`.
+pub fn demand(identity: &Identity) -> Result<(), Problem> {
+    if identity.api_key.is_some() || identity.provider.is_none() || is_empty()? {
+        return Ok(());
+    }
+    let credential = match identity.session {
+        Some(_) => Credential::Session,
+        None => Credential::Jwt,
+    };
+    // `claim_map` may give a session another name than that of its row.
+    let named = identity.session_id();
+    let own = identity
+        .session
+        .as_deref()
+        .filter(|own| named != Some(*own));
+    let issued_at = identity.issued_at();
+    let mut lookups = Table::Revocations.latest_lookups(2);
+    let before = lookups.find(&["user", &identity.subject], |row| {
+        Some(row.microseconds(c"before").unwrap_or(i64::MAX))
+    });
+    let session = named.into_iter().chain(own).find(|session| {
+        let found = lookups.find(&["session", session], |_| Some(()));
+        found.is_some()
+    });
+    lookups.close();
+    if let Some(before) = before
+        && !issued_at.is_some_and(|at| at.saturating_mul(SECOND) >= before && before < i64::MAX)
+    {
+        return Err(Problem::TokensRevoked {
+            credential,
+            user: identity.subject.clone(),
+            issued_at,
+            before: (before < i64::MAX).then_some(before),
+        });
+    }
+    match session {
+        Some(session) => Err(Problem::SessionRevoked {
+            credential,
+            session: session.to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Whether nothing is revoked, with everything that other sessions have committed.
+pub fn is_empty() -> Result<bool, Problem> {
+    // SAFETY: inside a transaction.
+    unsafe { pg_sys::AcceptInvalidationMessages() };
+    version::agree()?;
+    // Marked as fresh before the reading, so that a change during the reading is not missed.
+    if !STALE.replace(false)
+        && let Some(is_empty) = IS_EMPTY.get()
+    {
+        return Ok(is_empty);
+    }
+    IS_EMPTY.set(None);
+    WATCHED.set(REVOCATIONS.oid());
+    let is_empty = !heap::has_rows(&REVOCATIONS);
+    IS_EMPTY.set(Some(is_empty));
+    Ok(is_empty)
+}
