@@ -175,10 +175,12 @@ pub enum Problem {
     ApiKeyRevoked { id: String, at: i64 },
     /// The API key has expired.
     ApiKeyExpired { id: String, ago: i64 },
-    /// The row of the identity's API key has other permissions or another team now.
+    /// The row of the identity's API key has another owner or other bounds now.
     ApiKeyChanged { id: String },
     /// The mirror does not have the owner of the API key.
     OwnerMissing,
+    /// The mirror's row of the owner of the API key names a provider that does not exist.
+    OwnerWithoutProvider { provider: String },
     /// A rule of the provider, or the default of that rule without a provider, refuses the owner of
     /// the API key.
     OwnerRefused {
@@ -638,7 +640,7 @@ impl From<&Problem> for ErrorReport {
             Problem::ApiKeyChanged { id } => (
                 refused,
                 "API key refused: the key was changed".to_owned(),
-                format!("The key {} has other permissions or another team than when it signed in.", quoted(id)),
+                format!("The key {} has another owner, another team or other permissions than when it signed in.", quoted(id)),
                 "Authenticate again: SELECT auth.authenticate($1);".to_owned(),
             ),
             Problem::OwnerMissing => (
@@ -646,6 +648,12 @@ impl From<&Problem> for ErrorReport {
                 "API key refused: the user does not exist".to_owned(),
                 "The table neon_auth.users_sync has no row with this id.".to_owned(),
                 "If the auth service has the user: CALL neon_auth.sync();".to_owned(),
+            ),
+            Problem::OwnerWithoutProvider { provider } => (
+                refused,
+                "API key refused: the provider of the user does not exist".to_owned(),
+                format!("The member auth_provider of raw_json in neon_auth.users_sync is {}.", quoted(provider)),
+                "SELECT name FROM neon_auth.providers;".to_owned(),
             ),
             Problem::OwnerRefused { rule, provider } => {
                 let rule = rule.name();

@@ -55,10 +55,12 @@ pub fn note_use(key: &ApiKey) {
 /// An error if the key of an identity has ended since, has other bounds, or its owner is deleted or
 /// banned.
 pub fn demand_valid(identity: &Identity, bounds: &ApiKey) -> Result<(), Problem> {
-    let key = Key::with_id(&bounds.id).filter(|key| key.user == identity.subject);
-    let key = key.ok_or(Problem::ApiKeyGone)?;
+    let key = Key::with_id(&bounds.id).ok_or(Problem::ApiKeyGone)?;
     key.demand_open()?;
-    if key.team != bounds.team || key.permissions != bounds.permissions {
+    let is_same = key.user == identity.subject
+        && key.team == bounds.team
+        && key.permissions == bounds.permissions;
+    if !is_same {
         return Err(Problem::ApiKeyChanged { id: key.id });
     }
     owner::find(&key.user)?;

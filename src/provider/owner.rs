@@ -57,7 +57,10 @@ pub fn find(id: &str) -> Result<Owner, Problem> {
         // Whatever the row of the mirror says: users of Better Auth may be able to write a column of this
         // name.
         Some(better_auth) if is_in_better_auth(id) => Some(better_auth),
-        _ => trust.provider_of_user(own)?,
+        _ => match own {
+            Some(own) => Some(trust.named(own).map_err(of_owner)?),
+            None => trust.mirrored()?,
+        },
     };
     let kind = provider
         .as_ref()
@@ -73,6 +76,14 @@ pub fn find(id: &str) -> Result<Owner, Problem> {
         claims: profile.claims(id, kind.claims()),
         role,
     })
+}
+
+/// The provider of the owner was dropped: then its users do not become those of another one.
+fn of_owner(problem: Problem) -> Problem {
+    match problem {
+        Problem::NoSuchProvider { provider } => Problem::OwnerWithoutProvider { provider },
+        problem => problem,
+    }
 }
 
 /// Whether Better Auth's table has the user, or cannot be read.

@@ -210,12 +210,9 @@ impl Trust {
         named.transpose()
     }
 
-    /// The provider of a user of the mirror: the one that the user's row names if it exists, or else
-    /// the one that fills the mirror.
-    pub fn provider_of_user(&self, named: Option<&str>) -> Result<Option<Rc<Provider>>, Problem> {
-        let named = named.filter(|name| self.providers.contains_key(*name));
-        let fills = self.better_auth.as_deref().or(self.stack.as_deref());
-        let name = named.or(fills);
+    /// The provider that fills the mirror, if there is one.
+    pub fn mirrored(&self) -> Result<Option<Rc<Provider>>, Problem> {
+        let name = self.better_auth.as_deref().or(self.stack.as_deref());
         name.map(|name| self.named(name)).transpose()
     }
 
