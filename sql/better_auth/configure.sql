@@ -223,7 +223,9 @@ BEGIN
     SELECT format('They are of kind %s, source %s.', o.kind, o.source) INTO other
       FROM neon_auth_internal.other_source o;
     IF NOT FOUND AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_source)
-       AND EXISTS (SELECT FROM neon_auth_internal.users_sync u WHERE u.deleted_at IS NULL) THEN
+       AND EXISTS (SELECT FROM neon_auth_internal.users_sync u
+                    CROSS JOIN neon_auth_internal.source s
+                    WHERE u.deleted_at IS NULL AND neon_auth_internal.is_of_provider(u.raw_json, s.provider)) THEN
         other := 'Their source is not recorded.';
     END IF;
     IF other IS NOT NULL THEN
@@ -326,7 +328,8 @@ AS $$
 DECLARE
     lost constant bigint := (
         SELECT count(*) FROM neon_auth_internal.users_sync u
-         WHERE u.deleted_at IS NULL
+         CROSS JOIN neon_auth_internal.source s
+         WHERE u.deleted_at IS NULL AND neon_auth_internal.is_of_provider(u.raw_json, s.provider)
            AND NOT EXISTS (SELECT FROM neon_auth_internal.better_auth_rows('user') r WHERE r.id = u.id));
     detail constant text := format('Users of the mirror that it does not have: %s.', lost);
 BEGIN
@@ -376,7 +379,10 @@ BEGIN
         SELECT f.what, f.relation::text,
                (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = f.relation),
                CASE f.what
-                   WHEN 'user' THEN (SELECT count(*) FROM neon_auth_internal.users_sync u WHERE u.deleted_at IS NULL)
+                   WHEN 'user' THEN (SELECT count(*) FROM neon_auth_internal.users_sync u
+                                      CROSS JOIN neon_auth_internal.source s
+                                      WHERE u.deleted_at IS NULL
+                                        AND neon_auth_internal.is_of_provider(u.raw_json, s.provider))
                    WHEN 'organization' THEN (SELECT count(*) FROM neon_auth_internal.teams_sync t
                                               WHERE t.deleted_at IS NULL AND NOT t.raw_json ? 'organization_id')
                    WHEN 'team' THEN (SELECT count(*) FROM neon_auth_internal.teams_sync t

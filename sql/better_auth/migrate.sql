@@ -169,6 +169,8 @@ BEGIN
               LEFT JOIN holders h ON h.email = lower(u.email)
               LEFT JOIN granted g ON g.user_id = u.id
              WHERE u.deleted_at IS NULL
+               AND neon_auth_internal.is_of_provider(
+                       u.raw_json, (SELECT s.provider FROM neon_auth_internal.source s))
         ), judged AS (
             SELECT k.*,
                    CASE WHEN k.exists THEN NULL
@@ -532,7 +534,10 @@ RETURNS TABLE (object text, id text, outcome text, reason text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     (SELECT 'user', u.id, 'exists', NULL::text
-       FROM neon_auth_internal.users_sync u WHERE u.deleted_at IS NULL ORDER BY u.created_at, u.id COLLATE "C")
+       FROM neon_auth_internal.users_sync u
+       LEFT JOIN neon_auth_internal.source s ON true
+      WHERE u.deleted_at IS NULL AND neon_auth_internal.is_of_provider(u.raw_json, s.provider)
+      ORDER BY u.created_at, u.id COLLATE "C")
     UNION ALL
     (SELECT 'team', t.id, 'exists', NULL
        FROM neon_auth_internal.teams_sync t WHERE t.deleted_at IS NULL ORDER BY t.created_at, t.id COLLATE "C")

@@ -50,12 +50,15 @@ BEGIN
         RETURN NOT EXISTS (
             SELECT FROM neon_auth_internal.better_auth_rows('user', ids) r
               LEFT JOIN neon_auth_internal.users_sync u ON u.id = r.id
+              LEFT JOIN neon_auth_internal.source s ON true
              CROSS JOIN LATERAL (
                    SELECT coalesce(string_agg(p.permission_id, ',' ORDER BY p.permission_id COLLATE "C"), '') AS roles,
                           bool_or(p.inherited) AS has_inherited
                      FROM neon_auth_internal.project_permissions_sync p
                     WHERE p.user_id = r.id) AS p
-             WHERE u.id IS NULL OR (u.deleted_at IS NULL) <> (r.object IS NOT NULL) OR u.raw_json <> r.object
+             WHERE u.id IS NULL OR u.raw_json <> r.object
+                OR CASE WHEN r.object IS NOT NULL THEN u.deleted_at IS NOT NULL
+                        ELSE u.deleted_at IS NULL AND neon_auth_internal.is_of_provider(u.raw_json, s.provider) END
                 OR r.roles <> p.roles OR (r.roles IS NOT NULL AND p.has_inherited));
     ELSIF part = 'teams' THEN
         RETURN NOT EXISTS (
@@ -142,7 +145,9 @@ BEGIN
                deleted_at = CASE WHEN s.object IS NULL THEN clock_timestamp() END
           FROM source s
          WHERE u.id = s.id
-           AND CASE WHEN s.object IS NULL THEN u.deleted_at IS NULL
+           AND CASE WHEN s.object IS NULL
+                    THEN u.deleted_at IS NULL AND neon_auth_internal.is_of_provider(
+                             u.raw_json, (SELECT f.provider FROM neon_auth_internal.source f))
                     ELSE u.deleted_at IS NOT NULL OR u.raw_json <> s.object END
         RETURNING 1
     ), revoked AS (
@@ -387,11 +392,14 @@ AS $$
     SELECT coalesce(r.id, u.id)
       FROM neon_auth_internal.better_auth_rows('user') r
       FULL JOIN neon_auth_internal.users_sync u ON u.id = r.id
+      LEFT JOIN neon_auth_internal.source s ON true
       LEFT JOIN (SELECT p.user_id, string_agg(p.permission_id, ',' ORDER BY p.permission_id COLLATE "C") AS roles,
                         bool_or(p.inherited) AS has_inherited
                    FROM neon_auth_internal.project_permissions_sync p
                   GROUP BY p.user_id) AS p ON p.user_id = coalesce(r.id, u.id)
-     WHERE CASE WHEN r.object IS NULL THEN u.id IS NULL OR u.deleted_at IS NULL OR p.user_id IS NOT NULL
+     WHERE CASE WHEN r.object IS NULL
+                THEN u.id IS NULL OR p.user_id IS NOT NULL
+                     OR u.deleted_at IS NULL AND neon_auth_internal.is_of_provider(u.raw_json, s.provider)
                 ELSE u.id IS NULL OR u.deleted_at IS NOT NULL OR u.raw_json <> r.object
                      OR r.roles <> coalesce(p.roles, '') OR (r.roles IS NOT NULL AND p.has_inherited) END;
 $$;

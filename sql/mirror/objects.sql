@@ -104,9 +104,9 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.write_objects(text, jsonb, timestamptz) IS
     'Writes the new and the changed objects of an array, but not over rows that stay; counts them and the changed rows';
 
--- An event may report the deletion of an object that is not known yet, whose creation may arrive later:
--- with even_unknown it gets a row.
-CREATE FUNCTION neon_auth_internal.delete_object(kind text, id text, even_unknown boolean) RETURNS boolean
+-- The service may report the deletion of an object that is not known yet, whose creation may arrive later: it gets a
+-- row. The service cannot delete the users of other providers.
+CREATE FUNCTION neon_auth_internal.delete_object(kind text, id text, by_service boolean) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -118,12 +118,17 @@ DECLARE
 BEGIN
     IF delete_object.kind = 'user' THEN
         UPDATE neon_auth_internal.users_sync AS u SET deleted_at = moment, updated_at = moment
-         WHERE u.id = delete_object.id AND u.deleted_at IS NULL;
-        IF NOT FOUND AND even_unknown THEN
+         WHERE u.id = delete_object.id AND u.deleted_at IS NULL
+           AND (NOT by_service OR neon_auth_internal.is_of_provider(
+                    u.raw_json, (SELECT s.provider FROM neon_auth_internal.source s)));
+        IF NOT FOUND AND by_service THEN
             INSERT INTO neon_auth_internal.users_sync AS u (raw_json, updated_at, deleted_at)
             VALUES (object, moment, moment)
                 ON CONFLICT (id) DO UPDATE
-               SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at WHERE u.deleted_at IS NULL;
+               SET updated_at = excluded.updated_at, deleted_at = excluded.deleted_at
+             WHERE u.deleted_at IS NULL
+               AND neon_auth_internal.is_of_provider(
+                       u.raw_json, (SELECT s.provider FROM neon_auth_internal.source s));
         END IF;
         IF FOUND THEN
             PERFORM neon_auth_internal.forget_user(delete_object.id);
@@ -132,7 +137,7 @@ BEGIN
     ELSE
         UPDATE neon_auth_internal.teams_sync AS t SET deleted_at = moment, updated_at = moment
          WHERE t.id = delete_object.id AND t.deleted_at IS NULL;
-        IF NOT FOUND AND even_unknown THEN
+        IF NOT FOUND AND by_service THEN
             INSERT INTO neon_auth_internal.teams_sync AS t (raw_json, updated_at, deleted_at)
             VALUES (object, moment, moment)
                 ON CONFLICT (id) DO UPDATE

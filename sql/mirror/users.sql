@@ -70,7 +70,7 @@ BEGIN
         PERFORM neon_auth_internal.check_object('user', '{"id": null}',
             'Pass the id of the user: SELECT neon_auth.delete_user(''...'');');
     END IF;
-    RETURN neon_auth_internal.delete_object('user', delete_user.id, false);
+    RETURN neon_auth_internal.delete_object('user', delete_user.id, by_service => false);
 END
 $$;
 COMMENT ON FUNCTION neon_auth.delete_user(text) IS

@@ -3,7 +3,8 @@
 CREATE FUNCTION neon_auth_internal.standing(kind text, given jsonb) RETURNS text
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'standing_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.standing(text, jsonb) IS
-    'Compares an object (kind: user or team) with its row: unknown (no row), deleted, equal, newer, older or unclear';
+    'Compares an object (kind: user or team) with its row: unknown (no row), deleted, first_seen (made at a sign-in), '
+    'equal, newer, older or unclear';
 
 -- IMMUTABLE, so that a constant outcome is built once, when the statement is planned.
 CREATE FUNCTION neon_auth_internal.outcome(
@@ -72,17 +73,27 @@ DECLARE
     was_upgraded boolean;
 BEGIN
     IF action = 'deleted' THEN
-        IF NOT neon_auth_internal.delete_object('user', given ->> 'id', even_unknown => true) THEN
+        IF NOT neon_auth_internal.delete_object('user', given ->> 'id', by_service => true) THEN
+            IF EXISTS (SELECT FROM neon_auth_internal.users_sync u
+                        WHERE u.id = given ->> 'id' AND u.deleted_at IS NULL) THEN
+                RETURN neon_auth_internal.outcome('ignored', 'The row is of a user of another provider.');
+            END IF;
             RETURN neon_auth_internal.outcome('unchanged', 'The user is deleted already.');
         END IF;
         RETURN neon_auth_internal.outcome('applied');
     END IF;
 
     standing := neon_auth_internal.standing('user', given);
-    IF standing = 'unknown' THEN
-        -- Writers of arrays do not take the lock, and may be first.
+    IF standing IN ('unknown', 'first_seen') THEN
+        -- Sign-ins and writers of arrays do not take the lock, and may be first. A sign-in's row is replaced.
         INSERT INTO neon_auth_internal.users_sync (raw_json, updated_at) VALUES (given, clock_timestamp())
             ON CONFLICT (id) DO NOTHING;
+        IF NOT FOUND THEN
+            PERFORM neon_auth_internal.queue_upgrade(given);
+            UPDATE neon_auth_internal.users_sync u
+               SET raw_json = given, updated_at = clock_timestamp()
+             WHERE u.id = given ->> 'id' AND u.deleted_at IS NULL AND u.raw_json ? 'auth_provider';
+        END IF;
         IF FOUND THEN
             -- An update may be the first event of a user to arrive. The personal team is created after the object
             -- of the event.
@@ -130,7 +141,7 @@ DECLARE
     standing text;
 BEGIN
     IF action = 'deleted' THEN
-        IF NOT neon_auth_internal.delete_object('team', team ->> 'id', even_unknown => true) THEN
+        IF NOT neon_auth_internal.delete_object('team', team ->> 'id', by_service => true) THEN
             RETURN neon_auth_internal.outcome('unchanged', 'The team is deleted already.');
         END IF;
         RETURN neon_auth_internal.outcome('applied');

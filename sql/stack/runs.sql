@@ -71,7 +71,9 @@ BEGIN
     INSERT INTO neon_auth_internal.sync_runs (kind, source, total)
     VALUES (begin_sync.kind, begin_sync.source,
             CASE WHEN NOT is_first THEN (SELECT count(*) FROM neon_auth_internal.users_sync u
-                                          WHERE u.deleted_at IS NULL) END)
+                                          CROSS JOIN neon_auth_internal.source s
+                                          WHERE u.deleted_at IS NULL
+                                            AND neon_auth_internal.is_of_provider(u.raw_json, s.provider)) END)
     RETURNING * INTO run;
     INSERT INTO neon_auth_internal.sync_scan (kind, team_id) VALUES ('run', run.id::text);
     RETURN to_jsonb(run) || '{"goes_on": false}';

@@ -157,6 +157,7 @@ SET work_mem = '1MB' SET enable_hashjoin = off SET enable_nestloop = off SET ena
 AS $$
 DECLARE
     began constant timestamptz := (SELECT r.started_at FROM neon_auth_internal.sync_runs r WHERE r.id = run);
+    provider constant text := (SELECT s.provider FROM neon_auth_internal.source s);
 BEGIN
     DELETE FROM neon_auth_internal.sync_unseen n WHERE n.kind = find_unseen.kind;
     IF kind = 'user' THEN
@@ -164,6 +165,7 @@ BEGIN
         SELECT 'user', u.id
           FROM neon_auth_internal.users_sync u
          WHERE u.deleted_at IS NULL AND neon_auth_internal.is_since(u.updated_at, began) IS NOT TRUE
+           AND neon_auth_internal.is_of_provider(u.raw_json, provider)
            AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s
                             WHERE s.kind = 'user' AND s.user_id COLLATE "C" = u.id COLLATE "C");
     ELSE
@@ -194,7 +196,7 @@ CREATE FUNCTION neon_auth_internal.confirm_deleted(run bigint, kind text, id tex
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    deleted constant boolean := neon_auth_internal.delete_object(kind, id, even_unknown => true);
+    deleted constant boolean := neon_auth_internal.delete_object(kind, id, by_service => true);
 BEGIN
     PERFORM neon_auth_internal.count_sync(run, 0, 0, deleted::integer, 0, NULL);
 END

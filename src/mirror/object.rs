@@ -23,6 +23,9 @@ pub struct ObjectType {
     created_at: &'static str,
 }
 
+/// The member of users' rows that were made at a sign-in: the name of the provider.
+pub const AUTH_PROVIDER: &str = "auth_provider";
+
 pub const USER: ObjectType = ObjectType {
     name: "user",
     table: Table::Users,

@@ -9,6 +9,7 @@
 
 mod as_owner;
 pub mod compat;
+pub mod context;
 pub mod functions;
 pub mod heap;
 pub mod index;

@@ -3,11 +3,11 @@
 //! `trust` caches the tables per session until they change; `rules` interprets a provider's columns
 //! and `defects` collects what is invalid; `freshness` decides whether the cached keys may be used;
 //! `refresh` gets new keys, with one fetch for many waiting sessions; `fetch` is the HTTP request;
-//! `admit` combines these, `role` maps a claim to a role (`role_map`), `claim_map` maps claims to readers, and
-//! `seen` caches verified tokens. `tables` has the tables of Better Auth that are bound; `table_keys`
-//! reads keys, `opaque` sessions and `table_users` users from them; `mirrored_user` reads users of
-//! the mirror, `user_standing` refuses deleted and banned ones, and `standing` checks an identity
-//! again.
+//! `admit` combines these, `role` maps a claim to a role (`role_map`), `claim_map` maps claims to readers,
+//! `seen` caches verified tokens, and `first_seen` makes the rows of new users. `tables` has the tables
+//! of Better Auth that are bound; `table_keys` reads keys, `opaque` sessions and `table_users` users
+//! from them; `mirrored_user` reads users of the mirror, `user_standing` refuses deleted and banned
+//! ones, and `standing` checks an identity again.
 
 mod admit;
 mod admitted;
@@ -19,6 +19,7 @@ mod defects;
 mod discovery;
 mod extend;
 mod fetch;
+mod first_seen;
 mod freshness;
 mod functions;
 mod inspect;
@@ -44,6 +45,7 @@ pub use admitted::{Admitted, Proof};
 pub use api_key::note_use;
 pub use api_key_text::KeyText;
 pub use credential::read;
+pub use first_seen::create_if_new;
 pub use opaque::{demand_signed, takes_sessions};
 pub use refresh::refresh_ahead;
 pub use standing::{can_end, still_stands};

@@ -120,7 +120,7 @@ impl Rules {
             defects.value("reject_deleted_users", row.boolean(c"reject_deleted_users"));
         let reject_banned_users =
             defects.value("reject_banned_users", row.boolean(c"reject_banned_users"));
-        let create_users = row.boolean(c"create_users").unwrap_or(kind == Kind::Oidc);
+        let create_users = create_users(row, kind, defects);
         let url = row.text(c"jwks_url");
         well_known::judge(defects, &issuers, &templates, url, &audiences, &required);
 
@@ -184,6 +184,25 @@ fn kind(row: &Row, defects: &mut Defects) -> Kind {
         );
         Kind::Oidc
     })
+}
+
+/// Whether users get a row at their first sign-in. Better Auth's tables have all of its users.
+fn create_users(row: &Row, kind: Kind, defects: &mut Defects) -> bool {
+    let create_users = row.boolean(c"create_users");
+    match kind {
+        Kind::Oidc => create_users.unwrap_or(true),
+        Kind::Stack => create_users.unwrap_or(false),
+        Kind::BetterAuth => {
+            if create_users == Some(true) {
+                defects.add(
+                    "create_users",
+                    "A provider of kind better_auth must not create users: its tables have all of them.",
+                    "Leave it NULL: UPDATE neon_auth.providers SET create_users = NULL WHERE kind = 'better_auth';",
+                );
+            }
+            false
+        }
+    }
 }
 
 /// The rules for tokens that the provider's kind adds to its own rules.

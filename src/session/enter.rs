@@ -119,11 +119,13 @@ pub fn enter_by(
         (false, Ok(_)) => Counter::TokensAccepted,
         (false, Err(_)) => Counter::TokensRefused,
     });
-    let identity = Rc::clone(&outcome?.identity);
+    let admitted = outcome?;
+    let identity = &admitted.identity;
     if let Some(key) = &identity.api_key {
         provider::note_use(key);
     }
-    assume(Rc::clone(&identity), scope)?;
+    assume(Rc::clone(identity), scope)?;
+    provider::create_if_new(&admitted);
     admission.succeed();
     Ok(Some(identity.subject.clone()))
 }

@@ -60,5 +60,6 @@ EXPLAIN (COSTS OFF) SELECT count(*), min(email_of(i)), max(email_of(i)) FROM num
 SELECT count(*), min(email_of(i)), max(email_of(i)) FROM numbers WHERE i > 0;
 SELECT auth.logout();
 SELECT neon_auth.drop_provider('clerk');
+DELETE FROM neon_auth.users_sync;
 DROP FUNCTION email_of(int);
 DROP TABLE numbers;

@@ -117,6 +117,7 @@ SELECT auth.logout();
 
 \c - postgres
 SELECT neon_auth.drop_provider('customers');
+DELETE FROM neon_auth.users_sync;
 UPDATE neon_auth.providers SET role_claim = NULL, allowed_roles = '{}', leeway = DEFAULT;
 DROP TABLE tickets;
 DROP ROLE support, desk;

@@ -74,5 +74,13 @@ SELECT neon_auth.delete_user('alice');
 SET LOCAL search_path = shadow, pg_catalog;
 SELECT auth.authenticate(:'alice'::pg_catalog.text);
 ROLLBACK;
+-- So is the row of a new user.
+BEGIN;
+UPDATE neon_auth.providers SET create_users = true;
+SET LOCAL search_path = shadow, pg_catalog;
+SELECT auth.authenticate(:'alice'::pg_catalog.text);
+RESET search_path;
+SELECT id, raw_json ->> 'auth_provider' AS auth_provider FROM neon_auth.users_sync;
+ROLLBACK;
 SET client_min_messages = warning;
 DROP SCHEMA shadow CASCADE;

@@ -6,7 +6,7 @@ use pgrx::AnyElement;
 use pgrx::prelude::*;
 
 use crate::mirror::alike::{LAST_ACTIVE, is_within_a_day};
-use crate::mirror::object::{self, ObjectType};
+use crate::mirror::object::{self, AUTH_PROVIDER, ObjectType, USER};
 use crate::pg::jsonb::JsonbPart;
 
 /// `neon_auth_internal.standing(kind, given)`: the result as a word.
@@ -17,6 +17,7 @@ use crate::pg::jsonb::JsonbPart;
 #[pg_extern(sql = false)]
 fn standing(kind: &str, given: AnyElement) -> &'static str {
     let kind = ObjectType::named(kind);
+    let is_user = kind.name == USER.name;
     // SAFETY: used while the argument exists.
     let given = unsafe { JsonbPart::whole(&given) };
     let id = object::id(&given, "id").expect("it was checked");
@@ -25,8 +26,12 @@ fn standing(kind: &str, given: AnyElement) -> &'static str {
         if !row.is_null(c"deleted_at") {
             return Some("deleted");
         }
+        let known = row.part(c"raw_json")?;
+        if is_user && known.member(AUTH_PROVIDER).is_some() {
+            return Some("first_seen");
+        }
         // Objects with other times differ, and are not compared as a whole.
-        Some(match order(&given, &row.part(c"raw_json")?) {
+        Some(match order(&given, &known) {
             Some(Standing::Newer) => "newer",
             Some(Standing::Older) => "older",
             Some(Standing::Unclear) => "unclear",

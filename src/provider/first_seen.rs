@@ -1,0 +1,88 @@
+//! The row of `users_sync` for a user who signs in for the first time.
+
+use neon_auth_token::{Map, Value};
+use pgrx::pg_sys;
+use serde_json::json;
+
+use super::admitted::{Admitted, Proof};
+use super::trust::Provider;
+use crate::clock;
+use crate::identity::Identity;
+use crate::kind::Kind;
+use crate::pg::context::Context;
+use crate::pg::index::Table;
+use crate::pg::spi;
+
+/// Makes the row from the claims of a token whose provider has `create_users`, if there is none. A
+/// row that exists is never changed, and a deleted user not revived.
+///
+/// The identity must be in force: triggers of the application on the table see it. If the table
+/// refuses the row, the ERROR is that of the trigger or constraint.
+pub fn create_if_new(admitted: &Admitted) {
+    let (Some(provider), Proof::Jwt(_)) = (&admitted.provider, &admitted.proof) else {
+        return;
+    };
+    let identity = &admitted.identity;
+    // SAFETY: reads the state of the process and its transaction.
+    let is_writable = || unsafe { !pg_sys::XactReadOnly && !pg_sys::RecoveryInProgress() };
+    if provider.create_users && is_writable() && !has_row(&identity.subject) {
+        create(provider, identity);
+    }
+}
+
+/// Whether the mirror has the user, for this statement or by now: another transaction may have made
+/// the row since the snapshot of this one.
+fn has_row(subject: &str) -> bool {
+    Table::Users.has(&[subject]) || Table::Users.find_latest(&[subject], |_| Some(())).is_some()
+}
+
+fn create(provider: &Provider, identity: &Identity) {
+    let object = object(provider, identity).to_string();
+    let _context = Context::enter(c"creation of the row of users_sync for a user who signs in");
+    // Another transaction may insert the row at this moment.
+    let insert = "INSERT INTO neon_auth_internal.users_sync (raw_json, updated_at) \
+                  VALUES ($1::jsonb, clock_timestamp()) ON CONFLICT (id) DO NOTHING";
+    spi::write(insert, &[&object]);
+}
+
+/// The user as an object of the mirror. Claims that are missing or of odd types are left out.
+fn object(provider: &Provider, identity: &Identity) -> serde_json::Value {
+    let claims = identity.claims();
+    let claim = |name: &str| claims.get(name).and_then(Value::as_str);
+    let email = identity.string("email", identity.names().email);
+    let texts = [
+        ("display_name", claim("name")),
+        ("primary_email", email),
+        ("profile_image_url", claim("picture")),
+    ];
+    let mut object = json!({
+        "id": identity.subject,
+        "signed_up_at_millis": signed_up_at(provider.kind, claims),
+        "auth_provider": provider.name,
+    });
+    for (member, text) in texts {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            object[member] = json!(text);
+        }
+    }
+    if let Some(is_verified) = identity.email_verified() {
+        object["primary_email_verified"] = json!(is_verified);
+    }
+    if identity.is_anonymous() == Some(true) {
+        object["is_anonymous"] = json!(true);
+    }
+    object
+}
+
+/// In milliseconds since 1970: Stack Auth's claim, or now.
+fn signed_up_at(kind: Kind, claims: &Map<String, Value>) -> i64 {
+    let claimed = match kind {
+        Kind::Stack => claims
+            .get("signed_up_at")
+            .and_then(|at| at.as_number()?.floor()),
+        Kind::Oidc | Kind::BetterAuth => None,
+    };
+    let now = clock::seconds();
+    let seconds = claimed.filter(|at| (0..=now).contains(at));
+    seconds.map_or_else(|| clock::microseconds() / 1000, |at| at * 1000)
+}
