@@ -6,7 +6,8 @@ AS $$
         SELECT b.what, b.relation, b.relnamespace, b.relowner FROM neon_auth_internal.bound_better_auth() b
     ), alike AS MATERIALIZED (
         SELECT w.what, w.needed, c.relation
-          FROM (VALUES ('jwks', '{}'::text[]), ('organization', '{member}'), ('member', '{organization}'),
+          FROM (VALUES ('jwks', '{}'::text[]), ('apikey', '{}'), ('organization', '{member}'),
+                       ('member', '{organization}'),
                        ('team', '{organization,member,teamMember}'), ('teamMember', '{organization,member,team}'),
                        ('organizationRole', '{organization,member}')) AS w(what, needed)
           JOIN bound u ON u.what = 'user'

@@ -54,6 +54,84 @@ impl OwnerRule {
     }
 }
 
+/// Why an API key of Better Auth is refused.
+#[derive(Clone, Copy, Debug)]
+pub enum KeyDefect {
+    Gone,
+    Changed,
+    Disabled,
+    Expired {
+        ago: i64,
+    },
+    UsedUp,
+    NoOwner,
+    /// Its owner's id is that of an organization.
+    OfAnOrganization,
+    /// Its owner's id is a number, which a user and an organization can both have.
+    OfANumber,
+    Malformed(&'static str),
+}
+
+impl KeyDefect {
+    /// The end of the message, DETAIL and HINT.
+    fn told(self, id: &str) -> (&'static str, String, &'static str) {
+        let id = quoted(id);
+        match self {
+            Self::Gone => (
+                "the key does not exist",
+                format!("The row {id} of the table apikey was deleted."),
+                "Create a new key in Better Auth.",
+            ),
+            Self::Changed => (
+                "the key was changed",
+                format!(
+                    "The key {id} has another owner or other permissions than when it signed in."
+                ),
+                "Authenticate again: SELECT auth.authenticate($1);",
+            ),
+            Self::Disabled => (
+                "the key is disabled",
+                format!("The key {id} has \"enabled\" = false."),
+                "To accept it again, enable it in Better Auth (updateApiKey of its plugin apiKey).",
+            ),
+            Self::Expired { ago } => (
+                "the key has expired",
+                format!("The key {id} expired {ago} s ago."),
+                "Create a new key in Better Auth.",
+            ),
+            Self::UsedUp => (
+                "the key has no uses left",
+                format!(
+                    "The key {id} has \"remaining\" = 0. Only Better Auth's own server counts uses and refills them."
+                ),
+                "Raise \"remaining\" in Better Auth (updateApiKey of its plugin apiKey).",
+            ),
+            Self::NoOwner => (
+                "its owner is not a user",
+                format!("The key {id} has no owner."),
+                "Create a new key in Better Auth.",
+            ),
+            Self::OfAnOrganization => (
+                "its owner is not a user",
+                format!("The key {id} belongs to an organization."),
+                "Use a key of a user: an organization cannot be signed in.",
+            ),
+            Self::OfANumber => (
+                "its owner is not known to be a user",
+                format!(
+                    "The owner of the key {id} has a number as id, which a user and an organization can both have."
+                ),
+                r#"If Better Auth's configuration has no keys of organizations (references: "organization"): SELECT neon_auth.add_better_auth('<base URL>', names => '{"apikey": {"userId": "referenceId"}}');"#,
+            ),
+            Self::Malformed(defect) => (
+                "its row is malformed",
+                format!("The key {id}: {defect}"),
+                "",
+            ),
+        }
+    }
+}
+
 /// Every error that the Rust side raises.
 #[derive(Debug)]
 pub enum Problem {
@@ -155,11 +233,21 @@ pub enum Problem {
     /// A session token in a cookie that is not signed, although a secret is stored.
     UnsignedCookie,
     /// No session has this token.
-    NoSession { looks_like_jwt: bool },
+    NoSession {
+        looks_like_jwt: bool,
+        /// Why it could not be looked up as an API key, if so.
+        keys: Option<String>,
+    },
     /// The session has expired.
     SessionExpired { ago: i64 },
     /// The session's claims are not what the provider demands.
     Session(Refusal),
+    /// An API key of Better Auth that is not accepted, by the id of its row.
+    KeyOfBetterAuth { id: String, defect: KeyDefect },
+    /// No row of Better Auth's table of API keys has the hash of this key.
+    NoKeyOfBetterAuth,
+    /// The claims of the API key are not what the provider demands.
+    ApiKeyClaims(Refusal),
     /// Roles come from a claim that such credentials do not have.
     NoRole {
         credential: Credential,
@@ -315,6 +403,18 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Whether a credential was refused that is an API key.
+    pub fn is_about_api_key(&self) -> bool {
+        match self {
+            Self::KeyOfBetterAuth { .. } | Self::ApiKeyClaims(_) => true,
+            Self::UserMissing { credential }
+            | Self::UserBanned { credential, .. }
+            | Self::NoRole { credential, .. }
+            | Self::AnonymousRoleRefused { credential, .. } => *credential == Credential::ApiKey,
+            _ => false,
+        }
+    }
+
     /// Whether other requests may succeed, so that a run can set this one aside.
     pub fn is_of_one_request(&self) -> bool {
         matches!(
@@ -579,15 +679,31 @@ impl From<&Problem> for ErrorReport {
                 "A secret is stored, so the value of a cookie must be a token, a dot and its signature.".to_owned(),
                 "Pass the value of the cookie unchanged.".to_owned(),
             ),
-            Problem::NoSession { looks_like_jwt } => (
+            Problem::NoSession { looks_like_jwt, keys } => (
                 refused,
                 "session refused: no session has this token".to_owned(),
-                if *looks_like_jwt {
-                    "It looks like a part of a JWT, which has two dots.".to_owned()
-                } else {
-                    "The user has signed out, the session was revoked, or the token is of another database.".to_owned()
+                match (keys, looks_like_jwt) {
+                    (Some(why), _) => format!("It cannot be looked up as an API key: {why}"),
+                    (None, true) => "It looks like a part of a JWT, which has two dots.".to_owned(),
+                    (None, false) => "The user has signed out, the session was revoked, or the token is of another database.".to_owned(),
                 },
                 "Sign in again.".to_owned(),
+            ),
+            Problem::KeyOfBetterAuth { id, defect } => {
+                let (message, detail, hint) = defect.told(id);
+                (refused, format!("API key refused: {message}"), detail, hint.to_owned())
+            }
+            Problem::NoKeyOfBetterAuth => (
+                refused,
+                "API key refused: the key does not exist".to_owned(),
+                "The table apikey has no row with the hash of this key.".to_owned(),
+                "Create a new key in Better Auth. Its option disableKeyHashing must not be set.".to_owned(),
+            ),
+            Problem::ApiKeyClaims(refusal) => (
+                refused,
+                format!("API key refused: {refusal}"),
+                refusal.detail(),
+                refusal.hint().unwrap_or_default().to_owned(),
             ),
             Problem::SessionExpired { ago } => (
                 refused,

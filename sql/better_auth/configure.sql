@@ -168,7 +168,7 @@ BEGIN
             SELECT t.tgname AS name FROM pg_trigger t
              WHERE t.tgrelid = bound.relation AND t.tgfoid = changed
                AND (t.tgname NOT IN ('neon_auth_insert', 'neon_auth_update', 'neon_auth_delete', 'neon_auth_truncate')
-                    OR bound.what IN ('session', 'jwks') AND t.tgname <> 'neon_auth_truncate')
+                    OR NOT neon_auth_internal.feeds_mirror(bound.what) AND t.tgname <> 'neon_auth_truncate')
         LOOP
             EXECUTE format('DROP TRIGGER %I ON %s', trigger.name, bound.relation);
         END LOOP;
@@ -179,7 +179,7 @@ BEGIN
                             'REFERENCING OLD TABLE AS neon_auth_old NEW TABLE AS neon_auth_new', true),
                            ('neon_auth_delete', 'DELETE', 'REFERENCING OLD TABLE AS neon_auth_old', true),
                            ('neon_auth_truncate', 'TRUNCATE', '', false)) AS t(name, event, tables, mirrors)
-             WHERE NOT (t.mirrors AND bound.what IN ('session', 'jwks'))
+             WHERE NOT t.mirrors OR neon_auth_internal.feeds_mirror(bound.what)
         LOOP
             IF EXISTS (SELECT FROM pg_trigger t
                         WHERE t.tgrelid = bound.relation AND t.tgname = trigger.name AND t.tgfoid <> changed) THEN

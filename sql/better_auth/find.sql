@@ -1,8 +1,9 @@
 -- Finds the tables of Better Auth by names and columns. Reads only the catalog: the tables belong to another role,
 -- and a query of them could run that role's code.
 
--- type: id (uuid, text or integer), token, text, time or boolean; * is a required column. A table without a known
--- name is recognised by the columns with !. privateKey is not listed: nothing may read it.
+-- type: id (uuid, text or integer), token, text, time, boolean or integer; * is a required column. A table without a
+-- known name is recognised by the columns with !. privateKey is not listed: nothing may read it. The owner of an API key
+-- is in userId until version 1.4, in referenceId since.
 CREATE FUNCTION neon_auth_internal.better_auth_model()
 RETURNS TABLE (what text, number bigint, canonical text, type text, required boolean, distinctive boolean)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -15,6 +16,8 @@ AS $$
         ('session', 'id id*!,expiresAt time*!,token token*!,userId id*!,createdAt time,updatedAt time,'
                     'ipAddress text!,userAgent text!,activeOrganizationId id,activeTeamId id,impersonatedBy id'),
         ('jwks', 'id id*,publicKey text*,createdAt time,expiresAt time,alg text,crv text'),
+        ('apikey', 'id id*,key token*,enabled boolean*,expiresAt time*,remaining integer*,userId id,referenceId id,'
+                   'permissions text,createdAt time'),
         ('organization', 'id id*,name text*,slug text,createdAt time,logo text,metadata text'),
         ('member', 'id id*,organizationId id*,userId id*,role text*,createdAt time'),
         ('team', 'id id*,name text*,organizationId id*,createdAt time,updatedAt time'),
@@ -54,8 +57,8 @@ BEGIN
     LOOP
         reason := CASE
             WHEN NOT EXISTS (SELECT FROM neon_auth_internal.better_auth_model() m WHERE m.what = given.what)
-                THEN format('There is no table %s; the tables are user, session, jwks, organization, member, team, '
-                            'teamMember and organizationRole.', to_json(given.what))
+                THEN format('There is no table %s; the tables are user, session, jwks, apikey, organization, member, '
+                            'team, teamMember and organizationRole.', to_json(given.what))
             WHEN given.canonical <> 'table'
                  AND NOT EXISTS (SELECT FROM neon_auth_internal.better_auth_model() m
                                   WHERE m.what = given.what AND m.canonical = given.canonical)
@@ -156,7 +159,7 @@ DECLARE
     wanted record;
     matching pg_attribute[];
     actual pg_attribute;
-    indexed constant text[] := '{user.id,session.token,jwks.id}'::text[];
+    indexed constant text[] := '{user.id,session.token,jwks.id,apikey.key}'::text[];
 BEGIN
     columns := '{}';
     unfit := false;
@@ -198,6 +201,7 @@ BEGIN
             SELECT a FROM pg_attribute a
              WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
                AND neon_auth_internal.is_column(a.attname, what, wanted.canonical, names)
+               AND NOT (what = 'apikey' AND wanted.canonical = 'referenceId' AND columns ->> 'userId' = a.attname)
              ORDER BY a.attname <> wanted.canonical, a.attnum);
         actual := matching[1];
         IF actual.attname IS NULL THEN
@@ -228,11 +232,12 @@ BEGIN
                              CASE wanted.type WHEN 'id' THEN 'uuid, text, varchar or an integer'
                                               WHEN 'token' THEN 'text or varchar'
                                               WHEN 'time' THEN 'timestamptz, or timestamp in UTC'
+                                              WHEN 'integer' THEN 'smallint, integer or bigint'
                                               ELSE wanted.type END);
             hint := format('ALTER TABLE %s ALTER COLUMN %I TYPE %s USING ...; or name another column, %s: '
                            'names => ''{"%s": {"%s": "<column>"}}''.', relation, actual.attname,
                            CASE wanted.type WHEN 'time' THEN 'timestamptz' WHEN 'boolean' THEN 'boolean'
-                                            ELSE 'text' END,
+                                            WHEN 'integer' THEN 'integer' ELSE 'text' END,
                            CASE WHEN wanted.required THEN 'if there is one' ELSE 'or null for none' END,
                            what, wanted.canonical);
         ELSIF actual.attgenerated NOT IN ('', 's') THEN
@@ -247,6 +252,14 @@ BEGIN
             hint := format('CREATE UNIQUE INDEX ON %s (%I);', relation, actual.attname);
         END IF;
     END LOOP;
+    IF what = 'apikey' AND NOT columns ?| '{userId,referenceId}' THEN
+        unfit := true;
+        IF defect IS NULL THEN
+            code := 'undefined_column';
+            defect := format('%s has neither a column userId nor a column referenceId.', relation);
+            hint := 'If the column of the owner has another name: names => ''{"apikey": {"referenceId": "<column>"}}''.';
+        END IF;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.examine_better_auth(text, jsonb, regclass) IS
@@ -273,6 +286,7 @@ AS $$
                WHEN 'token' THEN t.oid IN ('text'::regtype, 'varchar'::regtype)
                WHEN 'time' THEN t.oid IN ('timestamptz'::regtype, 'timestamp'::regtype)
                WHEN 'boolean' THEN t.oid = 'boolean'::regtype
+               WHEN 'integer' THEN t.oid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
                -- Strings, such as citext; enums; JSON, whose text is read.
                ELSE t.typcategory IN ('S', 'E') OR t.oid IN ('json'::regtype, 'jsonb'::regtype) END
       FROM pg_type t
@@ -427,7 +441,7 @@ BEGIN
                 || CASE WHEN is_required THEN ''
                         ELSE format(' If none of them is: names => ''{"%s": null}''.', what) END;
     END IF;
-    IF best.unfit AND NOT is_required THEN
+    IF NOT is_required AND (best.unfit OR what = 'apikey' AND best.defect IS NOT NULL) THEN
         RAISE NOTICE USING
             MESSAGE = 'a table is not used as a table of Better Auth',
             DETAIL = format('It could be %s, but %s', what, best.defect),
@@ -568,7 +582,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     -- Tables that exist only together.
-    groups constant text[] := ARRAY['user', 'session', 'jwks', 'organization member', 'team teamMember',
+    groups constant text[] := ARRAY['user', 'session', 'jwks', 'apikey', 'organization member', 'team teamMember',
                                     'organizationRole'];
     place oid;
     owner oid;
@@ -584,7 +598,7 @@ BEGIN
     PERFORM neon_auth_internal.check_better_auth_names(names);
     -- The name of one table of a plugin says that the plugin is in use.
     IF EXISTS (SELECT FROM jsonb_each(names) AS n
-                WHERE n.key NOT IN ('user', 'session', 'jwks') AND n.value <> 'null') THEN
+                WHERE n.key NOT IN ('user', 'session', 'jwks', 'apikey') AND n.value <> 'null') THEN
         names := '{"organization": {}, "member": {}}' || names;
     END IF;
     IF EXISTS (SELECT FROM jsonb_each(names) AS n WHERE n.key IN ('team', 'teamMember') AND n.value <> 'null') THEN
@@ -593,7 +607,7 @@ BEGIN
     place := neon_auth_internal.schema_of_better_auth(schema, names);
     owner := (SELECT b.relowner FROM neon_auth_internal.bound_better_auth() b WHERE b.relnamespace = place LIMIT 1);
     FOR group_number IN 1 .. cardinality(groups) LOOP
-        EXIT WHEN group_number > 4 AND NOT tables ? 'organization';
+        EXIT WHEN group_number > 5 AND NOT tables ? 'organization';
         members := string_to_array(groups[group_number], ' ');
         part := '{}';
         FOREACH member IN ARRAY members LOOP

@@ -3,7 +3,7 @@
 CREATE TABLE neon_auth_internal.better_auth_tables (
     what text NOT NULL
         CONSTRAINT better_auth_tables_what_check CHECK (what IN (
-            'user', 'session', 'jwks', 'organization', 'member', 'team', 'teamMember', 'organizationRole')),
+            'user', 'session', 'jwks', 'apikey', 'organization', 'member', 'team', 'teamMember', 'organizationRole')),
     relation regclass NOT NULL,
     columns jsonb NOT NULL
         CONSTRAINT better_auth_tables_columns_check CHECK (jsonb_typeof(columns) = 'object'),
@@ -44,16 +44,22 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'neon_auth_better_auth_changed';
 COMMENT ON FUNCTION neon_auth_internal.better_auth_changed() IS
     'Trigger on the tables of Better Auth: brings the mirror up to date, and never fails the statement';
 
+CREATE FUNCTION neon_auth_internal.feeds_mirror(what text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $$ SELECT what NOT IN ('session', 'jwks', 'apikey') $$;
+COMMENT ON FUNCTION neon_auth_internal.feeds_mirror(text) IS
+    'Returns true if the mirror follows the changes of a model''s table; the others contain only credentials and keys';
+
 -- Logical replication fires no statement trigger, whatever it is enabled for.
 CREATE VIEW neon_auth_internal.better_auth_health AS
-    SELECT t.what, t.relation, t.what NOT IN ('session', 'jwks') AS feeds_mirror,
+    SELECT t.what, t.relation, neon_auth_internal.feeds_mirror(t.what) AS feeds_mirror,
            coalesce(neon_auth_internal.better_auth_defect(t.what),
                     CASE WHEN (SELECT count(DISTINCT g.tgtype) FROM pg_catalog.pg_trigger g
                                 WHERE g.tgrelid = t.relation AND g.tgenabled = 'A'
                                   AND g.tgfoid = 'neon_auth_internal.better_auth_changed()'::regprocedure)
-                              < CASE WHEN t.what IN ('session', 'jwks') THEN 1 ELSE 4 END
+                              < CASE WHEN neon_auth_internal.feeds_mirror(t.what) THEN 4 ELSE 1 END
                          THEN 'Somebody has disabled or dropped a trigger of neon_auth on it.'
-                         WHEN t.what NOT IN ('session', 'jwks')
+                         WHEN neon_auth_internal.feeds_mirror(t.what)
                               AND EXISTS (SELECT FROM pg_catalog.pg_subscription_rel s WHERE s.srrelid = t.relation)
                          THEN 'A subscription writes it, without its triggers: only CALL neon_auth.sync() follows.' END)
            AS defect

@@ -10,7 +10,9 @@ use super::credential::{longest, read};
 use super::freshness::KeyFreshness;
 use super::refresh::{self, Cause};
 use super::trust::{self, KeySource, Provider};
-use super::{api_key, opaque, revocations, role, seen, table_keys, user_standing};
+use super::{
+    api_key, opaque, revocations, role, seen, table_api_keys, table_keys, user_standing,
+};
 use crate::clock;
 use crate::error::Problem;
 use crate::identity::{Identity, Vouched};
@@ -26,12 +28,33 @@ pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
         admit_jwt(text)?
     };
     revocations::demand(&admitted.identity)?;
-    // Roles may be created, dropped and granted at any time, so this is not part of the cached
-    // result.
-    if let (Some(provider), Some(role)) = (&admitted.provider, &admitted.role.role) {
-        role::demand(provider, role)?;
-    }
+    demand_role(&admitted)?;
     Ok(admitted)
+}
+
+/// Whether a text that was presented as an API key is one of this database: of its own, or of Better
+/// Auth, whose keys have no form.
+pub fn is_api_key(text: &str) -> Result<bool, Problem> {
+    let _ = text;
+    Ok(trust::current()?.better_auth()?.is_some() && table_api_keys::are_taken()?)
+}
+
+/// Verifies a text that was presented as an API key: no other credential is accepted.
+pub fn admit_api_key(text: &str) -> Result<Rc<Admitted>, Problem> {
+    let of_better_auth = |provider| table_api_keys::admit_if_any(text, &provider).transpose();
+    let provider = trust::current()?.better_auth()?;
+    let admitted = provider.and_then(of_better_auth);
+    let admitted = admitted.unwrap_or(Err(Problem::NoKeyOfBetterAuth))?;
+    demand_role(&admitted)?;
+    Ok(admitted)
+}
+
+/// Roles may be created, dropped and granted at any time, so this is not part of a cached result.
+fn demand_role(admitted: &Admitted) -> Result<(), Problem> {
+    match (&admitted.provider, &admitted.role.role) {
+        (Some(provider), Some(role)) => role::demand(provider, role),
+        _ => Ok(()),
+    }
 }
 
 /// Verifies a token with the provider that its issuer names; fetches keys if they are missing,

@@ -6,7 +6,7 @@ use neon_auth_token::{KeySet, Step, Token};
 use pgrx::prelude::*;
 
 use super::admit::admit;
-use super::admitted::Admitted;
+use super::admitted::{Admitted, Proof};
 use super::api_key_text::KeyText;
 use super::credential::{longest, read};
 use super::trust::{self, KeySource, Provider};
@@ -37,7 +37,7 @@ fn inspect_jwt(
         return TableIterator::new(inspect_api_key(token, attempt));
     }
     if let Ok(Some(provider)) = opaque::provider_for(token) {
-        return TableIterator::new(inspect_session(&provider, attempt));
+        return TableIterator::new(inspect_opaque(&provider, attempt));
     }
     let claimed = read(token).ok();
     let provider = claimed.as_ref().and_then(|claimed| {
@@ -114,26 +114,38 @@ fn keys_at_hand(
     (found, keys.map(|_| description))
 }
 
-/// What `inspect_jwt` says of a session token: the checks end at the first that fails.
-fn inspect_session(provider: &Provider, attempt: Result<Rc<Admitted>, Problem>) -> Vec<Finding> {
+/// What `inspect_jwt` says of a session token or an API key of Better Auth: the checks end at the first
+/// that fails.
+fn inspect_opaque(provider: &Provider, attempt: Result<Rc<Admitted>, Problem>) -> Vec<Finding> {
+    let is_key = match &attempt {
+        Ok(admitted) => matches!(admitted.proof, Proof::ApiKey),
+        Err(problem) => problem.is_about_api_key(),
+    };
+    let (form, step) = match is_key {
+        true => ("an API key of Better Auth", "API key"),
+        false => ("a session token", "session"),
+    };
     let mut rows = vec![
-        (
-            "form".to_owned(),
-            true,
-            "a session token: not a JWT".to_owned(),
-        ),
+        ("form".to_owned(), true, format!("{form}: not a JWT")),
         ("provider".to_owned(), true, format!("{:?}", provider.name)),
     ];
     rows.push(match &attempt {
         Ok(admitted) => {
-            let session = admitted.identity.session.as_deref().unwrap_or_default();
-            let detail = format!(
-                "The session {} is open, and its user exists and is not banned.",
-                quoted(session)
-            );
-            ("session".to_owned(), true, detail)
+            let identity = &admitted.identity;
+            let detail = match &identity.api_key {
+                Some(key) => format!(
+                    "The API key {} is valid, and its owner {} exists and is not banned.",
+                    quoted(&key.id),
+                    quoted(&identity.subject)
+                ),
+                None => format!(
+                    "The session {} is open, and its user exists and is not banned.",
+                    quoted(identity.session.as_deref().unwrap_or_default())
+                ),
+            };
+            (step.to_owned(), true, detail)
         }
-        Err(problem) => refusal("session", problem),
+        Err(problem) => refusal(step, problem),
     });
     rows.push(outcome(attempt));
     rows

@@ -5,9 +5,9 @@
 //! `refresh` gets new keys, with one fetch for many waiting sessions; `fetch` is the HTTP request;
 //! `admit` combines these, `role` maps a claim to a role (`role_map`), `claim_map` maps claims to readers,
 //! `seen` caches verified tokens, and `first_seen` makes the rows of new users. `tables` has the tables
-//! of Better Auth that are bound; `table_keys` reads keys, `opaque` sessions and `table_users` users
-//! from them; `mirrored_user` reads users of the mirror, `user_standing` refuses deleted and banned
-//! ones, and `standing` checks an identity again.
+//! of Better Auth that are bound; `table_keys` reads keys, `opaque` sessions, `table_api_keys` API keys
+//! and `table_users` users from them; `mirrored_user` reads users of the mirror, `user_standing` refuses
+//! deleted and banned ones, and `standing` checks an identity again.
 
 mod admit;
 mod admitted;
@@ -33,14 +33,16 @@ mod role_map;
 mod rules;
 mod seen;
 mod standing;
+mod table_api_keys;
 mod table_keys;
 mod table_users;
 mod tables;
 mod trust;
+mod user_claims;
 mod user_standing;
 mod well_known;
 
-pub use admit::admit;
+pub use admit::{admit, admit_api_key, is_api_key};
 pub use admitted::{Admitted, Proof};
 pub use api_key::note_use;
 pub use api_key_text::KeyText;

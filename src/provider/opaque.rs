@@ -1,4 +1,5 @@
-//! Session tokens of Better Auth: looked up in its table of sessions.
+//! Session tokens of Better Auth: looked up in its table of sessions. A text that is not one may be an
+//! API key of Better Auth.
 //!
 //! A token is random text. It comes bare, or as in the cookie: with a dot and its signature, an
 //! HMAC-SHA256 under the application's secret in base64, URL-encoded or not. If the secret is
@@ -9,7 +10,7 @@ use std::rc::Rc;
 use aws_lc_rs::hmac::{self, HMAC_SHA256, Key};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use neon_auth_token::{Map, Value, json_value, judge_claims};
+use neon_auth_token::{Map, Value, judge_claims};
 
 use super::admitted::{Admitted, Proof};
 use super::credential::longest;
@@ -17,7 +18,8 @@ use super::extend::Times;
 use super::table_users::Demand;
 use super::tables::{self, Bound, What};
 use super::trust::{self, Provider};
-use super::{extend, role, table_users};
+use super::user_claims::{self, seconds};
+use super::{extend, role, table_api_keys, table_users};
 use crate::clock::{self, SECOND};
 use crate::error::{Credential, Problem};
 use crate::identity::{Identity, Vouched};
@@ -54,13 +56,38 @@ pub fn takes_sessions() -> Result<bool, Problem> {
     Ok(trust::current()?.better_auth()?.is_some())
 }
 
-/// The identity of the session that has this token.
+/// The identity of the session that has this token, or else of the API key.
 pub fn admit(text: &str, provider: &Rc<Provider>) -> Result<Rc<Admitted>, Problem> {
+    match session(text) {
+        Ok(session) => admit_session(&session, provider),
+        Err(problem) => match table_api_keys::admit_if_any(text, provider) {
+            Ok(Some(admitted)) => Ok(admitted),
+            Ok(None) => Err(problem),
+            // A database that lost the table still says which texts are not session tokens.
+            Err(unusable @ Problem::UnusableTable { .. }) => Err(match problem {
+                Problem::NoSession { looks_like_jwt, .. } => Problem::NoSession {
+                    looks_like_jwt,
+                    keys: Some(unusable.sentence()),
+                },
+                problem => problem,
+            }),
+            Err(problem) => Err(problem),
+        },
+    }
+}
+
+/// The session that has this token.
+fn session(text: &str) -> Result<Session, Problem> {
     let presented = Presented::parse(text)?;
     presented.demand_signature()?;
-    let session = Session::with_token(&presented.token)?.ok_or_else(|| Problem::NoSession {
+    let session = Session::with_token(&presented.token)?;
+    session.ok_or_else(|| Problem::NoSession {
         looks_like_jwt: presented.token.starts_with(JWT_PREFIX),
-    })?;
+        keys: None,
+    })
+}
+
+fn admit_session(session: &Session, provider: &Rc<Provider>) -> Result<Rc<Admitted>, Problem> {
     session.demand_open()?;
     let mut claims = table_users::find(Credential::Session, &session.user, |table, row| {
         session.claims(provider, table, row)
@@ -96,6 +123,7 @@ pub fn demand_open(id: &str, subject: &str) -> Result<(), Problem> {
     session
         .ok_or(Problem::NoSession {
             looks_like_jwt: false,
+            keys: None,
         })?
         .demand_open()?;
     table_users::demand(Credential::Session, subject, Demand::BOTH)
@@ -253,38 +281,17 @@ impl Session {
 
     /// The claims of the session and its user, under the names that Better Auth's JWTs have.
     fn claims(&self, provider: &Provider, table: &Bound, row: &OthersRow) -> Map<String, Value> {
-        let mut claims = Map::new();
+        let mut claims = user_claims::of_row(provider, &self.user, table, row);
         let mut add = |name: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                claims.insert(name.to_owned(), value);
-            }
+            claims.extend(value.map(|value| (name.to_owned(), value)));
         };
         let text = |text: &Option<String>| text.clone().map(Value::String);
-        let column = |canonical| table.column(canonical);
-        let column_text = |canonical| row.text(column(canonical)?).map(Value::String);
-        let column_flag = |canonical| row.boolean(column(canonical)?).map(Value::Bool);
-        add(
-            "iss",
-            provider.policy.issuers.first().cloned().map(Value::String),
-        );
-        add("sub", Some(Value::String(self.user.clone())));
         add("sid", Some(Value::String(self.id.clone())));
         add("iat", self.created_at.and_then(seconds));
         add("exp", seconds(self.expires_at));
         add("activeOrganizationId", text(&self.organization));
         add("activeTeamId", text(&self.team));
         add("impersonatedBy", text(&self.impersonator));
-        for name in ["name", "email", "image", "role"] {
-            add(name, column_text(name));
-        }
-        for name in ["emailVerified", "isAnonymous"] {
-            add(name, column_flag(name));
-        }
         claims
     }
-}
-
-/// Microseconds since 1970 as a number of seconds, rounded down.
-fn seconds(microseconds: i64) -> Option<Value> {
-    json_value(&microseconds.div_euclid(SECOND).to_string())
 }

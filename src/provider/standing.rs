@@ -1,6 +1,6 @@
 //! Whether an identity is still valid, after the transaction that it began in.
 
-use super::{api_key, opaque, revocations, trust, user_standing};
+use super::{api_key, opaque, revocations, table_api_keys, trust, user_standing};
 use crate::error::Problem;
 use crate::identity::{Identity, KeyTable};
 
@@ -21,6 +21,11 @@ pub fn still_stands(identity: &Identity) -> Result<(), Problem> {
     revocations::demand(identity)?;
     if let Some(session) = &identity.session {
         return opaque::demand_open(session, &identity.subject);
+    }
+    if let Some(key) = &identity.api_key
+        && key.table == KeyTable::BetterAuth
+    {
+        return table_api_keys::demand_valid(key, &identity.subject);
     }
     let trust = trust::current()?;
     let provider = identity.provider.as_deref().map(|name| trust.named(name));

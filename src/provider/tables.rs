@@ -24,6 +24,7 @@ pub enum What {
     User,
     Session,
     Jwks,
+    ApiKey,
     Organization,
     Member,
     Team,
@@ -38,10 +39,11 @@ struct Model {
 }
 
 impl What {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::User,
         Self::Session,
         Self::Jwks,
+        Self::ApiKey,
         Self::Organization,
         Self::Member,
         Self::Team,
@@ -57,6 +59,10 @@ impl What {
             ),
             Self::Session => ("session", &["id", "expiresAt", "token", "userId"]),
             Self::Jwks => ("jwks", &["id", "publicKey"]),
+            Self::ApiKey => (
+                "apikey",
+                &["id", "key", "enabled", "expiresAt", "remaining"],
+            ),
             Self::Organization => ("organization", &["id", "name"]),
             Self::Member => ("member", &["id", "organizationId", "userId", "role"]),
             Self::Team => ("team", &["id", "name", "organizationId"]),
@@ -294,8 +300,9 @@ impl Listed {
 /// Whether a column has a type that its canonical name can have.
 fn fits(canonical: &str, column: &Column) -> bool {
     match canonical {
-        "id" | "userId" | "organizationId" | "teamId" => column.is_id(),
-        "emailVerified" | "banned" | "isAnonymous" => column.is_boolean(),
+        "id" | "userId" | "organizationId" | "teamId" | "referenceId" => column.is_id(),
+        "remaining" => column.is_integer(),
+        "emailVerified" | "banned" | "isAnonymous" | "enabled" => column.is_boolean(),
         "createdAt" | "updatedAt" | "expiresAt" | "banExpires" => column.is_time(),
         _ => true,
     }

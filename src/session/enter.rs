@@ -84,9 +84,11 @@ fn bad_impersonation(reason: &str) -> Problem {
 }
 
 /// Where a credential is from.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub enum Source {
     Argument,
+    /// The request's header x-api-key, which contains only API keys.
+    ApiKeyHeader,
     /// A cookie of the request, which must be signed if the secret is stored.
     Cookie,
 }
@@ -131,10 +133,14 @@ pub fn enter_by(
 }
 
 fn admit(token: &str, source: Source) -> Result<Rc<Admitted>, Problem> {
-    if source == Source::Cookie {
-        provider::demand_signed(token)?;
+    match source {
+        Source::Argument => provider::admit(token),
+        Source::ApiKeyHeader => provider::admit_api_key(token),
+        Source::Cookie => {
+            provider::demand_signed(token)?;
+            provider::admit(token)
+        }
     }
-    provider::admit(token)
 }
 
 fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {

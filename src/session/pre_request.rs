@@ -23,8 +23,8 @@ const COOKIE_PREFIXES: [&str; 2] = ["better-auth", "neon-auth"];
 /// The prefixes that browsers protect come first: other sites of the domain cannot set such a cookie.
 const PROTECTIONS: [&str; 3] = ["__Host-", "__Secure-", ""];
 
-/// `auth.pre_request()`: signs in by the header `Authorization: Bearer`, or else by the cookie of a
-/// session of Better Auth; without either, signs out.
+/// `auth.pre_request()`: signs in by the header `Authorization: Bearer`, or else by the header
+/// `x-api-key`, or else by the cookie of a session of Better Auth; without any, signs out.
 #[pg_extern(sql = false)]
 fn pre_request() -> Result<(), ErrorReport> {
     enter::enter_by(credential, Scope::Transaction)?;
@@ -37,8 +37,15 @@ passes_errors! {
 
 /// The request's credential, and where it is from.
 fn credential() -> Result<Option<(String, Source)>, Problem> {
-    if let Some(token) = bearer(&object(HEADERS)?)? {
-        return Ok(Some((token, Source::Argument)));
+    let headers = object(HEADERS)?;
+    if let Some(token) = bearer(&headers)? {
+        return Ok(Some((token.to_owned(), Source::Argument)));
+    }
+    // A gateway before PostgREST may have keys of its own in this header.
+    if let Some(key) = header(&headers, "x-api-key")?
+        && provider::is_api_key(key)?
+    {
+        return Ok(Some((key.to_owned(), Source::ApiKeyHeader)));
     }
     // Without Better Auth, a cookie of this name is not ours.
     if !provider::takes_sessions()? {
@@ -49,22 +56,30 @@ fn credential() -> Result<Option<(String, Source)>, Problem> {
 }
 
 /// The token of the header Authorization, if its scheme is Bearer.
-fn bearer(headers: &Map<String, Value>) -> Result<Option<String>, Problem> {
-    let mut found = None;
-    for (name, value) in headers {
-        if !name.eq_ignore_ascii_case("authorization") {
-            continue;
-        }
-        let value = text(HEADERS, value)?;
-        if found.replace(value).is_some() {
-            return Err(bad(HEADERS, "It contains two headers Authorization."));
-        }
-    }
-    let token = found.and_then(|value| {
-        let (scheme, token) = value.trim().split_once(' ')?;
+fn bearer(headers: &Map<String, Value>) -> Result<Option<&str>, Problem> {
+    let token = header(headers, "authorization")?.and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
-    Ok(token.filter(|token| !token.is_empty()).map(str::to_owned))
+    Ok(token.filter(|token| !token.is_empty()))
+}
+
+/// The value of a header; `None` if it is missing or empty.
+fn header<'h>(
+    headers: &'h Map<String, Value>,
+    wanted: &'static str,
+) -> Result<Option<&'h str>, Problem> {
+    let mut found = None;
+    for (name, value) in headers {
+        if !name.eq_ignore_ascii_case(wanted) {
+            continue;
+        }
+        let value = text(HEADERS, value)?.trim();
+        if found.replace(value).is_some() {
+            return Err(bad(HEADERS, &format!("It contains two headers {wanted}.")));
+        }
+    }
+    Ok(found.filter(|value| !value.is_empty()))
 }
 
 /// The cookie of a session, under the first of its names.

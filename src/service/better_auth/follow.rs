@@ -49,7 +49,7 @@ impl Concern {
             What::Member | What::TeamMember => Self::Members,
             What::OrganizationRole => Self::Roles,
             What::Organization | What::Team => Self::Teams,
-            What::User | What::Session | What::Jwks => Self::Users,
+            What::User | What::Session | What::Jwks | What::ApiKey => Self::Users,
         }
     }
 

@@ -126,6 +126,6 @@ fn id_of(what: What, bound: &Bound, row: &OthersRow) -> Option<(String, String)>
         What::Member => Some((id("organizationId")?, id("userId")?)),
         What::TeamMember => Some((team("teamId")?, id("userId")?)),
         What::OrganizationRole => Some((id("organizationId")?, String::new())),
-        What::Session | What::Jwks => None,
+        What::Session | What::Jwks | What::ApiKey => None,
     }
 }
