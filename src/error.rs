@@ -63,7 +63,9 @@ pub enum KeyDefect {
     Expired {
         ago: i64,
     },
-    UsedUp,
+    UsedUp {
+        left: i64,
+    },
     NoOwner,
     /// Its owner's id is that of an organization.
     OfAnOrganization,
@@ -99,10 +101,10 @@ impl KeyDefect {
                 format!("The key {id} expired {ago} s ago."),
                 "Create a new key in Better Auth.",
             ),
-            Self::UsedUp => (
+            Self::UsedUp { left } => (
                 "the key has no uses left",
                 format!(
-                    "The key {id} has \"remaining\" = 0. Only Better Auth's own server counts uses and refills them."
+                    "The key {id} has \"remaining\" = {left}. Only Better Auth's own server counts uses and refills them."
                 ),
                 "Raise \"remaining\" in Better Auth (updateApiKey of its plugin apiKey).",
             ),
@@ -687,7 +689,10 @@ impl From<&Problem> for ErrorReport {
                     (None, true) => "It looks like a part of a JWT, which has two dots.".to_owned(),
                     (None, false) => "The user has signed out, the session was revoked, or the token is of another database.".to_owned(),
                 },
-                "Sign in again.".to_owned(),
+                match keys {
+                    Some(_) => "Sign in again. If it is an API key, find the tables again: SELECT neon_auth.add_better_auth('<base URL>');".to_owned(),
+                    None => "Sign in again.".to_owned(),
+                },
             ),
             Problem::KeyOfBetterAuth { id, defect } => {
                 let (message, detail, hint) = defect.told(id);

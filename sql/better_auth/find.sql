@@ -201,7 +201,9 @@ BEGIN
             SELECT a FROM pg_attribute a
              WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
                AND neon_auth_internal.is_column(a.attname, what, wanted.canonical, names)
-               AND NOT (what = 'apikey' AND wanted.canonical = 'referenceId' AND columns ->> 'userId' = a.attname)
+               -- An administrator can say that the column referenceId has ids of users.
+               AND (what <> 'apikey' OR wanted.canonical <> 'referenceId'
+                    OR a.attname IS DISTINCT FROM columns ->> 'userId')
              ORDER BY a.attname <> wanted.canonical, a.attnum);
         actual := matching[1];
         IF actual.attname IS NULL THEN
@@ -444,7 +446,7 @@ BEGIN
     IF NOT is_required AND (best.unfit OR what = 'apikey' AND best.defect IS NOT NULL) THEN
         RAISE NOTICE USING
             MESSAGE = 'a table is not used as a table of Better Auth',
-            DETAIL = format('It could be %s, but %s', what, best.defect),
+            DETAIL = format('It could be %s, but %s', what, regexp_replace(best.defect, '^The ', 'the ')),
             HINT = format('If it is another table: names => ''{"%s": null}''. %s', what, best.hint);
         RETURN;
     END IF;

@@ -118,7 +118,7 @@ impl Key {
             return Err(self.refused(KeyDefect::Expired { ago: ago / SECOND }));
         }
         match self.uses_left {
-            Some(..=0) => Err(self.refused(KeyDefect::UsedUp)),
+            Some(left @ ..=0) => Err(self.refused(KeyDefect::UsedUp { left })),
             _ => Ok(()),
         }
     }

@@ -42,7 +42,7 @@ fn credential() -> Result<Option<(String, Source)>, Problem> {
         return Ok(Some((token.to_owned(), Source::Argument)));
     }
     // A gateway before PostgREST may have keys of its own in this header.
-    if let Some(key) = header(&headers, "x-api-key")?
+    if let Some(key) = header(&headers, "X-API-Key")?
         && provider::is_api_key(key)?
     {
         return Ok(Some((key.to_owned(), Source::ApiKeyHeader)));
@@ -57,7 +57,7 @@ fn credential() -> Result<Option<(String, Source)>, Problem> {
 
 /// The token of the header Authorization, if its scheme is Bearer.
 fn bearer(headers: &Map<String, Value>) -> Result<Option<&str>, Problem> {
-    let token = header(headers, "authorization")?.and_then(|value| {
+    let token = header(headers, "Authorization")?.and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });

@@ -127,6 +127,42 @@ BEGIN;
 SET LOCAL request.headers = '{"authorization": "Bearer a", "Authorization": "Bearer b"}';
 SELECT auth.pre_request();
 ROLLBACK;
+-- The header x-api-key: after Authorization, before the cookie. Without a table of API keys it is not ours.
+BEGIN;
+SET LOCAL request.headers = '{"x-api-key": "AliceKey"}';
+SELECT set_config('request.cookies', json_build_object('better-auth.session_token', :'signed')::text, true) IS NOT NULL AS set;
+SELECT auth.pre_request();
+SELECT auth.email(), auth.session_id() IS NOT NULL AS by_cookie;
+COMMIT;
+CREATE TABLE shop.apikey (id text PRIMARY KEY, key text NOT NULL UNIQUE, "referenceId" text, enabled boolean, remaining integer, "expiresAt" timestamptz);
+ALTER TABLE shop.apikey OWNER TO shop_owner;
+INSERT INTO shop.apikey SELECT 'k-alice', translate(encode(sha256('AliceKey'), 'base64'), '+/=', '-_'), id, true FROM shop."user" WHERE email = 'alice@example.com';
+SELECT count(*) > 2 AS found FROM neon_auth.add_better_auth('http://127.0.0.1:3912', 'shop');
+CREATE FUNCTION by_headers(headers json, cookies json DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    detail text;
+BEGIN
+    PERFORM set_config('request.headers', headers::text, true), set_config('request.cookies', cookies::text, true);
+    PERFORM auth.pre_request();
+    RETURN concat_ws(' ', coalesce(auth.email(), 'nobody'), CASE WHEN auth.session_id() IS NOT NULL THEN 'by a session' END,
+                     'by ' || (auth.actor() ->> 'api_key_id'));
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN concat_ws('|', sqlstate || ' ' || sqlerrm, nullif(detail, ''));
+END
+$$;
+SELECT h.headers, replace(by_headers(h.headers::json, json_build_object('better-auth.session_token', :'signed')), :'jwt', 'JWT') AS outcome
+  FROM unnest(ARRAY['{"x-api-key": "AliceKey"}', '{"X-Api-Key": " AliceKey "}', '{"x-api-key": "unknown"}', '{"x-api-key": ""}', '{"apikey": "AliceKey"}',
+                    '{"x-api-key": "AliceKey", "X-API-Key": "AliceKey"}', '{"x-api-key": 1}', '{"authorization": "Bearer unknown", "x-api-key": "AliceKey"}',
+                    '{"authorization": "Basic dXNlcjpwYXNz", "x-api-key": "AliceKey"}', '{"authorization": "Bearer AliceKey"}']) AS h(headers);
+-- Only an API key is one: no session token, no JWT.
+SELECT by_headers(json_build_object('x-api-key', :'bare')) AS session, by_headers(json_build_object('x-api-key', :'jwt')) AS jwt;
+SELECT by_headers(json_build_object('authorization', 'Bearer ' || :'jwt', 'x-api-key', 'AliceKey')) AS authorization_first;
+-- A key in a cookie is not signed.
+SELECT by_headers('{}', '{"better-auth.session_token": "AliceKey"}') AS cookie;
+SELECT auth.authenticate('AliceKey', false) IS NOT NULL AS signed_in;
+SELECT by_headers('{"x-api-key": "unknown"}');
+SELECT auth.user_id();
 -- Not set at all.
 \c - postgres
 BEGIN;
@@ -136,6 +172,7 @@ COMMIT;
 -- Without a provider of Better Auth, cookies are not credentials.
 SELECT neon_auth.drop_provider('better_auth');
 SELECT by_cookies(json_build_object('better-auth.session_token', :'signed'));
+SELECT by_headers('{"x-api-key": "AliceKey"}');
 \c neon_auth_regress
 DROP DATABASE better_auth_pre_request;
 DROP ROLE shop_owner, authenticator;
