@@ -10,9 +10,7 @@ use super::credential::{longest, read};
 use super::freshness::KeyFreshness;
 use super::refresh::{self, Cause};
 use super::trust::{self, KeySource, Provider};
-use super::{
-    api_key, opaque, revocations, role, seen, table_api_keys, table_keys, user_standing,
-};
+use super::{api_key, opaque, revocations, role, seen, table_api_keys, table_keys, user_standing};
 use crate::clock;
 use crate::error::Problem;
 use crate::identity::{Identity, Vouched};
@@ -32,19 +30,26 @@ pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
     Ok(admitted)
 }
 
-/// Whether a text that was presented as an API key is one of this database: of its own, or of Better
-/// Auth, whose keys have no form.
+/// Whether a text that was presented as an API key can be one of this database: of its own, or of
+/// Better Auth, whose keys have no form.
 pub fn is_api_key(text: &str) -> Result<bool, Problem> {
-    let _ = text;
-    Ok(trust::current()?.better_auth()?.is_some() && table_api_keys::are_taken()?)
+    if KeyText::is_meant(text) {
+        return Ok(true);
+    }
+    let has_better_auth = trust::current()?.better_auth()?.is_some();
+    Ok(has_better_auth && table_api_keys::are_taken()?)
 }
 
 /// Verifies a text that was presented as an API key: no other credential is accepted.
 pub fn admit_api_key(text: &str) -> Result<Rc<Admitted>, Problem> {
-    let of_better_auth = |provider| table_api_keys::admit_if_any(text, &provider).transpose();
-    let provider = trust::current()?.better_auth()?;
-    let admitted = provider.and_then(of_better_auth);
-    let admitted = admitted.unwrap_or(Err(Problem::NoKeyOfBetterAuth))?;
+    if KeyText::is_meant(text) {
+        return admit(text);
+    }
+    let admitted = match trust::current()?.better_auth()? {
+        Some(provider) => table_api_keys::admit_if_any(text, &provider)?,
+        None => None,
+    };
+    let admitted = admitted.ok_or(Problem::NoKeyOfBetterAuth)?;
     demand_role(&admitted)?;
     Ok(admitted)
 }

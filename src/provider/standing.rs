@@ -11,21 +11,15 @@ pub fn can_end(identity: &Identity) -> bool {
 
 /// An error if the session or the API key has ended, its user is deleted or banned, or it was revoked.
 pub fn still_stands(identity: &Identity) -> Result<(), Problem> {
-    if let Some(key) = identity
-        .api_key
-        .as_ref()
-        .filter(|key| key.table == KeyTable::Own)
-    {
-        return api_key::demand_valid(identity, key);
+    if let Some(key) = &identity.api_key {
+        return match key.table {
+            KeyTable::Own => api_key::demand_valid(identity, key),
+            KeyTable::BetterAuth => table_api_keys::demand_valid(identity, key),
+        };
     }
     revocations::demand(identity)?;
     if let Some(session) = &identity.session {
         return opaque::demand_open(session, &identity.subject);
-    }
-    if let Some(key) = &identity.api_key
-        && key.table == KeyTable::BetterAuth
-    {
-        return table_api_keys::demand_valid(key, &identity.subject);
     }
     let trust = trust::current()?;
     let provider = identity.provider.as_deref().map(|name| trust.named(name));

@@ -38,7 +38,7 @@ pub fn admit_if_any(text: &str, provider: &Rc<Provider>) -> Result<Option<Rc<Adm
 
 /// An error if the key of an identity has ended since, grants other permissions, or its owner is
 /// deleted or banned.
-pub fn demand_valid(bounds: &ApiKey, subject: &str) -> Result<(), Problem> {
+pub fn demand_valid(identity: &Identity, bounds: &ApiKey) -> Result<(), Problem> {
     let refused = |defect| Problem::KeyOfBetterAuth {
         id: bounds.id.clone(),
         defect,
@@ -46,10 +46,10 @@ pub fn demand_valid(bounds: &ApiKey, subject: &str) -> Result<(), Problem> {
     let table = tables::bound(What::ApiKey)?;
     let key = Key::with(&table, "id", &bounds.id).ok_or_else(|| refused(KeyDefect::Gone))?;
     key.demand_open()?;
-    if key.owner()? != subject || bounds.permissions.as_ref() != Some(&key.permissions) {
+    if key.owner()? != identity.subject || bounds.permissions.as_ref() != Some(&key.permissions) {
         return Err(refused(KeyDefect::Changed));
     }
-    table_users::demand(Credential::ApiKey, subject, Demand::BOTH)
+    table_users::demand(Credential::ApiKey, &identity.subject, Demand::BOTH)
 }
 
 /// A row of the table.

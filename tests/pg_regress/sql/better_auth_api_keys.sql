@@ -159,7 +159,7 @@ SELECT p.json, granted(p.json)
 SELECT auth.authenticate(session('alice'), false) IS NOT NULL AS alice, auth.has_permission('organization:update', 'jQzViwKMw27iLnjnkdCtigc4OYTHkAmW');
 SELECT auth.has_permission('organization:update', 'jQzViwKMw27iLnjnkdCtigc4OYTHkAmW') AS session, auth.logout();
 
--- The owner's id can be one of an organization: without a table of organizations only a number can.
+-- The owner's id can be one of an organization, or of one that was deleted if it is a number.
 UPDATE shop.apikey SET "referenceId" = 'jQzViwKMw27iLnjnkdCtigc4OYTHkAmW' WHERE id = 'k-files';
 INSERT INTO shop."user" (id, name, email, "emailVerified") VALUES ('jQzViwKMw27iLnjnkdCtigc4OYTHkAmW', 'Twin', 'twin@example.com', true), ('7', 'Seven', 'seven@example.com', true);
 SELECT outcome('shop_BobKeyBobKeyBobKey'), outcome('number');

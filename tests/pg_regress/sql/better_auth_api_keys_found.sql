@@ -87,6 +87,12 @@ ROLLBACK TO s;
 -- The owner of the table can remove the trigger, and then nobody signs in by it: a table that somebody puts in its place
 -- under the same name does not have one.
 SELECT pg_temp.found('shop', 'id text PRIMARY KEY, key text, "userId" text, enabled boolean, remaining integer, "expiresAt" timestamptz') IS NOT NULL AS found;
+SAVEPOINT bound;
+SET LOCAL ROLE shop;
+DROP TRIGGER neon_auth_truncate ON shop.apikey;
+RESET ROLE;
+SELECT auth.authenticate('a-key');
+ROLLBACK TO bound;
 SET LOCAL ROLE shop;
 ALTER TABLE shop.apikey RENAME TO was;
 CREATE TABLE shop.apikey (LIKE shop.was INCLUDING ALL);
