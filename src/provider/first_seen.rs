@@ -17,7 +17,9 @@ use crate::pg::spi;
 /// row that exists is never changed, and a deleted user not revived.
 ///
 /// The identity must be in force: triggers of the application on the table see it. If the table
-/// refuses the row, the ERROR is that of the trigger or constraint.
+/// refuses the row, the ERROR is that of the trigger or constraint. If the row is newer than the
+/// snapshot of a transaction above READ COMMITTED, no foreign key of it could refer to the row, and
+/// the ERROR is a serialization failure.
 pub fn create_if_new(admitted: &Admitted) {
     let (Some(provider), Proof::Jwt(_)) = (&admitted.provider, &admitted.proof) else {
         return;
@@ -25,15 +27,9 @@ pub fn create_if_new(admitted: &Admitted) {
     let identity = &admitted.identity;
     // SAFETY: reads the state of the process and its transaction.
     let is_writable = || unsafe { !pg_sys::XactReadOnly && !pg_sys::RecoveryInProgress() };
-    if provider.create_users && is_writable() && !has_row(&identity.subject) {
+    if provider.create_users && is_writable() && !Table::Users.has(&[&identity.subject]) {
         create(provider, identity);
     }
-}
-
-/// Whether the mirror has the user, for this statement or by now: another transaction may have made
-/// the row since the snapshot of this one.
-fn has_row(subject: &str) -> bool {
-    Table::Users.has(&[subject]) || Table::Users.find_latest(&[subject], |_| Some(())).is_some()
 }
 
 fn create(provider: &Provider, identity: &Identity) {
