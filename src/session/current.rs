@@ -11,6 +11,7 @@ use super::standing::{self, Look};
 use super::{hooks, role, setting, statement};
 use crate::error::Problem;
 use crate::identity::Identity;
+use crate::provider;
 
 /// Prefixes in the setting of an identity that is not in force any more.
 const ENDINGS: [(Ending, &str); 2] = [(Ending::Expired, "expired "), (Ending::Ended, "ended ")];
@@ -83,7 +84,7 @@ pub fn is_anybody() -> bool {
 
 /// Sets `identity` for the session or transaction, and its role.
 pub fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
-    if identity.role.is_some() || identity.valid_until.is_some() {
+    if identity.role.is_some() || identity.valid_until.is_some() || provider::can_end(&identity) {
         hooks::join();
     }
     role::replace(brought().as_deref(), identity.role.as_deref(), scope)?;
