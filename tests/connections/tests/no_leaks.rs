@@ -114,6 +114,89 @@ fn a_refused_token_is_nowhere_to_be_seen() {
     }
 }
 
+/// Of an API key only the prefix may be seen, of 8 characters.
+#[track_caller]
+fn assert_lacks_key(text: &str, key: &str) {
+    for from in 8..key.len() - 8 {
+        let piece = &key[from..from + 8];
+        assert!(!text.contains(piece), "a piece of an API key is in {text}");
+    }
+}
+
+#[test]
+fn an_api_key_is_only_in_the_result_that_creates_it() {
+    let cluster = Cluster::start(
+        "session_preload_libraries = 'auto_explain'
+         auto_explain.log_min_duration = 0
+         auto_explain.log_nested_statements = on
+         log_min_duration_statement = 0
+         log_parameter_max_length = 0
+         log_statement = 'all'",
+    );
+    let world = World::in_server(cluster.server());
+    world.database.set("neon_auth.log_authentication", "all");
+    let user = world.sign_up("owner");
+    let (mut superuser, mut app) = (world.superuser(), world.app());
+    let mirror = "SELECT neon_auth.upsert_user(jsonb_build_object('id', $1::text))::text";
+    superuser.value(mirror, &[&user]);
+    let create = "SELECT neon_auth.create_api_key($1, 'test')";
+    let key = superuser
+        .value(create, &[&user])
+        .expect("a key is never NULL");
+    let everywhere = |superuser: &mut Session| {
+        let rows = superuser.values(
+            "SELECT k::text FROM neon_auth_internal.api_keys k
+             UNION ALL SELECT u::text FROM neon_auth_internal.api_key_uses u
+             UNION ALL SELECT k::text FROM neon_auth.api_keys k
+             UNION ALL SELECT s::text FROM pg_stats s WHERE tablename ~ '^api_key'",
+            &[],
+        );
+        let rows: String = rows.into_iter().flatten().collect();
+        format!("{rows} {} {}", activity(superuser), cluster.log())
+    };
+    app.sign_in_for_session(&key);
+    superuser.run("ANALYZE");
+    assert_lacks_key(&everywhere(&mut superuser), &key);
+    assert!(
+        cluster
+            .log()
+            .contains(&format!("sub=\"{user}\" api_key=\""))
+    );
+    for shown in ["SHOW neon_auth.identity", "SHOW ALL"] {
+        let rows = superuser.simple_query(shown);
+        assert_lacks_key(&format!("{rows:?}"), &key);
+    }
+    let identity = app.value("SELECT auth.jwt()::text || auth.actor()::text", &[]);
+    assert_lacks_key(&format!("{identity:?}"), &key);
+    // Refused, in each way.
+    let mut refused = |app: &mut Session, key: &str| {
+        for call in [
+            "SELECT auth.authenticate($1)",
+            "SELECT auth.jwt_session_init($1)",
+            "SELECT neon_auth.verify_jwt($1)::text",
+        ] {
+            assert_lacks_key(&format!("{:?}", app.refused(call, &[&key])), key);
+        }
+        let report = superuser.values(
+            "SELECT step || detail FROM neon_auth.inspect_jwt($1)",
+            &[&key],
+        );
+        assert_lacks_key(&format!("{report:?}"), key);
+        assert_lacks_key(&everywhere(&mut superuser), key);
+    };
+    refused(&mut app, &format!("{}0", &key[..key.len() - 1]));
+    refused(&mut app, &format!("{key}\n"));
+    for change in [
+        "UPDATE neon_auth_internal.api_keys SET expires_at = '2000-01-01'",
+        "SELECT neon_auth.revoke_api_key(id) FROM neon_auth.api_keys",
+        "DELETE FROM neon_auth_internal.api_keys",
+    ] {
+        world.superuser().run(change);
+        refused(&mut app, &key);
+    }
+    assert!(cluster.log().contains(&format!("prefix=\"{}\"", &key[..8])));
+}
+
 #[test]
 fn a_token_that_met_an_outage_is_nowhere_to_be_seen() {
     let log = ServerLog::from_here();

@@ -32,6 +32,8 @@ INSERT INTO neon_auth.permission_definitions (id, contained_permission_ids) VALU
 UPDATE neon_auth.permission_definitions SET retired = true WHERE id = '$read_members';
 SELECT neon_auth_internal.queue_sync('user', '', 'u' || n, 'To be confirmed.') FROM generate_series(1, 100) n;
 SELECT neon_auth_internal.note_removal('team_member', 't1', 'u' || n, '') FROM generate_series(1, 100) n;
+SELECT neon_auth.create_api_key('u' || n, 'backup', permissions => '{beta}') FROM generate_series(11, 100) n;
+SELECT neon_auth.revoke_api_key(id) FROM neon_auth.api_keys WHERE user_id ~ '^u2';
 INSERT INTO neon_auth.webhook_deliveries (id, event, outcome) SELECT 'msg_' || n, 'user.created', '{}' FROM generate_series(1, 100) n;
 INSERT INTO neon_auth.sync_source (kind, source) SELECT kind, source FROM neon_auth_internal.source;
 SELECT neon_auth.add_provider('idp' || n, ARRAY['https://idp' || n || '.example.com'], '{shop}', 'https://idp' || n || '.example.com/jwks')

@@ -73,6 +73,41 @@ fn a_standby_signs_in_with_the_primarys_keys() {
 }
 
 #[test]
+fn a_standby_signs_in_with_api_keys_until_their_revocation_is_replayed() {
+    let pair = Replicated::with_keys();
+    let user = pair.world.sign_up("owner");
+    let mut primary = pair.world.superuser();
+    let mirror = "SELECT neon_auth.upsert_user(jsonb_build_object('id', $1::text))::text";
+    primary.value(mirror, &[&user]);
+    let create = "SELECT neon_auth.create_api_key($1, 'test')";
+    let key = primary
+        .value(create, &[&user])
+        .expect("a key is never NULL");
+    pair.catch_up();
+    let mut reader = pair.reader();
+    assert_eq!(reader.sign_in_for_session(&key), user);
+    assert_eq!(reader.user(), Some(user));
+    let shown =
+        "SELECT valid || ' ' || coalesce(last_used_at::text, 'never') FROM neon_auth.api_keys";
+    let server = pair.standby.server();
+    let mut administrator = Session::open(&server.config("postgres", pair.world.database.name()));
+    assert_eq!(
+        administrator.value(shown, &[]),
+        Some("true never".to_owned())
+    );
+    primary.run("SELECT neon_auth.revoke_api_key(id) FROM neon_auth.api_keys");
+    pair.catch_up();
+    assert_eq!(
+        reader.run_refused("SELECT auth.user_id()").message(),
+        "the session's identity has ended"
+    );
+    assert_eq!(
+        reader.sign_in_refused(&key).message(),
+        "API key refused: the key was revoked"
+    );
+}
+
+#[test]
 fn a_standby_fetches_unknown_keys_into_the_sessions_memory() {
     let pair = Replicated::with_keys();
     pair.world.stack.rotate_keys();

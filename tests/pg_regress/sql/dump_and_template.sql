@@ -17,6 +17,10 @@ SELECT neon_auth.add_provider('idp', '{https://idp.example.com}', jwks => :'jwks
 SELECT neon_auth.set_secret('webhook_secret', 'whsec_ZXhhbXBsZSBvZiBhIHNlY3JldCBrZXk=');
 SELECT neon_auth.upsert_users('[{"id": "alice", "display_name": "Alice Example", "signed_up_at_millis": 1700000000123}, {"id": "bob"}]');
 SELECT neon_auth.delete_user('bob');
+SELECT neon_auth.create_api_key('alice', 'backup') AS key, neon_auth.create_api_key('alice', 'revoked') AS revoked_key \gset
+SELECT neon_auth.revoke_api_key(id) FROM neon_auth.api_keys WHERE name = 'revoked';
+SELECT auth.authenticate(:'key', false);
+SELECT auth.logout();
 CREATE TABLE todos (
     id int PRIMARY KEY,
     user_id text NOT NULL DEFAULT (auth.user_id()) REFERENCES neon_auth.users_sync (id));
@@ -31,6 +35,7 @@ CREATE FUNCTION public.fingerprint() RETURNS TABLE (what text, md5 text) LANGUAG
     SELECT 'users', md5(string_agg(u::text, '|' ORDER BY id COLLATE "C")) FROM neon_auth.users_sync u
     UNION ALL SELECT 'providers', md5(string_agg(p::text, '|' ORDER BY name COLLATE "C")) FROM neon_auth.providers p
     UNION ALL SELECT 'jwks_cache', md5(string_agg(c::text, '|')) FROM neon_auth.jwks_cache c
+    UNION ALL SELECT 'api_keys', md5(string_agg(k::text, '|' ORDER BY id)) FROM neon_auth.api_keys k WHERE valid
 $$;
 CREATE TABLE public.before AS SELECT * FROM public.fingerprint();
 SELECT what, md5 IS NOT NULL AS there FROM public.before ORDER BY what;
@@ -54,6 +59,13 @@ INSERT INTO todos VALUES (3, 'carol');
 \c - app
 SET ROLE authenticated;
 BEGIN;
+SELECT auth.authenticate(:'key');
+SELECT * FROM todos;
+\set VERBOSITY terse
+SELECT auth.authenticate(:'revoked_key');
+\set VERBOSITY default
+ROLLBACK;
+BEGIN;
 SELECT auth.authenticate(:'alice');
 SELECT * FROM todos;
 INSERT INTO todos (id) VALUES (3) RETURNING *;
@@ -68,6 +80,13 @@ SELECT what, b.md5 = f.md5 AS same FROM public.before b FULL JOIN public.fingerp
 SELECT count(*) AS secrets FROM neon_auth_internal.secrets;
 \c - app
 SET ROLE authenticated;
+BEGIN;
+SELECT auth.authenticate(:'key');
+SELECT * FROM todos;
+\set VERBOSITY terse
+SELECT auth.authenticate(:'revoked_key');
+\set VERBOSITY default
+ROLLBACK;
 BEGIN;
 SELECT auth.authenticate(:'alice');
 SELECT * FROM todos;

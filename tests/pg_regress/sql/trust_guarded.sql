@@ -42,6 +42,12 @@ SELECT statement, pg_temp.refusal(statement) AS outcome
        $$ UPDATE neon_auth.jwks_cache SET jwks = '{}' $$,
        $$ DELETE FROM neon_auth.jwks_cache $$,
        $$ TRUNCATE neon_auth.jwks_cache $$,
+       $$ INSERT INTO neon_auth_internal.api_keys (hash, prefix, user_id, name, created_by) VALUES (repeat('0', 64), 'nak_0000', 'alice', 'evil', 'evil') $$,
+       $$ UPDATE neon_auth_internal.api_keys SET revoked_at = NULL $$,
+       $$ UPDATE neon_auth_internal.api_keys SET permissions = NULL WHERE false $$,
+       $$ DELETE FROM neon_auth_internal.api_keys $$,
+       $$ SELECT neon_auth.create_api_key('alice', 'evil') $$,
+       $$ SELECT neon_auth.revoke_api_key('any') $$,
        $$ SET LOCAL session_replication_role = replica $$,
        $$ ALTER TABLE neon_auth.providers DISABLE TRIGGER ALL $$,
        $$ SELECT neon_auth.add_provider('evil', '{https://evil.example}', jwks => current_setting('test.jwks')::jsonb) $$]) AS statement;
