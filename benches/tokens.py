@@ -10,6 +10,7 @@ from server import Session, interleaved, median, pgbench, run_once
 from service import claims_of, key_id_of
 
 WARM_CALLS = 50_000
+REVOCATIONS = 100_000
 # Backends of the same kind beside the one whose memory is measured.
 OTHERS = 9
 
@@ -36,6 +37,23 @@ def warm(rounds, token):
             "verified": lambda: loop(session, "same_token", token),
             "unverified": lambda: loop(session, "same_claims", claims_of(token)),
         })
+
+
+def revocations(rounds, token):
+    """The cost of a cached token by the number of revocations, none of which is its own; half of them are of sessions."""
+    def with_revocations(count):
+        run_once("TRUNCATE neon_auth_internal.revocations")
+        run_once(f"""INSERT INTO neon_auth_internal.revocations (kind, id, before)
+                     SELECT CASE n % 2 WHEN 0 THEN 'user' ELSE 'session' END, md5(n::text)::uuid,
+                            CASE n % 2 WHEN 0 THEN now() END FROM generate_series(1, {count}) AS n""")
+        run_once("VACUUM (FREEZE, ANALYZE) neon_auth_internal.revocations")
+        with Session() as session:
+            session.run(f"SELECT bench.same_token('{token}', 100)")
+            return loop(session, "same_token", token)
+
+    costs = interleaved(rounds, {count: lambda count=count: with_revocations(count) for count in (0, 1, REVOCATIONS)})
+    run_once("TRUNCATE neon_auth_internal.revocations")
+    return costs
 
 
 def cost_of_a_token(token):

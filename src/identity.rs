@@ -1,7 +1,7 @@
 //! The identity of a session or transaction.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use neon_auth_token::{Map, Value, Verified, claim_at, claims_object};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ pub struct Identity {
     pub session: Option<String>,
     /// The API key that was the credential.
     pub api_key: Option<ApiKey>,
+    /// The number of changes of the revocations after which none applied to it.
+    pub unrevoked_after: Cell<u64>,
     claims: Claims,
     /// The values that `claim_map` gives to readers, by the readers' names; null for an absent
     /// claim.
@@ -248,6 +250,7 @@ impl Identity {
             valid_until: around.valid_until,
             session: around.session.map(str::to_owned),
             api_key: around.api_key,
+            unrevoked_after: Cell::new(0),
             claims,
             mapped: around.mapped,
             jsonb: OnceCell::new(),

@@ -1,8 +1,8 @@
 //! Revocations: which users' and sessions' credentials end before they expire.
 //!
-//! A session caches whether the table is empty, until a trigger on it reports a change: while nothing
-//! is revoked, nothing is looked up. The report arrives as those of `trust` do: a transaction that
-//! becomes visible after the reading is reported after it.
+//! While nothing is revoked, nothing is looked up, and what was looked up for an identity is not
+//! looked up again, until a trigger on the table reports a change. The report arrives as those of
+//! `trust` do: a transaction that becomes visible after the reading is reported after it.
 
 use std::cell::Cell;
 
@@ -17,10 +17,10 @@ use crate::pg::tables::REVOCATIONS;
 use crate::version;
 
 thread_local! {
-    /// Whether the table was empty when it was read last.
-    static IS_EMPTY: Cell<Option<bool>> = const { Cell::new(None) };
-    /// Set by the invalidation callback, which may not read tables itself.
-    static STALE: Cell<bool> = const { Cell::new(true) };
+    /// How often a change of the table was reported, from 1.
+    static CHANGES: Cell<u64> = const { Cell::new(1) };
+    /// Whether the table was empty, at the last reading, and after how many changes that was.
+    static EMPTY: Cell<(u64, bool)> = const { Cell::new((0, false)) };
     /// The OID of the table at the last reading.
     static WATCHED: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
 }
@@ -34,7 +34,7 @@ pub fn define() {
 #[pg_guard]
 unsafe extern "C-unwind" fn invalidated(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
     if relation == pg_sys::InvalidOid || WATCHED.get() == relation {
-        STALE.set(true);
+        CHANGES.set(CHANGES.get() + 1);
     }
 }
 
@@ -42,6 +42,11 @@ unsafe extern "C-unwind" fn invalidated(_argument: pg_sys::Datum, relation: pg_s
 /// that was revoked. API keys have their own end, and nobody issued the identity of `impersonate`.
 pub fn demand(identity: &Identity) -> Result<(), Problem> {
     if identity.api_key.is_some() || identity.provider.is_none() || is_empty()? {
+        return Ok(());
+    }
+    // Counted before the reading, so that a change during the reading is not missed.
+    let changes = CHANGES.get();
+    if identity.unrevoked_after.get() == changes {
         return Ok(());
     }
     let credential = match identity.session {
@@ -79,7 +84,10 @@ pub fn demand(identity: &Identity) -> Result<(), Problem> {
             credential,
             session: session.to_owned(),
         }),
-        None => Ok(()),
+        None => {
+            identity.unrevoked_after.set(changes);
+            Ok(())
+        }
     }
 }
 
@@ -88,15 +96,15 @@ pub fn is_empty() -> Result<bool, Problem> {
     // SAFETY: inside a transaction.
     unsafe { pg_sys::AcceptInvalidationMessages() };
     version::agree()?;
-    // Marked as fresh before the reading, so that a change during the reading is not missed.
-    if !STALE.replace(false)
-        && let Some(is_empty) = IS_EMPTY.get()
+    if let (changes, is_empty) = EMPTY.get()
+        && changes == CHANGES.get()
     {
         return Ok(is_empty);
     }
-    IS_EMPTY.set(None);
     WATCHED.set(REVOCATIONS.oid());
+    // As above.
+    let changes = CHANGES.get();
     let is_empty = !heap::has_rows(&REVOCATIONS);
-    IS_EMPTY.set(Some(is_empty));
+    EMPTY.set((changes, is_empty));
     Ok(is_empty)
 }
