@@ -215,7 +215,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION neon_auth.revoke_api_key(text) IS
-    'Ends an API key at once, by its id in neon_auth.api_keys; returns false if it does not exist or was revoked before';
+    'Ends an API key at once, by its id in neon_auth.api_keys; returns false if it does not exist or was revoked '
+    'before';
 REVOKE ALL ON FUNCTION neon_auth.revoke_api_key(text) FROM PUBLIC;
 
 -- For users. sql/grants.sql takes these functions from PUBLIC.
