@@ -4,6 +4,7 @@ import { Application } from './application.mjs';
 import { APPLICATIONS } from './applications.mjs';
 import { LINE } from './server.mjs';
 import administration from './administration.mjs';
+import apiKeys from './api_keys.mjs';
 import keys from './keys.mjs';
 import organizations from './organizations.mjs';
 import sessions from './sessions.mjs';
@@ -20,7 +21,7 @@ for (const settings of APPLICATIONS[LINE].filter(({ name }) => asked.length === 
         after(() => application.stop());
         const subjects = { setup, users, sessions };
         if (settings.plugins !== 'none') Object.assign(subjects, { keys, tokens, administration, organizations });
-        if (settings.plugins === 'all') Object.assign(subjects, { teams });
+        if (settings.plugins === 'all') Object.assign(subjects, { teams, apiKeys });
         for (const [subject, tests] of Object.entries(subjects)) describe(subject, () => tests(application));
     });
 }

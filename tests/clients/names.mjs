@@ -1,4 +1,8 @@
 // What an application calls Better Auth's tables and columns, and Better Auth's options that say so.
+import { LINE } from './server.mjs';
+
+/** The column of an API key's owner. */
+export const KEY_OWNER = LINE === '1.4' ? 'userId' : 'referenceId';
 
 const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
@@ -6,13 +10,14 @@ const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCas
 const PLURAL = {
     user: 'users', session: 'sessions', account: 'accounts', verification: 'verifications', jwks: 'jwks',
     organization: 'organizations', member: 'members', invitation: 'invitations', team: 'teams',
-    teamMember: 'team_members', organizationRole: 'organization_roles',
+    teamMember: 'team_members', organizationRole: 'organization_roles', apikey: 'api_keys',
 };
 
 // Names that nobody can guess; add_better_auth is told them.
 const RENAMED = {
     user: ['people', { name: 'fullName', email: 'mail', emailVerified: 'mailIsVerified', createdAt: 'joined' }],
     session: ['logins', { expiresAt: 'validUntil', token: 'bearer', userId: 'person', activeOrganizationId: 'company' }],
+    apikey: ['credentials', { key: 'digest', [KEY_OWNER]: 'holder', enabled: 'live', remaining: 'uses', expiresAt: 'endsAt', permissions: 'rights' }],
     jwks: ['signingKeys', { publicKey: 'jwk', expiresAt: 'retiresAt' }],
     organization: ['companies', { name: 'title' }],
     member: ['staff', { organizationId: 'company', userId: 'person', role: 'position' }],
@@ -30,6 +35,8 @@ const COLUMNS = {
         'refreshTokenExpiresAt', 'createdAt', 'updatedAt'],
     verification: ['expiresAt', 'createdAt', 'updatedAt'],
     jwks: ['publicKey', 'privateKey', 'createdAt', 'expiresAt'],
+    apikey: [KEY_OWNER, 'refillInterval', 'refillAmount', 'lastRefillAt', 'rateLimitEnabled', 'rateLimitTimeWindow', 'rateLimitMax',
+        'requestCount', 'lastRequest', 'expiresAt', 'createdAt', 'updatedAt'],
     organization: ['createdAt'],
     member: ['organizationId', 'userId', 'createdAt'],
     invitation: ['organizationId', 'teamId', 'expiresAt', 'createdAt', 'inviterId'],

@@ -14,6 +14,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 export const LINE = JSON.parse(readFileSync(createRequire(import.meta.url).resolve('better-auth').replace(/dist.*/, 'package.json')))
     .version.split('.').slice(0, 2).join('.');
 const { getMigrations } = await import(LINE === '1.4' ? 'better-auth/db' : 'better-auth/db/migration');
+const { apiKey } = await import(LINE === '1.4' ? 'better-auth/plugins' : '@better-auth/api-key');
 
 export const SECRET = 'a-secret-of-the-tests-only-0123456789-abcdefghij';
 const ONE_HOUR = 3600;
@@ -40,8 +41,18 @@ function plugins(application, names, jwtOptions) {
                 roles: defaultRoles,
             }),
         }),
-        ...(all ? [anonymous({ schema: names.schema('user') })] : []),
+        ...(all ? [anonymous({ schema: names.schema('user') }), apiKeys(names.schema('apikey'))] : []),
     ];
+}
+
+/** Keys of users, and since 1.5 with another configuration those of organizations. */
+function apiKeys(schema) {
+    const options = { rateLimit: { enabled: false }, enableSessionForAPIKeys: true };
+    if (LINE === '1.4') return apiKey({ ...options, schema });
+    return apiKey([
+        { ...options, configId: 'default' },
+        { ...options, configId: 'organizations', references: 'organization', enableSessionForAPIKeys: false },
+    ], { schema });
 }
 
 /** The tables that add_better_auth reads, of an application's plugins. */
@@ -49,7 +60,7 @@ export function models(application) {
     const of = {
         none: [],
         hosted: ['jwks', 'organization', 'member'],
-        all: ['jwks', 'organization', 'member', 'team', 'teamMember', 'organizationRole'],
+        all: ['jwks', 'apikey', 'organization', 'member', 'team', 'teamMember', 'organizationRole'],
     };
     return ['user', 'session', ...of[application.plugins]];
 }
