@@ -12,8 +12,8 @@ COMMENT ON FUNCTION auth.authenticate(text, boolean) IS
 CREATE FUNCTION auth.pre_request() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'neon_auth_pre_request';
 COMMENT ON FUNCTION auth.pre_request() IS
-    'For db-pre-request of PostgREST: signs in for the transaction by the header Authorization, or by the session '
-    'cookie of Better Auth';
+    'For db-pre-request of PostgREST: signs in for the transaction by the header Authorization or x-api-key, or by the '
+    'session cookie of Better Auth';
 
 CREATE FUNCTION auth.logout() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'logout_wrapper';
