@@ -12,6 +12,9 @@ const ORIGIN: &str = "http://127.0.0.1:3912";
 const ALICE: &str = "RD3B8vtGwuBtYG0ahngOK7y7azGvY5fI";
 const BOB: &str = "axnRTrljRS9qJX9IgCq3ylZRcM74m5Av";
 
+const KEY: &str = "aKeyOfTheTestsOnlyAbCdEfGhIjKlMnOpQrStUv";
+const DISABLED_KEY: &str = "aDisabledKeyOfTheTestsOnlyAbCdEfGhIjKlMnOp";
+
 /// A database that contains an application with Better Auth.
 fn shop_in(server: Server) -> Database {
     let database = Database::create_in(server);
@@ -349,9 +352,21 @@ fn no_token_shows_in_the_activity_or_in_the_log() {
         "SELECT neon_auth.set_secret('better_auth_secret', '{}')",
         credential("/secret")
     ));
+    let mut owner = database.superuser();
+    owner.run(&format!(
+        "CREATE TABLE shop.apikey (id text PRIMARY KEY, key text NOT NULL UNIQUE, \"referenceId\" text NOT NULL,
+             enabled boolean, remaining integer, \"expiresAt\" timestamptz);
+         ALTER TABLE shop.apikey OWNER TO shop_owner;
+         INSERT INTO shop.apikey
+         SELECT 'k-' || enabled, translate(encode(sha256(convert_to(key, 'UTF8')), 'base64'), '+/=', '-_'), '{ALICE}', enabled
+           FROM (VALUES ('{KEY}', true), ('{DISABLED_KEY}', false)) AS v(key, enabled);
+         SELECT FROM neon_auth.add_better_auth('{ORIGIN}', 'shop')"
+    ));
     let log = ServerLog::from_here();
     let mut app = database.app();
     let tokens = [
+        KEY.to_owned(),
+        DISABLED_KEY.to_owned(),
         session_of("alice"),
         credential("/sessions/text/alice/cookie"),
         session_of("mallory_banned"),
@@ -368,7 +383,6 @@ fn no_token_shows_in_the_activity_or_in_the_log() {
         let _ = app.query("SELECT * FROM neon_auth.verify_jwt($1)", &[token]);
     }
     app.sign_in_for_session(&session_of("alice"));
-    let mut owner = database.superuser();
     let views = "SELECT concat_ws(' ', (SELECT string_agg(a::text, ' ') FROM pg_stat_activity a),
         (SELECT string_agg(s::text, ' ') FROM pg_settings s), (SELECT string_agg(s::text, ' ') FROM neon_auth.status s))";
     let shown = owner.value(views, &[]).expect("text");
@@ -395,6 +409,13 @@ fn no_token_shows_in_the_activity_or_in_the_log() {
     let id = "exIBSk09MuxbuSgz2VCKXN5UuxY9WVCK";
     let line = format!("authenticated: provider=\"better_auth\" sub=\"{ALICE}\" session=\"{id}\"");
     assert!(!log.lines_with(&line).is_empty(), "{logged}");
+    let line =
+        format!("authenticated: provider=\"better_auth\" sub=\"{ALICE}\" api_key=\"k-true\"");
+    assert!(!log.lines_with(&line).is_empty(), "{logged}");
+    assert!(
+        !log.lines_with("API key refused: the key is disabled")
+            .is_empty()
+    );
     assert!(
         !log.lines_with("session refused: the user is banned")
             .is_empty()

@@ -10,6 +10,8 @@ const CREDENTIALS: &str = include_str!("../../better_auth/credentials.json");
 const ALICE: &str = "RD3B8vtGwuBtYG0ahngOK7y7azGvY5fI";
 const IDP: &str = "https://idp.example.com";
 const SESSION: &str = "0d9b7c0e-session";
+/// A key of Better Auth.
+const TABLE_KEY: &str = "aMadeUpKeyOfTheTestsOnlyAbCdEfGhIjKlMnOp";
 
 /// For a parallel plan whose workers name the signed-in user.
 const BIG: &str = "
@@ -174,7 +176,14 @@ fn better_auth_in(server: Server) -> Place {
     let database = Database::create_in(server);
     let mut owner = database.superuser();
     owner.run(TABLES);
-    owner.run("SELECT FROM neon_auth.add_better_auth('http://127.0.0.1:3912', 'shop')");
+    owner.run(&format!(
+        "CREATE TABLE shop.apikey (id text PRIMARY KEY, key text NOT NULL UNIQUE, \"referenceId\" text NOT NULL,
+             enabled boolean, remaining integer, \"expiresAt\" timestamptz, permissions text);
+         ALTER TABLE shop.apikey OWNER TO shop_owner;
+         INSERT INTO shop.apikey VALUES
+             ('k1', translate(encode(sha256('{TABLE_KEY}'), 'base64'), '+/=', '-_'), '{ALICE}', true);
+         SELECT FROM neon_auth.add_better_auth('http://127.0.0.1:3912', 'shop')"
+    ));
     owner.run(BIG);
     // Here the table of revocations is not empty before; in the other database it is.
     owner.run("SELECT neon_auth.revoke_tokens('somebody else', 'infinity')");
@@ -230,7 +239,41 @@ fn better_auth_in(server: Server) -> Place {
     of_jwt.push(revoked(ALICE));
     let mut of_key = users.to_vec();
     of_key.extend(key_ends(&id));
+    let of_table_key = [
+        set(
+            "disabled",
+            "apikey SET enabled = false",
+            "apikey SET enabled = true",
+        ),
+        set(
+            "expired",
+            "apikey SET \"expiresAt\" = now()",
+            "apikey SET \"expiresAt\" = NULL",
+        ),
+        set(
+            "used up",
+            "apikey SET remaining = 0",
+            "apikey SET remaining = NULL",
+        ),
+        set(
+            "another key",
+            "apikey SET id = 'k2', key = 'x' || key",
+            "apikey SET id = 'k1', key = ltrim(key, 'x')",
+        ),
+        set(
+            "of an organization",
+            "apikey SET \"referenceId\" = (SELECT id FROM shop.organization)",
+            &format!("apikey SET \"referenceId\" = '{ALICE}'"),
+        ),
+    ];
+    let of_table_key = [&users[..], &of_table_key[..]].concat();
     let mut all = cases("session of Better Auth", &token, ALICE, &of_session);
+    all.extend(cases(
+        "API key of Better Auth",
+        TABLE_KEY,
+        ALICE,
+        &of_table_key,
+    ));
     let jwt = credential("/tokens/text/alice_long");
     all.extend(cases("JWT of Better Auth", &jwt, ALICE, &of_jwt));
     all.extend(cases("API key of Better Auth's user", &key, ALICE, &of_key));
