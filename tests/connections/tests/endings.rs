@@ -470,3 +470,77 @@ fn a_standby_ends_what_it_has_replayed() {
         each(place, signed_in, after, caught_up);
     }
 }
+
+/// A cluster in which other ways to commit than COMMIT are possible.
+fn two_databases() -> (Cluster, World, Database) {
+    let cluster = Cluster::start("wal_level = logical\nmax_prepared_transactions = 1");
+    let world = World::in_server(cluster.server());
+    world.fetch_keys();
+    world.superuser().run(
+        "UPDATE neon_auth.providers p SET jwks_url = NULL, jwks = c.jwks FROM neon_auth.jwks_cache c",
+    );
+    let copy = Database::create_in(cluster.server());
+    (cluster, world, copy)
+}
+
+#[test]
+fn a_prepared_revocation_counts_once_it_is_committed() {
+    let (_cluster, world, _) = two_databases();
+    let user = world.sign_up("prepared");
+    let (token, mut app, mut owner) = (world.token_of(&user), world.app(), world.superuser());
+    app.sign_in_for_session(&token);
+    owner.run(&format!(
+        "BEGIN; SELECT neon_auth.revoke_tokens('{user}', 'infinity'); PREPARE TRANSACTION 'r'"
+    ));
+    assert_eq!(app.sign_in_for_session(&token), user);
+    owner.run("COMMIT PREPARED 'r'");
+    let error = app.refused("SELECT auth.user_id()", &[]);
+    assert_eq!(error.message(), "the session's identity has ended");
+    let error = app.sign_in_refused(&token);
+    assert_eq!(
+        error.message(),
+        "JWT refused: the user's credentials were revoked"
+    );
+}
+
+/// A subscriber's worker fires no triggers of statements, but those of rows.
+#[test]
+fn a_revocation_that_a_subscriber_receives_counts_there() {
+    let (_cluster, world, copy) = two_databases();
+    let (mut publisher, mut subscriber) = (world.superuser(), copy.superuser());
+    publisher.run(
+        "CREATE PUBLICATION ends FOR TABLE neon_auth.providers, neon_auth_internal.revocations",
+    );
+    publisher.run("SELECT pg_create_logical_replication_slot('ends', 'pgoutput')");
+    let address = "SELECT format('host=%s port=%s', current_setting('unix_socket_directories'), current_setting('port'))";
+    let address = subscriber.value(address, &[]).expect("it listens");
+    // Within one server, the slot has to be there first.
+    subscriber.run(&format!(
+        "CREATE SUBSCRIPTION ends CONNECTION '{address} user=postgres dbname={}' PUBLICATION ends
+           WITH (create_slot = false, slot_name = ends)",
+        world.database.name(),
+    ));
+    let ready =
+        "SELECT (count(*) = 2 AND bool_and(srsubstate = 'r'))::text FROM pg_subscription_rel";
+    eventually("both tables are copied", || {
+        subscriber.value(ready, &[]) == Some("true".to_owned())
+    });
+    let user = world.sign_up("replicated");
+    let token = world.token_of(&user);
+    let mut app = copy.app();
+    app.sign_in_for_session(&token);
+    publisher.run(&format!(
+        "SELECT neon_auth.revoke_tokens('{user}', 'infinity')"
+    ));
+    let revoked = "SELECT count(*)::text FROM neon_auth.revocations";
+    eventually("the revocation is there", || {
+        subscriber.value(revoked, &[]) == Some("1".to_owned())
+    });
+    assert_eq!(
+        app.sign_in_refused(&token).message(),
+        "JWT refused: the user's credentials were revoked"
+    );
+    subscriber.run("ALTER SUBSCRIPTION ends DISABLE");
+    subscriber.run("ALTER SUBSCRIPTION ends SET (slot_name = NONE)");
+    subscriber.run("DROP SUBSCRIPTION ends");
+}
