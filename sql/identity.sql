@@ -116,5 +116,11 @@ CREATE FUNCTION auth.actor() RETURNS jsonb
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT neon_auth_internal.once_per_query
 AS 'MODULE_PATHNAME', 'actor_wrapper';
 COMMENT ON FUNCTION auth.actor() IS
-    'Who acts: user_id, provider, session_id, and impersonator (Better Auth: the user who impersonates this one), as '
-    'far as known';
+    'Who acts, as far as known: user_id, provider, session_id, api_key_id, impersonator, agent (claim act), '
+    'database_role (of auth.impersonate())';
+
+CREATE FUNCTION auth.stamp() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'neon_auth_stamp';
+COMMENT ON FUNCTION auth.stamp() IS
+    'Trigger BEFORE INSERT OR UPDATE FOR EACH ROW: writes who is signed in into the columns created_by (kept by UPDATE) '
+    'and updated_by';

@@ -290,6 +290,16 @@ pub enum Problem {
     NotInPerson { why: &'static str },
     /// Somebody must be signed in.
     NobodySignedIn,
+    /// `auth.stamp()` was called otherwise than by a trigger that it can serve.
+    StampMisused { why: String },
+    /// A table with the trigger `auth.stamp()` has no column for it.
+    NothingToStamp { table: String },
+    /// A column of such a table cannot be stamped.
+    CannotStamp {
+        table: String,
+        column: String,
+        is: String,
+    },
     /// A setting of PostgREST does not contain what PostgREST sets.
     BadRequestSetting {
         setting: &'static str,
@@ -828,6 +838,24 @@ impl From<&Problem> for ErrorReport {
                 "The function acts on the signed-in user.".to_owned(),
                 "SELECT auth.authenticate($1);".to_owned(),
             ),
+            Problem::StampMisused { why } => (
+                Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                "auth.stamp() must be called by a trigger BEFORE INSERT OR UPDATE, FOR EACH ROW".to_owned(),
+                why.clone(),
+                STAMP_HINT.to_owned(),
+            ),
+            Problem::NothingToStamp { table } => (
+                Code::ERRCODE_UNDEFINED_COLUMN,
+                "the table has no column that auth.stamp() can write".to_owned(),
+                format!("The table {table} has neither created_by nor updated_by."),
+                format!("ALTER TABLE {table} ADD COLUMN created_by text, ADD COLUMN updated_by text;"),
+            ),
+            Problem::CannotStamp { table, column, is } => (
+                Code::ERRCODE_DATATYPE_MISMATCH,
+                "auth.stamp() cannot write a column of this type".to_owned(),
+                format!("The column {column} of the table {table} {is}."),
+                "Use a column of the type text, varchar, uuid (auth.uid()) or jsonb (auth.actor()).".to_owned(),
+            ),
             Problem::BadRequestSetting { setting, defect } => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("the setting {setting} is not what PostgREST sets"),
@@ -1086,6 +1114,8 @@ impl From<&Problem> for ErrorReport {
         report
     }
 }
+
+const STAMP_HINT: &str = "CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON ... FOR EACH ROW EXECUTE FUNCTION auth.stamp();";
 
 /// Seconds since 1970 as a date, or as a number if there is no such date.
 fn moment(seconds: i64) -> String {

@@ -35,6 +35,8 @@ pub struct Identity {
     pub api_key: Option<ApiKey>,
     /// The number of changes of the revocations after which none applied to it.
     pub unrevoked_after: Cell<u64>,
+    /// The database role that signed it in by `impersonate`.
+    pub database_role: Option<String>,
     claims: Claims,
     /// The values that `claim_map` gives to readers, by the readers' names; null for an absent
     /// claim.
@@ -89,6 +91,7 @@ struct Around<'a> {
     valid_until: Option<i64>,
     session: Option<&'a str>,
     api_key: Option<ApiKey>,
+    database_role: Option<&'a str>,
     mapped: Map<String, Value>,
 }
 
@@ -112,6 +115,7 @@ struct Stored<'a> {
     valid_until: Option<i64>,
     session: Option<Cow<'a, str>>,
     api_key: Option<ApiKey>,
+    database_role: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     mapped: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -182,12 +186,13 @@ impl Identity {
         Self::own(around, claims, json)
     }
 
-    /// An identity without a provider. Returns a reason if the claims do not form one: no `sub`, or
-    /// an `exp` that is not a time.
-    pub fn impersonated(claims: Map<String, Value>) -> Result<Self, &'static str> {
+    /// An identity without a provider, signed in by a database role. Returns a reason if the claims
+    /// do not form one: no `sub`, or an `exp` that is not a time.
+    pub fn impersonated(claims: Map<String, Value>, by: &str) -> Result<Self, &'static str> {
         let (claims, json) = written(claims);
         let around = Around {
             valid_until: seconds(&claims),
+            database_role: Some(by),
             ..Around::default()
         };
         Self::own(around, claims, json)
@@ -205,6 +210,7 @@ impl Identity {
             valid_until: stored.valid_until,
             session: stored.session.as_deref(),
             api_key: stored.api_key,
+            database_role: stored.database_role.as_deref(),
             mapped: match stored.mapped {
                 Some(mapped) => claims_object(mapped.get())?,
                 None => Map::new(),
@@ -251,6 +257,7 @@ impl Identity {
             session: around.session.map(str::to_owned),
             api_key: around.api_key,
             unrevoked_after: Cell::new(0),
+            database_role: around.database_role.map(str::to_owned),
             claims,
             mapped: around.mapped,
             jsonb: OnceCell::new(),
@@ -320,9 +327,17 @@ impl Identity {
         self.string("session_id", self.names().session_id)
     }
 
-    /// Who acts as the user, by id.
-    pub fn impersonator(&self) -> Option<&str> {
-        self.claims().get(self.names().impersonator?)?.as_str()
+    /// Who acts as the user. It is an id, unless the issuer writes something else there.
+    pub fn impersonator(&self) -> Option<&Value> {
+        let claims = self.claims();
+        let own = self.names().impersonator.and_then(|name| claims.get(name));
+        not_null(self.mapped.get("impersonator")).or_else(|| not_null(own))
+    }
+
+    /// The agent that acts for the user, as RFC 8693 describes it: the claim `act`, whatever its
+    /// type.
+    pub fn agent(&self) -> Option<&Value> {
+        not_null(self.mapped.get("agent")).or_else(|| not_null(self.claims().get("act")))
     }
 
     /// The names that claims have.
@@ -362,6 +377,10 @@ impl Identity {
     }
 }
 
+fn not_null(value: Option<&Value>) -> Option<&Value> {
+    value.filter(|value| !value.is_null())
+}
+
 /// Claims and their JSON text.
 fn written(claims: Map<String, Value>) -> (Map<String, Value>, String) {
     let object = Value::Object(claims);
@@ -392,6 +411,9 @@ impl Around<'_> {
         }
         if let Some(key) = &self.api_key {
             head.push_str(&format!(r#""api_key":{},"#, json!(key)));
+        }
+        if let Some(role) = self.database_role {
+            head.push_str(&format!(r#""database_role":{},"#, json!(role)));
         }
         if !self.mapped.is_empty() {
             head.push_str(r#""mapped":"#);

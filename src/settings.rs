@@ -51,6 +51,9 @@ pub static INSECURE_HOSTS: GucSetting<Option<CString>> = GucSetting::<Option<CSt
 pub static LOG_AUTHENTICATION: GucSetting<LogAuthentication> =
     GucSetting::<LogAuthentication>::new(LogAuthentication::Off);
 
+/// Whether each transaction that writes says in the WAL who acts.
+pub static ACTOR_IN_WAL: GucSetting<bool> = GucSetting::<bool>::new(false);
+
 /// The application's own prefix of Better Auth's cookies.
 pub static COOKIE_PREFIX: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 /// Seconds after which a session of Better Auth is extended when it is used; 0 for never.
@@ -216,6 +219,14 @@ pub fn define() {
             None,
         );
     }
+    GucRegistry::define_bool_guc(
+        c"neon_auth.actor_in_wal",
+        c"Writes auth.actor() into the WAL at the end of each transaction that writes.",
+        c"For change data capture: the last logical message with the prefix neon_auth counts. It needs wal_level = logical, and the library in shared_preload_libraries.",
+        &ACTOR_IN_WAL,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
     GucRegistry::define_enum_guc(
         c"neon_auth.log_authentication",
         c"Calls of auth.authenticate that are written to the server log.",

@@ -2,7 +2,7 @@
 //!
 //! Each `cfg` names the old majors, so that a new major is treated like the newest.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 
 use pgrx::pg_sys;
 
@@ -132,6 +132,32 @@ pub unsafe fn reserve_settings(prefix: &CStr) {
         pg_sys::EmitWarningsOnPlaceholders(prefix.as_ptr());
         #[cfg(not(feature = "pg14"))]
         pg_sys::MarkGUCPrefixReserved(prefix.as_ptr());
+    }
+}
+
+/// Writes a transactional logical message into the WAL. Since 17 it can be flushed at once.
+///
+/// # Safety
+/// Inside a transaction that may write.
+pub unsafe fn log_message(prefix: &CStr, message: &[u8]) {
+    unsafe extern "C-unwind" {
+        fn LogLogicalMessage(
+            prefix: *const c_char,
+            message: *const c_char,
+            size: usize,
+            transactional: bool,
+            #[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16")))] flush: bool,
+        ) -> pg_sys::XLogRecPtr;
+    }
+    unsafe {
+        LogLogicalMessage(
+            prefix.as_ptr(),
+            message.as_ptr().cast(),
+            message.len(),
+            true,
+            #[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16")))]
+            false,
+        );
     }
 }
 

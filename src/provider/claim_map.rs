@@ -14,6 +14,8 @@ const TEXTS: [&str; 5] = [
 ];
 /// Readers of boolean claims.
 const FLAGS: [&str; 2] = [EMAIL_VERIFIED, IS_ANONYMOUS];
+/// Parts of `auth.actor()`: any value counts, so that an odd type does not hide who acts.
+const WHO_ACTS: [&str; 2] = ["impersonator", "agent"];
 const EMAIL_VERIFIED: &str = "email_verified";
 const IS_ANONYMOUS: &str = "is_anonymous";
 const ORGANIZATION: &str = "organization";
@@ -24,6 +26,7 @@ const ORGANIZATION_ID: &str = "organization_id";
 pub struct ClaimMap {
     texts: Vec<(&'static str, ClaimPath)>,
     flags: Vec<(&'static str, Flag)>,
+    who_acts: Vec<(&'static str, ClaimPath)>,
     organization: Option<Organization>,
 }
 
@@ -49,6 +52,8 @@ impl ClaimMap {
                 map.texts.push((name, path(value).map_err(at)?));
             } else if let Some(name) = FLAGS.into_iter().find(|name| name == reader) {
                 map.flags.push((name, Flag::parse(value).map_err(at)?));
+            } else if let Some(name) = WHO_ACTS.into_iter().find(|name| name == reader) {
+                map.who_acts.push((name, path(value).map_err(at)?));
             } else if reader == ORGANIZATION {
                 map.organization = Some(Organization::parse(value).map_err(at)?);
             } else if ["sub", "user_id", "uid"].contains(&reader.as_str()) {
@@ -65,7 +70,8 @@ impl ClaimMap {
 
     /// The readers that can be mapped, for a HINT.
     pub fn readers() -> String {
-        let names = TEXTS.into_iter().chain(FLAGS).chain([ORGANIZATION]);
+        let names = TEXTS.into_iter().chain(FLAGS).chain(WHO_ACTS);
+        let names = names.chain([ORGANIZATION]);
         names.collect::<Vec<_>>().join(", ")
     }
 
@@ -82,6 +88,10 @@ impl ClaimMap {
         for (reader, path) in &self.texts {
             let text = path.find(claims).filter(|value| value.is_string());
             found.insert((*reader).to_owned(), text.cloned().unwrap_or(Value::Null));
+        }
+        for (reader, path) in &self.who_acts {
+            let value = path.find(claims).cloned().unwrap_or(Value::Null);
+            found.insert((*reader).to_owned(), value);
         }
         for (reader, flag) in &self.flags {
             // A value that is neither true nor false makes a user anonymous, and does not verify an

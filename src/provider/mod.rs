@@ -50,6 +50,7 @@ pub use credential::read;
 pub use first_seen::create_if_new;
 pub use opaque::{demand_signed, takes_sessions};
 pub use refresh::refresh_ahead;
+pub use role::session_user;
 pub use standing::{can_end, still_stands};
 pub use tables::{Bound, What, bound, bound_if_any};
 pub use trust::current;

@@ -8,7 +8,7 @@ use pgrx::pg_sys;
 
 use super::scope::Scope;
 use super::standing::{self, Look};
-use super::{hooks, role, setting, statement};
+use super::{actor, hooks, role, setting, statement, wal};
 use crate::error::Problem;
 use crate::identity::Identity;
 use crate::provider;
@@ -77,6 +77,12 @@ pub fn current() -> Result<Option<Rc<Identity>>, Problem> {
     Ok(Some(kept.identity))
 }
 
+/// Who acts, as JSON, whether or not the identity has expired; `None` if nobody is signed in.
+pub fn actor() -> Option<String> {
+    let kept = kept().filter(Kept::is_valid)?;
+    Some(actor::json(&kept.identity))
+}
+
 /// Whether an identity is set, valid or not.
 pub fn is_anybody() -> bool {
     kept().is_some()
@@ -97,6 +103,7 @@ pub fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
     };
     setting::set(&kept.to_setting(), scope);
     CURRENT.set(Parsed::now(Some(kept)));
+    wal::enter(false);
     Ok(())
 }
 
@@ -105,6 +112,7 @@ pub fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
 pub fn forget() -> Result<(), Problem> {
     let role = brought();
     setting::set(c"", Scope::Session);
+    wal::enter(false);
     role::replace(role.as_deref(), None, Scope::Session)
 }
 
@@ -128,6 +136,7 @@ pub struct Admission(());
 
 impl Admission {
     pub fn begin() -> Self {
+        wal::enter(true);
         Self(())
     }
 
@@ -138,6 +147,9 @@ impl Admission {
 
 impl Drop for Admission {
     fn drop(&mut self) {
+        // An identity that was set meanwhile, and becomes void now, may have written.
+        wal::leaves();
+        wal::enter(false);
         FIRST_VALID_EPOCH.set(NEXT_EPOCH.get());
         hooks::join();
     }

@@ -66,7 +66,8 @@ fn impersonate(
             bad_impersonation("The claims are not a JSON object that a token can contain.")
         })?;
     claims.insert("sub".to_owned(), Value::String(user_id.to_owned()));
-    let identity = Identity::impersonated(claims).map_err(bad_impersonation)?;
+    let identity =
+        Identity::impersonated(claims, &provider::session_user()).map_err(bad_impersonation)?;
     assume(Rc::new(identity), Scope::from(is_local.unwrap_or(true)))?;
     admission.succeed();
     Ok(())

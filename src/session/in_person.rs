@@ -29,8 +29,7 @@ fn stand_in(identity: &Identity) -> Option<&'static str> {
     if identity.impersonator().is_some() {
         return Some("The session is one in which somebody else impersonates the user.");
     }
-    let agent = identity.claims().get("act");
-    agent
-        .is_some_and(|agent| !agent.is_null())
-        .then_some("The token is for an agent, which its claim act names.")
+    identity
+        .agent()
+        .map(|_| "The token is for an agent, which its claim act names.")
 }

@@ -4,16 +4,19 @@
 //! long it lasts, `current` sets, clears and reads it. `hooks` runs before each statement, `settle`
 //! then removes void and expired identities, `standing` checks once per transaction whether its
 //! service has ended one, and `statement` knows when the statement began, for which expiry is checked. `enter` has the functions that sign in and out, `pre_request` finds the credential of an HTTP request, `role` sets the
-//! Postgres role, `log` writes the server log, `readers` are the functions that policies call,
+//! Postgres role, `actor` is who really acts, which `stamp` writes into rows (`moved_row`: not into
+//! those that an UPDATE moves) and `wal` into the WAL, `log` writes the server log, `readers` are the functions that policies call,
 //! `once` evaluates them once per query, `before_planning` finds them in each query before it is
 //! planned, and `one_row` finds the queries where they are called only once anyway.
 
+mod actor;
 mod before_planning;
 mod current;
 mod enter;
 mod hooks;
 mod in_person;
 mod log;
+mod moved_row;
 mod once;
 mod one_row;
 mod pre_request;
@@ -22,8 +25,10 @@ mod role;
 mod scope;
 mod setting;
 mod settle;
+mod stamp;
 mod standing;
 mod statement;
+mod wal;
 
 pub use current::current;
 
@@ -34,4 +39,6 @@ pub fn define() {
     standing::define();
     statement::define();
     before_planning::define();
+    moved_row::define();
+    wal::define(current::actor);
 }

@@ -9,7 +9,7 @@ use pgrx::datum::{TimestampWithTimeZone, Uuid};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use super::current;
+use super::{actor as who_acts, current};
 use crate::clock;
 use crate::identity::Identity;
 use crate::pg::jsonb::Jsonb;
@@ -54,17 +54,7 @@ readers! {
     session_id: Value = |identity| Value::text(identity.session_id()?);
     /// `auth.actor()`: who really acts.
     actor: Value = |identity| {
-        let known = [
-            ("user_id", Some(identity.subject.as_str())),
-            ("provider", identity.provider.as_deref()),
-            ("session_id", identity.session_id()),
-            ("impersonator", identity.impersonator()),
-        ];
-        let known = known.into_iter().filter_map(|(name, value)| {
-            Some((name.to_owned(), Json::String(value?.to_owned())))
-        });
-        let actor = Json::Object(known.collect());
-        Some(Value::jsonb(&Jsonb::from_json(&actor.to_string())))
+        Some(Value::jsonb(&Jsonb::from_json(&who_acts::json(identity))))
     };
 }
 

@@ -12,6 +12,7 @@ use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PgSqlErrorCode};
 
 use super::scope::Scope;
+use super::wal;
 
 const NAME: &CStr = c"neon_auth.identity";
 
@@ -113,6 +114,8 @@ unsafe extern "C-unwind" fn check(
 
 #[pg_guard]
 unsafe extern "C-unwind" fn assign(_value: *const c_char, _extra: *mut c_void) {
+    // The setting still has its previous value.
+    wal::leaves();
     CHANGES.set(CHANGES.get().wrapping_add(1));
 }
 

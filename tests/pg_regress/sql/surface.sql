@@ -155,7 +155,7 @@ SELECT p.oid::regprocedure AS function
 SELECT p.oid::regprocedure AS function
   FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
  WHERE p.pronamespace = 'auth'::regnamespace
-   AND p.proname NOT IN ('authenticate', 'logout', 'impersonate', 'init', 'jwt_session_init', 'pre_request')
+   AND p.proname NOT IN ('authenticate', 'logout', 'impersonate', 'init', 'jwt_session_init', 'pre_request', 'stamp')
    AND (p.provolatile <> 's' OR p.proparallel <> 's');
 
 -- What PUBLIC may execute outside schema auth, but for verify_jwt and what the views call, whose schema
