@@ -178,8 +178,11 @@ impl JsonbPart {
     }
 
     pub fn boolean(&self) -> Option<bool> {
+        if self.0.type_ != pg_sys::jbvType::jbvBool {
+            return None;
+        }
         // SAFETY: the value of a boolean.
-        (self.0.type_ == pg_sys::jbvType::jbvBool).then(|| unsafe { self.0.val.boolean })
+        Some(unsafe { self.0.val.boolean })
     }
 
     /// The digits of a number, as `numeric` writes them.
