@@ -69,6 +69,7 @@ def main():
         measure("signatures", tokens.signatures, ROOT)
         measure("warm", tokens.warm, rounds(15), token)
         measure("revocations", tokens.revocations, rounds(9), token)
+        measure("api_keys", tokens.api_keys, rounds(9), user)
         measure("scan", policies.scan, field, rounds(15))
         measure("parallel_scan", policies.parallel_scan, field, rounds(7))
         measure("lookup", policies.lookup, field, rounds(25))

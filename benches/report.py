@@ -213,10 +213,12 @@ def signatures(results):
 
 def warm(results):
     verified, unverified = (median(results["warm"][name]) for name in ("verified", "unverified"))
+    api_key = median(results["api_keys"]["unbounded"])
     return "A token in the backend's cache costs a hash: inside one backend, `auth.authenticate` takes\n" \
         f"**{figure(verified)} µs** (CPU; a loop of calls minus the same loop around an empty function). `set_config` of\n" \
         f"its claims, without verification, takes {figure(unverified)} µs. With revocations of others: " + ", ".join(
-            f"{count:,}: {figure(median(costs))} µs" for count, costs in results["revocations"].items()) + "."
+            f"{count:,}: {figure(median(costs))} µs" for count, costs in results["revocations"].items()) + ".\n" \
+        f"An API key, which is looked up each time, takes {figure(api_key)} µs."
 
 
 def by_number(results):
@@ -274,6 +276,8 @@ def aims(results):
         at_most("a cached token", 3, median(results["warm"]["verified"]), " µs"),
         at_most(f"a cached token with {tokens.REVOCATIONS:,} revocations", 4,
                 median(results["revocations"][tokens.REVOCATIONS]), " µs"),
+        at_most("an API key", 15, median(results["api_keys"]["unbounded"]), " µs"),
+        at_most("an API key with bounds", 15, median(results["api_keys"]["bounded"]), " µs"),
         line("fetches caused by a hundred sessions with unknown keys in 30 s", "≤ 2", results["strangers"]["fetches"],
              results["strangers"]["fetches"] <= 2),
         line("100 providers or keys to one", "flat", f"{flat:.2f}×", flat <= 1.1),

@@ -11,6 +11,7 @@ from service import claims_of, key_id_of
 
 WARM_CALLS = 50_000
 REVOCATIONS = 100_000
+API_KEYS = 100_000
 # Backends of the same kind beside the one whose memory is measured.
 OTHERS = 9
 
@@ -53,6 +54,26 @@ def revocations(rounds, token):
 
     costs = interleaved(rounds, {count: lambda count=count: with_revocations(count) for count in (0, 1, REVOCATIONS)})
     run_once("TRUNCATE neon_auth_internal.revocations")
+    return costs
+
+
+def api_keys(rounds, user):
+    """The cost of an API key, among many others: without bounds, and for a permission in a team."""
+    run_once(f"SELECT neon_auth.upsert_user('{json.dumps({'id': user, 'display_name': 'Alice Example'})}')")
+    run_once(f"INSERT INTO neon_auth.team_members_sync (team_id, user_id) VALUES ('bench', '{user}')")
+    run_once(f"INSERT INTO neon_auth.team_permissions_sync (team_id, user_id, permission_id) VALUES ('bench', '{user}', 'reader')")
+    run_once(f"""INSERT INTO neon_auth_internal.api_keys (hash, prefix, user_id, name, created_by)
+                 SELECT encode(sha256(n::text::bytea), 'hex'), 'nak_0000', '{user}', 'bench', 'bench'
+                   FROM generate_series(1, {API_KEYS}) AS n""")
+    keys = {name: run_once(f"SELECT neon_auth.create_api_key('{user}', 'bench'{bounds})")[0]
+            for name, bounds in {"unbounded": "", "bounded": ", NULL, '{reader}', 'bench'"}.items()}
+    run_once("VACUUM (FREEZE, ANALYZE) neon_auth_internal.api_keys, neon_auth_internal.api_key_uses, neon_auth.users_sync")
+    with Session() as session:
+        for key in keys.values():
+            session.run(f"SELECT bench.same_token('{key}', 100)")
+        costs = interleaved(rounds, {name: lambda key=key: loop(session, "same_token", key) for name, key in keys.items()})
+    run_once("TRUNCATE neon_auth_internal.api_keys, neon_auth_internal.api_key_uses")
+    run_once("DELETE FROM neon_auth.team_permissions_sync; DELETE FROM neon_auth.team_members_sync; DELETE FROM neon_auth.users_sync")
     return costs
 
 

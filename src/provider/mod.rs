@@ -7,7 +7,8 @@
 //! `seen` caches verified tokens, and `first_seen` makes the rows of new users. `tables` has the tables
 //! of Better Auth that are bound; `table_keys` reads keys, `opaque` sessions, `table_api_keys` API keys
 //! and `table_users` users from them; `mirrored_user` reads users of the mirror, `user_standing` refuses
-//! deleted and banned ones, and `standing` checks an identity again.
+//! deleted and banned ones, and `standing` checks an identity again. `api_key` accepts API keys, whose
+//! form is in `api_key_text`, for the user whom `owner` finds.
 
 mod admit;
 mod admitted;
