@@ -18,7 +18,8 @@ CREATE TABLE neon_auth.providers (
     algorithms text[] NOT NULL DEFAULT '{RS256,PS256,ES256,ES384,ES512,EdDSA}'
         CONSTRAINT providers_algorithms_check CHECK (
             cardinality(algorithms) > 0
-            AND algorithms <@ '{RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519}'::text[]),
+            AND algorithms <@ '{RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519,'
+                'ML-DSA-44,ML-DSA-65,ML-DSA-87}'::text[]),
     typ text,
     required_claims jsonb NOT NULL DEFAULT '{}'
         CONSTRAINT providers_required_claims_check CHECK (jsonb_typeof(required_claims) IN ('object', 'array')),
@@ -81,8 +82,8 @@ COMMENT ON COLUMN neon_auth.providers.jwks_url IS
 COMMENT ON COLUMN neon_auth.providers.jwks IS
     'The keys themselves (RFC 7517), used without the network; excludes jwks_url';
 COMMENT ON COLUMN neon_auth.providers.algorithms IS
-    'Accepted signature algorithms (RFC 7518): RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, '
-    'EdDSA (also Ed25519); at least one';
+    'Accepted signature algorithms: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA (Ed25519), '
+    'ML-DSA-44, ML-DSA-65, ML-DSA-87';
 COMMENT ON COLUMN neon_auth.providers.typ IS
     'Required header typ, such as at+jwt (case and application/ are ignored); NULL: absent, JWT or at+jwt';
 COMMENT ON COLUMN neon_auth.providers.required_claims IS

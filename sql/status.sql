@@ -49,7 +49,7 @@ CREATE VIEW neon_auth.status AS
     SELECT format('keys of %s', p.name),
            (p.jwks IS NOT NULL OR c.provider IS NULL OR (c.jwks IS NOT NULL AND c.last_error IS NULL
                                   AND (c.fresh_until > now() OR c.fetched_at >= c.attempted_at)))
-               AND NOT coalesce(j.exposes_secret, false),
+               AND NOT coalesce(j.exposes_secret OR j.serves_none, false),
            concat(CASE WHEN p.jwks IS NOT NULL THEN 'Pinned in neon_auth.providers.'
                 WHEN c.provider IS NULL THEN 'Not fetched yet; the first token will.'
                 WHEN c.last_error IS NOT NULL AND c.jwks IS NULL THEN 'No keys. ' || c.last_error
@@ -68,6 +68,9 @@ CREATE VIEW neon_auth.status AS
                        THEN ' The service refuses include_anonymous: keys are requested without it.' END,
                   CASE WHEN j.exposes_secret THEN ' A secret is published, with which anybody can sign tokens: '
                                                   'the issuer must replace that key.' END,
+                  CASE WHEN j.serves_none
+                       THEN format(' No key serves an accepted algorithm, but only: %s.',
+                                   array_to_string(j.algorithms, ', ')) END,
                   CASE WHEN cardinality(j.left_out) > 0
                        THEN format(' Skipped: %s.', array_to_string(j.left_out, '; ')) END),
            coalesce(CASE WHEN c.last_error IS NOT NULL THEN c.attempted_at END, c.fetched_at)
@@ -75,7 +78,10 @@ CREATE VIEW neon_auth.status AS
       LEFT JOIN neon_auth.jwks_cache c ON c.provider = p.name AND p.jwks IS NULL
             AND coalesce(c.discovery_url, c.jwks_url)
                 = coalesce(p.jwks_url, neon_auth_internal.discovery_url(p.issuers[1]))
-      LEFT JOIN LATERAL neon_auth_internal.judge_jwks(coalesce(p.jwks, c.jwks)) j ON true
+      LEFT JOIN LATERAL (
+            SELECT k.*, k.defect IS NULL AND NOT k.algorithms && array_replace(p.algorithms, 'Ed25519', 'EdDSA')
+              FROM neon_auth_internal.judge_jwks(coalesce(p.jwks, c.jwks)) k)
+        AS j(defect, hint, left_out, exposes_secret, storable, algorithms, serves_none) ON true
      WHERE p.kind <> 'better_auth'
     UNION ALL
     -- The rows about the mirror exist only if a provider fills it, or if there are webhooks or queue entries.

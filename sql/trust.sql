@@ -1,11 +1,12 @@
 -- Rules for rows of providers, and for who may write the trusted tables.
 
 CREATE FUNCTION neon_auth_internal.judge_jwks(jwks jsonb)
-RETURNS TABLE (defect text, hint text, left_out text[], exposes_secret boolean, storable text)
+RETURNS TABLE (defect text, hint text, left_out text[], exposes_secret boolean, storable text, algorithms text[])
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1
 AS 'MODULE_PATHNAME', 'judge_jwks_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.judge_jwks(jsonb) IS
-    'Returns why a JWKS cannot verify tokens, which keys are skipped and why, if one is secret, and the storable part';
+    'Returns why a JWKS cannot verify tokens, the keys that are skipped, if one is secret, the storable part, and the '
+    'algorithms of the others';
 
 CREATE FUNCTION neon_auth_internal.is_key_url(url text) RETURNS boolean
 LANGUAGE c STABLE STRICT PARALLEL SAFE
@@ -188,6 +189,14 @@ BEGIN
         RAISE NOTICE USING
             MESSAGE = 'the jwks contains keys that cannot be used',
             DETAIL = array_to_string(judged.left_out, '; ');
+    END IF;
+    IF new.jwks IS NOT NULL AND NOT judged.algorithms && array_replace(new.algorithms, 'Ed25519', 'EdDSA') THEN
+        RAISE WARNING USING
+            MESSAGE = 'no key of the jwks serves an accepted algorithm, so all tokens of the provider are refused',
+            DETAIL = format('Its keys serve %s; the provider accepts %s.',
+                            array_to_string(judged.algorithms, ', '), array_to_string(new.algorithms, ', ')),
+            HINT = format('If the issuer signs with it: UPDATE neon_auth.providers SET algorithms = %L '
+                          'WHERE name = %L;', judged.algorithms, new.name);
     END IF;
     RETURN new;
 END

@@ -72,7 +72,8 @@ fn refresh_jwks(provider: Option<&str>) -> Result<(), ErrorReport> {
 }
 
 /// `neon_auth_internal.judge_jwks(jwks)`: why a JWKS cannot verify tokens, if it cannot; which of
-/// its keys are left out; whether one of these is secret; and the part of it that may be stored.
+/// its keys are left out; whether one of these is secret; the part of it that may be stored; and the
+/// algorithms that the other keys serve.
 // pgrx reads the columns from the signature, so they must be named here.
 #[allow(clippy::type_complexity)]
 #[pg_extern(sql = false)]
@@ -86,19 +87,23 @@ fn judge_jwks(
         name!(left_out, Vec<String>),
         name!(exposes_secret, bool),
         name!(storable, Option<String>),
+        name!(algorithms, Vec<String>),
     ),
 > {
     let text = jsonb::text_of(&jwks);
-    let (bad, left_out) = match KeySet::parse(text.as_bytes()) {
-        Ok(keys) => (None, keys.left_out().to_vec()),
-        Err(bad) => (Some(bad), Vec::new()),
+    let (bad, left_out, algorithms) = match KeySet::parse(text.as_bytes()) {
+        Ok(keys) => {
+            let algorithms = keys.algorithms().map(|one| one.name().to_owned());
+            (None, keys.left_out().to_vec(), algorithms.collect())
+        }
+        Err(bad) => (Some(bad), Vec::new(), Vec::new()),
     };
     let defect = bad.as_ref().map(|bad| format!("{bad}: {}", bad.detail()));
     let hint = bad.as_ref().and_then(|bad| bad.hint()).map(str::to_owned);
     let reasons = left_out.iter().map(|key| key.to_string()).collect();
     let exposes_secret = left_out.iter().any(|key| key.exposes_secret());
     let storable = KeySet::storable(text.as_bytes()).ok();
-    TableIterator::once((defect, hint, reasons, exposes_secret, storable))
+    TableIterator::once((defect, hint, reasons, exposes_secret, storable, algorithms))
 }
 
 /// `neon_auth_internal.is_key_url(url)`: whether keys may be fetched from there.

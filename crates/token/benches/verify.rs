@@ -12,9 +12,9 @@ use std::time::Instant;
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, KeyPair,
-    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
-    RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
-    RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
+    ML_DSA_44, ML_DSA_65, ML_DSA_87, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
+    RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -85,6 +85,11 @@ fn policy() -> Policy {
 
 /// The key as aws-lc itself keeps it.
 fn bare_key(signer: &Signer) -> ParsedPublicKey {
+    let lattice = match signer.algorithm {
+        Algorithm::MlDsa44 => &ML_DSA_44,
+        Algorithm::MlDsa65 => &ML_DSA_65,
+        _ => &ML_DSA_87,
+    };
     let curve = match signer.algorithm {
         Algorithm::ES256 => &ECDSA_P256_SHA256_FIXED,
         Algorithm::ES384 => &ECDSA_P384_SHA384_FIXED,
@@ -93,6 +98,7 @@ fn bare_key(signer: &Signer) -> ParsedPublicKey {
     let key = match &signer.pair {
         Pair::Ec(pair) => ParsedPublicKey::new(curve, pair.public_key()),
         Pair::Ed(pair) => ParsedPublicKey::new(&ED25519, pair.public_key()),
+        Pair::Lattice(pair) => ParsedPublicKey::new(lattice, pair.public_key()),
         Pair::Rsa(pair) => RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key())
             .to_parsed_public_key(rsa_parameters(signer.algorithm)),
     };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A JWS signature algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864).
+/// A JWS signature algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864, RFC 9964).
 ///
 /// `none` and the HMAC family are absent on purpose: keys come from published sets, and a
 /// signature by a published secret proves nothing.
@@ -29,11 +29,17 @@ pub enum Algorithm {
     ES512,
     /// Ed25519, by its first name (RFC 8037) or by its second, `Ed25519` (RFC 9864); Ed448 is not supported.
     EdDSA,
+    /// ML-DSA-44 (FIPS 204), pure, with an empty context string, as are the next two.
+    MlDsa44,
+    /// ML-DSA-65.
+    MlDsa65,
+    /// ML-DSA-87.
+    MlDsa87,
 }
 
 impl Algorithm {
     /// Every supported algorithm.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::RS256,
         Self::RS384,
         Self::RS512,
@@ -44,6 +50,9 @@ impl Algorithm {
         Self::ES384,
         Self::ES512,
         Self::EdDSA,
+        Self::MlDsa44,
+        Self::MlDsa65,
+        Self::MlDsa87,
     ];
 
     /// The algorithms that an RSA key serves if its JWK has no `alg`.
@@ -69,6 +78,9 @@ impl Algorithm {
             Self::ES384 => "ES384",
             Self::ES512 => "ES512",
             Self::EdDSA => "EdDSA",
+            Self::MlDsa44 => "ML-DSA-44",
+            Self::MlDsa65 => "ML-DSA-65",
+            Self::MlDsa87 => "ML-DSA-87",
         }
     }
 }

@@ -13,13 +13,13 @@ use crate::left_out::{Kind, Reason};
 use crate::member::{malformed, member, string, unsupported};
 use crate::public_key::PublicKey;
 use crate::value::{Map, Value};
-use crate::{Algorithm, parameters};
+use crate::{Algorithm, akp, parameters};
 
-/// The members of private and symmetric keys (RFC 7518 section 6, RFC 8037, AKP).
+/// The members of private and symmetric keys (RFC 7518 section 6, RFC 8037, RFC 9964).
 const SECRETS: [&str; 9] = ["k", "d", "p", "q", "dp", "dq", "qi", "oth", "priv"];
 /// The members of a usable key that are read.
-const MEMBERS: [&str; 10] = [
-    "kty", "kid", "use", "key_ops", "alg", "crv", "n", "e", "x", "y",
+const MEMBERS: [&str; 11] = [
+    "kty", "kid", "use", "key_ops", "alg", "crv", "n", "e", "x", "y", "pub",
 ];
 
 /// A key that can verify signatures.
@@ -45,6 +45,14 @@ impl Key {
         let mut jwk = typed(members)?;
         refuse_other_purpose(&jwk.common)?;
         let named = named_algorithm(members)?;
+        if kty == akp::KTY {
+            let (key, thumbprint) = akp::read(members, named)?;
+            return Ok(Self {
+                serves: vec![key],
+                thumbprint,
+                id: jwk.common.key_id,
+            });
+        }
         let (parameters, algorithms) = parameters::check(kty, jwk.algorithm, members, named)?;
         jwk.algorithm = parameters;
         let no_key = || parameters::why_no_key(&jwk.algorithm);

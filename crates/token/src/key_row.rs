@@ -3,9 +3,9 @@
 use crate::header::is_key_id;
 use crate::jwk::Key;
 use crate::left_out::{Kind, LeftOut, Reason};
-use crate::member::{malformed, string};
+use crate::member::{malformed, string, unsupported};
 use crate::value::{Map, Value};
-use crate::{Algorithm, KeySet, json};
+use crate::{Algorithm, KeySet, akp, json};
 
 impl KeySet {
     /// The set without keys: that of a row that does not exist.
@@ -40,6 +40,10 @@ fn left_out(id: &str, reason: Reason) -> LeftOut {
 fn read(id: &str, jwk: &str, algorithm: Option<&str>) -> Result<Key, Reason> {
     let mut members = json::object(jwk)
         .map_err(|fault| malformed(format!("publicKey is not a JWK: {}", fault.detail())))?;
+    // Better Auth makes no such keys, and an AKP key is incomplete without the `alg` of the JWK.
+    if string(&members, "kty")? == Some(akp::KTY) {
+        return Err(unsupported("kty", akp::KTY));
+    }
     let named = algorithms(&members, algorithm)?;
     members.insert("kid".to_owned(), Value::String(id.to_owned()));
     members.remove("alg");

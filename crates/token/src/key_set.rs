@@ -121,6 +121,13 @@ impl KeySet {
         self.keys.iter().filter_map(|key| key.id.as_deref())
     }
 
+    /// The algorithms that the keys serve, each once, in the order of [`Algorithm::ALL`].
+    pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        let serves = |algorithm| move |key: &Key| key.serving(algorithm).is_some();
+        let all = Algorithm::ALL.into_iter();
+        all.filter(move |algorithm| self.keys.iter().any(serves(*algorithm)))
+    }
+
     /// The keys of the document that cannot be used, in its order, with the reasons.
     pub fn left_out(&self) -> &[LeftOut] {
         &self.left_out

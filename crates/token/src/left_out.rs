@@ -85,11 +85,12 @@ pub(crate) enum Kind {
     BadRsaKey,
     BadEcKey,
     BadEdKey,
+    BadAkpKey,
     Expired,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Malformed,
         Self::PrivateKey,
         Self::SymmetricKey,
@@ -99,6 +100,7 @@ impl Kind {
         Self::BadRsaKey,
         Self::BadEcKey,
         Self::BadEdKey,
+        Self::BadAkpKey,
         Self::Expired,
     ];
 
@@ -113,6 +115,7 @@ impl Kind {
             Self::BadRsaKey => "bad_rsa_key",
             Self::BadEcKey => "bad_ec_key",
             Self::BadEdKey => "bad_ed_key",
+            Self::BadAkpKey => "bad_akp_key",
             Self::Expired => "expired",
         }
     }

@@ -19,18 +19,19 @@
 //! | subject | `jsonwebtoken` | here, and why |
 //! |---|---|---|
 //! | one JWK | `Jwk`, `CommonParameters`, `AlgorithmParameters`, `EllipticCurve`, `PublicKeyUse`, `KeyOperations` are its types once it is strict JSON | in front: repeated members, private members, types of members (`{"kty": {"EC": null}}` is an EC key to it), spellings (padding, leading zeros); behind: sizes of RSA keys, small-order points, and the reason why a key is left out, since it calls all such keys `Other` |
-//! | `alg` of a JWK | – | `KeyAlgorithm` turns ES512, `Ed25519` and unknown names into one value, and the refusal must name them |
+//! | `alg` of a JWK | – | `KeyAlgorithm` turns ES512, `Ed25519`, ML-DSA and unknown names into one value, and the refusal must name them |
 //! | a JWK Set | – | [`KeySet`]: reading a `JwkSet` fails as a whole for one key that is malformed, and `find` returns the first of two keys of one name |
-//! | public key | `DecodingKey::from_jwk`, also for P-521 | |
-//! | equal keys | `Jwk::thumbprint` (RFC 7638) | |
-//! | a signature | `signature::Verifier`, its verifiers' interface, is the only way in which a key is asked | the implementation: its own verifiers parse the key at every use (12 to 15 % of a check of a signature with RSA, 1 to 3 % with ECDSA), are not `Send`, and there is none for ES512 |
-//! | algorithm names | – | [`Algorithm`] has ES512 and `Ed25519` and lacks HMAC, so that no shared secret can be represented |
-//! | header of a token | writes it, in tests | `Header` takes `crit`, `b64` and repeated members of other names than its own, refuses ES512 and `Ed25519`, and fails for odd types of members that are ignored here |
+//! | public key | `DecodingKey::from_jwk`, also for P-521 | keys of type AKP, of which it knows nothing |
+//! | equal keys | `Jwk::thumbprint` (RFC 7638) | the thumbprint of AKP keys (RFC 9964 section 6) |
+//! | a signature | `signature::Verifier`, its verifiers' interface, is the only way in which a key is asked | the implementation: its own verifiers parse the key at every use (12 to 15 % of a check of a signature with RSA, 1 to 3 % with ECDSA), are not `Send`, and there is none for ES512 and ML-DSA |
+//! | algorithm names | – | [`Algorithm`] has ES512, `Ed25519` and ML-DSA and lacks HMAC, so that no shared secret can be represented |
+//! | header of a token | writes it, in tests | `Header` takes `crit`, `b64` and repeated members of other names than its own, refuses ES512, `Ed25519` and ML-DSA, and fails for odd types of members that are ignored here |
 //! | claims, `Validation` | – | numbers are exact here; `decode()` reads header and claims twice, ignores `nbf` unless told, and accepts an array as `iss`, an empty `sub`, a future `iat` |
-//! | signing (tests, simulator) | `EncodingKey`, `encode`, `crypto::sign`, `Jwk::from_encoding_key` | aws-lc generates keys and signs with ES512 |
+//! | signing (tests, simulator) | `EncodingKey`, `encode`, `crypto::sign`, `Jwk::from_encoding_key` | aws-lc generates keys and signs with ES512 and ML-DSA |
 
 #![forbid(unsafe_code)]
 
+mod akp;
 mod algorithm;
 mod bad_key_set;
 mod base64url;

@@ -1,8 +1,10 @@
 //! The members of a JSON Web Key, and what is wrong with one.
 
+use std::borrow::Cow;
+
 use crate::left_out::{Kind, Reason};
-use crate::shown;
 use crate::value::{Map, Value};
+use crate::{base64url, shown};
 
 pub(crate) fn malformed(detail: impl Into<String>) -> Reason {
     Reason::new(Kind::Malformed, detail)
@@ -33,4 +35,19 @@ pub(crate) fn string<'j>(
             Err(malformed(format!("{name} is {found} instead of a string")))
         }
     }
+}
+
+/// A member of base64url bytes. Padding and the two letters of plain base64 change no value, so
+/// they are accepted here, unlike in a token, where two spellings would be two tokens.
+pub(crate) fn bytes(name: &str, text: &str) -> Result<Vec<u8>, Reason> {
+    let text = text
+        .strip_suffix("==")
+        .or_else(|| text.strip_suffix('='))
+        .unwrap_or(text);
+    let text: Cow<'_, str> = if text.contains(['+', '/']) {
+        text.replace('+', "-").replace('/', "_").into()
+    } else {
+        text.into()
+    };
+    base64url::decode(&text).map_err(|fault| malformed(format!("{name} has {fault}")))
 }

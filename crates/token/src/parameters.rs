@@ -1,11 +1,9 @@
 //! The parameters of a public key (RFC 7518 section 6, RFC 8037): checked, and in one spelling.
 
-use std::borrow::Cow;
-
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve};
 
 use crate::left_out::{Kind, Reason};
-use crate::member::{malformed, string, unsupported};
+use crate::member::{bytes, malformed, string, unsupported};
 use crate::value::{Map, Value};
 use crate::{Algorithm, base64url, small_order};
 
@@ -168,21 +166,6 @@ fn integer(name: &str, text: &str) -> Result<Vec<u8>, Reason> {
     let bytes = bytes(name, text)?;
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     Ok(bytes[zeros..].to_vec())
-}
-
-/// A member of base64url bytes. Padding and the two letters of plain base64 change no value, so
-/// they are accepted here, unlike in a token, where two spellings would be two tokens.
-fn bytes(name: &str, text: &str) -> Result<Vec<u8>, Reason> {
-    let text = text
-        .strip_suffix("==")
-        .or_else(|| text.strip_suffix('='))
-        .unwrap_or(text);
-    let text: Cow<'_, str> = if text.contains(['+', '/']) {
-        text.replace('+', "-").replace('/', "_").into()
-    } else {
-        text.into()
-    };
-    base64url::decode(&text).map_err(|fault| malformed(format!("{name} has {fault}")))
 }
 
 /// The bits of a big-endian integer without leading zero bytes.

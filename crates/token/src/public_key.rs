@@ -1,8 +1,8 @@
 //! Public keys made ready for one algorithm each.
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
-    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, ML_DSA_44,
+    ML_DSA_65, ML_DSA_87, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
     RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
     RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
 };
@@ -14,7 +14,7 @@ use crate::Algorithm;
 /// A parsed public key that verifies signatures of one algorithm.
 ///
 /// It implements [`Verifier`], the interface of `jsonwebtoken`'s own verifiers, and is only used
-/// through it. Those verifiers parse the key at every use and lack ES512: see the crate's page.
+/// through it. Those verifiers parse the key at every use and lack ES512 and ML-DSA: see the crate's page.
 pub(crate) struct PublicKey {
     algorithm: Algorithm,
     key: ParsedPublicKey,
@@ -42,6 +42,14 @@ impl PublicKey {
         })
     }
 
+    /// The bytes of an ML-DSA key parsed for `algorithm`; `None` if that is another algorithm.
+    ///
+    /// aws-lc also accepts a `SubjectPublicKeyInfo` here, so the caller checks the length first.
+    pub(crate) fn of_bytes(algorithm: Algorithm, bytes: &[u8]) -> Option<Self> {
+        let key = ParsedPublicKey::new(lattice(algorithm)?, bytes).ok()?;
+        Some(Self { algorithm, key })
+    }
+
     /// The one algorithm this key is ready for.
     pub(crate) fn algorithm(&self) -> Algorithm {
         self.algorithm
@@ -67,6 +75,15 @@ fn curve(algorithm: Algorithm) -> Option<&'static dyn VerificationAlgorithm> {
     }
 }
 
+fn lattice(algorithm: Algorithm) -> Option<&'static dyn VerificationAlgorithm> {
+    match algorithm {
+        Algorithm::MlDsa44 => Some(&ML_DSA_44),
+        Algorithm::MlDsa65 => Some(&ML_DSA_65),
+        Algorithm::MlDsa87 => Some(&ML_DSA_87),
+        _ => None,
+    }
+}
+
 fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
     match algorithm {
         Algorithm::RS256 => Some(&RSA_PKCS1_2048_8192_SHA256),
@@ -75,6 +92,6 @@ fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
         Algorithm::PS256 => Some(&RSA_PSS_2048_8192_SHA256),
         Algorithm::PS384 => Some(&RSA_PSS_2048_8192_SHA384),
         Algorithm::PS512 => Some(&RSA_PSS_2048_8192_SHA512),
-        Algorithm::ES256 | Algorithm::ES384 | Algorithm::ES512 | Algorithm::EdDSA => None,
+        _ => None,
     }
 }

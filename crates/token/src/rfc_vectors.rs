@@ -102,6 +102,30 @@ fn rfc_8037_a_4_ed25519() {
     assert_eq!(code(token), "bad_json");
 }
 
+/// The examples are those of draft-ietf-cose-dilithium-11, which became the RFC. Their `kid` is the
+/// thumbprint of the key.
+#[test]
+fn rfc_9964_a_1_ml_dsa() {
+    for example in [
+        include_str!("../tests/vectors/ml_dsa_44.json"),
+        include_str!("../tests/vectors/ml_dsa_65.json"),
+        include_str!("../tests/vectors/ml_dsa_87.json"),
+    ] {
+        let example: Value = serde_json::from_str(example).expect("JSON");
+        let jwk = example["jwk"].clone();
+        let token = example["jws"].as_str().expect("a token");
+        assert!(verifies(jwk.clone(), token));
+        assert!(!verifies(jwk.clone(), &token.replacen(".SXT", ".SXU", 1)));
+        let (signed, signature) = token.rsplit_once('.').expect("a signature");
+        let altered = signature.replacen(&signature[100..104], "AAAA", 1);
+        assert!(!verifies(jwk.clone(), &format!("{signed}.{altered}")));
+        assert_eq!(code(token), "bad_json");
+        let members = crate::claims_object(&jwk.to_string()).expect("an object");
+        let key = Key::parse(&members).expect("a usable key");
+        assert_eq!(Some(key.thumbprint), key.id);
+    }
+}
+
 #[test]
 fn rfc_7515_a_5_unsecured() {
     let token = "eyJhbGciOiJub25lIn0\

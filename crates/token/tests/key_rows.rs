@@ -97,6 +97,7 @@ fn a_broken_row_is_a_key_that_is_left_out() {
         "{}".to_owned(),
         "{\"kty\":\"EC\"".to_owned(),
         json!({"kty": 1}).to_string(),
+        ML_DSA_44.jwk().to_string(),
         json!({"kty": "oct", "k": "AAAA"}).to_string(),
         private.to_string(),
         moved.to_string(),

@@ -8,6 +8,7 @@ mod header;
 mod inspect;
 mod key_rows;
 mod keys;
+mod ml_dsa;
 mod mutation;
 mod numbers;
 mod policy;

@@ -18,8 +18,8 @@ fn spoilt(signer: &Signer, spoil: impl FnOnce(&[u8]) -> Vec<u8>) -> &'static str
     refusal_by(&token, &key_set(&[signer.jwk()]), &policy())
 }
 
-fn signers() -> [&'static Signer; 4] {
-    [&ES256, &ES384, &EDDSA, &RS256]
+fn signers() -> [&'static Signer; 5] {
+    [&ES256, &ES384, &EDDSA, &RS256, &ML_DSA_44]
 }
 
 #[test]

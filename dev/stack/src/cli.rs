@@ -99,6 +99,8 @@ enum Alg {
     Es384,
     #[value(name = "EdDSA")]
     EdDsa,
+    #[value(name = "ML-DSA-44")]
+    MlDsa44,
 }
 
 impl Alg {
@@ -110,6 +112,7 @@ impl Alg {
             Self::Ps256 => TestKey::Ps256,
             Self::Es384 => TestKey::Es384,
             Self::EdDsa => TestKey::EdDsa,
+            Self::MlDsa44 => TestKey::MlDsa44,
         };
         Some(Key::test(key))
     }

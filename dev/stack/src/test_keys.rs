@@ -1,15 +1,18 @@
 //! Published test keys, for other issuers than Stack Auth.
 
+use aws_lc_rs::signature::{KeyPair, ML_DSA_44_SIGNING, PqdsaKeyPair};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const RSA: &str = include_str!("../testkeys/rsa.pem");
 const RSA_CERTIFICATE: &str = include_str!("../testkeys/rsa.crt");
 const P256: &str = include_str!("../testkeys/p256.pem");
 const P384: &str = include_str!("../testkeys/p384.pem");
+/// The ML-DSA key is that of the examples of RFC 9964.
+const ML_DSA_SEED: [u8; 32] = [0; 32];
 const ED25519: &str = include_str!("../testkeys/ed25519.pem");
 
 /// An algorithm with a fixed key that everybody can read in this repository.
@@ -20,6 +23,7 @@ pub enum TestKey {
     Es256,
     Es384,
     EdDsa,
+    MlDsa44,
 }
 
 impl TestKey {
@@ -31,6 +35,7 @@ impl TestKey {
             "ES256" => Self::Es256,
             "ES384" => Self::Es384,
             "EdDSA" | "Ed25519" => Self::EdDsa,
+            "ML-DSA-44" => Self::MlDsa44,
             _ => return None,
         })
     }
@@ -42,6 +47,7 @@ impl TestKey {
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
             Self::EdDsa => "EdDSA",
+            Self::MlDsa44 => "ML-DSA-44",
         }
     }
 
@@ -52,39 +58,61 @@ impl TestKey {
             Self::Es256 => "test-es256",
             Self::Es384 => "test-es384",
             Self::EdDsa => "test-eddsa",
+            Self::MlDsa44 => "test-ml-dsa-44",
         }
     }
 
     pub(crate) fn sign(self, message: &[u8]) -> String {
-        crypto::sign(message, &self.private(), self.algorithm())
-            .expect("the embedded key signs with its algorithm")
+        match self.private() {
+            Private::Usual(key, algorithm) => crypto::sign(message, &key, algorithm)
+                .expect("the embedded key signs with its algorithm"),
+            Private::Lattice(pair) => {
+                let mut signature = vec![0; pair.algorithm().signature_len()];
+                pair.sign(message, &mut signature)
+                    .expect("the embedded key signs");
+                URL_SAFE_NO_PAD.encode(signature)
+            }
+        }
     }
 
     pub(crate) fn jwk(self) -> Value {
-        let mut jwk = Jwk::from_encoding_key(&self.private(), self.algorithm())
-            .expect("the embedded key has a public part");
-        jwk.common.key_id = Some(self.kid().to_owned());
-        serde_json::to_value(jwk).expect("a JWK is JSON")
-    }
-
-    fn algorithm(self) -> Algorithm {
-        match self {
-            Self::Rs256 => Algorithm::RS256,
-            Self::Ps256 => Algorithm::PS256,
-            Self::Es256 => Algorithm::ES256,
-            Self::Es384 => Algorithm::ES384,
-            Self::EdDsa => Algorithm::EdDSA,
+        match self.private() {
+            Private::Usual(key, algorithm) => {
+                let mut jwk = Jwk::from_encoding_key(&key, algorithm)
+                    .expect("the embedded key has a public part");
+                jwk.common.key_id = Some(self.kid().to_owned());
+                serde_json::to_value(jwk).expect("a JWK is JSON")
+            }
+            Private::Lattice(pair) => json!({
+                "kty": "AKP",
+                "kid": self.kid(),
+                "alg": self.alg(),
+                "pub": URL_SAFE_NO_PAD.encode(pair.public_key()),
+            }),
         }
     }
 
-    fn private(self) -> EncodingKey {
-        match self {
-            Self::Rs256 | Self::Ps256 => EncodingKey::from_rsa_der(&der(RSA)),
-            Self::Es256 => EncodingKey::from_ec_der(&der(P256)),
-            Self::Es384 => EncodingKey::from_ec_der(&der(P384)),
-            Self::EdDsa => EncodingKey::from_ed_der(&der(ED25519)),
-        }
+    fn private(self) -> Private {
+        let (key, algorithm) = match self {
+            Self::Rs256 => (EncodingKey::from_rsa_der(&der(RSA)), Algorithm::RS256),
+            Self::Ps256 => (EncodingKey::from_rsa_der(&der(RSA)), Algorithm::PS256),
+            Self::Es256 => (EncodingKey::from_ec_der(&der(P256)), Algorithm::ES256),
+            Self::Es384 => (EncodingKey::from_ec_der(&der(P384)), Algorithm::ES384),
+            Self::EdDsa => (EncodingKey::from_ed_der(&der(ED25519)), Algorithm::EdDSA),
+            Self::MlDsa44 => {
+                let pair = PqdsaKeyPair::from_seed(&ML_DSA_44_SIGNING, &ML_DSA_SEED);
+                return Private::Lattice(pair.expect("the seed makes a key"));
+            }
+        };
+        Private::Usual(key, algorithm)
     }
+}
+
+/// A private key, and how it signs.
+enum Private {
+    Usual(EncodingKey, Algorithm),
+    /// `jsonwebtoken` has no ML-DSA.
+    Lattice(PqdsaKeyPair),
 }
 
 /// A certificate of the RSA key, as a JWK's `x5c` contains it.

@@ -87,6 +87,7 @@ impl Issuer {
             "RS256" => json!({"kty": "RSA", "n": "…", "e": "…"}),
             "ES256" => json!({"kty": "EC", "crv": "P-256", "x": "…", "y": "…"}),
             "ES384" => json!({"kty": "EC", "crv": "P-384", "x": "…", "y": "…"}),
+            "ML-DSA-44" => json!({"kty": "AKP", "alg": "ML-DSA-44", "pub": "…"}),
             _ => json!({"kty": "OKP", "crv": "Ed25519", "x": "…"}),
         };
         if let Some(kid) = kid {

@@ -77,7 +77,7 @@ SELECT arguments, pg_temp.refusal(arguments) AS outcome
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', algorithms => '{HS256}' $$,
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', algorithms => '{RS256,none}' $$,
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', algorithms => '{rs256}' $$,
-       $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', algorithms => '{RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519}' $$,
+       $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', algorithms => '{RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519,ML-DSA-44,ML-DSA-65,ML-DSA-87}' $$,
        -- kinds
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', kind => 'saml' $$,
        $$ 'idp', '{i}', jwks_url => 'https://idp.example.com/k', kind => 'stack' $$,
@@ -126,8 +126,8 @@ SELECT what, pg_temp.refusal(format($$ 'idp', '{i}', jwks => %L $$, jwks)) AS ou
        (8, 'private key', jsonb_set(current_setting('test.jwks')::jsonb, '{keys,0,d}', '"AQAB"')),
        (9, 'point off the curve', '{"keys": [{"kty": "EC", "crv": "P-256", "kid": "k", "x": "AQ", "y": "AQ"}]}'),
        (10, 'key of 1024 bits', jsonb_set(current_setting('test.jwks')::jsonb, '{keys,0,n}', to_jsonb(left(current_setting('test.jwks')::jsonb #>> '{keys,0,n}', 170) || 'E'))),
-       (11, 'unknown type of key beside a good one', jsonb_set(current_setting('test.jwks')::jsonb, '{keys,1}', '{"kty": "AKP", "kid": "k"}')),
-       (12, 'unknown type of key alone', '{"keys": [{"kty": "AKP", "kid": "k"}]}'),
+       (11, 'unknown type of key beside a good one', jsonb_set(current_setting('test.jwks')::jsonb, '{keys,1}', '{"kty": "XYZ", "kid": "k"}')),
+       (12, 'unknown type of key alone', '{"keys": [{"kty": "XYZ", "kid": "k"}]}'),
        -- jsonb holds more than a parser of JSON takes.
        (13, 'number of too many digits', '{"keys": [{"kty": "RSA", "n": 1e400}]}'),
        (14, 'number of too many digits beside a good key', current_setting('test.jwks')::jsonb || '{"n": -1e400}'),

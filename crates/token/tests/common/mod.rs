@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 pub use random::Random;
 pub use raw_rsa::{RawRsa, sign_encoded};
-pub use signer::Signer;
+pub use signer::{Pair, Signer};
 
 /// The time at which tests take place.
 pub const NOW: i64 = 1_700_000_000;
@@ -27,6 +27,8 @@ pub const ISSUER: &str = "https://issuer.example/";
 pub static ES256: LazyLock<Signer> = LazyLock::new(|| Signer::new(Algorithm::ES256, "key-1"));
 pub static ES384: LazyLock<Signer> = LazyLock::new(|| Signer::new(Algorithm::ES384, "key-384"));
 pub static EDDSA: LazyLock<Signer> = LazyLock::new(|| Signer::new(Algorithm::EdDSA, "key-ed"));
+pub static ML_DSA_44: LazyLock<Signer> =
+    LazyLock::new(|| Signer::new(Algorithm::MlDsa44, "key-lattice"));
 pub static RS256: LazyLock<Signer> = LazyLock::new(|| Signer::new(Algorithm::RS256, "key-rsa"));
 
 static KEYS: LazyLock<KeySet> = LazyLock::new(|| key_set(&[ES256.jwk()]));

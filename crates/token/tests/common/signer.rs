@@ -1,5 +1,5 @@
 //! Keys that sign anything. What `jsonwebtoken` can sign and publish, it does; aws-lc makes the
-//! keys, and signs with ES512.
+//! keys, and signs with ES512 and ML-DSA.
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
@@ -7,6 +7,7 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
     ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
+    ML_DSA_44_SIGNING, ML_DSA_65_SIGNING, ML_DSA_87_SIGNING, PqdsaKeyPair, PqdsaSigningAlgorithm,
     RsaKeyPair,
 };
 use base64::Engine;
@@ -29,6 +30,7 @@ pub enum Pair {
     Ec(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
     Rsa(RsaKeyPair),
+    Lattice(PqdsaKeyPair),
 }
 
 impl Signer {
@@ -36,11 +38,17 @@ impl Signer {
         let ec = |curve: &'static EcdsaSigningAlgorithm| {
             Pair::Ec(EcdsaKeyPair::generate(curve).expect("a key"))
         };
+        let lattice = |parameters: &'static PqdsaSigningAlgorithm| {
+            Pair::Lattice(PqdsaKeyPair::generate(parameters).expect("a key"))
+        };
         let pair = match algorithm {
             Algorithm::ES256 => ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
             Algorithm::ES384 => ec(&ECDSA_P384_SHA384_FIXED_SIGNING),
             Algorithm::ES512 => ec(&ECDSA_P521_SHA512_FIXED_SIGNING),
             Algorithm::EdDSA => Pair::Ed(Ed25519KeyPair::generate().expect("a key")),
+            Algorithm::MlDsa44 => lattice(&ML_DSA_44_SIGNING),
+            Algorithm::MlDsa65 => lattice(&ML_DSA_65_SIGNING),
+            Algorithm::MlDsa87 => lattice(&ML_DSA_87_SIGNING),
             _ => Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).expect("a key")),
         };
         Self {
@@ -60,11 +68,16 @@ impl Signer {
                 EncodingKey::from_ed_der(pair.to_pkcs8v1().expect("a private key").as_ref())
             }
             Pair::Rsa(pair) => EncodingKey::from_rsa_der(&rsa_private_key(pair)),
+            Pair::Lattice(_) => panic!("jsonwebtoken cannot sign with {}", self.algorithm),
         }
     }
 
     /// The public key, with `kid` and `alg`.
     pub fn jwk(&self) -> Value {
+        if let Pair::Lattice(pair) = &self.pair {
+            let (key, alg) = (encode(pair.public_key()), self.algorithm.name());
+            return json!({"kty": "AKP", "kid": self.kid, "alg": alg, "pub": key});
+        }
         let Some(algorithm) = named(self.algorithm) else {
             let point = self.public_point();
             let (x, y) = point[1..].split_at(point.len() / 2);
@@ -118,6 +131,11 @@ impl Signer {
             (None, Pair::Ec(pair)) => {
                 let signature = pair.sign(&SystemRandom::new(), message);
                 signature.expect("a signature").as_ref().to_vec()
+            }
+            (None, Pair::Lattice(pair)) => {
+                let mut signature = vec![0; pair.algorithm().signature_len()];
+                let length = pair.sign(message, &mut signature).expect("a signature");
+                signature[..length].to_vec()
             }
             (None, _) => panic!("{} is not a key for {algorithm}", self.kid),
         }
