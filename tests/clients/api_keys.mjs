@@ -36,9 +36,10 @@ export default (app) => {
         const read = await app.request(key, async (value) => ({
             user: await value('auth.user_id()'), email: await value('auth.email()'), provider: await value('auth.provider()'),
             session: await value('auth.session_id()'), expires: await value('auth.expires_at()'),
+            key: await value(`auth.actor() ->> 'api_key_id'`),
             all: JSON.stringify([await value('auth.jwt()'), await value('auth.actor()')]),
         }));
-        assert.deepEqual([read.user, read.email, read.provider, read.session], [alice.id, alice.email, 'better_auth', null]);
+        assert.deepEqual([read.user, read.email, read.provider, read.session, read.key], [alice.id, alice.email, 'better_auth', null, String(id)]);
         const left = new Date(expiresAt) - read.expires;
         assert.ok(left >= 0 && left < 1000, left);
         assert.ok(!read.all.includes(key) && !read.all.includes(before[0][app.names.column('apikey', 'key').slice(1, -1)]));
