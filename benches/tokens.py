@@ -70,7 +70,7 @@ def api_keys(rounds, user):
     run_once("VACUUM (FREEZE, ANALYZE) neon_auth_internal.api_keys, neon_auth_internal.api_key_uses, neon_auth.users_sync")
     with Session() as session:
         for key in keys.values():
-            session.run(f"SELECT bench.same_token('{key}', 100)")
+            session.run(f"BEGIN; SELECT bench.same_token('{key}', 100); COMMIT")
         costs = interleaved(rounds, {name: lambda key=key: loop(session, "same_token", key) for name, key in keys.items()})
     run_once("TRUNCATE neon_auth_internal.api_keys, neon_auth_internal.api_key_uses")
     run_once("DELETE FROM neon_auth.team_permissions_sync; DELETE FROM neon_auth.team_members_sync; DELETE FROM neon_auth.users_sync")
