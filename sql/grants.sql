@@ -16,7 +16,7 @@ GRANT EXECUTE ON FUNCTION neon_auth_internal.fills_mirror(text),
     neon_auth_internal.discovery_url(text), neon_auth_internal.time_of(bigint),
     neon_auth_internal.better_auth_defect(text), neon_auth_internal.feeds_mirror(text),
     neon_auth_internal.unbound_better_auth(), neon_auth_internal.api_key_refusal(text),
-    neon_auth_internal.worker_state(), neon_auth_internal.counters() TO PUBLIC;
+    neon_auth_internal.actor_in_wal(), neon_auth_internal.worker_state(), neon_auth_internal.counters() TO PUBLIC;
 
 DO $$
 DECLARE

@@ -229,6 +229,18 @@ CREATE VIEW neon_auth.status AS
       LEFT JOIN (SELECT * FROM neon_auth.sync_runs WHERE kind = 'better_auth' ORDER BY id DESC LIMIT 1) AS r ON true
      WHERE p.kind = 'better_auth'
     UNION ALL
+    SELECT 'actor in the WAL',
+           a.logical AND a.preloaded,
+           CASE WHEN NOT a.logical
+                    THEN 'No actor is written: wal_level must be logical.'
+                WHEN NOT a.preloaded
+                    THEN 'Not every session writes one, so actors can be forged: neon_auth is not in '
+                         'shared_preload_libraries.'
+                ELSE 'Each transaction that writes ends with a logical message that names its actor.' END,
+           NULL
+      FROM neon_auth_internal.actor_in_wal() AS a
+     WHERE a.wanted
+    UNION ALL
     SELECT 'workers',
            NOT w.preloaded OR w.standby
                OR (w.failures = 0 AND NOT w.overdue AND (w.visited_at IS NOT NULL OR NOT w.expected)),
@@ -258,7 +270,8 @@ CREATE VIEW neon_auth.status AS
               FROM neon_auth_internal.worker_state() AS s) AS w;
 COMMENT ON VIEW neon_auth.status IS 'State of the extension: one row per component, with health and reason';
 COMMENT ON COLUMN neon_auth.status.component IS
-    'providers, revocations, keys, tables or secret of NAME, webhooks, sync queue, mirror, synchronisation or workers';
+    'providers, revocations, keys, tables or secret of NAME, webhooks, sync queue, mirror, synchronisation, actor in '
+    'the WAL or workers';
 COMMENT ON COLUMN neon_auth.status.ok IS 'True if healthy';
 COMMENT ON COLUMN neon_auth.status.detail IS 'Its state, and why';
 COMMENT ON COLUMN neon_auth.status.since IS 'Start of that state, where it is known';

@@ -177,8 +177,7 @@ fn choose(
         // Zitadel's roles are the members of an object, each with the organizations that grant it.
         // Members have no order, so the order of the provider's list decides.
         Some(Value::Object(members)) => {
-            let is_granted =
-                |role: &&String| members.get(*role).is_some_and(|granted| is_grant(granted));
+            let is_granted = |role: &&String| members.get(*role).is_some_and(is_grant);
             match provider.allowed_roles.iter().find(is_granted) {
                 Some(role) => chosen(role, Why::Claim),
                 None => default(format!(

@@ -20,6 +20,7 @@ passes_errors! {
 
 /// A column by whose name it is stamped.
 pub struct Column {
+    name: &'static CStr,
     pub number: c_int,
     type_of: pg_sys::Oid,
     modifier: i32,
@@ -74,11 +75,11 @@ unsafe fn stamped(trigger: &pg_sys::TriggerData) -> Result<pg_sys::HeapTuple, Pr
             if is_update {
                 values.keep(&column, trigger.tg_trigtuple, description);
             } else if !moved_row::arrives(relation, tuple) {
-                values.sign(&column, identity.as_deref())?;
+                values.sign(relation, &column, identity.as_deref())?;
             }
         }
         if let Some(column) = updated_by {
-            values.sign(&column, identity.as_deref())?;
+            values.sign(relation, &column, identity.as_deref())?;
         }
         let stamped = values.written_to(tuple, description);
         if is_update {
@@ -116,7 +117,10 @@ unsafe fn demand_before_each_row(trigger: &pg_sys::TriggerData) -> Result<bool, 
 }
 
 /// The column of that name, if the table has it.
-unsafe fn column(relation: pg_sys::Relation, name: &CStr) -> Result<Option<Column>, Problem> {
+unsafe fn column(
+    relation: pg_sys::Relation,
+    name: &'static CStr,
+) -> Result<Option<Column>, Problem> {
     unsafe {
         let description = (*relation).rd_att;
         for place in 0..(*description).natts {
@@ -143,6 +147,7 @@ unsafe fn column(relation: pg_sys::Relation, name: &CStr) -> Result<Option<Colum
                 return Err(unfit(format!("has the type {}", named.to_string_lossy())));
             }
             return Ok(Some(Column {
+                name,
                 number: place + 1,
                 type_of: found.atttypid,
                 modifier: found.atttypmod,
@@ -171,8 +176,21 @@ struct Values {
 
 impl Values {
     /// The identity in the column's type.
-    unsafe fn sign(&mut self, column: &Column, identity: Option<&Identity>) -> Result<(), Problem> {
+    unsafe fn sign(
+        &mut self,
+        relation: pg_sys::Relation,
+        column: &Column,
+        identity: Option<&Identity>,
+    ) -> Result<(), Problem> {
         let datum = match identity {
+            // NULL would say that nobody was signed in.
+            Some(identity) if column.type_of == pg_sys::UUIDOID && identity.uuid.is_none() => {
+                return Err(Problem::CannotStamp {
+                    table: unsafe { name_of(relation) },
+                    column: column.name.to_string_lossy().into_owned(),
+                    is: "has the type uuid, and the id of the signed-in user is not a UUID in lower case with hyphens".to_owned(),
+                });
+            }
             Some(identity) => unsafe { signature(column, identity) },
             None => None,
         };

@@ -16,12 +16,16 @@ use pgrx::prelude::*;
 
 use crate::pg::compat;
 use crate::settings::ACTOR_IN_WAL;
+use crate::shared;
 
 const PREFIX: &CStr = c"neon_auth";
 const NOBODY: &str = "{}";
 
+/// Returns who is signed in as JSON.
+type InForce = fn() -> Option<String>;
+
 thread_local! {
-    static IN_FORCE: Cell<Option<fn() -> Option<String>>> = const { Cell::new(None) };
+    static IN_FORCE: Cell<Option<InForce>> = const { Cell::new(None) };
     /// The identities that went out of force in the transaction with this number, as JSON.
     static LEFT: RefCell<(pg_sys::TransactionId, Vec<String>)> =
         const { RefCell::new((pg_sys::InvalidTransactionId, Vec::new())) };
@@ -29,8 +33,8 @@ thread_local! {
     static ENTERING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Registers for the ends of transactions, with a function that returns who is signed in as JSON.
-pub fn define(in_force: fn() -> Option<String>) {
+/// Registers for the ends of transactions, with the function that knows who is signed in.
+pub fn define(in_force: InForce) {
     IN_FORCE.set(Some(in_force));
     // SAFETY: the callback is guarded.
     unsafe { pg_sys::RegisterXactCallback(Some(before_transaction_ends), std::ptr::null_mut()) };
@@ -64,8 +68,12 @@ pub fn leaves() {
 
 /// Reads variables of this process only: settings also change while a transaction aborts.
 fn is_wanted() -> bool {
-    // SAFETY: the same.
-    ACTOR_IN_WAL.get() && unsafe { pg_sys::wal_level } >= pg_sys::WalLevel::WAL_LEVEL_LOGICAL as i32
+    ACTOR_IN_WAL.get() && is_logical()
+}
+
+fn is_logical() -> bool {
+    // SAFETY: reads a variable of this process.
+    unsafe { pg_sys::wal_level >= pg_sys::WalLevel::WAL_LEVEL_LOGICAL as i32 }
 }
 
 /// The number of the transaction, if it has one.
@@ -110,4 +118,19 @@ fn message(number: pg_sys::TransactionId) -> String {
         [only] => only.clone(),
         _ => format!(r#"{{"actors":[{}]}}"#, actors.join(",")),
     }
+}
+
+/// `neon_auth_internal.actor_in_wal()`: whether actors are wanted, whether the WAL can contain them, and
+/// whether every session writes them. `session_preload_libraries` is not enough for that: a client can
+/// undo a setting that the server does not know yet by an option of its connection.
+#[pg_extern(sql = false)]
+fn actor_in_wal() -> TableIterator<
+    'static,
+    (
+        name!(wanted, bool),
+        name!(logical, bool),
+        name!(preloaded, bool),
+    ),
+> {
+    TableIterator::once((ACTOR_IN_WAL.get(), is_logical(), shared::is_preloaded()))
 }

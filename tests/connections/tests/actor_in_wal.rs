@@ -2,6 +2,7 @@
 //! forges it.
 
 use neon_auth_connections::{Cluster, Session, World};
+use postgres::NoTls;
 
 const CONFIGURATION: &str = "wal_level = logical
 max_prepared_transactions = 1
@@ -145,9 +146,37 @@ fn the_last_message_of_a_transaction_says_who_may_have_written() {
         }
         assert_eq!(actors(&mut superuser), [expected], "{statements}");
     }
-    // Only a superuser can switch it off.
+    // Only a superuser can switch it off; an option of the connection cannot either.
+    let mut by_option = world.database.config("app");
+    by_option.options("-c neon_auth.actor_in_wal=off");
+    assert!(by_option.connect(NoTls).is_err());
     let error = app.run_refused("SET neon_auth.actor_in_wal = off");
     assert_eq!(error.code().code(), "42501");
     superuser.run("SET neon_auth.actor_in_wal = off; INSERT INTO written VALUES (1)");
     assert_eq!(actors(&mut superuser), ["no message"]);
+}
+
+/// What `status` says where actors cannot be in the WAL, or not all of them.
+#[test]
+fn status_says_what_is_missing() {
+    const STATUS: &str = "SELECT concat_ws(' ', ok, detail) FROM neon_auth.status WHERE component = 'actor in the WAL'";
+    for (configuration, said) in [
+        (
+            "wal_level = replica\nneon_auth.actor_in_wal = on",
+            "f No actor is written",
+        ),
+        (
+            "wal_level = logical\nneon_auth.actor_in_wal = on",
+            "f Not every session writes one",
+        ),
+        (CONFIGURATION, "t Each transaction"),
+    ] {
+        let cluster = Cluster::start(configuration);
+        let world = World::in_server(cluster.server());
+        let mut superuser = world.superuser();
+        let status = superuser.value(STATUS, &[]).expect("actors are wanted");
+        assert!(status.starts_with(said), "{configuration}: {status}");
+        superuser.run("SET neon_auth.actor_in_wal = off");
+        assert!(superuser.values(STATUS, &[]).is_empty());
+    }
 }
