@@ -12,7 +12,8 @@ REVOKE ALL ON SCHEMA neon_auth_internal FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA neon_auth_internal FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION neon_auth_internal.fills_mirror(text),
     neon_auth_internal.rest_base(text), neon_auth_internal.service(text, text),
-    neon_auth_internal.is_of_provider(jsonb, text), neon_auth_internal.judge_jwks(jsonb), neon_auth_internal.table_keys(),
+    neon_auth_internal.is_of_provider(jsonb, text), neon_auth_internal.judge_jwks(jsonb),
+    neon_auth_internal.table_keys(),
     neon_auth_internal.discovery_url(text), neon_auth_internal.time_of(bigint),
     neon_auth_internal.better_auth_defect(text), neon_auth_internal.feeds_mirror(text),
     neon_auth_internal.unbound_better_auth(), neon_auth_internal.api_key_refusal(text),

@@ -122,12 +122,12 @@ COMMENT ON FUNCTION auth.actor() IS
 CREATE FUNCTION auth.stamp() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'neon_auth_stamp';
 COMMENT ON FUNCTION auth.stamp() IS
-    'Trigger BEFORE INSERT OR UPDATE FOR EACH ROW: writes who is signed in into the columns created_by (kept by UPDATE) '
-    'and updated_by';
+    'Trigger BEFORE INSERT OR UPDATE FOR EACH ROW: writes who is signed in into the columns created_by (kept by '
+    'UPDATE) and updated_by';
 
 CREATE FUNCTION neon_auth_internal.actor_in_wal(OUT wanted boolean, OUT logical boolean, OUT preloaded boolean)
 RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1 AS 'MODULE_PATHNAME', 'actor_in_wal_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.actor_in_wal() IS
-    'Returns if actors are to be in the WAL (neon_auth.actor_in_wal), if the WAL can contain them, and if every session '
-    'writes them';
+    'Returns if actors are to be in the WAL (neon_auth.actor_in_wal), if the WAL can contain them, and if every '
+    'session writes them';

@@ -98,8 +98,8 @@ COMMENT ON COLUMN neon_auth.providers.allow_restricted IS 'Accepts tokens whose 
 COMMENT ON COLUMN neon_auth.providers.role_claim IS
     'Path of the claim that names the role which auth.authenticate() sets, such as app_metadata.role; NULL: none';
 COMMENT ON COLUMN neon_auth.providers.role_map IS
-    'Roles for values of role_claim, such as groups: {"staff": "app_staff"}; the first of allowed_roles wins. NULL: the '
-    'values are the roles';
+    'Roles for values of role_claim, such as groups: {"staff": "app_staff"}; the first of allowed_roles wins. NULL: '
+    'the values are the roles';
 COMMENT ON COLUMN neon_auth.providers.allowed_roles IS
     'Roles that role_claim may name, and anonymous for anonymous users. Of an array, the first that is listed '
     'here is set';
@@ -113,8 +113,8 @@ COMMENT ON COLUMN neon_auth.providers.reject_deleted_users IS
 COMMENT ON COLUMN neon_auth.providers.reject_banned_users IS
     'Refuses tokens of users who are banned now: in the table of Better Auth, or in raw_json of users_sync';
 COMMENT ON COLUMN neon_auth.providers.create_users IS
-    'Creates the row of users_sync at a user''s first sign-in. NULL: true for kind oidc, false for others; better_auth: '
-    'not true';
+    'Creates the row of users_sync at a user''s first sign-in. NULL: true for kind oidc, false for others; '
+    'better_auth: not true';
 
 CREATE FUNCTION neon_auth.add_provider(
     name text,

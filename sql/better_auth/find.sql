@@ -2,8 +2,8 @@
 -- and a query of them could run that role's code.
 
 -- type: id (uuid, text or integer), token, text, time, boolean or integer; * is a required column. A table without a
--- known name is recognised by the columns with !. privateKey is not listed: nothing may read it. The owner of an API key
--- is in userId until version 1.4, in referenceId since.
+-- known name is recognised by the columns with !. privateKey is not listed: nothing may read it. The owner of an API
+-- key is in userId until version 1.4, in referenceId since.
 CREATE FUNCTION neon_auth_internal.better_auth_model()
 RETURNS TABLE (what text, number bigint, canonical text, type text, required boolean, distinctive boolean)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -259,7 +259,8 @@ BEGIN
         IF defect IS NULL THEN
             code := 'undefined_column';
             defect := format('%s has neither a column userId nor a column referenceId.', relation);
-            hint := 'If the column of the owner has another name: names => ''{"apikey": {"referenceId": "<column>"}}''.';
+            hint := 'If the column of the owner has another name: '
+                    'names => ''{"apikey": {"referenceId": "<column>"}}''.';
         END IF;
     END IF;
 END

@@ -46,7 +46,7 @@ COMMENT ON FUNCTION neon_auth_internal.better_auth_changed() IS
 
 CREATE FUNCTION neon_auth_internal.feeds_mirror(what text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-AS $$ SELECT what NOT IN ('session', 'jwks', 'apikey') $$;
+RETURN what NOT IN ('session', 'jwks', 'apikey');
 COMMENT ON FUNCTION neon_auth_internal.feeds_mirror(text) IS
     'Returns true if the mirror follows the changes of a model''s table; the others contain only credentials and keys';
 
