@@ -31,5 +31,5 @@ fn stand_in(identity: &Identity) -> Option<&'static str> {
     }
     identity
         .agent()
-        .map(|_| "The token is for an agent, which its claim act names.")
+        .map(|_| "The token is for an agent that acts for the user.")
 }

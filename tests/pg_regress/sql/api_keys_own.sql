@@ -4,6 +4,8 @@
 \set bob `"$STACK" token --sub bob`
 \set agent `"$STACK" token --sub alice --claim 'act={"sub": "assistant"}'`
 \set odd `"$STACK" token --sub alice --claim 'act=false'`
+\set mapped_agent `"$STACK" token --sub alice --claim 'bot="assistant"'`
+\set mapped_admin `"$STACK" token --sub alice --claim 'admin="root"'`
 \set none `"$STACK" token --sub alice --claim act=null`
 BEGIN;
 SELECT neon_auth.upsert_users('[{"id": "alice"}, {"id": "bob"}]');
@@ -68,6 +70,11 @@ SELECT * FROM pg_temp.tried('an agent of an odd type');
 SELECT auth.authenticate(:'none') = 'alice' AS alice;
 SELECT * FROM pg_temp.tried('no agent');
 RESET ROLE;
+UPDATE neon_auth.providers SET claim_map = '{"agent": "bot", "impersonator": "admin"}';
+SELECT auth.authenticate(:'mapped_agent') = 'alice' AS alice;
+SELECT * FROM pg_temp.tried('an agent by claim_map');
+SELECT auth.authenticate(:'mapped_admin') = 'alice' AS alice;
+SELECT * FROM pg_temp.tried('an impersonator by claim_map');
 SELECT auth.impersonate('alice');
 SELECT * FROM pg_temp.tried('auth.impersonate');
 SELECT auth.logout();
