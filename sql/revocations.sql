@@ -115,8 +115,8 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
     DELETE FROM neon_auth_internal.revocations r
      USING (SELECT bool_or(p.kind = 'better_auth') AS has_sessions,
-                   -- An interval of more years could lead to a time that does not exist.
-                   CASE WHEN bool_and(p.max_lifetime < interval '1000 years')
+                   -- An interval of more years could lead to a time that does not exist. bool_and passes over NULL.
+                   CASE WHEN bool_and(coalesce(p.max_lifetime < interval '1000 years', false))
                         THEN now() - max(p.max_lifetime + p.leeway) END AS oldest
               FROM neon_auth_internal.providers p) AS p
      WHERE NOT p.has_sessions

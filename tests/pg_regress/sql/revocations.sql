@@ -173,6 +173,9 @@ SAVEPOINT s;
 DELETE FROM neon_auth.providers;
 SELECT count(*) AS "no provider" FROM kept();
 ROLLBACK TO s;
+UPDATE neon_auth.providers SET max_lifetime = NULL WHERE name = 'idp';
+SELECT count(*) AS "any lifetime of one" FROM kept();
+ROLLBACK TO s;
 -- Sessions of Better Auth have no greatest age.
 INSERT INTO neon_auth.providers (name, kind, issuers, audiences, max_lifetime)
 SELECT 'better_auth', 'better_auth', '{a}', '{a}', '1 hour' FROM neon_auth.drop_provider('stack');
