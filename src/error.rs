@@ -290,6 +290,8 @@ pub enum Problem {
     NotInPerson { why: &'static str },
     /// Somebody must be signed in.
     NobodySignedIn,
+    /// A trigger on users_sync signed somebody else in, or out, during a sign-in.
+    IdentityReplaced,
     /// `auth.stamp()` was called otherwise than by a trigger that it can serve.
     StampMisused { why: String },
     /// A table with the trigger `auth.stamp()` has no column for it.
@@ -837,6 +839,12 @@ impl From<&Problem> for ErrorReport {
                 "nobody is signed in".to_owned(),
                 "The function acts on the signed-in user.".to_owned(),
                 "SELECT auth.authenticate($1);".to_owned(),
+            ),
+            Problem::IdentityReplaced => (
+                refused,
+                "the identity was changed while the user was signed in".to_owned(),
+                "A trigger on neon_auth.users_sync has signed in or out.".to_owned(),
+                "Do not call auth.authenticate(), auth.impersonate() and auth.logout() in triggers on neon_auth.users_sync.".to_owned(),
             ),
             Problem::StampMisused { why } => (
                 Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,

@@ -161,6 +161,29 @@ pub unsafe fn log_message(prefix: &CStr, message: &[u8]) {
     }
 }
 
+/// A row of a heap by its place; false if the snapshot does not see it. The buffer of a row that is found is
+/// pinned.
+///
+/// # Safety
+/// The relation must be an open heap.
+pub unsafe fn heap_fetch(
+    relation: pg_sys::Relation,
+    snapshot: pg_sys::Snapshot,
+    row: pg_sys::HeapTuple,
+    buffer: *mut pg_sys::Buffer,
+) -> bool {
+    unsafe {
+        pg_sys::heap_fetch(
+            relation,
+            snapshot,
+            row,
+            buffer,
+            #[cfg(not(feature = "pg14"))]
+            false,
+        )
+    }
+}
+
 /// The description of a column, counted from 0. Since 18 they are stored elsewhere.
 ///
 /// # Safety

@@ -88,8 +88,8 @@ pub fn is_anybody() -> bool {
     kept().is_some()
 }
 
-/// Sets `identity` for the session or transaction, and its role.
-pub fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
+/// Sets `identity` for the session or transaction, and its role. Returns its epoch.
+pub fn assume(identity: Rc<Identity>, scope: Scope) -> Result<u64, Problem> {
     if identity.role.is_some() || identity.valid_until.is_some() || provider::can_end(&identity) {
         hooks::join();
     }
@@ -104,7 +104,12 @@ pub fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
     setting::set(&kept.to_setting(), scope);
     CURRENT.set(Parsed::now(Some(kept)));
     wal::enter(false);
-    Ok(())
+    Ok(epoch)
+}
+
+/// Whether the identity that `assume` has set with this epoch is the current one.
+pub fn is_set(epoch: u64) -> bool {
+    kept().is_some_and(|kept| kept.epoch == epoch && kept.is_valid())
 }
 
 /// Clears the identity at every scope, and the role if the identity had one, as a SET does: an

@@ -127,8 +127,11 @@ pub fn enter_by(
     if let Some(key) = &identity.api_key {
         provider::note_use(key);
     }
-    assume(Rc::clone(identity), scope)?;
+    let epoch = assume(Rc::clone(identity), scope)?;
     provider::create_if_new(&admitted);
+    if !current::is_set(epoch) {
+        return Err(Problem::IdentityReplaced);
+    }
     admission.succeed();
     Ok(Some(identity.subject.clone()))
 }
@@ -144,7 +147,7 @@ fn admit(token: &str, source: Source) -> Result<Rc<Admitted>, Problem> {
     }
 }
 
-fn assume(identity: Rc<Identity>, scope: Scope) -> Result<(), Problem> {
+fn assume(identity: Rc<Identity>, scope: Scope) -> Result<u64, Problem> {
     if scope == Scope::Transaction && !in_block() {
         ereport!(
             WARNING,

@@ -39,6 +39,5 @@ pub fn define() {
     standing::define();
     statement::define();
     before_planning::define();
-    moved_row::define();
     wal::define(current::actor);
 }

@@ -74,18 +74,19 @@ unsafe fn stamped(trigger: &pg_sys::TriggerData) -> Result<pg_sys::HeapTuple, Pr
         if let Some(column) = created_by {
             if is_update {
                 values.keep(&column, trigger.tg_trigtuple, description);
-            } else if !moved_row::arrives(relation, tuple) {
+            } else if let Some(created_by) = moved_row::arrives(relation, column.name) {
+                values.add(column.number, created_by);
+            } else {
                 values.sign(relation, &column, identity.as_deref())?;
             }
         }
         if let Some(column) = updated_by {
             values.sign(relation, &column, identity.as_deref())?;
         }
-        let stamped = values.written_to(tuple, description);
         if is_update {
-            moved_row::may_leave(relation, stamped);
+            moved_row::may_leave(relation, trigger.tg_trigtuple);
         }
-        Ok(stamped)
+        Ok(values.written_to(tuple, description))
     }
 }
 

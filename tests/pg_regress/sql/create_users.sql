@@ -127,6 +127,22 @@ CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN R
 SELECT auth.authenticate(:'alice');
 SELECT auth.user_id(), (SELECT count(*) FROM users);
 SELECT auth.logout();
+-- A trigger that signs in or out itself: then nobody is signed in, and the caller learns of it.
+SAVEPOINT t;
+CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    CASE new.raw_json ->> 'id' WHEN 'alice' THEN PERFORM auth.logout(); ELSE PERFORM auth.impersonate('root', is_local => false); END CASE;
+    RETURN new;
+END
+$$;
+SAVEPOINT u;
+SELECT auth.authenticate(:'alice');
+\echo :SQLSTATE
+ROLLBACK TO u;
+SELECT auth.user_id();
+SELECT auth.authenticate(:'bob', is_local => false);
+ROLLBACK TO u;
+SELECT auth.user_id(), (SELECT count(*) FROM users);
 ROLLBACK;
 SELECT auth.user_id();
 DROP VIEW users;

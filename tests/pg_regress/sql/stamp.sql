@@ -100,6 +100,45 @@ COMMIT;
 INSERT INTO parts_b (id, region, created_by) VALUES (1, 'b', 'alice');
 SELECT id, region, created_by FROM parts WHERE id = 1 ORDER BY region;
 
+-- Whatever other triggers do during a move, the creator is kept: they may change the row, write rows elsewhere, and come
+-- before or after.
+CREATE TABLE moving (id int, region text, created_by text, updated_at timestamptz) PARTITION BY LIST (region);
+CREATE TABLE moving_a PARTITION OF moving FOR VALUES IN ('a');
+CREATE TABLE moving_b PARTITION OF moving FOR VALUES IN ('b');
+CREATE TABLE moves (id int);
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON moving FOR EACH ROW EXECUTE FUNCTION auth.stamp();
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN new.updated_at := clock_timestamp(); RETURN new; END $$;
+CREATE FUNCTION write_down() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO moves VALUES (old.id); RETURN old; END $$;
+CREATE TRIGGER a_touch BEFORE INSERT OR UPDATE ON moving FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE TRIGGER z_touch BEFORE INSERT OR UPDATE ON moving FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE TRIGGER write_down BEFORE DELETE ON moving FOR EACH ROW EXECUTE FUNCTION write_down();
+SELECT auth.impersonate('alice', is_local => false);
+INSERT INTO moving VALUES (1, 'a'), (2, 'a');
+SELECT auth.impersonate('bob', is_local => false);
+UPDATE moving SET region = 'b';
+SELECT id, region, created_by FROM moving ORDER BY id;
+-- Nobody else becomes the creator of a row that only looks like a move: the move is undone by a trigger, or does not happen.
+CREATE FUNCTION keep_region() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN new.region := old.region; RETURN new; END $$;
+CREATE FUNCTION keep_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE TRIGGER z_keep BEFORE UPDATE ON moving FOR EACH ROW EXECUTE FUNCTION keep_region();
+WITH u AS (UPDATE moving SET region = 'a' WHERE id = 1 RETURNING 1)
+INSERT INTO moving SELECT 3, 'a', 'alice' FROM (SELECT count(*) FROM u) AS x;
+DROP TRIGGER z_keep ON moving;
+CREATE TRIGGER z_keep BEFORE DELETE ON moving FOR EACH ROW EXECUTE FUNCTION keep_row();
+WITH u AS (UPDATE moving SET region = 'a' WHERE id = 1 RETURNING 1)
+INSERT INTO moving SELECT 4, 'a', 'alice' FROM (SELECT count(*) FROM u) AS x;
+DROP TRIGGER z_keep ON moving;
+-- A move that happened counts once, and not after its savepoint or its statement.
+WITH u AS (UPDATE moving SET region = 'a' WHERE id = 1 RETURNING 1)
+INSERT INTO moving SELECT 5, 'b', 'alice' FROM (SELECT count(*) FROM u) AS x;
+BEGIN;
+SAVEPOINT s;
+UPDATE moving SET region = 'b' WHERE id = 1;
+ROLLBACK TO s;
+INSERT INTO moving VALUES (6, 'b', 'alice');
+COMMIT;
+SELECT id, region, created_by FROM moving ORDER BY id;
+
 -- Misuse
 CREATE TABLE bare (id int);
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON bare FOR EACH ROW EXECUTE FUNCTION auth.stamp();
