@@ -78,6 +78,10 @@ fn calls(world: &World) -> Vec<(&'static str, &'static str, String)> {
         ),
         ("drop_provider", "neon_auth.providers", "SELECT neon_auth.drop_provider('stack')".to_owned()),
         ("set_secret", "neon_auth_internal.secrets", "SELECT neon_auth.set_secret('webhook_secret', 'whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA')".to_owned()),
+        ("create_api_key", "neon_auth_internal.api_keys", "SELECT neon_auth.create_api_key('there', 'other')".to_owned()),
+        ("revoke_api_key", "neon_auth_internal.api_keys", "SELECT neon_auth.revoke_api_key(id) FROM neon_auth.api_keys".to_owned()),
+        ("revoke_tokens", "neon_auth_internal.revocations", "SELECT neon_auth.revoke_tokens('there')".to_owned()),
+        ("revoke_session", "neon_auth_internal.revocations", "SELECT neon_auth.revoke_session('there')".to_owned()),
         ("sync", "neon_auth.users_sync", SYNC.to_owned()),
     ]
 }
@@ -105,6 +109,7 @@ fn a_triggers_error_arrives_as_it_was_raised() {
     let mut session = world.superuser();
     session.run("SELECT neon_auth.upsert_user('{\"id\": \"there\"}')");
     session.run("SELECT neon_auth.upsert_team('{\"id\": \"there\"}')");
+    session.run("SELECT neon_auth.create_api_key('there', 'one')");
     world
         .stack
         .sign_up(NewUser::named("first", "first@example.com"));
@@ -210,7 +215,11 @@ fn no_error_has_a_backtrace_for_its_detail() {
         assert_eq!(error.code(), &SqlState::LOCK_NOT_AVAILABLE, "{call}");
         assert_eq!(error.detail(), None, "{call}");
         // It is whole.
-        assert!(error.position().is_some(), "{call}: {error:?}");
+        assert_eq!(
+            error.routine(),
+            Some("ProcessInterrupts"),
+            "{call}: {error:?}"
+        );
     }
     holder.run("ROLLBACK");
 

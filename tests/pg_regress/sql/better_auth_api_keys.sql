@@ -142,19 +142,19 @@ UPDATE shop.apikey SET "referenceId" = NULL WHERE id = 'k-last';
 SELECT auth.authenticate('last');
 -- Permissions: the key's, of those that its owner has. What Better Auth cannot read grants nothing.
 UPDATE shop.apikey SET key = hashed('alice-key') WHERE id = 'k-odd';
-CREATE FUNCTION granted(json text) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION granted(given text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE shop.apikey SET permissions = json WHERE id = 'k-odd';
+    UPDATE shop.apikey SET permissions = given WHERE id = 'k-odd';
     PERFORM auth.authenticate('alice-key', false);
     RETURN (SELECT string_agg(p.id, ' ') FROM unnest('{organization:update,organization:delete,member:create,page:read}'::text[]) AS p(id)
              WHERE auth.has_permission(p.id, 'jQzViwKMw27iLnjnkdCtigc4OYTHkAmW'));
 END
 $$;
-SELECT p.json, granted(p.json)
+SELECT p.given, granted(p.given)
   FROM unnest(ARRAY['{"organization": ["update", "delete"], "member": ["create", "update"], "page": ["read"]}', '{"organization": ["update"]}',
                     NULL, '', 'null', '[]', '"organization:update"', '{}', '{"organization": "update"}', '{"organization": {"update": true}}',
                     '{"organization": [1, null, ["update"], "delete"]}', '{"organization": ["update"', '{"organization": ["update"], "organization": ["delete"]}',
-                    '{"organization": ["*"]}', '{"": ["organization:update"]}', '{"organization:update": [""]}', '{"organization": ["Update", " update"]}']) AS p(json);
+                    '{"organization": ["*"]}', '{"": ["organization:update"]}', '{"organization:update": [""]}', '{"organization": ["Update", " update"]}']) AS p(given);
 -- The user's own session is not bounded, and neither is the user after the key.
 SELECT auth.authenticate(session('alice'), false) IS NOT NULL AS alice, auth.has_permission('organization:update', 'jQzViwKMw27iLnjnkdCtigc4OYTHkAmW');
 SELECT auth.has_permission('organization:update', 'jQzViwKMw27iLnjnkdCtigc4OYTHkAmW') AS session, auth.logout();
