@@ -197,6 +197,14 @@ CREATE FUNCTION neon_auth_internal.revoke_api_key(id text, user_id text) RETURNS
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF neon_auth_internal.is_credential(revoke_api_key.id) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'this is not the id of an API key',
+            DETAIL = 'It is a credential itself.',
+            HINT = 'Find the id by the first 8 characters of the key: SELECT id FROM neon_auth.api_keys WHERE prefix = ...; '
+                   'users: SELECT id FROM auth.api_keys() WHERE prefix = ...;';
+    END IF;
     UPDATE neon_auth_internal.api_keys AS k
        SET revoked_at = clock_timestamp()
      WHERE k.id = revoke_api_key.id AND k.revoked_at IS NULL

@@ -53,6 +53,12 @@ ALTER TABLE neon_auth_internal.revocations ENABLE ALWAYS TRIGGER revocations_emp
 COMMENT ON TRIGGER revocations_emptied ON neon_auth_internal.revocations IS
     'Makes every session read again whether anything is revoked';
 
+-- A credential that is passed for an id would be stored, and end nothing.
+CREATE FUNCTION neon_auth_internal.is_credential(id text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN id ^@ 'nak_' OR id ~ '^eyJ[^.]*[.][^.]*[.][^.]*$';
+COMMENT ON FUNCTION neon_auth_internal.is_credential(text) IS 'Returns true for what has the form of an API key or a JWT';
+
 CREATE FUNCTION neon_auth_internal.revoke(kind text, id text, before timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -63,6 +69,8 @@ DECLARE
         WHEN octet_length(revoke.id) > 2000
             THEN format('The id of the %s has %s bytes; at most 2000 are possible.', revoke.kind,
                         octet_length(revoke.id))
+        WHEN neon_auth_internal.is_credential(revoke.id)
+            THEN 'It is a credential itself, and not an id. Nothing was stored.'
         WHEN revoke.kind = 'user' AND revoke.before IS NULL THEN 'The time is NULL.' END;
 BEGIN
     IF defect IS NOT NULL THEN
@@ -80,6 +88,12 @@ BEGIN
     INSERT INTO neon_auth_internal.revocations AS r (kind, id, before)
     VALUES (revoke.kind, revoke.id, revoke.before)
         ON CONFLICT (kind, id) DO UPDATE SET before = greatest(r.before, excluded.before), revoked_at = now();
+    IF revoke.kind = 'user' AND NOT EXISTS (SELECT FROM neon_auth_internal.users_sync u WHERE u.id = revoke.id) THEN
+        RAISE NOTICE USING
+            MESSAGE = 'no user with this id is in neon_auth.users_sync',
+            DETAIL = 'The revocation is kept, and applies if tokens of such a user arrive.',
+            HINT = 'The id is the claim sub of the user''s tokens: SELECT id FROM neon_auth.users_sync WHERE email = ...;';
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.revoke(text, text, timestamptz) IS

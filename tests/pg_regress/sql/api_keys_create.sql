@@ -74,6 +74,11 @@ SELECT id FROM neon_auth.api_keys WHERE prefix = left(:'first', 8) \gset
 SET LOCAL ROLE operator;
 SELECT neon_auth.revoke_api_key(:'id') AS ends, neon_auth.revoke_api_key(:'id') AS again,
        neon_auth.revoke_api_key('unknown') AS unknown, neon_auth.revoke_api_key(NULL) AS "NULL";
+-- The key itself is no id: no answer that reads as if there were no such key.
+SAVEPOINT no_id;
+SELECT neon_auth.revoke_api_key(:'first');
+\echo :SQLSTATE
+ROLLBACK TO no_id;
 SELECT revoked_at BETWEEN now() AND clock_timestamp() AS revoked, valid, replace(refusal, :'id', '(id)') ~ '^API key refused: the key was revoked: The key "\(id\)" was revoked at .* GMT\.$' AS why
   FROM neon_auth.api_keys WHERE id = :'id';
 RESET ROLE;

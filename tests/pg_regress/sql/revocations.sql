@@ -187,5 +187,14 @@ INSERT INTO neon_auth.revocations (kind, id, before) VALUES ('user', 'old', '200
 SELECT neon_auth_internal.prune();
 SELECT count(*) AS old FROM neon_auth.revocations WHERE id = 'old';
 ROLLBACK;
+-- A credential is no id: it would be stored in the clear, and end nothing.
+\set jwt `"$STACK" token --sub alice`
+SELECT neon_auth.revoke_session(:'jwt');
+\echo :SQLSTATE
+SELECT neon_auth.revoke_tokens(:'jwt');
+\echo :SQLSTATE
+SELECT neon_auth.revoke_session('nak_x');
+\echo :SQLSTATE
+SELECT count(*) FROM neon_auth.revocations WHERE length(id) > 200;
 REVOKE ALL ON FUNCTION neon_auth.revoke_tokens, neon_auth.revoke_session FROM operator;
 DROP ROLE operator;
