@@ -81,6 +81,7 @@ DECLARE
     provider constant neon_auth_internal.providers := new;
     defect text[] := neon_auth_internal.provider_defect(provider);
     own_issuers text[];
+    issuer_of_row text;
     url CONSTANT text := coalesce(new.jwks_url, neon_auth_internal.discovery_url(new.issuers[1]));
     -- Only the scheme of the URL is wrong.
     is_plain CONSTANT boolean := url ^@ 'http://'
@@ -144,6 +145,30 @@ BEGIN
                         THEN format('Name the audiences of both, for example UPDATE neon_auth.providers '
                                     'SET audiences = ''{<client id>}'' WHERE name = %L;', other.name)
                         ELSE 'Name audiences that the other does not have: audiences => ''{<client id>}''.' END;
+    END IF;
+    -- Otherwise the users of a dropped provider, and their API keys, would become those of another. A dump is loaded
+    -- without this check: pg_dump sets check_function_bodies, and the dumped database had the provider and the rows.
+    IF TG_OP = 'UPDATE' AND (new.name, new.kind) <> (old.name, old.kind)
+       OR TG_OP = 'INSERT' AND current_setting('check_function_bodies')::boolean
+          AND NOT EXISTS (SELECT FROM neon_auth_internal.providers p WHERE p.name = new.name) THEN
+        -- Sign-ins may be making such rows.
+        LOCK TABLE neon_auth_internal.users_sync IN SHARE MODE;
+        SELECT u.raw_json ->> 'auth_issuer' INTO issuer_of_row
+          FROM neon_auth_internal.users_sync u
+         WHERE u.deleted_at IS NULL AND u.raw_json ->> 'auth_provider' = new.name
+           AND (u.raw_json ->> 'auth_issuer' = ANY (own_issuers)) IS NOT TRUE
+         ORDER BY 1 LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                MESSAGE = 'the mirror has users of another provider of this name',
+                DETAIL = format('The member auth_provider of rows of neon_auth.users_sync is %s, and %s.',
+                                to_json(new.name),
+                                coalesce('their auth_issuer is ' || to_json(issuer_of_row)
+                                         || ', which is no issuer of the provider', 'they name no issuer')),
+                HINT = 'These users and their API keys would become those of this provider. Choose another name, add '
+                       'the provider with the issuers that it had, or delete the users: SELECT neon_auth.delete_user(id).';
+        END IF;
     END IF;
     SELECT p.name INTO other
       FROM neon_auth_internal.providers p

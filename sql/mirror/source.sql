@@ -83,13 +83,15 @@ CREATE FUNCTION neon_auth_internal.name_provider() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- A sign-in that is open may have made a row with the old name.
+    LOCK TABLE neon_auth_internal.users_sync IN SHARE MODE;
     IF TG_OP = 'UPDATE' THEN
         UPDATE neon_auth_internal.users_sync u
            SET raw_json = jsonb_set(u.raw_json, '{auth_provider}', to_jsonb(new.name)), updated_at = clock_timestamp()
          WHERE u.raw_json ->> 'auth_provider' = old.name;
     ELSE
         UPDATE neon_auth_internal.users_sync u
-           SET raw_json = u.raw_json - 'auth_provider', updated_at = clock_timestamp()
+           SET raw_json = u.raw_json - '{auth_provider,auth_issuer}'::text[], updated_at = clock_timestamp()
          WHERE u.raw_json ->> 'auth_provider' = old.name;
     END IF;
     RETURN NULL;

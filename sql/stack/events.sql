@@ -72,6 +72,10 @@ DECLARE
     standing text;
     was_upgraded boolean;
 BEGIN
+    -- Only sign-ins say of which provider a user is.
+    IF given ?| '{auth_provider,auth_issuer}' THEN
+        given := given - '{auth_provider,auth_issuer}'::text[];
+    END IF;
     IF action = 'deleted' THEN
         IF NOT neon_auth_internal.delete_object('user', given ->> 'id', by_service => true) THEN
             IF EXISTS (SELECT FROM neon_auth_internal.users_sync u

@@ -25,6 +25,8 @@ pub struct ObjectType {
 
 /// The member of users' rows that were made at a sign-in: the name of the provider.
 pub const AUTH_PROVIDER: &str = "auth_provider";
+/// Another of them: the issuer of the token. Only a provider that has it may get the provider's name.
+pub const AUTH_ISSUER: &str = "auth_issuer";
 
 pub const USER: ObjectType = ObjectType {
     name: "user",

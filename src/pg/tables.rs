@@ -33,9 +33,10 @@ pub const PERMISSION_DEFINITIONS: Relation = table(c"permission_definitions");
 /// A sequence.
 pub const MIRROR_GAPS_UNRECORDED: Relation = table(c"mirror_gaps_unrecorded");
 
+pub const USERS: Relation = table(c"users_sync");
+
 /// The tables of the mirror, by what they are about.
-pub const MIRROR_OF_USERS: [Relation; 2] =
-    [table(c"users_sync"), table(c"project_permissions_sync")];
+pub const MIRROR_OF_USERS: [Relation; 2] = [USERS, table(c"project_permissions_sync")];
 pub const MIRROR_OF_TEAMS: [Relation; 1] = [table(c"teams_sync")];
 pub const MIRROR_OF_MEMBERS: [Relation; 2] =
     [table(c"team_members_sync"), table(c"team_permissions_sync")];
@@ -43,7 +44,7 @@ pub const MIRROR_OF_MEMBERS: [Relation; 2] =
 /// A table and its index for look-ups: the primary key, or a smaller index, or one that begins with
 /// the user, whose entries are adjacent. Data in the processor's cache costs half.
 pub const INDEXED: [(Relation, Index); 13] = [
-    (table(c"users_sync"), key(c"users_sync_pkey")),
+    (USERS, key(c"users_sync_pkey")),
     (table(c"teams_sync"), key(c"teams_sync_pkey")),
     (
         table(c"teams_sync"),

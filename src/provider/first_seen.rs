@@ -1,17 +1,19 @@
 //! The row of `users_sync` for a user who signs in for the first time.
 
-use neon_auth_token::{Map, Value};
+use neon_auth_token::{Map, Value, Verified};
 use pgrx::pg_sys;
 use serde_json::json;
 
 use super::admitted::{Admitted, Proof};
-use super::trust::Provider;
+use super::trust::{self, Provider};
 use crate::clock;
 use crate::identity::Identity;
 use crate::kind::Kind;
+use crate::mirror::object::{AUTH_ISSUER, AUTH_PROVIDER};
 use crate::pg::context::Context;
 use crate::pg::index::Table;
 use crate::pg::spi;
+use crate::pg::tables::USERS;
 
 /// Makes the row from the claims of a token whose provider has `create_users`, if there is none. A
 /// row that exists is never changed, and a deleted user not revived.
@@ -21,19 +23,31 @@ use crate::pg::spi;
 /// snapshot of a transaction above READ COMMITTED, no foreign key of it could refer to the row, and
 /// the ERROR is a serialization failure.
 pub fn create_if_new(admitted: &Admitted) {
-    let (Some(provider), Proof::Jwt(_)) = (&admitted.provider, &admitted.proof) else {
+    let (Some(provider), Proof::Jwt(token)) = (&admitted.provider, &admitted.proof) else {
         return;
     };
     let identity = &admitted.identity;
     // SAFETY: reads the state of the process and its transaction.
     let is_writable = || unsafe { !pg_sys::XactReadOnly && !pg_sys::RecoveryInProgress() };
     if provider.create_users && is_writable() && !Table::Users.has(&[&identity.subject]) {
-        create(provider, identity);
+        create(token, identity);
     }
 }
 
-fn create(provider: &Provider, identity: &Identity) {
-    let object = object(provider, identity).to_string();
+fn create(token: &Verified, identity: &Identity) {
+    // Whoever renames a provider, or gives a provider the name of another, waits for this lock first. So the
+    // name that is read now stays. A provider that was dropped has no new users.
+    // SAFETY: the table exists; the lock is released at the end of the transaction.
+    unsafe {
+        let mode = pg_sys::RowExclusiveLock as pg_sys::LOCKMODE;
+        pg_sys::LockRelationOid(USERS.oid(), mode);
+    }
+    let current =
+        trust::current().and_then(|trust| trust.provider_for(token.issuer(), token.audiences()));
+    let Some(provider) = current.ok().filter(|provider| provider.create_users) else {
+        return;
+    };
+    let object = object(&provider, token.issuer(), identity).to_string();
     let _context = Context::enter(c"creation of the row of users_sync for a user who signs in");
     // Another transaction may insert the row at this moment.
     let insert = "INSERT INTO neon_auth_internal.users_sync (raw_json, updated_at) \
@@ -42,7 +56,7 @@ fn create(provider: &Provider, identity: &Identity) {
 }
 
 /// The user as an object of the mirror. Claims that are missing or of odd types are left out.
-fn object(provider: &Provider, identity: &Identity) -> serde_json::Value {
+fn object(provider: &Provider, issuer: &str, identity: &Identity) -> serde_json::Value {
     let claims = identity.claims();
     let claim = |name: &str| claims.get(name).and_then(Value::as_str);
     let email = identity.string("email", identity.names().email);
@@ -54,7 +68,8 @@ fn object(provider: &Provider, identity: &Identity) -> serde_json::Value {
     let mut object = json!({
         "id": identity.subject,
         "signed_up_at_millis": signed_up_at(provider.kind, claims),
-        "auth_provider": provider.name,
+        AUTH_PROVIDER: provider.name,
+        AUTH_ISSUER: issuer,
     });
     for (member, text) in texts {
         if let Some(text) = text.filter(|text| !text.is_empty()) {

@@ -8,7 +8,7 @@ use std::ffi::{CStr, CString};
 use pgrx::{direct_function_call_as_datum, pg_sys};
 
 use crate::clock;
-use crate::mirror::object::AUTH_PROVIDER;
+use crate::mirror::object::{AUTH_ISSUER, AUTH_PROVIDER};
 use crate::pg::jsonb::JsonbPart;
 use crate::pg::others::{Column, OthersRow, with_text};
 use crate::provider::{Bound, What};
@@ -77,10 +77,10 @@ impl<'b> Objects<'b> {
             matches!(canonical, "id" | "createdAt")
                 || renamed.iter().any(|member| member.canonical == canonical)
         };
-        // A column of the application must not make the user one of another provider.
+        // Columns of the application must not make the user one of another provider.
         let is_taken = |name: &str| {
             name == "id"
-                || what == What::User && name == AUTH_PROVIDER
+                || what == What::User && matches!(name, AUTH_PROVIDER | AUTH_ISSUER)
                 || name.as_bytes() == created.to_bytes()
                 || renamed
                     .iter()

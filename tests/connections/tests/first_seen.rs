@@ -282,3 +282,96 @@ fn a_restored_database_has_the_rows_and_makes_new_ones() {
         assert_eq!(users, ["alice idp", "bob idp"]);
     }
 }
+
+/// Runs a statement that has to wait until `app` ends its transaction.
+fn run_meanwhile(trusting: &Trusting, app: &mut Session, statement: &str) -> Option<SqlState> {
+    let (mut waiter, mut observer) = (trusting.world.superuser(), trusting.world.superuser());
+    let pid = waiter.pid();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| waiter.batch_execute(statement));
+        await_lock(&mut observer, pid);
+        app.run("COMMIT");
+        let outcome = waiting.join().expect("the thread ends");
+        outcome.err().and_then(|error| error.code().cloned())
+    })
+}
+
+#[test]
+fn a_provider_that_is_renamed_during_a_first_sign_in_keeps_the_user() {
+    let trusting = Trusting::new();
+    let mut app = trusting.world.app();
+    app.run("BEGIN");
+    app.sign_in(&trusting.token("alice"));
+    let rename = "UPDATE neon_auth.providers SET name = 'renamed' WHERE name = 'idp'";
+    assert_eq!(run_meanwhile(&trusting, &mut app, rename), None);
+    assert_eq!(trusting.users(), ["alice renamed"]);
+}
+
+#[test]
+fn a_name_that_an_open_sign_in_uses_is_not_given_to_another_provider() {
+    let trusting = Trusting::new();
+    let mut app = trusting.world.app();
+    app.run("BEGIN");
+    app.sign_in(&trusting.token("alice"));
+    let mut superuser = trusting.world.superuser();
+    superuser.run("SELECT neon_auth.drop_provider('idp')");
+    let other = "SELECT neon_auth.add_provider('idp', '{https://other.example.com}', jwks_url => 'https://other.example.com/jwks')";
+    let refused = run_meanwhile(&trusting, &mut app, other);
+    assert_eq!(refused, Some(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE));
+}
+
+/// The name is read again once the sign-in may write.
+#[test]
+fn a_first_sign_in_waits_for_a_rename_and_writes_the_new_name() {
+    for (statement, users) in [
+        (
+            "UPDATE neon_auth.providers SET name = 'renamed' WHERE name = 'idp'",
+            vec!["alice renamed"],
+        ),
+        (
+            "SELECT neon_auth.drop_provider('idp'); LOCK TABLE neon_auth.users_sync IN SHARE MODE",
+            vec![],
+        ),
+    ] {
+        let trusting = Trusting::new();
+        let (mut renaming, mut other) = (trusting.world.superuser(), trusting.world.app());
+        let mut observer = trusting.world.superuser();
+        renaming.run(&format!("BEGIN; {statement}"));
+        sign_in_meanwhile(
+            &mut other,
+            &mut observer,
+            &trusting.token("alice"),
+            || renaming.run("COMMIT"),
+            |_, outcome| outcome.expect("the user is signed in"),
+        );
+        assert_eq!(trusting.users(), users, "{statement}");
+    }
+}
+
+#[test]
+fn a_dump_is_restored_although_rows_name_other_issuers() {
+    let trusting = Trusting::new();
+    let mut app = trusting.world.app();
+    app.sign_in_for_session(&trusting.token("alice"));
+    drop(app);
+    trusting.world.superuser().run(
+        "UPDATE neon_auth.providers SET issuers = '{https://moved.example.com}' WHERE name = 'idp';
+         SELECT neon_auth.upsert_user('{\"id\": \"bob\", \"auth_provider\": \"idp\"}')",
+    );
+    let dump = Dump::of(&trusting.world.database);
+    let schema: &[&str] = &["--section=pre-data"];
+    let rows: &[&str] = &["--data-only", "--table=users_sync"];
+    let providers: &[&str] = &["--data-only", "--table=providers"];
+    for calls in [
+        &[&[][..]][..],
+        &[schema, providers, rows],
+        &[schema, rows, providers],
+    ] {
+        let restored = dump.restore(calls).expect("the dump is restored");
+        let users = "SELECT string_agg(id || ' ' || (raw_json ->> 'auth_provider'), ',' ORDER BY id) FROM neon_auth.users_sync";
+        assert_eq!(
+            restored.superuser().value(users, &[]).as_deref(),
+            Some("alice idp,bob idp")
+        );
+    }
+}
