@@ -167,7 +167,8 @@ BEGIN
                                 coalesce('their auth_issuer is ' || to_json(issuer_of_row)
                                          || ', which is no issuer of the provider', 'they name no issuer')),
                 HINT = 'These users and their API keys would become those of this provider. Choose another name, add '
-                       'the provider with the issuers that it had, or delete the users: SELECT neon_auth.delete_user(id).';
+                       'the provider with the issuers that it had, or delete the users: '
+                       'SELECT neon_auth.delete_user(id).';
         END IF;
     END IF;
     SELECT p.name INTO other

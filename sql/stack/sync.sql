@@ -128,8 +128,8 @@ BEGIN
     -- Only sign-ins say of which provider a user is.
     IF kind = 'user' AND given @? '$[*] ? (exists(@.auth_provider) || exists(@.auth_issuer))' THEN
         given := (
-            SELECT jsonb_agg(CASE jsonb_typeof(o) WHEN 'object' THEN o - '{auth_provider,auth_issuer}'::text[] ELSE o END
-                             ORDER BY place)
+            SELECT jsonb_agg(CASE jsonb_typeof(o) WHEN 'object' THEN o - '{auth_provider,auth_issuer}'::text[]
+                                                  ELSE o END ORDER BY place)
               FROM jsonb_array_elements(given) WITH ORDINALITY AS elements(o, place));
     END IF;
     -- Only after the service has responded: a misspelt project has no users.
