@@ -229,10 +229,10 @@ REVOKE ALL ON FUNCTION neon_auth.revoke_api_key(text) FROM PUBLIC;
 
 -- For users. sql/grants.sql takes these functions from PUBLIC.
 
-CREATE FUNCTION neon_auth_internal.user_in_person() RETURNS text
-LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'user_in_person_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.user_in_person() IS
-    'Returns the signed-in user; refuses an API key, an impersonator, an agent, and auth.impersonate()';
+CREATE FUNCTION neon_auth_internal.user_in_person(creates boolean) RETURNS text
+LANGUAGE c STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'user_in_person_wrapper';
+COMMENT ON FUNCTION neon_auth_internal.user_in_person(boolean) IS
+    'Returns the signed-in user, who must be allowed now to create (true) or list and revoke (false) own API keys';
 
 CREATE FUNCTION auth.create_api_key(
     name text,
@@ -243,7 +243,7 @@ CREATE FUNCTION auth.create_api_key(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    me constant text := neon_auth_internal.user_in_person();
+    me constant text := neon_auth_internal.user_in_person(true);
 BEGIN
     RETURN neon_auth_internal.create_api_key(me, name, expires_in, permissions, team_id, me);
 END
@@ -256,7 +256,7 @@ CREATE FUNCTION auth.revoke_api_key(id text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    me constant text := neon_auth_internal.user_in_person();
+    me constant text := neon_auth_internal.user_in_person(false);
 BEGIN
     RETURN neon_auth_internal.revoke_api_key(id, me);
 END
@@ -271,7 +271,7 @@ CREATE FUNCTION auth.api_keys() RETURNS TABLE (
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    me constant text := neon_auth_internal.user_in_person();
+    me constant text := neon_auth_internal.user_in_person(false);
 BEGIN
     RETURN QUERY
         SELECT k.id, k.prefix, k.name, k.team_id, k.permissions, k.created_at, k.created_by,

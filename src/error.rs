@@ -288,6 +288,16 @@ pub enum Problem {
     },
     /// Only the user can manage API keys, and somebody else acts.
     NotInPerson { why: &'static str },
+    /// The keys of the signed-in user's id belong to a user of another provider, or of none.
+    KeysOfAnotherProvider {
+        provider: String,
+        owner: Option<String>,
+    },
+    /// An API key that a user wants to create would have another role than the user has now.
+    KeyOfAnotherRole {
+        role: Option<String>,
+        key: Option<String>,
+    },
     /// Somebody must be signed in.
     NobodySignedIn,
     /// A trigger on users_sync signed somebody else in, or out, during a sign-in.
@@ -833,6 +843,38 @@ impl From<&Problem> for ErrorReport {
                 "only the user can manage API keys".to_owned(),
                 (*why).to_owned(),
                 "Sign in with a token or session of the user. Administrators use neon_auth.create_api_key() and neon_auth.revoke_api_key().".to_owned(),
+            ),
+            Problem::KeysOfAnotherProvider { provider, owner } => (
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "the API keys belong to a user of another provider".to_owned(),
+                match owner {
+                    Some(owner) => format!(
+                        "The session is signed in by provider {}; the user of this id in neon_auth.users_sync is of provider {}.",
+                        quoted(provider),
+                        quoted(owner)
+                    ),
+                    None => format!(
+                        "The session is signed in by provider {}; the user of this id in neon_auth.users_sync is of no provider.",
+                        quoted(provider)
+                    ),
+                },
+                "The member auth_provider of the user's object names the user's provider. Administrators use neon_auth.create_api_key() and neon_auth.revoke_api_key().".to_owned(),
+            ),
+            Problem::KeyOfAnotherRole { role, key } => (
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "an API key would have another role than the user".to_owned(),
+                {
+                    let named = |role: &Option<String>| match role {
+                        Some(role) => format!("the role {}", quoted(role)),
+                        None => "no role of its own".to_owned(),
+                    };
+                    format!(
+                        "The credential gives {}; a key of the user would give {}.",
+                        named(role),
+                        named(key)
+                    )
+                },
+                "An administrator may create the key with neon_auth.create_api_key().".to_owned(),
             ),
             Problem::NobodySignedIn => (
                 refused,

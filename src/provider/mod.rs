@@ -50,6 +50,7 @@ pub use api_key_text::KeyText;
 pub use credential::read;
 pub use first_seen::create_if_new;
 pub use opaque::{demand_signed, takes_sessions};
+pub use owner::demand_own_keys;
 pub use refresh::refresh_ahead;
 pub use role::session_user;
 pub use standing::{can_end, still_stands};

@@ -11,6 +11,7 @@ use super::tables::Bound;
 use super::trust::{self, Provider};
 use super::{role, table_users};
 use crate::error::{Credential, OwnerRule, Problem};
+use crate::identity::Identity;
 use crate::kind::{ClaimNames, Kind};
 use crate::pg::jsonb::JsonbPart;
 use crate::pg::others::OthersRow;
@@ -51,17 +52,7 @@ pub fn find(id: &str) -> Result<Owner, Problem> {
             provider: None,
         });
     }
-    let trust = trust::current()?;
-    let own = mirrored.as_ref().and_then(|row| row.provider.as_deref());
-    let provider = match trust.better_auth()? {
-        // Whatever the row of the mirror says: users of Better Auth may be able to write a column of this
-        // name.
-        Some(better_auth) if is_in_better_auth(id) => Some(better_auth),
-        _ => match own {
-            Some(own) => Some(trust.named(own).map_err(of_owner)?),
-            None => trust.mirrored()?,
-        },
-    };
+    let provider = provider_of(id, mirrored.as_ref())?;
     let kind = provider
         .as_ref()
         .map_or(Kind::Oidc, |provider| provider.kind);
@@ -76,6 +67,49 @@ pub fn find(id: &str) -> Result<Owner, Problem> {
         claims: profile.claims(id, kind.claims()),
         role,
     })
+}
+
+/// The provider of a user: `None` if the user is of no provider that is configured.
+fn provider_of(id: &str, mirrored: Option<&Mirrored>) -> Result<Option<Rc<Provider>>, Problem> {
+    let trust = trust::current()?;
+    match trust.better_auth()? {
+        // Whatever the row of the mirror says: users of Better Auth may be able to write a column of this
+        // name.
+        Some(better_auth) if is_in_better_auth(id) => Ok(Some(better_auth)),
+        _ => match mirrored.and_then(|row| row.provider.as_deref()) {
+            Some(own) => trust.named(own).map(Some).map_err(of_owner),
+            None => trust.mirrored(),
+        },
+    }
+}
+
+/// Refuses an identity whose provider is not the provider of the user who owns the keys: users of
+/// different providers can have the same id. To create a key it must also have the key's role, because
+/// no claim decides about the role of a key.
+pub fn demand_own_keys(identity: &Identity, creates: bool) -> Result<(), Problem> {
+    let user = &identity.subject;
+    let provider = provider_of(user, mirrored_user::find(user, Mirrored::read).as_ref())?;
+    let name = |provider: &Option<Rc<Provider>>| provider.as_ref().map(|own| own.name.clone());
+    let owner = name(&provider);
+    if owner != identity.provider {
+        return Err(Problem::KeysOfAnotherProvider {
+            provider: identity.provider.clone().unwrap_or_default(),
+            owner,
+        });
+    }
+    if !creates {
+        return Ok(());
+    }
+    let found = find(user).map_err(|problem| Problem::UnfitOwner {
+        why: problem.sentence(),
+    })?;
+    if found.role.role != identity.role {
+        return Err(Problem::KeyOfAnotherRole {
+            role: identity.role.clone(),
+            key: found.role.role,
+        });
+    }
+    Ok(())
 }
 
 /// The provider of the owner was dropped: then its users do not become those of another one.

@@ -7,15 +7,20 @@ use pgrx::prelude::*;
 use super::current;
 use crate::error::Problem;
 use crate::identity::Identity;
+use crate::provider;
 
-/// `neon_auth_internal.user_in_person()`: the id of the signed-in user.
+/// `neon_auth_internal.user_in_person(creates)`: the id of the signed-in user, who creates a key or
+/// manages those that exist.
 #[pg_extern(sql = false)]
-fn user_in_person() -> Result<String, ErrorReport> {
+fn user_in_person(creates: bool) -> Result<String, ErrorReport> {
     let identity = current::current()?.ok_or(Problem::NobodySignedIn)?;
-    match stand_in(&identity) {
-        Some(why) => Err(Problem::NotInPerson { why }.into()),
-        None => Ok(identity.subject.clone()),
+    if let Some(why) = stand_in(&identity) {
+        return Err(Problem::NotInPerson { why }.into());
     }
+    // A key outlives the transaction, so what ended since it began counts.
+    provider::still_stands(&identity)?;
+    provider::demand_own_keys(&identity, creates)?;
+    Ok(identity.subject.clone())
 }
 
 /// Who acts instead of the user, as a sentence.
