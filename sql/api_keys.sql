@@ -144,6 +144,9 @@ BEGIN
         defect := format('expires_in is %s.', expires_in);
         advice := 'Pass at least a second and at most 100 years, such as expires_in => ''90 days''; or NULL for a key '
                   'that does not expire.';
+    ELSIF array_ndims(permissions) > 1 THEN
+        defect := format('permissions has %s dimensions.', array_ndims(permissions));
+        advice := 'Pass an array of one dimension: permissions => ''{reader,writer}''.';
     ELSIF array_position(permissions, NULL) IS NOT NULL THEN
         defect := 'permissions contains NULL.';
         advice := 'Pass an array of the permissions that the key grants; or NULL for all that its owner has.';

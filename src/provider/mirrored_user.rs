@@ -44,11 +44,11 @@ pub fn find<T>(id: &str, mut read: impl FnMut(UserRow, Option<JsonbPart>) -> T) 
 /// The ban that a user object has now: Stack Auth's `restricted_by_admin`, which has no end, or
 /// `banned` until `ban_expires` or `banExpires`.
 fn ban(user: &JsonbPart) -> Option<Ban> {
-    let is_true = |name| user.member(name).and_then(|flag| flag.boolean()) == Some(true);
-    if is_true("restricted_by_admin") {
+    let is_set = |name| user.member(name).and_then(restricts) == Some(true);
+    if is_set("restricted_by_admin") {
         return Some(Ban { until: None });
     }
-    if !is_true("banned") {
+    if !is_set("banned") {
         return None;
     }
     match ENDS.iter().find_map(|name| end_of_ban(&user.member(name)?)) {
@@ -57,6 +57,11 @@ fn ban(user: &JsonbPart) -> Option<Ban> {
             until: end.map(|end| end.div_euclid(SECOND)),
         }),
     }
+}
+
+/// Whether a member that restricts its user does so. What is neither true nor false does.
+pub fn restricts(member: JsonbPart) -> Option<bool> {
+    (member.kind() != "null").then(|| member.boolean().unwrap_or(true))
 }
 
 /// The end in microseconds since 1970: a time in ISO 8601, or a number of milliseconds, as

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use neon_auth_token::{Map, Value};
 
-use super::mirrored_user::{self, UserRow};
+use super::mirrored_user::{self, UserRow, restricts};
 use super::table_users::Demand;
 use super::tables::Bound;
 use super::trust::{self, Provider};
@@ -155,11 +155,6 @@ impl Mirrored {
             None => Ok(self.profile),
         }
     }
-}
-
-/// Whether a member that restricts its user does so. What is neither true nor false does.
-fn restricts(member: JsonbPart) -> Option<bool> {
-    (member.kind() != "null").then(|| member.boolean().unwrap_or(true))
 }
 
 impl Profile {

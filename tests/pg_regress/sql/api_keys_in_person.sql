@@ -72,4 +72,8 @@ SELECT auth.authenticate(:'alice');
 RESET ROLE;
 SELECT neon_auth.upsert_users('[{"id": "alice", "restricted_by_admin": true}]');
 SELECT * FROM pg_temp.tried('x');
+ROLLBACK TO s;
+SELECT auth.authenticate(:'alice');
+-- An array of permissions has one dimension.
+SELECT auth.create_api_key('x', permissions => '{{reader},{writer}}');
 ROLLBACK;
