@@ -9,7 +9,6 @@ use super::trust::{self, Provider};
 use crate::clock;
 use crate::identity::Identity;
 use crate::kind::Kind;
-use crate::mirror::object::{AUTH_ISSUER, AUTH_PROVIDER};
 use crate::pg::context::Context;
 use crate::pg::index::Table;
 use crate::pg::spi;
@@ -68,8 +67,8 @@ fn object(provider: &Provider, issuer: &str, identity: &Identity) -> serde_json:
     let mut object = json!({
         "id": identity.subject,
         "signed_up_at_millis": signed_up_at(provider.kind, claims),
-        AUTH_PROVIDER: provider.name,
-        AUTH_ISSUER: issuer,
+        "auth_provider": provider.name,
+        "auth_issuer": issuer,
     });
     for (member, text) in texts {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
