@@ -205,7 +205,8 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'this is not the id of an API key',
             DETAIL = 'It is a credential itself.',
-            HINT = 'Find the id by the first 8 characters of the key: SELECT id FROM neon_auth.api_keys WHERE prefix = ...; '
+            HINT = 'Find the id by the first 8 characters of the key: '
+                   'SELECT id FROM neon_auth.api_keys WHERE prefix = ...; '
                    'users: SELECT id FROM auth.api_keys() WHERE prefix = ...;';
     END IF;
     UPDATE neon_auth_internal.api_keys AS k

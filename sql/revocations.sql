@@ -57,7 +57,8 @@ COMMENT ON TRIGGER revocations_emptied ON neon_auth_internal.revocations IS
 CREATE FUNCTION neon_auth_internal.is_credential(id text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN id ^@ 'nak_' OR id ~ '^eyJ[^.]*[.][^.]*[.][^.]*$';
-COMMENT ON FUNCTION neon_auth_internal.is_credential(text) IS 'Returns true for what has the form of an API key or a JWT';
+COMMENT ON FUNCTION neon_auth_internal.is_credential(text) IS
+    'Returns true for what has the form of an API key or a JWT';
 
 CREATE FUNCTION neon_auth_internal.revoke(kind text, id text, before timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -92,7 +93,8 @@ BEGIN
         RAISE NOTICE USING
             MESSAGE = 'no user with this id is in neon_auth.users_sync',
             DETAIL = 'The revocation is kept, and applies if tokens of such a user arrive.',
-            HINT = 'The id is the claim sub of the user''s tokens: SELECT id FROM neon_auth.users_sync WHERE email = ...;';
+            HINT = 'The id is the claim sub of the user''s tokens: '
+                   'SELECT id FROM neon_auth.users_sync WHERE email = ...;';
     END IF;
 END
 $$;
