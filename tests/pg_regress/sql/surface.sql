@@ -125,58 +125,66 @@ SELECT pg_describe_object(d.classoid, d.objoid, d.objsubid) AS description, leng
                                                ('pg_class'::regclass, i.indrelid)));
 
 -- Definer functions whose search_path is not pinned, or with anything before pg_catalog
-SELECT p.oid::regprocedure AS function, p.proconfig AS settings
+SELECT p.oid::regprocedure::text COLLATE "C" AS function, p.proconfig AS settings
   FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
- WHERE p.prosecdef AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false);
+ WHERE p.prosecdef AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)
+ ORDER BY 1;
 
 -- Functions whose body is text, looked up when they run, and names something in schema neon_auth, which can
 -- belong to another role. Strings do not count, such as those of a HINT, unless cast to regclass.
-SELECT p.oid::regprocedure AS function
+SELECT p.oid::regprocedure::text COLLATE "C" AS function
   FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
   JOIN pg_language l ON l.oid = p.prolang AND l.lanname IN ('sql', 'plpgsql')
  WHERE p.prosqlbody IS NULL
    AND regexp_replace(regexp_replace(regexp_replace(p.prosrc, '--[^\n]*', '', 'g'), '''([^'']*)''::reg', '\1', 'g'),
-                      '''([^'']|'''')*''', '', 'g') ~ '\mneon_auth[.]';
+                      '''([^'']|'''')*''', '', 'g') ~ '\mneon_auth[.]'
+ ORDER BY 1;
 
 -- Tables of schema neon_auth without the view by which those functions reach them
-SELECT c.oid::regclass AS relation
+SELECT c.oid::regclass::text COLLATE "C" AS relation
   FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
  WHERE c.relnamespace = 'neon_auth'::regnamespace AND c.relkind = 'r'
    AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
                      JOIN pg_class v ON v.oid = r.ev_class
-                    WHERE d.refobjid = c.oid AND v.relnamespace = 'neon_auth_internal'::regnamespace AND v.relname = c.relname);
+                    WHERE d.refobjid = c.oid AND v.relnamespace = 'neon_auth_internal'::regnamespace AND v.relname = c.relname)
+ ORDER BY 1;
 
 -- Functions of schema auth that change the identity and have a SET clause, which would undo it
-SELECT p.oid::regprocedure AS function
+SELECT p.oid::regprocedure::text COLLATE "C" AS function
   FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
- WHERE p.pronamespace = 'auth'::regnamespace AND p.provolatile = 'v' AND p.proconfig IS NOT NULL;
+ WHERE p.pronamespace = 'auth'::regnamespace AND p.provolatile = 'v' AND p.proconfig IS NOT NULL
+ ORDER BY 1;
 
 -- Readers that are not STABLE, or not PARALLEL SAFE
-SELECT p.oid::regprocedure AS function
+SELECT p.oid::regprocedure::text COLLATE "C" AS function
   FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
  WHERE p.pronamespace = 'auth'::regnamespace
    AND p.proname NOT IN ('authenticate', 'logout', 'impersonate', 'init', 'jwt_session_init', 'pre_request', 'stamp')
-   AND (p.provolatile <> 's' OR p.proparallel <> 's');
+   AND (p.provolatile <> 's' OR p.proparallel <> 's')
+ ORDER BY 1;
 
 -- What PUBLIC may execute outside schema auth, but for verify_jwt and what the views call, whose schema
 -- nobody may use
-SELECT p.oid::regprocedure AS function
+SELECT p.oid::regprocedure::text COLLATE "C" AS function
   FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
  WHERE p.pronamespace <> 'auth'::regnamespace
    AND p.pronamespace <> 'neon_auth_internal'::regnamespace AND p.proname <> 'verify_jwt'
-   AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0);
+   AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0)
+ ORDER BY 1;
 
 -- What of schema auth PUBLIC may not execute, but for impersonate
-SELECT p.oid::regprocedure AS function
+SELECT p.oid::regprocedure::text COLLATE "C" AS function
   FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
  WHERE p.pronamespace = 'auth'::regnamespace
    AND p.proname <> 'impersonate'
-   AND NOT EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0);
+   AND NOT EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0)
+ ORDER BY 1;
 
 -- Relations that anybody but the owner may touch
-SELECT c.oid::regclass AS relation
+SELECT c.oid::regclass::text COLLATE "C" AS relation
   FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
- WHERE EXISTS (SELECT FROM aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) WHERE grantee <> c.relowner);
+ WHERE EXISTS (SELECT FROM aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) WHERE grantee <> c.relowner)
+ ORDER BY 1;
 
 -- What stands in the extension's schemas and does not belong to it
 SELECT pg_describe_object('pg_proc'::regclass, p.oid, 0) AS stray
