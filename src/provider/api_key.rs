@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use neon_auth_token::{Map, Value, json_value};
+use neon_auth_token::{Map, Value};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -10,6 +10,7 @@ use pgrx::prelude::*;
 use super::admitted::{Admitted, Proof};
 use super::api_key_text::{self, KeyText};
 use super::owner;
+use super::user_claims::seconds;
 use crate::clock::{self, SECOND};
 use crate::error::Problem;
 use crate::identity::{ApiKey, Identity, KeyTable, Vouched};
@@ -122,7 +123,6 @@ impl Key {
         let mut add = |name: &str, value: Option<Value>| {
             claims.extend(value.map(|value| (name.to_owned(), value)));
         };
-        let seconds = |at: i64| json_value(&at.div_euclid(SECOND).to_string());
         add("iat", seconds(self.created_at));
         add("exp", self.expires_at.and_then(seconds));
         add(

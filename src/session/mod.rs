@@ -3,11 +3,13 @@
 //! `setting` stores it where it cannot be forged and where it follows transactions, `scope` is how
 //! long it lasts, `current` sets, clears and reads it. `hooks` runs before each statement, `settle`
 //! then removes void and expired identities, `standing` checks once per transaction whether its
-//! service has ended one, and `statement` knows when the statement began, for which expiry is checked. `enter` has the functions that sign in and out, `pre_request` finds the credential of an HTTP request, `role` sets the
-//! Postgres role, `actor` is who really acts, which `stamp` writes into rows (`moved_row`: not into
-//! those that an UPDATE moves) and `wal` into the WAL, `in_person` refuses those who act for the user, `log` writes the server log, `readers` are the functions that policies call,
-//! `once` evaluates them once per query, `before_planning` finds them in each query before it is
-//! planned, and `one_row` finds the queries where they are called only once anyway.
+//! service has ended one, and `statement` knows when the statement began, for which expiry is checked.
+//! `enter` has the functions that sign in and out, `pre_request` finds the credential of an HTTP request,
+//! `role` sets the Postgres role, `actor` is who really acts, which `stamp` writes into rows (`moved_row`
+//! knows those that an UPDATE moves) and `wal` into the WAL, `in_person` refuses those who act for the
+//! user, `log` writes the server log, `readers` are the functions that policies call, `once` evaluates
+//! them once per query, `before_planning` finds them in each query before it is planned, and `one_row`
+//! finds the queries where they are called only once anyway.
 
 mod actor;
 mod before_planning;

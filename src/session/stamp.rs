@@ -19,9 +19,9 @@ passes_errors! {
 }
 
 /// A column by whose name it is stamped.
-pub struct Column {
+struct Column {
     name: &'static CStr,
-    pub number: c_int,
+    number: c_int,
     type_of: pg_sys::Oid,
     modifier: i32,
 }
