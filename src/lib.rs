@@ -18,6 +18,7 @@ mod mirror;
 mod old_servers;
 mod pg;
 mod provider;
+mod relcache;
 mod service;
 mod session;
 mod settings;

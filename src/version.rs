@@ -14,18 +14,28 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{FromDatum, IntoDatum, PgLogLevel, pg_guard, pg_sys};
 
 use crate::error::Problem;
+use crate::relcache;
 
 const LIBRARY: &str = env!("CARGO_PKG_VERSION");
 
 thread_local! {
     static AGREED: Cell<bool> = const { Cell::new(false) };
+    static LISTENING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Registers for invalidation messages; once, when the library is loaded.
+/// Registers for changes of tables; once, when the library is loaded.
 pub fn define() {
-    // SAFETY: guarded callbacks that touch only this process's memory.
+    relcache::on_change(relation_changed);
+}
+
+/// Has PostgreSQL report changes; once, before the first reading of what the library caches.
+fn listen() {
+    if LISTENING.replace(true) {
+        return;
+    }
+    relcache::listen();
+    // SAFETY: a guarded callback that touches only this process's memory.
     unsafe {
-        pg_sys::CacheRegisterRelcacheCallback(Some(relation_changed), pg_sys::Datum::from(0));
         pg_sys::CacheRegisterSyscacheCallback(
             pg_sys::SysCacheIdentifier::PROCOID as i32,
             Some(function_changed),
@@ -39,6 +49,7 @@ pub fn agree() -> Result<(), Problem> {
     if AGREED.get() {
         return Ok(());
     }
+    listen();
     // Before the reading, so that a change during the reading is not missed.
     AGREED.set(true);
     let outcome = match installed() {
@@ -111,8 +122,7 @@ fn installed() -> Option<String> {
     }
 }
 
-#[pg_guard]
-unsafe extern "C-unwind" fn relation_changed(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
+fn relation_changed(_relation: pg_sys::Oid) {
     AGREED.set(false);
 }
 

@@ -12,6 +12,7 @@ use pgrx::prelude::*;
 use super::compat;
 use super::row::Row;
 use super::tables::INDEXED;
+use crate::relcache;
 use crate::version;
 
 /// A table with an index for look-ups, over columns of type text; in the order of `INDEXED`.
@@ -41,16 +42,14 @@ thread_local! {
 
 const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
 
-/// Registers for invalidation messages.
+/// Registers for changes of tables.
 pub fn define() {
-    // SAFETY: a guarded callback that touches only this process's memory.
-    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(invalidated), pg_sys::Datum::from(0)) };
+    relcache::on_change(invalidated);
 }
 
 /// A dropped or renamed table, or one created by a transaction that fails, has its own invalidation
 /// message.
-#[pg_guard]
-unsafe extern "C-unwind" fn invalidated(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
+fn invalidated(relation: pg_sys::Oid) {
     let is_known =
         |oids: [[pg_sys::Oid; 2]; INDEXED.len()]| oids.as_flattened().contains(&relation);
     if relation == pg_sys::InvalidOid || is_known(OIDS.get()) {

@@ -57,7 +57,7 @@ pub use standing::{can_end, still_stands};
 pub use tables::{Bound, What, bound, bound_if_any};
 pub use trust::current;
 
-/// Registers for invalidation messages.
+/// Registers for changes of tables.
 pub fn define() {
     trust::define();
     tables::define();

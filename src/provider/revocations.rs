@@ -14,6 +14,7 @@ use crate::identity::Identity;
 use crate::pg::heap;
 use crate::pg::index::Table;
 use crate::pg::tables::REVOCATIONS;
+use crate::relcache;
 use crate::version;
 
 thread_local! {
@@ -25,14 +26,12 @@ thread_local! {
     static WATCHED: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
 }
 
-/// Registers for invalidation messages.
+/// Registers for changes of tables.
 pub fn define() {
-    // SAFETY: a guarded callback that touches only this process's memory.
-    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(invalidated), pg_sys::Datum::from(0)) };
+    relcache::on_change(invalidated);
 }
 
-#[pg_guard]
-unsafe extern "C-unwind" fn invalidated(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
+fn invalidated(relation: pg_sys::Oid) {
     if relation == pg_sys::InvalidOid || WATCHED.get() == relation {
         CHANGES.set(CHANGES.get() + 1);
     }

@@ -16,6 +16,7 @@ use crate::pg::functions;
 use crate::pg::heap;
 use crate::pg::others::{Column, OthersRow, OthersTable};
 use crate::pg::tables::BETTER_AUTH_TABLES;
+use crate::relcache;
 use crate::version;
 
 /// A model of Better Auth.
@@ -166,14 +167,12 @@ impl Bound {
     }
 }
 
-/// Registers for invalidation messages.
+/// Registers for changes of tables.
 pub fn define() {
-    // SAFETY: a guarded callback that touches only this process's memory.
-    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(invalidated), pg_sys::Datum::from(0)) };
+    relcache::on_change(invalidated);
 }
 
-#[pg_guard]
-unsafe extern "C-unwind" fn invalidated(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
+fn invalidated(relation: pg_sys::Oid) {
     if relation == pg_sys::InvalidOid || WATCHED.get().contains(&relation) {
         STALE.set(true);
     }

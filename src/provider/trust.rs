@@ -23,6 +23,7 @@ use crate::pg::heap;
 use crate::pg::jsonb::Jsonb;
 use crate::pg::row::Row;
 use crate::pg::tables::{JWKS_CACHE, PROVIDERS};
+use crate::relcache;
 use crate::version;
 
 thread_local! {
@@ -115,10 +116,9 @@ struct Cached {
     times: CacheTimes,
 }
 
-/// Registers for invalidation messages.
+/// Registers for changes of tables.
 pub fn define() {
-    // SAFETY: a guarded callback that touches only this process's memory.
-    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(invalidated), pg_sys::Datum::from(0)) };
+    relcache::on_change(invalidated);
 }
 
 /// The current contents of the tables, with everything that other sessions have committed. Within a
@@ -141,8 +141,7 @@ pub fn current() -> Result<Rc<Trust>, Problem> {
     Ok(trust)
 }
 
-#[pg_guard]
-unsafe extern "C-unwind" fn invalidated(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
+fn invalidated(relation: pg_sys::Oid) {
     if relation == pg_sys::InvalidOid || WATCHED.get().contains(&relation) {
         STALE.set(true);
     }

@@ -3,9 +3,7 @@
 //! A forged text that is none in the library's eyes makes nobody anybody, guarded or not: a test
 //! with such a text cannot fail. So the text comes from the library itself, and is shown to count.
 
-use std::path::Path;
-use std::process::Command;
-
+use crate::library::library;
 use crate::session::Session;
 use crate::world::World;
 
@@ -37,15 +35,10 @@ pub fn unguarded_user(world: &World, text: &str) -> Option<String> {
     session.user()
 }
 
-/// A superuser's session with the functions of tests/unguarded.
+/// A superuser's session with the functions of tests/libraries/unguarded.c.
 #[track_caller]
 fn superuser(world: &World) -> Session {
-    let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("../unguarded/build");
-    let output = Command::new(build).output().expect("the script runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    let library = String::from_utf8(output.stdout).expect("a path is text");
-    let library = library.trim();
+    let library = library("unguarded");
     let mut session = world.superuser();
     session.run(&format!(
         "CREATE FUNCTION pg_temp.unguarded_get(text) RETURNS text LANGUAGE c STRICT AS '{library}';

@@ -2,7 +2,7 @@
 \set SHOW_CONTEXT never
 \pset null '-'
 \set alice `"$STACK" token --sub alice`
-\set unguarded `"$UNGUARDED"`
+\set unguarded `"$LIBRARIES/build" unguarded`
 -- An identity as text, as the setting holds it. That is no secret,
 CREATE FUNCTION pg_temp.unguarded_get(text) RETURNS text LANGUAGE c STRICT AS :'unguarded';
 SELECT auth.impersonate('mallory', is_local => false);
