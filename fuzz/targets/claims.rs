@@ -37,7 +37,7 @@ fuzz_target!(|payload: &[u8]| {
     let text = sign(payload);
     for policy in [&*PLAIN, &*STACK] {
         let verdict =
-            Token::parse(&text, LONGEST).and_then(|token| verify(&token, &KEYS, policy, NOW));
+            Token::parse(&text, LONGEST).and_then(|token| verify(&token, &KEYS, policy, NOW, None));
         let steps = inspect(&text, LONGEST, |_| Some((Some(&*KEYS), policy)), NOW);
         assert_eq!(verdict.is_ok(), steps.iter().all(|step| step.ok));
         let Ok(verified) = verdict else { continue };

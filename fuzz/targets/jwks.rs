@@ -22,7 +22,7 @@ fuzz_target!(|json: &[u8]| match KeySet::parse(json) {
         assert_eq!(again.len(), keys.len());
         assert!(keys.key_ids().all(|kid| keys.contains(kid)));
         let token = Token::parse(SIGNED, LONGEST).expect("a sound form");
-        let verdict = verify(&token, &keys, &POLICY, NOW);
+        let verdict = verify(&token, &keys, &POLICY, NOW, None);
         let steps = inspect(SIGNED, LONGEST, |_| Some((Some(&keys), &*POLICY)), NOW);
         assert_eq!(verdict.is_ok(), steps.iter().all(|step| step.ok));
         if let Err(refusal) = verdict {

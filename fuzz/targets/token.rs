@@ -14,7 +14,7 @@ static KEYS: LazyLock<KeySet> = LazyLock::new(neon_auth_fuzz::keys);
 static POLICY: LazyLock<Policy> = LazyLock::new(|| neon_auth_fuzz::policy(None));
 
 fuzz_target!(|text: &str| {
-    let verdict = Token::parse(text, LONGEST).and_then(|token| verify(&token, &KEYS, &POLICY, NOW));
+    let verdict = Token::parse(text, LONGEST).and_then(|token| verify(&token, &KEYS, &POLICY, NOW, None));
     assert_eq!(verdict.is_ok(), text == SIGNED);
     let steps = inspect(text, LONGEST, |_| Some((Some(&*KEYS), &*POLICY)), NOW);
     let failed = steps.iter().find(|step| !step.ok);

@@ -40,7 +40,7 @@ pub fn inspect<'p>(
         return steps;
     };
     // `see` never objects, so neither does the walk.
-    let _ = checks::all(&token, keys, policy, now, |outcome| {
+    let _ = checks::all(&token, keys, policy, now, None, |outcome| {
         steps.push(outcome.into());
         Ok(())
     });

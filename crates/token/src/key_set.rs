@@ -20,6 +20,13 @@ const LEFT_OUT_CODE: &str = "neon_auth_left_out_code";
 /// Most keys of one name that a report describes.
 const MOST_DESCRIBED: usize = 4;
 
+/// The key of a token, with its thumbprint (RFC 7638).
+#[derive(Clone, Copy)]
+pub(crate) struct Chosen<'k> {
+    pub(crate) thumbprint: &'k str,
+    pub(crate) key: &'k PublicKey,
+}
+
 /// A JWK Set (RFC 7517 section 5), every usable key checked and ready for use.
 pub struct KeySet {
     keys: Vec<Key>,
@@ -145,7 +152,7 @@ impl KeySet {
         &self,
         id: Option<&str>,
         algorithm: Algorithm,
-    ) -> Result<&PublicKey, Kind> {
+    ) -> Result<Chosen<'_>, Kind> {
         let mut fitting = self
             .keys
             .iter()
@@ -155,7 +162,7 @@ impl KeySet {
             (Some((thumbprint, key)), _) => {
                 // One key may be listed under two names.
                 if fitting.all(|(other, _)| other == thumbprint) {
-                    return Ok(key);
+                    return Ok(Chosen { thumbprint, key });
                 }
                 Err(match id {
                     Some(_) => Kind::AmbiguousKey,

@@ -5,9 +5,10 @@
 //! [`verify()`] judges a token by a key set and a [`Policy`] and returns
 //! [`Verified`], which nothing else can make. [`inspect()`] runs the same
 //! checks without stopping and reports what each of them found.
+//! A [`SignatureCache`] saves checks of signatures that were valid before.
 //!
 //! There is no clock, no network and no global state here: the time is an
-//! argument, in seconds since 1970 (RFC 7519 section 2, "NumericDate"). No input
+//! argument, in seconds since 1970 (RFC 7519 section 2, "NumericDate"), and so is the cache. No input
 //! makes a function of this crate panic. No error text contains a token, a signature
 //! or key material.
 //!
@@ -60,6 +61,7 @@ mod required;
 #[cfg(test)]
 mod rfc_vectors;
 mod shown;
+mod signature_cache;
 mod small_order;
 mod token;
 mod value;
@@ -79,6 +81,7 @@ pub use path::{BadPath, ClaimPath, claim_at};
 pub use policy::{Policy, StackRules, TokenType};
 pub use refusal::Refusal;
 pub use required::RequiredClaim;
+pub use signature_cache::{CacheSet, Salt, SignatureCache};
 pub use token::{LONGEST, Token};
 pub use value::{Map, Value};
 pub use verify::{Verified, judge_claims, verify};

@@ -5,6 +5,8 @@ use crate::refusal::{Kind, Refusal};
 
 /// A token taken apart; header and payload still encoded.
 pub(crate) struct Parts<'a> {
+    /// The whole token.
+    pub(crate) text: &'a str,
     pub(crate) header: &'a str,
     pub(crate) payload: &'a str,
     pub(crate) signature: Vec<u8>,
@@ -38,6 +40,7 @@ impl<'a> Parts<'a> {
             return Err(wrong_number_of_parts(text));
         }
         Ok(Self {
+            text,
             header,
             payload,
             signature: decode("signature", signature)?,

@@ -16,6 +16,7 @@ pub const LONGEST: usize = 16 * 1024;
 /// What the accessors return is what the sender wrote. It may choose a provider and
 /// appear in a log; only [`Verified`](crate::Verified) may grant anything.
 pub struct Token<'a> {
+    pub(crate) text: &'a str,
     /// What the signature covers.
     pub(crate) signed: &'a str,
     pub(crate) signature: Vec<u8>,
@@ -43,6 +44,7 @@ impl<'a> Token<'a> {
 
     pub(crate) fn new(parts: Parts<'a>, header: Header, claims: Claims) -> Self {
         Self {
+            text: parts.text,
             signed: parts.signed,
             signature: parts.signature,
             content: Arc::new(Content { header, claims }),

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::checks;
 use crate::token::Content;
 use crate::value::{Map, Value};
-use crate::{Algorithm, KeySet, Policy, Refusal, Token};
+use crate::{Algorithm, KeySet, Policy, Refusal, SignatureCache, Token};
 
 /// Judges a token by a provider's keys and policy at the time `now`, in seconds since 1970.
 ///
-/// The issuer is checked against `policy` whatever led the caller to this provider.
+/// The issuer is checked against `policy` whatever led the caller to this provider. With a `cache`, a
+/// signature that it contains is not checked again; no other rule depends on it.
 ///
 /// # Errors
 /// The first rule that the token breaks.
@@ -19,8 +20,12 @@ pub fn verify(
     keys: &KeySet,
     policy: &Policy,
     now: i64,
+    cache: Option<&SignatureCache<'_>>,
 ) -> Result<Verified, Refusal> {
-    checks::all(token, Some(keys), policy, now, checks::demand)?;
+    checks::all(token, Some(keys), policy, now, cache, checks::demand)?;
+    if let Some(cache) = cache {
+        cache.remember(now);
+    }
     Ok(Verified {
         content: Arc::clone(&token.content),
     })

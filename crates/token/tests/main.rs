@@ -14,5 +14,6 @@ mod numbers;
 mod policy;
 mod positive;
 mod signature;
+mod signature_cache;
 mod stack;
 mod time;

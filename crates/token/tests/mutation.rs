@@ -47,7 +47,7 @@ fn refuses_every_mutation() {
         let token = signer.token(&claims());
         let accepted = |text: &str| {
             Token::parse(text, LONGEST)
-                .is_ok_and(|token| verify(&token, &keys, &policy(), NOW).is_ok())
+                .is_ok_and(|token| verify(&token, &keys, &policy(), NOW, Some(&cache())).is_ok())
         };
         assert!(accepted(&token));
         // A token of ML-DSA is ten times as long, and so is the work on it.
@@ -82,7 +82,7 @@ fn refuses_every_flipped_bit_of_what_was_signed() {
             parts[part][bit / 8] ^= 1 << (bit % 8);
             let text = parts.each_ref().map(encode).join(".");
             let verdict = Token::parse(&text, LONGEST)
-                .and_then(|token| verify(&token, &keys, &policy(), NOW));
+                .and_then(|token| verify(&token, &keys, &policy(), NOW, Some(&cache())));
             assert!(verdict.is_err(), "bit {bit} of part {part}");
             parts[part][bit / 8] ^= 1 << (bit % 8);
         }

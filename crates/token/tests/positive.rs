@@ -120,7 +120,7 @@ fn keys_and_verdicts_cross_threads() {
         scope
             .spawn(|| {
                 Token::parse(&token, LONGEST)
-                    .and_then(|token| verify(&token, &keys, &policy(), NOW))
+                    .and_then(|token| verify(&token, &keys, &policy(), NOW, None))
             })
             .join()
     });

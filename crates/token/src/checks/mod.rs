@@ -18,7 +18,7 @@ pub(crate) use check::{Outcome, demand};
 use crate::refusal::Refusal;
 use crate::token::Content;
 use crate::value::{Map, Value};
-use crate::{KeySet, Policy, Token};
+use crate::{KeySet, Policy, SignatureCache, Token};
 use check::{Check, each};
 use facts::Facts;
 use proof::Proof;
@@ -36,6 +36,7 @@ pub(crate) fn all(
     keys: Option<&KeySet>,
     policy: &Policy,
     now: i64,
+    cache: Option<&SignatureCache<'_>>,
     mut see: impl FnMut(Outcome<'_>) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
     let facts = Facts {
@@ -45,7 +46,8 @@ pub(crate) fn all(
     };
     each(&Facts::HEADER, &facts, &mut see)?;
     each(&Facts::TIME, &facts, &mut see)?;
-    each(&Proof::CHECKS, &Proof::new(token, keys), &mut see)?;
+    let proof = Proof::new(token, keys, cache, now);
+    each(&Proof::CHECKS, &proof, &mut see)?;
     each(&Facts::AUDIENCE, &facts, &mut see)?;
     let said = Said {
         members: &token.content.claims.members,

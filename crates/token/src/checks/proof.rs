@@ -4,15 +4,17 @@ use jsonwebtoken::signature::Verifier;
 
 use super::Check;
 use super::facts::require;
-use crate::public_key::PublicKey;
+use crate::key_set::Chosen;
 use crate::refusal::Kind;
-use crate::{KeySet, Token, shown};
+use crate::{KeySet, SignatureCache, Token, shown};
 
 /// A token and the key it should have been signed with.
 pub(super) struct Proof<'p> {
     token: &'p Token<'p>,
     keys: Option<&'p KeySet>,
-    key: Result<&'p PublicKey, Kind>,
+    key: Result<Chosen<'p>, Kind>,
+    cache: Option<&'p SignatureCache<'p>>,
+    now: i64,
 }
 
 impl<'p> Proof<'p> {
@@ -29,13 +31,20 @@ impl<'p> Proof<'p> {
         },
     ];
 
-    pub(super) fn new(token: &'p Token<'p>, keys: Option<&'p KeySet>) -> Self {
+    pub(super) fn new(
+        token: &'p Token<'p>,
+        keys: Option<&'p KeySet>,
+        cache: Option<&'p SignatureCache<'p>>,
+        now: i64,
+    ) -> Self {
         Self {
             token,
             keys,
             key: keys
                 .ok_or(Kind::NoKeys)
                 .and_then(|keys| keys.choose(token.key_id(), token.algorithm())),
+            cache,
+            now,
         }
     }
 
@@ -62,14 +71,24 @@ impl<'p> Proof<'p> {
     }
 
     fn signature(&self) -> Result<(), Kind> {
-        let signed = self.token.signed.as_bytes();
-        let verdict = self.key?.verify(signed, &self.token.signature);
+        let Chosen { thumbprint, key } = self.key?;
+        let check = || {
+            let signed = self.token.signed.as_bytes();
+            key.verify(signed, &self.token.signature).is_ok()
+        };
+        let is_valid = match self.cache {
+            Some(cache) => {
+                let algorithm = key.algorithm().name();
+                cache.is_valid(algorithm, thumbprint, self.token.text, self.now, check)
+            }
+            None => check(),
+        };
         // A token without kid may be signed by a key that is not in the set yet.
         let otherwise = match self.token.key_id() {
             Some(_) => Kind::BadSignature,
             None => Kind::NotByOnlyKey,
         };
-        require(verdict.is_ok(), otherwise)
+        require(is_valid, otherwise)
     }
 
     fn describe_signature(&self) -> String {

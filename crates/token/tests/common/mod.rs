@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use neon_auth_token::{
-    Algorithm, Flag, KeySet, LONGEST, Policy, Refusal, RequiredClaim, Token, TokenType, Verified,
-    inspect, json_value, verify,
+    Algorithm, CacheSet, Flag, KeySet, LONGEST, Policy, Refusal, RequiredClaim, Salt,
+    SignatureCache, Token, TokenType, Verified, inspect, json_value, verify,
 };
 use serde_json::{Map, Value, json};
 
@@ -150,14 +150,38 @@ pub fn bad_set_text(json: &str) -> &'static str {
     error.code()
 }
 
-/// Judges a token with `verify` and with `inspect`, which must agree and show no secret.
+/// The cache of signatures that all tests share.
+pub fn cache() -> SignatureCache<'static> {
+    static SETS: LazyLock<Vec<CacheSet>> = LazyLock::new(|| cache_of(1_000));
+    const SALT: &Salt = &[7; 32];
+    SignatureCache::new(&SETS, SALT, 1)
+}
+
+/// An empty cache of so many sets.
+pub fn cache_of(sets: usize) -> Vec<CacheSet> {
+    std::iter::repeat_with(CacheSet::default)
+        .take(sets)
+        .collect()
+}
+
+/// Judges a token with `verify`, without a cache of signatures, with one, and with that of the first
+/// time, and with `inspect`: all must agree and show no secret.
 pub fn judge_by(
     token: &str,
     keys: &KeySet,
     policy: &Policy,
     now: i64,
 ) -> Result<Verified, Refusal> {
-    let verdict = Token::parse(token, LONGEST).and_then(|token| verify(&token, keys, policy, now));
+    let by = |cache: Option<&SignatureCache>| {
+        Token::parse(token, LONGEST).and_then(|token| verify(&token, keys, policy, now, cache))
+    };
+    let verdict = by(None);
+    let first = by(Some(&cache()));
+    assert_eq!(first.as_ref().err(), verdict.as_ref().err());
+    if verdict.is_ok() {
+        let again = cache();
+        assert!(by(Some(&again)).is_ok() && again.was_hit());
+    }
     let steps = inspect(token, LONGEST, |_| Some((Some(keys), policy)), now);
     let failed = steps.iter().find(|step| !step.ok);
     match (&verdict, failed) {
