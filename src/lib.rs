@@ -140,6 +140,7 @@ pub extern "C-unwind" fn _PG_init() {
     // SAFETY: reads a variable of this process.
     if unsafe { pg_sys::process_shared_preload_libraries_in_progress } {
         shared::define();
+        provider::share_signatures();
         worker::define();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 
-use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum, pg_sys};
 
 use crate::hosts;
 use crate::pg::compat;
@@ -43,6 +43,8 @@ pub static ERASE_DELETED_AFTER: GucSetting<i32> = GucSetting::<i32>::new(0);
 pub static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(3);
 /// Maximum size of a token in bytes.
 pub static MAX_TOKEN_SIZE: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
+/// Kilobytes of shared memory for valid signatures; 0 for none. Only with preloading.
+pub static TOKEN_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(8 * 1024);
 /// PEM file with the certificate authorities to trust instead of the system's.
 pub static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 /// The hosts whose keys are fetched by plain http too.
@@ -148,6 +150,23 @@ pub fn define() {
         256 * 1024,
         GucContext::Suset,
         GucFlags::UNIT_BYTE,
+    );
+    // SAFETY: reads a variable of this process.
+    let is_preloading = unsafe { pg_sys::process_shared_preload_libraries_in_progress };
+    GucRegistry::define_int_guc(
+        c"neon_auth.token_cache_size",
+        c"Shared memory in which the server remembers the signatures of tokens that were verified.",
+        c"A token that one session has verified costs the others less. 0 disables it. It needs the library in shared_preload_libraries.",
+        &TOKEN_CACHE_SIZE,
+        0,
+        4 * 1024 * 1024,
+        // PostgreSQL refuses new settings of the other context once it runs; this one has no effect then.
+        if is_preloading {
+            GucContext::Postmaster
+        } else {
+            GucContext::Sighup
+        },
+        GucFlags::UNIT_KB,
     );
     GucRegistry::define_int_guc(
         c"neon_auth.max_workers",

@@ -64,6 +64,7 @@ pub struct Database {
 pub enum Counter {
     TokensAccepted,
     TokensRemembered,
+    TokensShared,
     TokensRefused,
     ApiKeysAccepted,
     ApiKeysRefused,
@@ -77,7 +78,7 @@ pub enum Counter {
 }
 
 impl Counter {
-    pub const ALL: [(Counter, &str, &str); 12] = [
+    pub const ALL: [(Counter, &str, &str); 13] = [
         (
             Counter::TokensAccepted,
             "tokens_accepted",
@@ -86,7 +87,12 @@ impl Counter {
         (
             Counter::TokensRemembered,
             "tokens_remembered",
-            "Tokens whose signature this session had verified earlier and did not verify again",
+            "Tokens accepted from the session's cache: this session had verified them earlier",
+        ),
+        (
+            Counter::TokensShared,
+            "tokens_shared",
+            "Tokens accepted whose signature was in the server's cache: another session had verified it",
         ),
         (
             Counter::TokensRefused,

@@ -10,7 +10,9 @@ use super::credential::{longest, read};
 use super::freshness::KeyFreshness;
 use super::refresh::{self, Cause};
 use super::trust::{self, KeySource, Provider};
-use super::{api_key, opaque, revocations, role, seen, table_api_keys, table_keys, user_standing};
+use super::{
+    api_key, opaque, revocations, role, seen, signatures, table_api_keys, table_keys, user_standing,
+};
 use crate::clock;
 use crate::error::Problem;
 use crate::identity::{Identity, Vouched};
@@ -18,15 +20,18 @@ use crate::shared::{self, Counter};
 
 /// Verifies a credential: a JWT, an API key, or a session token of Better Auth.
 pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
-    let admitted = if KeyText::is_meant(text) {
-        api_key::admit(text)?
+    let (admitted, cache) = if KeyText::is_meant(text) {
+        (api_key::admit(text)?, None)
     } else if let Some(provider) = opaque::provider_for(text)? {
-        opaque::admit(text, &provider)?
+        (opaque::admit(text, &provider)?, None)
     } else {
         admit_jwt(text)?
     };
     revocations::demand(&admitted.identity)?;
     demand_role(&admitted)?;
+    if let Some(cache) = cache {
+        shared::count(cache);
+    }
     Ok(admitted)
 }
 
@@ -63,30 +68,39 @@ fn demand_role(admitted: &Admitted) -> Result<(), Problem> {
 }
 
 /// Verifies a token with the provider that its issuer names; fetches keys if they are missing,
-/// stale, or do not include the token's key.
-fn admit_jwt(text: &str) -> Result<Rc<Admitted>, Problem> {
-    let seen = match text.len() <= longest() {
-        true => seen::before(text)?,
-        false => None,
+/// stale, or do not include the token's key. Also returns the counter of the cache that it was found in.
+fn admit_jwt(text: &str) -> Result<(Rc<Admitted>, Option<Counter>), Problem> {
+    let digest = (text.len() <= longest()).then(|| seen::digest_of(text));
+    let seen = match &digest {
+        Some(digest) => seen::before(digest)?,
+        None => None,
     };
-    let admitted = match seen {
-        Some(admitted) => {
-            shared::count(Counter::TokensRemembered);
-            admitted
-        }
+    let (admitted, cache) = match seen {
+        Some(admitted) => (admitted, Some(Counter::TokensRemembered)),
         None => {
-            let (admitted, keys) = examine(text)?;
-            seen::remember(text, &admitted, keys);
-            admitted
+            let judged = examine(text)?;
+            if let Some(digest) = digest {
+                seen::remember(digest, text.len(), &judged.admitted, judged.keys);
+            }
+            let is_shared = judged.is_shared.then_some(Counter::TokensShared);
+            (judged.admitted, is_shared)
         }
     };
     if let Some(provider) = &admitted.provider {
         user_standing::demand(provider, &admitted.identity.subject)?;
     }
-    Ok(admitted)
+    Ok((admitted, cache))
 }
 
-fn examine(text: &str) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
+/// A token that was accepted.
+struct Judged {
+    admitted: Rc<Admitted>,
+    keys: Rc<KeySet>,
+    /// Its signature was in the server's cache.
+    is_shared: bool,
+}
+
+fn examine(text: &str) -> Result<Judged, Problem> {
     let token = read(text).map_err(unreadable)?;
     let mut asked = false;
     loop {
@@ -149,11 +163,7 @@ fn unreadable(refusal: Refusal) -> Problem {
 }
 
 /// Verifies a token of Better Auth by the row of its key.
-fn judge_by_table(
-    token: &Token<'_>,
-    provider: &Rc<Provider>,
-    now: i64,
-) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
+fn judge_by_table(token: &Token<'_>, provider: &Rc<Provider>, now: i64) -> Result<Judged, Problem> {
     let keys = table_keys::keys_for(token.key_id(), now)?;
     judge(token, provider, keys, now).map_err(|problem| match problem {
         Problem::Token(refusal) if refusal.is_unknown_key() => table_keys::unknown_key(refusal),
@@ -180,8 +190,9 @@ fn judge(
     provider: &Rc<Provider>,
     keys: Rc<KeySet>,
     now: i64,
-) -> Result<(Rc<Admitted>, Rc<KeySet>), Problem> {
-    let verified = verify(token, &keys, &provider.policy, now)?;
+) -> Result<Judged, Problem> {
+    let cache = signatures::cache();
+    let verified = verify(token, &keys, &provider.policy, now, cache.as_ref())?;
     let role = role::of(provider, verified.claims())?;
     let vouched = Vouched {
         provider: Some(&provider.name),
@@ -196,5 +207,9 @@ fn judge(
         proof: Proof::Jwt(verified),
         role,
     };
-    Ok((Rc::new(admitted), keys))
+    Ok(Judged {
+        admitted: Rc::new(admitted),
+        keys,
+        is_shared: cache.is_some_and(|cache| cache.was_hit()),
+    })
 }

@@ -4,7 +4,8 @@
 //! and `defects` collects what is invalid; `freshness` decides whether the cached keys may be used;
 //! `refresh` gets new keys, with one fetch for many waiting sessions; `fetch` is the HTTP request;
 //! `admit` combines these, `role` maps a claim to a role (`role_map`), `claim_map` maps claims to readers,
-//! `seen` caches verified tokens, and `first_seen` makes the rows of new users. `tables` has the tables
+//! `seen` caches verified tokens in the session, `signatures` their signatures in the server, and `first_seen` makes
+//! the rows of new users. `tables` has the tables
 //! of Better Auth that are bound; `table_keys` reads keys, `opaque` sessions, `table_api_keys` API keys
 //! and `table_users` users from them; `mirrored_user` reads users of the mirror, `user_standing` refuses
 //! deleted and banned ones, and `standing` checks an identity again. `api_key` accepts API keys, whose
@@ -33,6 +34,7 @@ mod role;
 mod role_map;
 mod rules;
 mod seen;
+mod signatures;
 mod standing;
 mod table_api_keys;
 mod table_keys;
@@ -53,6 +55,7 @@ pub use opaque::{demand_signed, takes_sessions};
 pub use owner::demand_own_keys;
 pub use refresh::refresh_ahead;
 pub use role::session_user;
+pub use signatures::define as share_signatures;
 pub use standing::{can_end, still_stands};
 pub use tables::{Bound, What, bound, bound_if_any};
 pub use trust::current;

@@ -23,7 +23,8 @@ const CAPACITY: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 /// Maximum total size of their tokens in bytes: as many tokens of the default maximum size.
 const MOST_BYTES: usize = 64 * LONGEST;
 
-type Digest = [u8; 32];
+/// The SHA-256 of a token.
+pub type Digest = [u8; 32];
 
 struct Verdict {
     admitted: Rc<Admitted>,
@@ -36,12 +37,11 @@ thread_local! {
     static SEEN: RefCell<LruCache<Digest, Verdict>> = RefCell::new(LruCache::new(CAPACITY));
 }
 
-/// The cached result for this token, if nothing that it depends on has changed. Raises the error of
+/// The cached result for the token with this digest, if nothing that it depends on has changed. Raises the error of
 /// `judge_time`.
-pub fn before(text: &str) -> Result<Option<Rc<Admitted>>, Problem> {
-    let digest = digest_of(text);
+pub fn before(digest: &Digest) -> Result<Option<Rc<Admitted>>, Problem> {
     let Some((admitted, keys)) = SEEN.with_borrow_mut(|seen| {
-        seen.get(&digest)
+        seen.get(digest)
             .map(|verdict| (Rc::clone(&verdict.admitted), Rc::clone(&verdict.keys)))
     }) else {
         return Ok(None);
@@ -74,15 +74,15 @@ fn keys_now(provider: &Provider, verified: &Verified, now: i64) -> Option<Rc<Key
     freshness.keys(&provider.name, now).ok()
 }
 
-/// Caches a result with the keys that were used.
-pub fn remember(text: &str, admitted: &Rc<Admitted>, keys: Rc<KeySet>) {
+/// Caches the result for a token of so many bytes, with the keys that were used.
+pub fn remember(digest: Digest, bytes: usize, admitted: &Rc<Admitted>, keys: Rc<KeySet>) {
     let verdict = Verdict {
         admitted: Rc::clone(admitted),
         keys,
-        bytes: text.len(),
+        bytes,
     };
     SEEN.with_borrow_mut(|seen| {
-        seen.put(digest_of(text), verdict);
+        seen.put(digest, verdict);
         let mut bytes: usize = seen.iter().map(|(_, verdict)| verdict.bytes).sum();
         while bytes > MOST_BYTES
             && let Some((_, oldest)) = seen.pop_lru()
@@ -92,7 +92,7 @@ pub fn remember(text: &str, admitted: &Rc<Admitted>, keys: Rc<KeySet>) {
     });
 }
 
-fn digest_of(text: &str) -> Digest {
+pub fn digest_of(text: &str) -> Digest {
     digest(&SHA256, text.as_bytes())
         .as_ref()
         .try_into()
