@@ -11,8 +11,8 @@ FORMS = {
         "(select {auth.user_id()} = user_id and {auth.role()} = 'authenticated')",
     "user_id = (select auth.user_id())": "user_id = (select {auth.user_id()})",
     "user_id = coalesce(auth.user_id(), '')": "user_id = coalesce({auth.user_id()}, '')",
-    "case when auth.user_id() is null then false else user_id = auth.user_id() end":
-        "case when {auth.user_id()} is null then false else user_id = {auth.user_id()} end",
+    "user_id = case when auth.user_id() is null then '' else auth.user_id() end":
+        "user_id = case when {auth.user_id()} is null then '' else {auth.user_id()} end",
     "user_id = auth.jwt() ->> 'sub'": "user_id = {auth.jwt()} ->> 'sub'",
     "user_id = auth.claim('sub')": "user_id = {auth.claim('sub')}",
     "user_id = nullif(auth.user_id(), '')": "user_id = nullif({auth.user_id()}, '')",

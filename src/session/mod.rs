@@ -8,11 +8,14 @@
 //! `role` sets the Postgres role, `actor` is who really acts, which `stamp` writes into rows (`moved_row`
 //! knows those that an UPDATE moves) and `wal` into the WAL, `in_person` refuses those who act for the
 //! user, `log` writes the server log, `readers` are the functions that policies call, `once` evaluates
-//! them once per query, `before_planning` finds them in each query before it is planned, and `one_row`
-//! finds the queries where they are called only once anyway.
+//! them once per query, `before_planning` finds their calls (`reader_call`) in each query before it is
+//! planned: `unwrap` replaces sub-selects by their expression, `wrap` evaluates once what is the `same`
+//! for all rows, by a `sub_select`, unless it may raise an error (`cannot_raise`) or the query reads only
+//! `one_row` anyway.
 
 mod actor;
 mod before_planning;
+mod cannot_raise;
 mod current;
 mod enter;
 mod hooks;
@@ -22,15 +25,20 @@ mod moved_row;
 mod once;
 mod one_row;
 mod pre_request;
+mod reader_call;
 mod readers;
 mod role;
+mod same;
 mod scope;
 mod setting;
 mod settle;
 mod stamp;
 mod standing;
 mod statement;
+mod sub_select;
+mod unwrap;
 mod wal;
+mod wrap;
 
 pub use current::current;
 

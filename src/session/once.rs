@@ -17,8 +17,10 @@ use pgrx::Internal;
 use pgrx::prelude::*;
 
 use super::one_row::looks_at_one_row;
+use super::same::{are_same_for_all_rows, same_for_all_rows};
+use super::sub_select::sub_select;
 use crate::pg::nodes::{
-    check_functions_in_node, elements, expression_tree_walker, query_tree_walker, reads_a_table,
+    check_functions_in_node, expression_tree_walker, query_tree_walker, reads_a_table,
 };
 
 /// `neon_auth_internal.once_per_query(internal)`: the planner support function of the readers.
@@ -65,7 +67,7 @@ unsafe fn simplify(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::Sub
             return std::ptr::null_mut();
         }
         (*(*request.root).parse).hasSubLinks = true;
-        sub_select(request.fcall)
+        sub_select(request.fcall.cast())
     }
 }
 
@@ -108,7 +110,7 @@ unsafe extern "C-unwind" fn finds_unsure_exists(
 }
 
 /// A walker that ends at a function that is a reader, or may become one: not at PostgreSQL's own
-/// functions, and not at readers inside a sub-select.
+/// functions, and not at sub-selects that are the same for all rows, which the planner leaves alone.
 unsafe extern "C-unwind" fn finds_function(node: *mut pg_sys::Node, nothing: *mut c_void) -> bool {
     unsafe {
         if node.is_null() {
@@ -116,7 +118,7 @@ unsafe extern "C-unwind" fn finds_function(node: *mut pg_sys::Node, nothing: *mu
         }
         match (*node).type_ {
             pg_sys::NodeTag::T_Query => query_tree_walker(node.cast(), finds_function, nothing, 0),
-            pg_sys::NodeTag::T_SubLink if is_lone_call(&*node.cast()) => false,
+            pg_sys::NodeTag::T_SubLink if same_for_all_rows(node, |_| false).is_some() => false,
             _ => {
                 check_functions_in_node(node, is_not_built_in, nothing)
                     || expression_tree_walker(node, finds_function, nothing)
@@ -127,105 +129,4 @@ unsafe extern "C-unwind" fn finds_function(node: *mut pg_sys::Node, nothing: *mu
 
 unsafe extern "C-unwind" fn is_not_built_in(function: pg_sys::Oid, _: *mut c_void) -> bool {
     function.to_u32() >= pg_sys::FirstNormalObjectId
-}
-
-/// Whether all expressions are the same for all rows of their query: constants, parameters of the
-/// statement, readers in their own sub-select, and non-volatile functions of those. Any other
-/// expression counts as different.
-///
-/// # Safety
-/// It must be a list of expressions.
-pub unsafe fn are_same_for_all_rows(expressions: *mut pg_sys::List) -> bool {
-    unsafe {
-        elements(expressions).all(|expression: *mut pg_sys::Node| is_same_for_all_rows(expression))
-    }
-}
-
-unsafe fn is_same_for_all_rows(expression: *mut pg_sys::Node) -> bool {
-    unsafe {
-        match (*expression).type_ {
-            pg_sys::NodeTag::T_Const => true,
-            pg_sys::NodeTag::T_Param => {
-                (*expression.cast::<pg_sys::Param>()).paramkind == pg_sys::ParamKind::PARAM_EXTERN
-            }
-            // The array that VARIADIC builds from several arguments.
-            pg_sys::NodeTag::T_ArrayExpr => {
-                are_same_for_all_rows((*expression.cast::<pg_sys::ArrayExpr>()).elements)
-            }
-            pg_sys::NodeTag::T_NamedArgExpr => {
-                is_same_for_all_rows((*expression.cast::<pg_sys::NamedArgExpr>()).arg.cast())
-            }
-            pg_sys::NodeTag::T_RelabelType => {
-                is_same_for_all_rows((*expression.cast::<pg_sys::RelabelType>()).arg.cast())
-            }
-            pg_sys::NodeTag::T_CollateExpr => {
-                is_same_for_all_rows((*expression.cast::<pg_sys::CollateExpr>()).arg.cast())
-            }
-            pg_sys::NodeTag::T_CoerceViaIO => {
-                is_same_for_all_rows((*expression.cast::<pg_sys::CoerceViaIO>()).arg.cast())
-            }
-            pg_sys::NodeTag::T_FuncExpr => {
-                let call = &*expression.cast::<pg_sys::FuncExpr>();
-                !call.funcretset && is_steady(call.funcid) && are_same_for_all_rows(call.args)
-            }
-            pg_sys::NodeTag::T_OpExpr => {
-                let operation = &*expression.cast::<pg_sys::OpExpr>();
-                !operation.opretset
-                    && is_steady(pg_sys::get_opcode(operation.opno))
-                    && are_same_for_all_rows(operation.args)
-            }
-            pg_sys::NodeTag::T_SubLink => is_lone_call(&*expression.cast()),
-            _ => false,
-        }
-    }
-}
-
-/// Whether a function returns the same result throughout a statement.
-unsafe fn is_steady(function: pg_sys::Oid) -> bool {
-    unsafe { pg_sys::func_volatile(function) as u8 != pg_sys::PROVOLATILE_VOLATILE }
-}
-
-/// Whether it is `(SELECT function(…))`, the same for all rows.
-unsafe fn is_lone_call(link: &pg_sys::SubLink) -> bool {
-    unsafe {
-        let query = &*link.subselect.cast::<pg_sys::Query>();
-        let mut columns = elements::<pg_sys::TargetEntry>(query.targetList);
-        let (Some(column), None) = (columns.next(), columns.next()) else {
-            return false;
-        };
-        let call = (*column).expr;
-        link.subLinkType == pg_sys::SubLinkType::EXPR_SUBLINK
-            && elements::<pg_sys::Node>(query.rtable).next().is_none()
-            && query.cteList.is_null()
-            && (*query.jointree).quals.is_null()
-            && !query.hasTargetSRFs
-            && query.havingQual.is_null()
-            && query.limitCount.is_null()
-            && query.limitOffset.is_null()
-            && (*call).type_ == pg_sys::NodeTag::T_FuncExpr
-            && are_same_for_all_rows((*call.cast::<pg_sys::FuncExpr>()).args)
-    }
-}
-
-/// `(SELECT call)`.
-///
-/// # Safety
-/// The query that will contain it must be marked as having sub-selects.
-pub unsafe fn sub_select(call: *mut pg_sys::FuncExpr) -> *mut pg_sys::SubLink {
-    unsafe {
-        // The planner's node is on its stack.
-        let call = pg_sys::copyObjectImpl(call.cast()).cast();
-        let column = pg_sys::makeTargetEntry(call, 1, c"reader".as_ptr().cast_mut(), false);
-        let mut query = PgBox::<pg_sys::Query>::alloc_node(pg_sys::NodeTag::T_Query);
-        query.commandType = pg_sys::CmdType::CMD_SELECT;
-        query.canSetTag = true;
-        query.jointree = pg_sys::makeFromExpr(std::ptr::null_mut(), std::ptr::null_mut());
-        query.hasSubLinks = pg_sys::checkExprHasSubLink(call.cast());
-        query.targetList = pg_sys::lappend(std::ptr::null_mut(), column.cast());
-        let mut link = PgBox::<pg_sys::SubLink>::alloc_node(pg_sys::NodeTag::T_SubLink);
-        link.subLinkType = pg_sys::SubLinkType::EXPR_SUBLINK;
-        link.subselect = query.into_pg().cast();
-        link.location = -1;
-        link.into_pg()
-    }
 }

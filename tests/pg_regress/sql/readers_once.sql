@@ -113,8 +113,8 @@ SET once.path = 'limit';
 SELECT auth.impersonate('alice', '{"limit": "alice", "path": "limit"}', false);
 SET ROLE authenticated;
 BEGIN;
--- One InitPlan for each mention of the reader, and at most one call for each of these.
-SELECT what, rows, calls BETWEEN 1 AND greatest(init_plans, 1) AND NOT elsewhere AS once
+-- Each mention of a reader is in an InitPlan, and is called at most once.
+SELECT what, rows, calls BETWEEN 1 AND greatest(in_init_plans, 1) AND NOT elsewhere AS once
   FROM once.cases, reader_plan(statement), measure(statement) ORDER BY number;
 ROLLBACK;
 

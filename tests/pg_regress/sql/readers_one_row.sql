@@ -40,7 +40,7 @@ INSERT INTO one_row (what, statement) VALUES
     ('upsert', 'INSERT INTO once.notes (id) VALUES (4) ON CONFLICT (id) DO UPDATE SET n = 7');
 BEGIN;
 -- To plan it, PostgreSQL calls the reader as well, to estimate how many rows there are.
-SELECT what, rows, calls < 5 AS few_calls, init_plans
+SELECT what, rows, calls < 5 AS few_calls, in_init_plans
   FROM one_row, reader_plan(statement), measure(statement) ORDER BY number;
 ROLLBACK;
 -- These only look so.
@@ -61,7 +61,7 @@ INSERT INTO one_row (what, statement) VALUES
     ('VALUES', 'INSERT INTO once.notes (id) VALUES (5001), (5002)'),
     ('rows of none', 'INSERT INTO once.notes (id) SELECT generate_series(6001, 6400)');
 BEGIN;
-SELECT what, calls <= init_plans AND NOT elsewhere AS once
+SELECT what, calls <= in_init_plans AND NOT elsewhere AS once
   FROM one_row, reader_plan(statement), measure(statement) ORDER BY number;
 ROLLBACK;
 -- One plan serves whoever is signed in.

@@ -57,11 +57,14 @@ BEGIN
     SELECT node - 'Plans' FROM nodes;
 END
 $$;
--- What EXPLAIN VERBOSE shows of readers: InitPlans around one, and whether one stands anywhere else.
-CREATE FUNCTION reader_plan(statement text, OUT init_plans bigint, OUT elsewhere boolean) LANGUAGE sql AS $$
-    SELECT count(*) FILTER (WHERE is_init_plan), coalesce(bool_or(is_init_plan IS NOT TRUE), false)
-      FROM (SELECT node ->> 'Parent Relationship' = 'InitPlan' FROM plan_nodes(statement, ', VERBOSE') AS node
-             WHERE node::text LIKE '%auth.%') AS reading(is_init_plan)
+-- What EXPLAIN VERBOSE shows of readers: calls in InitPlans, each of which is evaluated once, and whether a call
+-- stands anywhere else.
+CREATE FUNCTION reader_plan(statement text, OUT in_init_plans bigint, OUT elsewhere boolean) LANGUAGE sql AS $$
+    SELECT coalesce(sum(calls) FILTER (WHERE is_init_plan), 0), coalesce(bool_or(is_init_plan IS NOT TRUE), false)
+      FROM (SELECT node ->> 'Parent Relationship' = 'InitPlan',
+                   (SELECT count(*) FROM regexp_matches(node::text, '\mauth\.\w+\(', 'g'))
+              FROM plan_nodes(statement, ', VERBOSE') AS node
+             WHERE node::text LIKE '%auth.%') AS reading(is_init_plan, calls)
 $$;
 -- The scans of a plan, and whether the answer of an InitPlan is an index condition.
 CREATE FUNCTION scans(statement text) RETURNS TABLE (scan text, by_index boolean) LANGUAGE sql AS $$

@@ -92,6 +92,17 @@ impl Maker {
             "⟦auth.uid()⟧::text",
             "coalesce(⟦auth.claim('nothing')⟧, ⟦auth.user_id()⟧)",
             "(⟦auth.team_ids()⟧)[1]",
+            "coalesce(⟦auth.user_id()⟧, '')",
+            "coalesce((SELECT ⟦auth.email()⟧), ⟦auth.user_id()⟧ || '')",
+            "nullif(⟦auth.user_id()⟧, 'bob')",
+            "CASE WHEN ⟦auth.user_id()⟧ IS NULL THEN 'bob' ELSE ⟦auth.user_id()⟧ END",
+            "CASE ⟦auth.role()⟧ WHEN 'authenticated' THEN ⟦auth.user_id()⟧ ELSE 'bob' END",
+            "lower((SELECT ⟦auth.jwt()⟧) #>> '{o,slug}')",
+            "(SELECT ⟦auth.jwt()⟧ ->> 'sub')",
+            "greatest(⟦auth.user_id()⟧, ⟦auth.claim('nothing')⟧)",
+            "⟦auth.user_id()⟧::uuid::text",
+            "⟦auth.claim('limit')⟧::int::text",
+            "(⟦auth.organization_ids()⟧::text[] || ⟦auth.role()⟧)[1]",
             "me()",
             "me_plpgsql()",
             "or_me()",
@@ -116,6 +127,11 @@ impl Maker {
             "⟦auth.actor()⟧ ? 'impersonator'",
             "⟦auth.organization()⟧ ->> 'slug' = 'acme'",
             "⟦auth.user_id()⟧ IS NULL",
+            "(⟦auth.role()⟧ = 'authenticated' AND ⟦auth.user_id()⟧ IS NOT NULL)",
+            "(⟦auth.user_id()⟧ IN ('alice', 'bob') OR NOT ⟦auth.is_anonymous()⟧)",
+            "'t1' = ANY (⟦auth.team_ids()⟧)",
+            "(⟦auth.jwt()⟧ ->> 'is_anonymous')::boolean",
+            "(SELECT ⟦auth.role()⟧ IS DISTINCT FROM 'authenticated')",
         ]);
         reader.to_owned()
     }
@@ -136,7 +152,7 @@ impl Maker {
     /// An expression of text.
     pub fn text(&mut self, scope: &[Named]) -> String {
         let column = self.text_column(scope);
-        match self.choices.below(8) {
+        match self.choices.below(9) {
             0 | 1 => self.text_reader(),
             2 => column,
             3 => format!("{column} || {}", self.text_reader()),
@@ -149,6 +165,7 @@ impl Maker {
                 )
             }
             6 => format!("coalesce({column}, {})", self.text_reader()),
+            7 => format!("(SELECT coalesce({column}, {}))", self.text_reader()),
             _ => self.nested(Self::text_column, scope, |maker| {
                 let (query, inner) = maker.one_item(scope);
                 let condition = maker.condition(&inner);
@@ -163,7 +180,7 @@ impl Maker {
     /// A condition without anything nested.
     pub fn simple(&mut self, scope: &[Named]) -> String {
         let column = self.text_column(scope);
-        match self.choices.below(16) {
+        match self.choices.below(19) {
             0..=2 => format!("{column} = {}", self.text_reader()),
             3 => format!("{} = {column}", self.text_reader()),
             4 => format!("{column} IN ({}, 'bob')", self.text_reader()),
@@ -185,6 +202,18 @@ impl Maker {
                     "{number} < ⟦auth.claim('limit')⟧::int + {}",
                     self.choices.below(20)
                 )
+            }
+            15 => {
+                let reader = self.text_reader();
+                format!("(SELECT {reader} = {column} AND {})", self.flag())
+            }
+            16 => {
+                let (first, second) = (self.text_reader(), self.text_reader());
+                format!("(SELECT (SELECT {first} = {column}) IS NOT FALSE OR {second} = {column})")
+            }
+            17 => {
+                let (flag, reader) = (self.flag(), self.text_reader());
+                format!("CASE WHEN {flag} THEN false ELSE {column} = {reader} END")
             }
             _ => self
                 .wide(scope)
@@ -214,7 +243,7 @@ impl Maker {
 
     /// A condition.
     pub fn condition(&mut self, scope: &[Named]) -> String {
-        match self.choices.below(18) {
+        match self.choices.below(19) {
             0..=3 => self.simple(scope),
             4 | 5 => self.nested(Self::simple, scope, |maker| {
                 format!("EXISTS ({})", maker.linked(scope))
@@ -262,6 +291,9 @@ impl Maker {
                     "{column} >= (SELECT count(*) {query} WHERE {})",
                     maker.condition(&inner)
                 )
+            }),
+            17 => self.nested(Self::simple, scope, |maker| {
+                format!("(SELECT {})", maker.condition(scope))
             }),
             16 => {
                 let column = self.text_column(scope);

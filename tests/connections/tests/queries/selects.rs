@@ -237,8 +237,13 @@ impl Maker {
         let (filter, text) = (self.condition(&scope), self.text(&scope));
         let (condition, having) = (self.condition(&scope), self.condition(&scope));
         *columns = 4;
-        let having = match self.choices.below(3) {
+        let having = match self.choices.below(4) {
             0 => String::new(),
+            3 => format!(
+                " HAVING (SELECT max({}) = {})",
+                self.text_column(&scope),
+                self.text_reader()
+            ),
             _ => format!(" HAVING count(*) > 3 OR bool_or({having})"),
         };
         format!(

@@ -271,13 +271,11 @@ fn rows(messages: Vec<SimpleQueryMessage>, is_ordered: bool) -> Vec<Vec<String>>
     statements
 }
 
-/// Which of a table's policies a row violates first is a matter of the plan.
+/// Which row violates a policy first, and which of a table's policies, is a matter of the plan.
 fn message(message: &str) -> String {
-    match message.split_once(" policy \"") {
-        Some((before, after)) => {
-            let (_, after) = after.split_once('"').unwrap_or_default();
-            format!("{before} policy{after}")
-        }
-        None => message.to_owned(),
+    let violation = "violates row-level security policy";
+    match message.split_once(" for table ") {
+        Some((before, table)) if before.contains(violation) => format!("{violation} for {table}"),
+        _ => message.to_owned(),
     }
 }

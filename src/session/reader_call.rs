@@ -1,0 +1,77 @@
+//! Calls of readers: functions with the support function `once_per_query`.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+
+use pgrx::prelude::*;
+
+use super::once::support_address;
+use crate::pg::nodes::{expression_tree_walker, query_tree_walker};
+
+unsafe extern "C-unwind" {
+    safe fn get_func_support(function: pg_sys::Oid) -> pg_sys::Oid;
+    safe fn fmgr_info(function: pg_sys::Oid, info: &mut pg_sys::FmgrInfo);
+}
+
+/// A walker that ends at a reader.
+///
+/// # Safety
+/// It must be an expression or a query.
+pub unsafe extern "C-unwind" fn finds_reader(
+    node: *mut pg_sys::Node,
+    nothing: *mut c_void,
+) -> bool {
+    unsafe {
+        if node.is_null() {
+            return false;
+        }
+        match (*node).type_ {
+            pg_sys::NodeTag::T_Query => {
+                let flags = pg_sys::QTW_IGNORE_JOINALIASES as i32;
+                query_tree_walker(node.cast(), finds_reader, nothing, flags)
+            }
+            pg_sys::NodeTag::T_FuncExpr if is_reader(&*node.cast()) => true,
+            _ => expression_tree_walker(node, finds_reader, nothing),
+        }
+    }
+}
+
+/// Whether a call is of a function with our support function.
+pub fn is_reader(call: &pg_sys::FuncExpr) -> bool {
+    thread_local! {
+        /// The most recently seen support functions: ours, and one that is not ours.
+        static OURS: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
+        static OTHER: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
+    }
+    // Most calls are of PostgreSQL's own functions.
+    if call.funcid.to_u32() < pg_sys::FirstNormalObjectId {
+        return false;
+    }
+    let support = get_func_support(call.funcid);
+    if support.to_u32() < pg_sys::FirstNormalObjectId || support == OTHER.get() {
+        return false;
+    }
+    if support == OURS.get() {
+        return true;
+    }
+    let mut info = pg_sys::FmgrInfo::default();
+    fmgr_info(support, &mut info);
+    let is_ours = info
+        .fn_addr
+        .is_some_and(|address| address as *const () as usize == support_address());
+    let met = if is_ours { &OURS } else { &OTHER };
+    met.set(support);
+    is_ours
+}
+
+/// Whether an expression is such a call.
+///
+/// # Safety
+/// It must be an expression.
+pub unsafe fn is_reader_call(node: *mut pg_sys::Node) -> bool {
+    unsafe {
+        !node.is_null()
+            && (*node).type_ == pg_sys::NodeTag::T_FuncExpr
+            && is_reader(&*node.cast::<pg_sys::FuncExpr>())
+    }
+}
