@@ -8,8 +8,11 @@ import json
 import os
 import pathlib
 import subprocess
+import time
 
+import audit
 import better_auth
+import forms
 import mirror
 import policies
 import report
@@ -17,6 +20,7 @@ import service
 import sync
 import tokens
 from server import run_once
+from sizes import LOADED, STRANGERS, SYNCHRONISED
 
 ROOT = pathlib.Path(__file__).parent.parent
 SCALE = float(os.environ.get("BENCH_SCALE") or 1)
@@ -63,8 +67,9 @@ def main():
         results = {"titles": {contestant.role: contestant.title for contestant in field}, "tokens": TOKENS}
 
         def measure(name, function, *arguments):
-            print(f"  {name}", flush=True)
+            began = time.monotonic()
             results[name] = function(*arguments)
+            print(f"  {name}: {time.monotonic() - began:.0f} s", flush=True)
 
         measure("signatures", tokens.signatures, ROOT)
         measure("warm", tokens.warm, rounds(15), token)
@@ -76,16 +81,20 @@ def main():
         measure("pgbench_lookup", policies.pgbench_lookup, field, rounds(25), seconds(2))
         measure("bulk_insert", policies.bulk_insert, field, rounds(11))
         measure("pgbench_insert", policies.pgbench_insert, field, rounds(9), seconds(2))
+        measure("forms", forms.measure, user, rounds(9), rounds(3))
+        measure("audit", audit.measure, rounds(9), seconds(2))
         measure("request", policies.request, rounds(11), seconds(2), token, service.claims_of(token))
         measure("new_backends", tokens.new_backends, rounds(20))
         # Bounded by seconds of the extension's own settings, which no scale changes.
-        measure("strangers", tokens.strangers, stack, token, 30)
+        measure("strangers", tokens.strangers, stack, token, STRANGERS)
         measure("better_auth", better_auth.measure, rounds(9), seconds(2))
-        # Last: it changes the providers.
+        # Last: they change the providers.
         measure("by_providers_and_keys", tokens.by_providers_and_keys, rounds(15), stack, token)
+        measure("existing_rows", tokens.existing_rows, rounds(9), stack, token, user)
         # After all else: a million users are more than other measurements count on.
-        measure("mirror", mirror.measure, rounds(9), seconds(2), max(1, round(10 * min(SCALE, 1))) * 100_000)
-        measure("sync", sync.measure, stack, rounds(5), max(1, round(10 * min(SCALE, 1))) * 10_000)
+        part = max(1, round(10 * min(SCALE, 1))) / 10
+        measure("mirror", mirror.measure, rounds(9), seconds(2), round(part * LOADED))
+        measure("sync", sync.measure, stack, rounds(5), round(part * SYNCHRONISED))
     for name, file in (("workers", "IDLE_RESULTS"), ("scale", "SCALE_RESULTS")):
         results[name] = json.loads(pathlib.Path(os.environ[file]).read_text())
     report.write(results, ROOT, SCALE)

@@ -1,22 +1,113 @@
-"""The forms in which policies name the signed-in user, and what each is with a literal in the reader's place."""
+"""What each way to write a policy costs, by scan and by index, beside the literal in its place."""
 
-# Over a table with the columns `user_id text` and `owner uuid`, which contain the same id. In braces: the reader, or
-# the literal of the same type that the value of the reader is.
-FORMS = {
-    "auth.user_id() = user_id": "{auth.user_id()} = user_id",
-    # drizzle-orm/neon: crudPolicy and authUid.
-    "(select auth.user_id() = user_id)": "(select {auth.user_id()} = user_id)",
-    "(select auth.uid() = owner)": "(select {auth.uid()} = owner)",
-    "(select auth.user_id() = user_id and auth.role() = 'authenticated')":
-        "(select {auth.user_id()} = user_id and {auth.role()} = 'authenticated')",
-    "user_id = (select auth.user_id())": "user_id = (select {auth.user_id()})",
-    "user_id = coalesce(auth.user_id(), '')": "user_id = coalesce({auth.user_id()}, '')",
-    "user_id = case when auth.user_id() is null then '' else auth.user_id() end":
-        "user_id = case when {auth.user_id()} is null then '' else {auth.user_id()} end",
-    "user_id = auth.jwt() ->> 'sub'": "user_id = {auth.jwt()} ->> 'sub'",
-    "user_id = auth.claim('sub')": "user_id = {auth.claim('sub')}",
-    "user_id = nullif(auth.user_id(), '')": "user_id = nullif({auth.user_id()}, '')",
-    "owner = auth.user_id()::uuid": "owner = {auth.user_id()}::uuid",
-    # No index on owner helps here, with a literal neither.
-    "owner::text = auth.user_id()": "owner::text = {auth.user_id()}",
+from dataclasses import dataclass
+
+from policies import Identified, in_sessions
+from server import run_once
+
+TABLE = "bench.entries"
+COUNT = f"SELECT count(body) FROM {TABLE}"
+BY_SCAN = """SET max_parallel_workers_per_gather = 0; SET enable_indexscan = off; SET enable_indexonlyscan = off;
+SET enable_bitmapscan = off"""
+BY_INDEX = "SET max_parallel_workers_per_gather = 0; SELECT bench.touch('entries')"
+# Milliseconds and executions of one measurement of a query by index.
+ENOUGH = 75
+MOST = {"statement": 1_000, "prepared": 5_000}
+
+# The literal with which forms are compared, and those forms: over a column of type text, over one of type uuid, and
+# over the text of one of type uuid, for which there is no index.
+OURS = {
+    "user_id = '{user}'": [
+        "user_id = auth.user_id()",
+        "user_id = (SELECT auth.user_id())",
+        "(SELECT auth.user_id() = user_id)",
+        "(SELECT auth.user_id() = user_id AND auth.role() = 'authenticated')",
+        "(SELECT auth.user_id()) = user_id AND auth.role() = 'authenticated'",
+        "user_id = coalesce(auth.user_id(), '')",
+        "user_id = nullif(auth.user_id(), '')",
+        "user_id = auth.jwt() ->> 'sub'",
+        "(SELECT auth.jwt() ->> 'sub' = user_id)",
+        "user_id = auth.claim('sub')",
+        "user_id = CASE WHEN auth.user_id() IS NULL THEN '' ELSE auth.user_id() END",
+        "CASE WHEN auth.user_id() IS NULL THEN false ELSE user_id = auth.user_id() END",
+    ],
+    "owner = '{user}'": [
+        "owner = auth.uid()",
+        "(SELECT auth.uid() = owner)",
+        "owner = auth.user_id()::uuid",
+        "(SELECT auth.user_id()::uuid = owner)",
+    ],
+    "owner::text = '{user}'": [
+        "owner::text = auth.user_id()",
+        "(SELECT auth.user_id() = owner::text)",
+    ],
 }
+# What others write, with functions of which the planner is told nothing. In a role's policy, supabase.uid() is what
+# Supabase's auth.uid() is.
+PEERS = {
+    "user_id = '{user}'": [
+        "user_id = (SELECT current_setting('bench.user_id'))",
+        "(SELECT current_setting('bench.user_id') = user_id)",
+    ],
+    "owner = '{user}'": [
+        "(SELECT supabase.uid()) = owner",
+        "supabase.uid() = owner",
+    ],
+}
+# Signs in for all of them.
+SIGN_IN = """auth.authenticate(token, false), set_config('request.jwt.claims', claims, false),
+set_config('bench.user_id', claims::jsonb ->> 'sub', false)"""
+
+
+@dataclass
+class Form(Identified):
+    """A role with one policy."""
+    # The expression, and that of the literal.
+    title: str = ""
+    literal: str = ""
+    using: str = ""
+
+    def create(self):
+        run_once(f"CREATE ROLE {self.role} LOGIN")
+        run_once(f"CREATE POLICY {self.role} ON {TABLE} TO {self.role} USING ({self.using})")
+
+
+def of(user, families, prefix):
+    """The forms of these families, each with its literal first."""
+    made = []
+    for literal, written in families.items():
+        for title in [literal, *written]:
+            using = title.format(user=user)
+            made.append(Form(f"{prefix}_{len(made)}", SIGN_IN, title, literal, using))
+    for form in made:
+        form.create()
+    return made
+
+
+def measure(user, rounds, rounds_of_peers):
+    """For each form, by the expression: its literal; milliseconds of processor time of a scan; and microseconds by
+    index: of a statement that a client sends, and of one that is prepared, without what a client costs."""
+    run_once(f"ALTER TABLE {TABLE} ENABLE ROW LEVEL SECURITY")
+    ways = {
+        "statement": lambda times: f"{COUNT};\n" * times,
+        "prepared": lambda times: f"SELECT bench.prepared({times})",
+    }
+    results = {}
+    for group, families, count in (("ours", OURS, rounds), ("peers", PEERS, rounds_of_peers)):
+        forms = of(user, families, group)
+        costs = {"scan": scan(forms, count), **{way: by_index(forms, count, way, ways[way]) for way in ways}}
+        results[group] = [{"title": form.title, "literal": form.literal,
+                           **{way: costs[way][form.role] for way in costs}} for form in forms]
+    return results
+
+
+def scan(forms, rounds):
+    return in_sessions(forms, rounds, lambda session, form: session.cpu(COUNT), f"{BY_SCAN}; SELECT bench.touch('entries')")
+
+
+def by_index(forms, rounds, way, times):
+    def measured(session, form):
+        session.cpu(times(1))
+        count = max(1, min(MOST[way], int(ENOUGH / session.cpu(times(1)))))
+        return session.cpu(times(count)) * 1000 / count
+    return in_sessions(forms, rounds, measured, BY_INDEX)

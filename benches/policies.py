@@ -7,18 +7,32 @@ from server import Session, interleaved, pgbench, run_once
 SCAN = "SELECT count(*) FROM bench.items"
 LOOKUP = "SELECT body FROM bench.accounts"
 PARALLEL = """SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
-SET min_parallel_table_scan_size = 0"""
+SET min_parallel_table_scan_size = 0; SELECT bench.touch('items')"""
 
 
 @dataclass
-class Contestant:
-    """A role whose policies say who may see a row."""
+class Identified:
+    """A role whose sessions sign in."""
     role: str
+    # An expression that signs in for the session, over the columns of bench.tokens.
+    sign_in: str
+
+    @property
+    def sign_in_query(self):
+        return f"SELECT {self.sign_in} FROM bench.tokens WHERE n = 0"
+
+    def session(self):
+        session = Session(self.role)
+        session.run(self.sign_in_query)
+        return session
+
+
+@dataclass
+class Contestant(Identified):
+    """One whose policies say who may see a row."""
     title: str
     # SQL for the signed-in user's id.
     user_id: str
-    # An expression that signs in for the session, over the columns of bench.tokens.
-    sign_in: str = "n"
     # Without row-level security the query itself names the user.
     by_query: bool = False
 
@@ -33,42 +47,34 @@ class Contestant:
             if not self.by_query:
                 run_once(f"CREATE POLICY {self.role} ON bench.{table} TO {self.role} USING (user_id = {self.user_id})")
 
-    @property
-    def sign_in_query(self):
-        return f"SELECT {self.sign_in} FROM bench.tokens WHERE n = 0"
-
-    def session(self):
-        session = Session(self.role)
-        session.run(self.sign_in_query)
-        return session
-
 
 def contestants(user, peer):
     settings = "set_config('request.jwt.claims', claims, false)"
     authenticate = "auth.authenticate(token, false)"
+    unprotected = "set_config('bench.user_id', claims::jsonb ->> 'sub', false)"
     field = [
-        Contestant("bare", "a literal in the query, no RLS", f"'{user}'", by_query=True),
-        Contestant("literal", "a literal in the policy", f"'{user}'"),
-        Contestant("ours", "auth.user_id()", "auth.user_id()", authenticate),
-        Contestant("ours_select", "(SELECT auth.user_id())", "(SELECT auth.user_id())", authenticate),
-        # The least that any function can cost: one of PostgreSQL's own, in a hand-written sub-select.
-        Contestant("floor", "(SELECT current_setting(…))", "(SELECT current_setting('bench.user_id'))",
-                   "set_config('bench.user_id', claims::jsonb ->> 'sub', false)"),
-        Contestant("setting", "current_setting(…)::jsonb", "bench.setting_user_id()", settings),
+        Contestant("bare", "n", "a literal in the query, no RLS", f"'{user}'", by_query=True),
+        Contestant("literal", "n", "a literal in the policy", f"'{user}'"),
+        Contestant("ours", authenticate, "auth.user_id()", "auth.user_id()"),
+        Contestant("ours_select", authenticate, "(SELECT auth.user_id())", "(SELECT auth.user_id())"),
+        # The least that any function can cost: one of PostgreSQL's own, in the same place and in a hand-written sub-select.
+        Contestant("floor", unprotected, "current_setting(…)", "current_setting('bench.user_id')"),
+        Contestant("floor_select", unprotected, "(SELECT current_setting(…))", "(SELECT current_setting('bench.user_id'))"),
+        Contestant("setting", settings, "current_setting(…)::jsonb", "bench.setting_user_id()"),
     ]
     if peer:
-        field.append(Contestant("peer", peer["extension"], f"{peer['schema']}.user_id()", peer["sign_in"] or settings))
+        field.append(Contestant("peer", peer["sign_in"] or settings, peer["extension"], f"{peer['schema']}.user_id()"))
     for contestant in field:
         contestant.create()
     return field
 
 
-def in_sessions(field, rounds, measure, prepare="SELECT"):
+def in_sessions(field, rounds, measure, prepare="SELECT bench.touch('items')"):
     """Measures a function of session and contestant. Where a process's memory happens to lie makes it
     faster or slower for as long as it lives, so each round has sessions of its own."""
     def measured(contestant):
         session = contestant.session()
-        session.run(f"{prepare}; SELECT bench.touch()")
+        session.run(prepare)
         result = measure(session, contestant)
         session.close()
         return result
@@ -79,7 +85,7 @@ def in_sessions(field, rounds, measure, prepare="SELECT"):
 def scan(field, rounds):
     """Milliseconds of processor time to count a million rows, of which ten are one's own."""
     return in_sessions(field, rounds, lambda session, contestant: session.cpu(SCAN + contestant.where),
-                       "SET max_parallel_workers_per_gather = 0")
+                       "SET max_parallel_workers_per_gather = 0; SELECT bench.touch('items')")
 
 
 def parallel_scan(field, rounds):

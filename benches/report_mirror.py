@@ -1,7 +1,9 @@
 """What the report says about the mirror."""
 
+from aims import at_least, at_most
 from markdown import figure, table
 from server import median, ratio
+from sizes import LOADED
 
 
 def section(results):
@@ -32,18 +34,36 @@ def section(results):
         f"one; {figure(median(asked['once']))} µs if each team is checked only once; {figure(median(asked['stranger']))} µs in other users' teams."
 
 
-def aims(results, at_most, at_least):
-    costs, webhooks = results["upserts"]["costs"], results["webhooks"]
+def upserted(kind):
+    """The throughput to the bare statement's."""
+    return lambda results: ratio(*(results["upserts"]["costs"][kind][name] for name in ("bare", "ours")))
+
+
+def delivered(kind):
+    """The cost of a webhook to that of a bare upsert."""
+    return lambda results: ratio(*([load.cpu for load in results["webhooks"][kind][name]] for name in ("ours", "bare")))
+
+
+def changed_to_unchanged(results):
+    costs = results["upserts"]["costs"]
+    return ratio(costs["changed"]["ours"], costs["unchanged"]["ours"])
+
+
+def growth(results):
     peaks = list(results["load"].values())
-    return [
-        *(at_least(f"upsert_users, {kind} users, to the bare statement (CPU)", 0.9,
-                   ratio(costs[kind]["bare"], costs[kind]["ours"]), "×") for kind in ("new", "changed")),
-        at_least("users changed to unchanged", 3, ratio(costs["changed"]["ours"], costs["unchanged"]["ours"]), "×"),
-        at_most("rows written or dead after an unchanged repeat", 0, sum(results["upserts"]["rewritten"].values())),
-        at_most(f"memory to load {max(results['load']):,} users, to a hundredth of them", 1.1, peaks[-1] / peaks[0], "×"),
-        *(at_most(f"webhook, user {kind}, to a bare upsert (CPU)", 2,
-                  ratio(*([load.cpu for load in webhooks[kind][name]] for name in ("ours", "bare"))), "×")
-          for kind in webhooks),
-        at_most("auth.has_permission in a team of the user", 10, median(results["permissions"]["member"]), " µs"),
-        at_most("auth.has_permission, each team checked only once", 10, median(results["permissions"]["once"]), " µs"),
-    ]
+    return peaks[-1] / peaks[0]
+
+
+def asked(kind):
+    return lambda results: median(results["permissions"][kind])
+
+
+AIMS = [
+    *(at_least(f"upsert_users, {kind} users, to the bare statement (CPU)", 0.95, upserted(kind), "×") for kind in ("new", "changed")),
+    at_least("users changed to unchanged", 3, changed_to_unchanged, "×"),
+    at_most("rows written or dead after an unchanged repeat", 0, lambda results: sum(results["upserts"]["rewritten"].values())),
+    at_most(f"memory to load {LOADED:,} users, to a hundredth of them", 1.1, growth, "×"),
+    *(at_most(f"webhook, user {kind}, to a bare upsert (CPU)", 1.4, delivered(kind), "×") for kind in ("new", "changed")),
+    at_most("auth.has_permission in a team of the user", 10, asked("member"), " µs"),
+    at_most("auth.has_permission, each team checked only once", 10, asked("once"), " µs"),
+]

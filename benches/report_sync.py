@@ -1,7 +1,9 @@
 """What the report says about synchronisation."""
 
+from aims import at_least, at_most
 from markdown import figure, table
 from server import median, ratio
+from sizes import DATABASES, LEAST, MOST, SYNCHRONISED
 
 
 def section(results):
@@ -23,7 +25,7 @@ def section(results):
 def workers(results):
     shares = {kind: results[kind]["launcher"] + results[kind]["others"] for kind in ("hourly", "minutely")}
     soon = results["confirmation"]
-    return f"Background workers of a server with {results['databases']} configured databases, without work (processor time in percent\n" \
+    return f"Background workers of a server with {DATABASES} configured databases, without work (processor time in percent\n" \
         "of one core: launcher, workers and postmaster):\n\n" + table(
             ["full synchronisation", "percent of one core", "worker runs a minute"],
             [[kind, figure(share), figure(results[kind]["visits"])] for kind, share in shares.items()],
@@ -31,23 +33,25 @@ def workers(results):
         f"{figure(soon['longest'])} ms of {soon['count']}."
 
 
-def aims_of_workers(results, at_most):
-    idle = results["hourly"]["launcher"] + results["hourly"]["others"]
-    return [
-        at_most(f"idle workers of {results['databases']} databases", 0.5, idle, " % of a core"),
-        at_most("a queued change confirmed", 1000, results["confirmation"]["longest"], " ms"),
-    ]
-
-
-def aims(results, at_most, at_least):
+def growth(results):
     peaks = list(results["peaks"].values())
-    return [
-        at_least("first synchronisation to the bare statement (CPU)", 0.8,
-                 ratio(results["costs"]["bare"], results["costs"]["ours"]), "×"),
-        at_most("rows of the mirror written when nothing has changed", 0, results["again"]["written"]),
-        at_most("WAL for each user when nothing has changed", 4, results["again"]["wal"], " bytes"),
-        at_most("rows of the mirror written when a tenth of the users were active", 0, results["active"]["written"]),
-        at_most("WAL for each user when a tenth of the users were active", 4, results["active"]["wal"], " bytes"),
-        at_most(f"memory to synchronise {max(results['peaks']):,} users, to {min(results['peaks']):,}", 1.1,
-                peaks[-1] / peaks[0], "×"),
-    ]
+    return peaks[-1] / peaks[0]
+
+
+AIMS = [
+    at_least("first synchronisation to the bare statement (CPU)", 0.9,
+             lambda results: ratio(results["costs"]["bare"], results["costs"]["ours"]), "×"),
+    # Half of what it was before the comparison of pages was made faster.
+    at_most("next synchronisation, nothing changed, to the bare statement (CPU)", 0.45,
+            lambda results: results["again"]["cost"] / median(results["costs"]["bare"]), "×"),
+    at_most("rows of the mirror written when nothing has changed", 0, lambda results: results["again"]["written"]),
+    at_most("WAL for each user when nothing has changed", 4, lambda results: results["again"]["wal"], " bytes"),
+    at_most("rows of the mirror written when a tenth of the users were active", 0, lambda results: results["active"]["written"]),
+    at_most("WAL for each user when a tenth of the users were active", 4, lambda results: results["active"]["wal"], " bytes"),
+    at_most(f"memory to synchronise {SYNCHRONISED * MOST:,} users, to {round(SYNCHRONISED * LEAST):,}", 1.1, growth, "×"),
+]
+AIMS_OF_WORKERS = [
+    at_most(f"idle workers of {DATABASES} databases", 0.5,
+            lambda results: results["hourly"]["launcher"] + results["hourly"]["others"], " % of a core"),
+    at_most("a queued change confirmed", 1000, lambda results: results["confirmation"]["longest"], " ms"),
+]

@@ -1,7 +1,7 @@
 """Many clients over few connections, and readers beside the primary: a pooler, a hot standby and
 logical replication of the mirror.
 
-Run by dev/bench in a cluster with wal_level = logical and synchronous_commit = on; writes what it
+Run by dev/bench in a cluster that preloads the library, with synchronous_commit = on; writes what it
 measured as JSON. BENCH_SCALE (1) multiplies rounds and seconds.
 """
 
@@ -17,15 +17,17 @@ import time
 import uuid
 
 import service
+import shared
+import tokens
 from server import Session, interleaved, median, pgbench, ratio, run_once
+from sizes import CLIENTS, LIVE
 
 HERE = pathlib.Path(__file__).parent
 SCALE = float(os.environ.get("BENCH_SCALE") or 1)
 ROUNDS = max(3, round(3 * SCALE))
 SECONDS = max(1, round(2 * SCALE))
 CHANGES = max(5, round(20 * SCALE))
-CLIENTS = 50
-LIVE = [50, 1_000, 10_000]
+FIRST = max(5, round(20 * SCALE))
 MIRRORED = 10_000
 SAY = {
     "verified": "auth.authenticate(token)",
@@ -55,9 +57,9 @@ def wait_until(holds, pause=0.0):
 def prepare(stack):
     psql_file("scale.sql", keys=json.dumps(stack.keys()))
     users = [{"sub": str(uuid.UUID(hashlib.md5(str(n).encode()).hexdigest()))} for n in range(1, LIVE[-1] + 1)]
-    tokens = stack.tokens(stack.sign_up(), users)
+    made = stack.tokens(stack.sign_up(), users)
     with Session() as session:
-        rows = [f"({n}, '{token}', '{service.claims_of(token)}')" for n, token in enumerate(tokens, 1)]
+        rows = [f"({n}, '{token}', '{service.claims_of(token)}')" for n, token in enumerate(made, 1)]
         for first in range(0, len(rows), 1000):
             session.run(f"INSERT INTO bench.tokens VALUES {','.join(rows[first:first + 1000])}")
         session.run("VACUUM (FREEZE, ANALYZE)")
@@ -275,8 +277,12 @@ def main():
 
     with service.running() as stack:
         prepare(stack)
+        say("tokens verified by another session")
+        results = {"shared": shared.measure(LIVE[-1])}
+        say("new backends")
+        results["first"] = tokens.first_calls("verified", FIRST)
         say("poolers")
-        results = {"clients": CLIENTS, "poolers": poolers()}
+        results["poolers"] = poolers()
         with hot_standby() as standby:
             say("reads of a standby")
             results["reads"] = reads(standby)

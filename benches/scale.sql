@@ -28,3 +28,18 @@ BEGIN
 EXCEPTION WHEN invalid_authorization_specification THEN
     RETURN 0;
 END $$;
+
+-- What is timed from outside, inside a transaction block: a range of tokens in turn, and one token over and over.
+CREATE FUNCTION bench.in_turn(first integer, last integer) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    tokens text[] := ARRAY(SELECT t.token FROM bench.tokens t WHERE n BETWEEN first AND last ORDER BY n);
+    token text;
+    id text;
+BEGIN
+    FOREACH token IN ARRAY tokens LOOP id := auth.authenticate(token, true); END LOOP;
+END $$;
+CREATE FUNCTION bench.same_token(token text, calls integer) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE id text;
+BEGIN
+    FOR turn IN 1 .. calls LOOP id := auth.authenticate(token, true); END LOOP;
+END $$;

@@ -4,7 +4,8 @@ import json
 import time
 
 from mirror import TABLE, Watch
-from server import Session, interleaved, run_once
+from server import Session, interleaved, median, run_once
+from sizes import LEAST, MOST
 
 PAGE = 1000
 TABLES = ("users_sync", "teams_sync", "team_members_sync", "team_permissions_sync", "project_permissions_sync")
@@ -35,7 +36,7 @@ def measure(stack, rounds, users):
         empty()
         peaks[total] = synchronise()
 
-    grow(users // 10)
+    grow(round(users * LEAST))
     grow(users)
     run_once("CREATE TABLE bench.pages (number bigint, users text)")
     run_once(f"""INSERT INTO bench.pages
@@ -51,9 +52,9 @@ def measure(stack, rounds, users):
         return microseconds(calls[name]) / count
 
     costs = interleaved(rounds, {name: lambda name=name: first(name) for name in calls})
-    again = repeat(count)
+    again = repeat(count, rounds)
     active = repeat_with_active_users(stack, count)
-    for times in (3, 10):
+    for times in (3, MOST):
         grow(users * times)
     return {"costs": costs, "again": again, "active": active, "peaks": peaks, "users": count}
 
@@ -90,11 +91,13 @@ def microseconds(call):
         return spent() - before
 
 
-def repeat(count):
-    """What the same again costs, into a mirror that has everything."""
+def repeat(count, rounds):
+    """What the same again costs, into a mirror that has everything: the median, and all that was written."""
     empty()
     run_once("CALL neon_auth.sync()")
-    return next_synchronisation(count)
+    runs = [next_synchronisation(count) for _ in range(rounds)]
+    return {"cost": median(run["cost"] for run in runs), "written": sum(run["written"] for run in runs),
+            "wal": median(run["wal"] for run in runs)}
 
 
 def repeat_with_active_users(stack, count):

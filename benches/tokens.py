@@ -7,13 +7,10 @@ import subprocess
 
 from policies import LOOKUP
 from server import Session, interleaved, median, pgbench, run_once
+from sizes import API_KEYS, OTHERS, REVOCATIONS
 from service import claims_of, key_id_of
 
 WARM_CALLS = 50_000
-REVOCATIONS = 100_000
-API_KEYS = 100_000
-# Backends of the same kind beside the one whose memory is measured.
-OTHERS = 9
 
 
 def signatures(root):
@@ -118,6 +115,26 @@ def by_providers_and_keys(rounds, service, token):
     return {each: {part: [cost[part] for cost in costs] for part in costs[0]} for each, costs in results.items()}
 
 
+def existing_rows(rounds, service, token, user):
+    """Microseconds of a cached token of a user with a row of users_sync, by what its provider asks the row for."""
+    pinned = json.dumps(service.jwks())
+    issuer = json.loads(claims_of(token))["iss"]
+    asks = {"nothing": (False, False), "create": (True, False), "reject": (False, True), "both": (True, True)}
+    run_once(f"SELECT neon_auth.upsert_user('{json.dumps({'id': user, 'display_name': 'A User'})}')")
+    run_once("VACUUM (FREEZE, ANALYZE) neon_auth.users_sync")
+
+    def cost(creates, rejects):
+        run_once(f"""DELETE FROM neon_auth.providers; SELECT neon_auth.add_provider('own', issuers => '{{{issuer}}}',
+                     audiences => '{{}}', jwks => '{pinned}', create_users => {creates}, reject_deleted_users => {rejects})""")
+        with Session() as session:
+            session.run(f"BEGIN; SELECT bench.same_token('{token}', 100); COMMIT")
+            return loop(session, "same_token", token)
+
+    costs = interleaved(rounds, {name: lambda given=given: cost(*given) for name, given in asks.items()})
+    run_once("DELETE FROM neon_auth.users_sync")
+    return costs
+
+
 def strangers(service, token, seconds):
     """A hundred sessions at a time come and go with tokens whose keys nobody knows."""
     run_once("UPDATE neon_auth.jwks_cache SET attempted_at = attempted_at - interval '1 hour'")
@@ -128,25 +145,32 @@ def strangers(service, token, seconds):
     return {"arrivals": load.transactions, "fetches": service.fetches(), "reason": reason, "seconds": seconds}
 
 
-def new_backends(count):
-    """Milliseconds of processor time of first calls in new backends, and how much more memory (KiB) a
-    backend has after a hundred requests than one whose requests are not verified, each among others of
-    its kind: with a policy alone, for nobody, and with verified tokens."""
-    first = {
+def first_calls(role, rounds):
+    """Milliseconds of processor time of a role's first calls, each in new backends."""
+    calls = {
         "current_setting": "SELECT current_setting('request.jwt.claims', true)",
         "user_id": "SELECT auth.user_id()",
-        "authenticate": "SELECT auth.authenticate(token) FROM bench.tokens WHERE n = 0",
+        "authenticate": "SELECT auth.authenticate(token) FROM bench.tokens WHERE n = 1",
     }
+
+    def milliseconds(call):
+        with Session(role) as session:
+            session.run("BEGIN; SELECT FROM bench.tokens WHERE n = 1; COMMIT")
+            return session.cpu(call)
+
+    results = interleaved(rounds, {name: lambda call=call: milliseconds(call) for name, call in calls.items()})
+    return {name: median(costs) for name, costs in results.items()}
+
+
+def new_backends(count):
+    """First calls, and how much more memory (KiB) a backend has after a hundred requests than one whose
+    requests are not verified, each among others of its kind: with a policy alone, for nobody, and with
+    verified tokens."""
     kinds = {
         "policy": ("ours", "n"),
         "verified": ("ours", "auth.authenticate(token)"),
         "unverified": ("setting", "set_config('request.jwt.claims', claims, true)"),
     }
-
-    def milliseconds(call):
-        with Session("ours") as session:
-            session.run("BEGIN; SELECT FROM bench.tokens WHERE n = 0; COMMIT")
-            return session.cpu(call)
 
     def memory(role, say):
         def request(session, n):
@@ -160,11 +184,9 @@ def new_backends(count):
                 request(session, n)
             return session.memory()
 
-    results = interleaved(count, {
-        **{name: lambda call=call: milliseconds(call) for name, call in first.items()},
-        **{kind: lambda given=given: memory(*given) for kind, given in kinds.items()}})
+    results = interleaved(count, {kind: lambda given=given: memory(*given) for kind, given in kinds.items()})
     return {
-        "first": {name: median(results[name]) for name in first},
+        "first": first_calls("ours", count),
         "memory": {kind: {part: median(one[part] - other[part] for one, other in zip(results[kind], results["unverified"]))
                           for part in ("private", "proportional", "resident")}
                    for kind in ("policy", "verified")},
