@@ -24,7 +24,7 @@ def forms(results):
         # A literal is what the others are relative to.
         groups += [(form["title"], [to_literal(every, form, part) for part in PARTS]) for form in every
                    if form["title"] != form["literal"]]
-    return bars(groups, [title.rpartition(",")[0] for title in PARTS.values()], 480)
+    return bars(groups, [title.rpartition(",")[0] for title in PARTS.values()], 530)
 
 
 def bars(groups, titles, left):
