@@ -29,7 +29,6 @@ OURS = {
         "(SELECT auth.jwt() ->> 'sub' = user_id)",
         "user_id = auth.claim('sub')",
         "user_id = CASE WHEN auth.user_id() IS NULL THEN '' ELSE auth.user_id() END",
-        "CASE WHEN auth.user_id() IS NULL THEN false ELSE user_id = auth.user_id() END",
     ],
     "owner = '{user}'": [
         "owner = auth.uid()",
