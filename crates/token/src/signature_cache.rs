@@ -185,3 +185,32 @@ impl fmt::Debug for SignatureCache<'_> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mixture_of_two_entries_is_neither() {
+        let sets = [CacheSet::default()];
+        let cache = SignatureCache::new(&sets, &[0; 32], 0);
+        let (one, other) = ([1, 2, 3, 4], [1, 20, 30, 40]);
+        for torn in 0..WORDS {
+            cache.insert(one, 1);
+            assert!(cache.contains(one, 1));
+            let written = sets[0]
+                .fingerprints
+                .iter()
+                .find(|entry| entry[1].load(Relaxed) == 2);
+            let entry = written.expect("it was inserted");
+            for word in 1..=torn {
+                entry[word].store(other[word], Relaxed);
+            }
+            assert_eq!(cache.contains(one, 1), torn == 0);
+            assert_eq!(cache.contains(other, 1), torn == WORDS - 1);
+            for word in entry {
+                word.store(0, Relaxed);
+            }
+        }
+    }
+}
