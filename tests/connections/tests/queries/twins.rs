@@ -41,7 +41,7 @@ AS $f$ BEGIN RETURN {me}; END $f$;
 CREATE FUNCTION {who}.is_team_member(team text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT
 AS $f$ SELECT team = ANY ({teams}) $f$;
 CREATE FUNCTION {who}.has_permission(permission text, team text) RETURNS boolean LANGUAGE sql IMMUTABLE
-AS $f$ SELECT CASE WHEN team IS NULL THEN {project} ELSE permission = 'read' AND team = 't1' AND {signed_in} END $f$;
+AS $f$ SELECT CASE WHEN team IS NULL THEN {project} WHEN {signed_in} THEN permission = 'read' AND team = 't1' END $f$;
 CREATE FUNCTION {who}.claim(VARIADIC path text[]) RETURNS text LANGUAGE sql IMMUTABLE STRICT
 AS $f$ SELECT {claims} #>> path $f$;";
 
