@@ -58,7 +58,7 @@ unsafe extern "C-unwind" fn finds_sub_select(
 unsafe fn unwrap_in(query: *mut pg_sys::Query) {
     unsafe {
         let flags = pg_sys::QTW_DONT_COPY_QUERY | pg_sys::QTW_IGNORE_JOINALIASES;
-        query_tree_mutator(query, unwrap, query.cast(), flags as i32);
+        query_tree_mutator(query, unwrap, std::ptr::null_mut(), flags as i32);
     }
 }
 
@@ -66,7 +66,7 @@ unsafe fn unwrap_in(query: *mut pg_sys::Query) {
 #[pg_guard]
 unsafe extern "C-unwind" fn unwrap(
     node: *mut pg_sys::Node,
-    context: *mut c_void,
+    nothing: *mut c_void,
 ) -> *mut pg_sys::Node {
     unsafe {
         if node.is_null() {
@@ -77,20 +77,17 @@ unsafe extern "C-unwind" fn unwrap(
                 unwrap_in(node.cast());
                 return node;
             }
-            // With grouping sets it may be a grouping expression, and must be NULL in some rows.
-            pg_sys::NodeTag::T_SubLink
-                if (*context.cast::<pg_sys::Query>()).groupingSets.is_null() =>
-            {
+            pg_sys::NodeTag::T_SubLink => {
                 if let Some(expression) = replacement(&*node.cast()) {
                     let expression = pg_sys::copyObjectImpl(expression.cast()).cast();
                     pg_sys::IncrementVarSublevelsUp(expression, -1, 1);
                     // It may be such a sub-select itself.
-                    return unwrap(expression, context);
+                    return unwrap(expression, nothing);
                 }
             }
             _ => {}
         }
-        expression_tree_mutator(node, unwrap, context)
+        expression_tree_mutator(node, unwrap, nothing)
     }
 }
 

@@ -24,20 +24,19 @@ struct Level {
     query: *mut pg_sys::Query,
     /// Whether its expressions may be evaluated many times.
     repeats: bool,
-    /// Whether they are wrapped here.
+    /// Whether they are wrapped here. With grouping sets only conditions are: another expression may be
+    /// a grouping expression, and must be NULL in some rows.
     wraps: bool,
     /// Whether it stands in an expression of another query, which may leave it unevaluated.
     is_in_expression: bool,
 }
 
 impl Level {
-    unsafe fn new(query: *mut pg_sys::Query, repeats: bool, is_in_expression: bool) -> Self {
+    fn new(query: *mut pg_sys::Query, repeats: bool, is_in_expression: bool) -> Self {
         Self {
             query,
             repeats,
-            // With grouping sets, the call may be a grouping expression, and must be NULL in some
-            // rows.
-            wraps: repeats && unsafe { (*query).groupingSets.is_null() },
+            wraps: repeats,
             is_in_expression,
         }
     }
@@ -68,6 +67,10 @@ unsafe fn wrap_in(level: &mut Level) {
     unsafe {
         if level.wraps && !level.is_in_expression {
             wrap_lone_policies(level);
+        }
+        if level.wraps && !(*level.query).groupingSets.is_null() {
+            wrap_conditions(level);
+            level.wraps = false;
         }
         let flags = pg_sys::QTW_DONT_COPY_QUERY | pg_sys::QTW_IGNORE_JOINALIASES;
         query_tree_mutator(level.query, wrap, level.context(), flags as i32);
@@ -138,6 +141,17 @@ unsafe fn wrap_lone_policies(level: &mut Level) {
                 let policy = &mut (*(*policies).elements).ptr_value;
                 *policy = wrap_always_evaluated(policy.cast(), level.context()).cast();
             }
+        }
+    }
+}
+
+/// Wraps in the conditions of a query, which choose its rows before they are grouped.
+unsafe fn wrap_conditions(level: &mut Level) {
+    unsafe {
+        let query = level.query;
+        (*query).jointree = wrap((*query).jointree.cast(), level.context()).cast();
+        for entry in elements::<pg_sys::RangeTblEntry>((*query).rtable) {
+            (*entry).securityQuals = wrap((*entry).securityQuals.cast(), level.context()).cast();
         }
     }
 }

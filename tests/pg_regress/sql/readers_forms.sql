@@ -87,6 +87,8 @@ INSERT INTO forms.statements (statement) VALUES
         ORDER BY (SELECT auth.user_id() = d.user_id)$$),
     ($$SELECT (SELECT auth.user_id() = user_id), count(*) FROM forms.docs
         GROUP BY (SELECT auth.user_id() = user_id) HAVING (SELECT auth.user_id() = user_id)$$),
+    ($$SELECT n, user_id, count(*) FROM forms.docs
+        WHERE (SELECT auth.user_id() = user_id) GROUP BY ROLLUP (n, user_id)$$),
     ($$SELECT a.id FROM forms.docs a LEFT JOIN forms.docs b ON b.id = a.id AND (SELECT auth.user_id() = b.user_id)$$),
     ($$SELECT id FROM forms.docs a WHERE EXISTS (SELECT FROM forms.docs b
         WHERE b.id = a.id AND (SELECT auth.user_id() = a.user_id))$$),
@@ -111,7 +113,7 @@ SELECT * FROM measure('SELECT forms.count_plpgsql()');
 ROLLBACK;
 -- What is stored is what was written.
 SELECT pg_get_viewdef('forms.mine'::regclass) ~ 'SELECT \(auth\.user_id\(\) = ' AS view;
--- A sub-select that is a grouping set is NULL in the other sets.
+-- A grouping set that is such a sub-select is NULL in the other sets.
 SELECT (SELECT auth.user_id() = user_id) AS mine, count(*) FROM forms.docs GROUP BY ROLLUP (1) ORDER BY 1;
 -- An aggregate of the query around is computed before.
 SELECT (SELECT max(user_id) = auth.user_id()) FROM forms.docs WHERE user_id = auth.user_id();
