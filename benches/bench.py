@@ -18,6 +18,7 @@ import policies
 import report
 import service
 import sync
+import teams
 import tokens
 from server import run_once
 from sizes import LOADED, STRANGERS, SYNCHRONISED
@@ -78,7 +79,7 @@ def main():
         measure("scan", policies.scan, field, rounds(15))
         measure("parallel_scan", policies.parallel_scan, field, rounds(7))
         measure("lookup", policies.lookup, field, rounds(25))
-        measure("pgbench_lookup", policies.pgbench_lookup, field, rounds(25), seconds(2))
+        measure("pgbench_lookup", policies.pgbench_lookup, field, rounds(13), seconds(2))
         measure("bulk_insert", policies.bulk_insert, field, rounds(11))
         measure("pgbench_insert", policies.pgbench_insert, field, rounds(9), seconds(2))
         measure("forms", forms.measure, user, rounds(9), rounds(3))
@@ -95,6 +96,7 @@ def main():
         part = max(1, round(10 * min(SCALE, 1))) / 10
         measure("mirror", mirror.measure, rounds(9), seconds(2), round(part * LOADED))
         measure("sync", sync.measure, stack, rounds(5), round(part * SYNCHRONISED))
+        measure("teams", teams.measure)
     for name, file in (("workers", "IDLE_RESULTS"), ("scale", "SCALE_RESULTS")):
         results[name] = json.loads(pathlib.Path(os.environ[file]).read_text())
     report.write(results, ROOT, SCALE)

@@ -40,7 +40,7 @@ measures everything side by side.
 ## How to reproduce
 
 ```sh
-make bench                      # about half an hour; rewrites this page
+make bench                      # about forty minutes, and the build; rewrites this page
 BENCH_SCALE=0.2 make bench      # shorter; writes the page to target/benchmarks
 ```
 
@@ -127,6 +127,8 @@ The same with functions that are not neon_auth's: PostgreSQL's `current_setting`
 
 {synchronisation}
 
+{teams}
+
 {workers}
 
 ## Targets
@@ -161,6 +163,7 @@ def page(results):
         better_auth=report_better_auth.section(results["better_auth"]),
         mirror=report_mirror.section(results["mirror"]),
         synchronisation=report_sync.section(results["sync"]),
+        teams=report_sync.teams(results["teams"]),
         workers=report_sync.workers(results["workers"]),
         aims=table(HEAD_OF_AIMS, [aim.row(results) for aim in AIMS]),
     )

@@ -22,6 +22,19 @@ def section(results):
             ["users", "MiB"], [[f"{users:,}", figure(peak / 1024)] for users, peak in results["peaks"].items()])
 
 
+def teams(results):
+    def row(project, name):
+        run = project[name]
+        of = f"{project['memberships']:,} in {project['teams']:,} teams" if name == "first" else ""
+        return [of, name, figure(run["wall"]), figure(run["cpu"]), figure(run["peak"] / 1024)]
+
+    return "Projects whose memberships are [compared team by team](sync.md#large-projects), with one request for each\n" \
+        "1,000 members of a team: from `CALL neon_auth.sync()` with everything that it compares. CPU is that of the\n" \
+        "thread that works on the database:\n\n" + table(
+            ["memberships", "", "seconds", "CPU seconds", "peak of private memory (MiB)"],
+            [row(project, name) for project in results for name in ("first", "again")])
+
+
 def workers(results):
     shares = {kind: results[kind]["launcher"] + results[kind]["others"] for kind in ("hourly", "minutely")}
     soon = results["confirmation"]
