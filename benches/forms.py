@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from policies import Identified, in_sessions
-from server import run_once
+from server import median, run_once
 
 TABLE = "bench.entries"
 COUNT = f"SELECT count(body) FROM {TABLE}"
@@ -12,7 +12,7 @@ SET enable_bitmapscan = off"""
 BY_INDEX = "SET max_parallel_workers_per_gather = 0; SELECT bench.touch('entries')"
 # Milliseconds and executions of one measurement of a query by index.
 ENOUGH = 75
-MOST = {"statement": 1_000, "prepared": 5_000}
+MOST = {"wall": 300, "statement": 1_000, "prepared": 5_000}
 
 # The literal with which forms are compared, and those forms: over a column of type text, over one of type uuid, and
 # over the text of one of type uuid, for which there is no index.
@@ -85,16 +85,19 @@ def of(user, families, prefix):
 
 def measure(user, rounds, rounds_of_peers):
     """For each form, by the expression: its literal; milliseconds of processor time of a scan; and microseconds by
-    index: of a statement that a client sends, and of one that is prepared, without what a client costs."""
+    index: that a client waits for a statement, of processor time of such a statement, and of one that is prepared,
+    without what a client costs."""
     run_once(f"ALTER TABLE {TABLE} ENABLE ROW LEVEL SECURITY")
     ways = {
         "statement": lambda times: f"{COUNT};\n" * times,
         "prepared": lambda times: f"SELECT bench.prepared({times})",
     }
+    spent = {way: lambda session, count, way=way: session.cpu(ways[way](count)) / count for way in ways}
+    spent["wall"] = waited
     results = {}
     for group, families, count in (("ours", OURS, rounds), ("peers", PEERS, rounds_of_peers)):
         forms = of(user, families, group)
-        costs = {"scan": scan(forms, count), **{way: by_index(forms, count, way, ways[way]) for way in ways}}
+        costs = {"scan": scan(forms, count), **{way: by_index(forms, count, way, spent[way]) for way in spent}}
         results[group] = [{"title": form.title, "literal": form.literal,
                            **{way: costs[way][form.role] for way in costs}} for form in forms]
     return results
@@ -104,9 +107,15 @@ def scan(forms, rounds):
     return in_sessions(forms, rounds, lambda session, form: session.cpu(COUNT), f"{BY_SCAN}; SELECT bench.touch('entries')")
 
 
-def by_index(forms, rounds, way, times):
+def by_index(forms, rounds, way, spent):
     def measured(session, form):
-        session.cpu(times(1))
-        count = max(1, min(MOST[way], int(ENOUGH / session.cpu(times(1)))))
-        return session.cpu(times(count)) * 1000 / count
+        spent(session, 1)
+        count = max(1, min(MOST[way], int(ENOUGH / spent(session, 1))))
+        return spent(session, count) * 1000
     return in_sessions(forms, rounds, measured, BY_INDEX)
+
+
+def waited(session, count):
+    """The median of the milliseconds of so many statements, as their client sees them."""
+    lines = session.run("\\timing on\n" + f"{COUNT};\n" * count + "\\timing off")
+    return median(float(line.split()[1]) for line in lines if line.startswith("Time: "))
