@@ -35,6 +35,8 @@ pub static NEON_API_URL: GucSetting<Option<CString>> =
 /// Milliseconds to wait for the next part of a response of the REST API, and for a whole request to
 /// the console.
 pub static API_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
+/// Milliseconds of the back-off after the first failure of a request to the REST API.
+pub static API_RETRY_DELAY: GucSetting<i32> = GucSetting::<i32>::new(500);
 /// Seconds between two full synchronisations of the mirror; 0 for none.
 pub static SYNC_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(3600);
 /// Seconds after which a deleted user is erased; 0 for never.
@@ -178,13 +180,13 @@ pub fn define() {
         GucContext::Sighup,
         GucFlags::default(),
     );
-    let milliseconds = |name, short, setting, max| {
+    let milliseconds = |name, short, long, setting, min, max| {
         GucRegistry::define_int_guc(
             name,
             short,
-            c"",
+            long,
             setting,
-            100,
+            min,
             max,
             GucContext::Suset,
             GucFlags::UNIT_MS,
@@ -193,20 +195,34 @@ pub fn define() {
     milliseconds(
         c"neon_auth.connect_timeout",
         c"Time allowed to connect to a key server, the REST API of the auth service or the Neon console.",
+        c"",
         &CONNECT_TIMEOUT,
+        100,
         60_000,
     );
     milliseconds(
         c"neon_auth.jwks_timeout",
         c"Time allowed for a whole request to a key server.",
+        c"",
         &JWKS_TIMEOUT,
+        100,
         60_000,
     );
     milliseconds(
         c"neon_auth.api_timeout",
         c"Longest wait for the next part of a response from the REST API of the auth service or the Neon console.",
+        c"",
         &API_TIMEOUT,
+        100,
         600_000,
+    );
+    milliseconds(
+        c"neon_auth.api_retry_delay",
+        c"Longest wait before the first retry of a failed request to the REST API of the auth service.",
+        c"It doubles with each retry of the request. If the service sends Retry-After, that is the shortest wait.",
+        &API_RETRY_DELAY,
+        1,
+        10_000,
     );
     GucRegistry::define_string_guc(
         c"neon_auth.neon_api_url",

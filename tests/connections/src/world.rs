@@ -28,6 +28,8 @@ impl World {
             database: Database::create_in(server),
             stack: Simulator::start(Options::default()).expect("a port is free"),
         };
+        // Five attempts of a request would otherwise wait for some seconds.
+        world.database.set("neon_auth.api_retry_delay", "10ms");
         world.stack.populate(users, true);
         world.configure(&mut world.superuser());
         world

@@ -26,8 +26,6 @@ const LASTING: u16 = 500;
 pub const USERS: &str = "users";
 /// The error code for a user who does not exist.
 pub const USER_NOT_FOUND: &str = "USER_NOT_FOUND";
-/// The back-off after the first failure; it doubles with each further one.
-const FIRST_DELAY: Duration = Duration::from_millis(500);
 /// The longest wait that the service may request.
 const LONGEST_DELAY: Duration = Duration::from_secs(300);
 /// Limit for the time of a whole list. In practice the time between two parts of the response
@@ -249,7 +247,8 @@ impl Api {
         &self,
         mut ask: impl FnMut(u32) -> Result<T, RequestError>,
     ) -> Result<T, RequestError> {
-        let mut delay = FIRST_DELAY;
+        // It doubles with each further failure.
+        let mut delay = milliseconds(settings::API_RETRY_DELAY.get());
         for attempt in 1.. {
             shared::count(Counter::RestRequests);
             let (reason, wait, status) = match ask(attempt) {
