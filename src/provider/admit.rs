@@ -1,5 +1,6 @@
 //! From the text of a credential to the identity that its provider accepts.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use neon_auth_token::{KeySet, Refusal, Token, verify};
@@ -87,7 +88,8 @@ fn admit_jwt(text: &str) -> Result<(Rc<Admitted>, Option<Counter>), Problem> {
         }
     };
     if let Some(provider) = &admitted.provider {
-        user_standing::demand(provider, &admitted.identity.subject)?;
+        let has_row = user_standing::demand(provider, &admitted.identity.subject)?;
+        admitted.has_row.set(has_row);
     }
     Ok((admitted, cache))
 }
@@ -206,6 +208,7 @@ fn judge(
         identity: Rc::new(Identity::verified(vouched, &verified)),
         proof: Proof::Jwt(verified),
         role,
+        has_row: Cell::new(false),
     };
     Ok(Judged {
         admitted: Rc::new(admitted),

@@ -1,5 +1,6 @@
 //! The result of verifying a credential.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use neon_auth_token::Verified;
@@ -15,6 +16,9 @@ pub struct Admitted {
     pub proof: Proof,
     pub identity: Rc<Identity>,
     pub role: role::Choice,
+    /// Whether the last sign-in by it has found the user's row in the mirror; `false` if it did not
+    /// have to look.
+    pub has_row: Cell<bool>,
 }
 
 /// The kind of credential.

@@ -1,5 +1,6 @@
 //! API keys: looked up by their hash in the extension's own table.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use neon_auth_token::{Map, Value};
@@ -156,6 +157,7 @@ impl Key {
             proof: Proof::ApiKey,
             role: owner.role,
             provider: owner.provider,
+            has_row: Cell::new(false),
         }))
     }
 }

@@ -28,9 +28,17 @@ pub fn create_if_new(admitted: &Admitted) {
     let identity = &admitted.identity;
     // SAFETY: reads the state of the process and its transaction.
     let is_writable = || unsafe { !pg_sys::XactReadOnly && !pg_sys::RecoveryInProgress() };
-    if provider.create_users && is_writable() && !Table::Users.has(&[&identity.subject]) {
+    if provider.create_users && is_writable() && !has_row(admitted) {
         create(token, identity);
     }
+}
+
+/// Whether the transaction sees a row of the user. The row that the sign-in has found is the latest
+/// one, which the snapshot of a transaction above READ COMMITTED may not see.
+fn has_row(admitted: &Admitted) -> bool {
+    // SAFETY: reads the state of the transaction.
+    let sees_latest = unsafe { pg_sys::XactIsoLevel } < pg_sys::XACT_REPEATABLE_READ as i32;
+    (sees_latest && admitted.has_row.get()) || Table::Users.has(&[&admitted.identity.subject])
 }
 
 fn create(token: &Verified, identity: &Identity) {

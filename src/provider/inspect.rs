@@ -72,7 +72,7 @@ fn inspect_jwt(
     if let Some((provider, claimed)) = provider.as_ref().zip(claimed.as_ref()) {
         if user_standing::is_demanded(provider) {
             let outcome = user_standing::demand(provider, claimed.subject());
-            rows.push(row("user", outcome.map(|()| user_standing::met(provider))));
+            rows.push(row("user", outcome.map(|_| user_standing::met(provider))));
         }
         rows.extend(revocation(&attempt));
         match &attempt {

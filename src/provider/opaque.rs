@@ -5,6 +5,7 @@
 //! HMAC-SHA256 under the application's secret in base64, URL-encoded or not. If the secret is
 //! stored, a signature must verify. The identity contains the session's id, never the token.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256, Key};
@@ -114,6 +115,7 @@ fn admit_session(session: &Session, provider: &Rc<Provider>) -> Result<Rc<Admitt
         identity: Rc::new(identity),
         proof: Proof::Session,
         role,
+        has_row: Cell::new(false),
     }))
 }
 

@@ -24,7 +24,7 @@ pub fn still_stands(identity: &Identity) -> Result<(), Problem> {
     let trust = trust::current()?;
     let provider = identity.provider.as_deref().map(|name| trust.named(name));
     match provider {
-        Some(Ok(provider)) => user_standing::demand(&provider, &identity.subject),
+        Some(Ok(provider)) => user_standing::demand(&provider, &identity.subject).map(|_| ()),
         // A dropped provider does not end the identities of its tokens.
         _ => Ok(()),
     }

@@ -3,6 +3,7 @@
 //! The table contains SHA-256 of a key in base64url, so a role that can only read it cannot sign in.
 //! Uses are not counted and rate limits not enforced: both would write the table.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -172,6 +173,7 @@ impl Key {
             identity: Rc::new(identity),
             proof: Proof::ApiKey,
             role,
+            has_row: Cell::new(false),
         }))
     }
 }

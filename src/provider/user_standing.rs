@@ -13,16 +13,17 @@ pub fn is_demanded(provider: &Provider) -> bool {
 
 /// Refuses a deleted user if the provider has `reject_deleted_users`, and a banned one if it has
 /// `reject_banned_users`. A user of the mirror without a row is neither: it may still arrive.
-pub fn demand(provider: &Provider, subject: &str) -> Result<(), Problem> {
+/// Returns whether it has found a row in the mirror.
+pub fn demand(provider: &Provider, subject: &str) -> Result<bool, Problem> {
     if !is_demanded(provider) {
-        return Ok(());
+        return Ok(false);
     }
     if provider.kind == Kind::BetterAuth {
         let demand = Demand {
             exists: provider.reject_deleted_users,
             is_not_banned: provider.reject_banned_users,
         };
-        return table_users::demand(Credential::Jwt, subject, demand);
+        return table_users::demand(Credential::Jwt, subject, demand).map(|()| false);
     }
     match look_up(subject) {
         Some(UserRow { deleted: true, .. }) if provider.reject_deleted_users => {
@@ -38,7 +39,7 @@ pub fn demand(provider: &Provider, subject: &str) -> Result<(), Problem> {
                 in_mirror: true,
             })
         }
-        _ => Ok(()),
+        found => Ok(found.is_some()),
     }
 }
 

@@ -98,8 +98,18 @@ fn two_first_requests_at_once_make_one_row() {
 fn a_row_that_is_newer_than_the_snapshot_is_a_serialization_failure() {
     let trusting = Trusting::new();
     let (mut first, mut other) = (trusting.world.app(), trusting.world.app());
-    for isolation in ["REPEATABLE READ", "SERIALIZABLE"] {
-        let user = isolation.to_lowercase();
+    // A provider that rejects deleted users has looked at the latest row before.
+    let cases = [
+        ("REPEATABLE READ", true),
+        ("REPEATABLE READ", false),
+        ("SERIALIZABLE", true),
+        ("SERIALIZABLE", false),
+    ];
+    for (isolation, rejects) in cases {
+        trusting.world.superuser().run(&format!(
+            "UPDATE neon_auth.providers SET reject_deleted_users = {rejects} WHERE name = 'idp'"
+        ));
+        let user = format!("{} {rejects}", isolation.to_lowercase());
         let token = trusting.token(&user);
         other.run(&format!("BEGIN ISOLATION LEVEL {isolation}; SELECT 1"));
         first.sign_in_for_session(&token);
@@ -114,8 +124,34 @@ fn a_row_that_is_newer_than_the_snapshot_is_a_serialization_failure() {
     }
     assert_eq!(
         trusting.users(),
-        ["repeatable read idp", "serializable idp"]
+        [
+            "repeatable read false idp",
+            "repeatable read true idp",
+            "serializable false idp",
+            "serializable true idp"
+        ]
     );
+}
+
+#[test]
+fn a_row_that_was_removed_is_made_again_for_a_token_that_was_seen() {
+    let trusting = Trusting::new();
+    let mut app = trusting.world.app();
+    let mut superuser = trusting.world.superuser();
+    for rejects in [true, false] {
+        superuser.run(&format!(
+            "UPDATE neon_auth.providers SET reject_deleted_users = {rejects} WHERE name = 'idp'"
+        ));
+        let token = trusting.token("alice");
+        // The second sign-in finds the row.
+        for _ in 0..2 {
+            app.sign_in_for_session(&token);
+            assert_eq!(trusting.users(), ["alice idp"]);
+        }
+        superuser.run("DELETE FROM neon_auth.users_sync WHERE id = 'alice'");
+        app.sign_in_for_session(&token);
+        assert_eq!(trusting.users(), ["alice idp"]);
+    }
 }
 
 #[test]
