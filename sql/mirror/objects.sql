@@ -2,11 +2,23 @@
 
 -- Finds what has to be written; SQL only writes it.
 CREATE FUNCTION neon_auth_internal.changed_objects(
-    kind text, given jsonb, is_answer boolean, OUT known integer[], OUT new integer[]) RETURNS SETOF record
+    kind text, given jsonb, OUT known integer[], OUT new integer[]) RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'changed_objects_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.changed_objects(text, jsonb, boolean) IS
-    'Positions in an array of the objects that differ from their row (in a REST response: are not alike), and of '
-    'those without a row';
+COMMENT ON FUNCTION neon_auth_internal.changed_objects(text, jsonb) IS
+    'Positions in an array of the objects that differ from their row, and of those without a row';
+
+-- A page has thousands of objects that equal their row. They are compared as text: converting them to jsonb costs
+-- several times as much.
+CREATE FUNCTION neon_auth_internal.changed_in_page(
+    kind text, page text, OUT total bigint, OUT ids text[], OUT known text[], OUT new text[]) RETURNS SETOF record
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'changed_in_page_wrapper';
+COMMENT ON FUNCTION neon_auth_internal.changed_in_page(text, text) IS
+    'The objects of a JSON array of the REST API that are not alike their row, those without a row, and the ids of all';
+
+CREATE FUNCTION neon_auth_internal.only_id(page text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'only_id_wrapper';
+COMMENT ON FUNCTION neon_auth_internal.only_id(text) IS
+    'The id of the only object of a JSON array; NULL if there are several, or if it has no id';
 
 CREATE FUNCTION neon_auth_internal.is_alike(kind text, known jsonb, given jsonb) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'is_alike_wrapper';
@@ -52,57 +64,81 @@ COMMENT ON FUNCTION neon_auth_internal.stays(timestamptz, timestamptz, timestamp
 --
 -- Known rows are found one by one over an index, in the order of the ids, whatever the planner believes
 -- of a table that was empty a moment ago: two calls at once are not to deadlock. IS NOT TRUE has the form
--- of no index, so that no other index than that of the ids is used.
-CREATE FUNCTION neon_auth_internal.write_objects(
-    kind text, given jsonb, moment timestamptz, OUT attempted bigint, OUT changed bigint)
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_indexscan = off
+-- of no index, so that no other index than that of the ids is used. One plan for all calls: a plan for each of
+-- the first calls of a session would contain copies of the whole array, and cost as much as the writing.
+--
+-- known and new are positions in given, or JSON texts, which are converted one by one: a whole page of jsonb needs
+-- much memory, and most of the time to convert it is for that.
+CREATE FUNCTION neon_auth_internal.write_rows(
+    kind text, given jsonb, known integer[], new integer[], known_texts text[], new_texts text[], moment timestamptz)
+RETURNS bigint
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_indexscan = off
 AS $$
 DECLARE
-    known integer[];
-    new integer[];
+    changed bigint := 0;
     inserted bigint := 0;
 BEGIN
-    SELECT c.known, c.new INTO known, new FROM neon_auth_internal.changed_objects(kind, given, moment IS NOT NULL) AS c;
-    attempted := coalesce(cardinality(known), 0) + coalesce(cardinality(new), 0);
-    changed := 0;
-    IF known IS NOT NULL THEN
+    IF known IS NOT NULL OR known_texts IS NOT NULL THEN
         IF kind = 'user' THEN
             UPDATE neon_auth_internal.users_sync AS existing
                SET raw_json = differing.object, updated_at = clock_timestamp()
-              FROM (SELECT given -> unnest((SELECT known)) AS object) AS differing
+              FROM (SELECT given -> place AS object FROM unnest(known) AS place
+                    UNION ALL
+                    SELECT answer::jsonb FROM unnest(known_texts) AS answer) AS differing
              WHERE existing.id = differing.object ->> 'id'
                AND neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
         ELSE
             UPDATE neon_auth_internal.teams_sync AS existing
                SET raw_json = differing.object, updated_at = clock_timestamp()
-              FROM (SELECT given -> unnest((SELECT known)) AS object) AS differing
+              FROM (SELECT given -> place AS object FROM unnest(known) AS place
+                    UNION ALL
+                    SELECT answer::jsonb FROM unnest(known_texts) AS answer) AS differing
              WHERE existing.id = differing.object ->> 'id'
                AND neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
         END IF;
         GET DIAGNOSTICS changed = ROW_COUNT;
     END IF;
-    IF new IS NOT NULL THEN
+    IF new IS NOT NULL OR new_texts IS NOT NULL THEN
         -- Another transaction may insert the same at this moment.
         IF kind = 'user' THEN
             INSERT INTO neon_auth_internal.users_sync AS existing (raw_json, updated_at)
-            SELECT given -> unnest(new), clock_timestamp()
+            SELECT given -> place, clock_timestamp() FROM unnest(new) AS place
+            UNION ALL
+            SELECT answer::jsonb, clock_timestamp() FROM unnest(new_texts) AS answer
                 ON CONFLICT (id) DO UPDATE
                SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
              WHERE neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
         ELSE
             INSERT INTO neon_auth_internal.teams_sync AS existing (raw_json, updated_at)
-            SELECT given -> unnest(new), clock_timestamp()
+            SELECT given -> place, clock_timestamp() FROM unnest(new) AS place
+            UNION ALL
+            SELECT answer::jsonb, clock_timestamp() FROM unnest(new_texts) AS answer
                 ON CONFLICT (id) DO UPDATE
                SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
              WHERE neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
         END IF;
         GET DIAGNOSTICS inserted = ROW_COUNT;
     END IF;
-    changed := changed + inserted;
+    RETURN changed + inserted;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.write_objects(text, jsonb, timestamptz) IS
-    'Writes the new and the changed objects of an array, but not over rows that stay; counts them and the changed rows';
+COMMENT ON FUNCTION
+    neon_auth_internal.write_rows(text, jsonb, integer[], integer[], text[], text[], timestamptz) IS
+    'Writes known and new objects, at places of given or as texts, but not over rows that stay; counts changed rows';
+
+CREATE FUNCTION neon_auth_internal.write_objects(kind text, given jsonb) RETURNS bigint
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    known integer[];
+    new integer[];
+BEGIN
+    SELECT c.known, c.new INTO known, new FROM neon_auth_internal.changed_objects(kind, given) AS c;
+    RETURN neon_auth_internal.write_rows(kind, given, known, new, NULL, NULL, NULL);
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.write_objects(text, jsonb) IS
+    'Writes the new and the changed objects of an array; returns how many rows changed';
 
 -- The service may report the deletion of an object that is not known yet, whose creation may arrive later: it gets a
 -- row. The service cannot delete the users of other providers.

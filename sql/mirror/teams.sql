@@ -58,8 +58,7 @@ AS $$
 BEGIN
     -- #> '{}' takes the array out of TOAST once, instead of once for each of its elements. NULL is
     -- refused as JSON's null is: it comes from a variable that is not set.
-    RETURN (SELECT w.changed
-              FROM neon_auth_internal.write_objects('team', coalesce(raw_json #> '{}', 'null'), NULL) AS w);
+    RETURN neon_auth_internal.write_objects('team', coalesce(raw_json #> '{}', 'null'));
 END
 $$;
 COMMENT ON FUNCTION neon_auth.upsert_teams(jsonb) IS
@@ -73,8 +72,7 @@ AS $$
 BEGIN
     PERFORM neon_auth_internal.check_object('team', raw_json,
         'Pass the team object as the auth service sends it: {"id": "...", "display_name": "...", ...}');
-    RETURN (SELECT w.changed > 0
-              FROM neon_auth_internal.write_objects('team', jsonb_build_array(raw_json), NULL) AS w);
+    RETURN neon_auth_internal.write_objects('team', jsonb_build_array(raw_json)) > 0;
 END
 $$;
 COMMENT ON FUNCTION neon_auth.upsert_team(jsonb) IS

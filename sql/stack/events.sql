@@ -4,7 +4,7 @@ CREATE FUNCTION neon_auth_internal.standing(kind text, given jsonb) RETURNS text
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'standing_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.standing(text, jsonb) IS
     'Compares an object (kind: user or team) with its row: unknown (no row), deleted, first_seen (made at a sign-in), '
-    'equal, newer, older or unclear';
+    'equal, older, newer, unclear; of an anonymous row newer_upgrade, unclear_upgrade';
 
 -- IMMUTABLE, so that a constant outcome is built once, when the statement is planned.
 CREATE FUNCTION neon_auth_internal.outcome(
@@ -21,6 +21,27 @@ RETURN CASE WHEN jsonb_typeof(given -> 'selected_team_id') = 'string'
             THEN given ->> 'selected_team_id' END;
 COMMENT ON FUNCTION neon_auth_internal.selected_team(jsonb) IS
     'Returns the id of the team that a user object has selected; NULL if there is none';
+
+-- The personal team of a new user is created after the object of the event.
+CREATE FUNCTION neon_auth_internal.queue_new_user(given jsonb) RETURNS boolean
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    INSERT INTO neon_auth_internal.sync_queue (kind, user_id, reason)
+    SELECT q.kind, given ->> 'id', q.reason
+      FROM (VALUES ('project_permissions', 'No event reports the permissions of a new user.'),
+                   ('user', 'No event reports the first selected team.')) AS q(kind, reason)
+     WHERE q.kind <> 'user' OR given ->> 'selected_team_id' IS NULL
+        ON CONFLICT (team_id, user_id, kind) DO UPDATE
+       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL;
+    IF given ->> 'selected_team_id' IS NOT NULL THEN
+        PERFORM neon_auth_internal.queue_unknown_team(given);
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.queue_new_user(jsonb) IS
+    'Queues what no event reports about a new user; returns true';
 
 CREATE FUNCTION neon_auth_internal.queue_unknown_team(given jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -70,7 +91,8 @@ AS $$
 DECLARE
     locked constant boolean := neon_auth_internal.lock_mirror('user', given ->> 'id', true);
     standing text;
-    was_upgraded boolean;
+    is_queued boolean := false;
+    is_upgraded boolean := false;
 BEGIN
     -- Only sign-ins say of which provider a user is.
     IF given ?| '{auth_provider,auth_issuer}' THEN
@@ -99,17 +121,8 @@ BEGIN
              WHERE u.id = given ->> 'id' AND u.deleted_at IS NULL AND u.raw_json ? 'auth_provider';
         END IF;
         IF FOUND THEN
-            -- An update may be the first event of a user to arrive. The personal team is created after the object
-            -- of the event.
-            PERFORM neon_auth_internal.queue_sync(
-                'project_permissions', '', given ->> 'id', 'No event reports the permissions of a new user.');
-            IF given ->> 'selected_team_id' IS NULL THEN
-                PERFORM neon_auth_internal.queue_sync(
-                    'user', '', given ->> 'id', 'No event reports the first selected team.');
-            ELSE
-                PERFORM neon_auth_internal.queue_unknown_team(given);
-            END IF;
-            RETURN neon_auth_internal.outcome('applied', queued => true);
+            -- An update may be the first event of a user to arrive.
+            RETURN neon_auth_internal.outcome('applied', queued => neon_auth_internal.queue_new_user(given));
         END IF;
         standing := neon_auth_internal.standing('user', given);
     END IF;
@@ -120,18 +133,20 @@ BEGIN
     ELSIF action = 'created' THEN
         RETURN neon_auth_internal.outcome('ignored', 'The row is newer than this event.');
     END IF;
-    IF standing <> 'newer' THEN
-        PERFORM neon_auth_internal.queue_sync(
+    IF standing NOT IN ('newer', 'newer_upgrade') THEN
+        is_queued := neon_auth_internal.queue_sync(
             'user', '', given ->> 'id', 'The order of the updates is unknown.');
         IF standing = 'older' THEN
             RETURN neon_auth_internal.outcome('ignored', 'The row looks newer than this event.', queued => true);
         END IF;
     END IF;
-    was_upgraded := neon_auth_internal.queue_upgrade(given);
+    IF standing IN ('newer_upgrade', 'unclear_upgrade') THEN
+        is_upgraded := neon_auth_internal.queue_upgrade(given);
+    END IF;
     UPDATE neon_auth_internal.users_sync u
        SET raw_json = given, updated_at = clock_timestamp()
      WHERE u.id = given ->> 'id';
-    RETURN neon_auth_internal.outcome('applied', queued => standing = 'unclear' OR was_upgraded);
+    RETURN neon_auth_internal.outcome('applied', queued => is_queued OR is_upgraded);
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.apply_user(text, jsonb) IS
@@ -158,8 +173,10 @@ BEGIN
             ON CONFLICT (id) DO NOTHING;
         IF FOUND THEN
             -- No event reports the creator as its first member.
-            PERFORM neon_auth_internal.queue_sync('team', team ->> 'id', '', 'No event reports its first member.');
-            RETURN neon_auth_internal.outcome('applied', queued => true);
+            RETURN neon_auth_internal.outcome(
+                'applied',
+                queued => neon_auth_internal.queue_sync(
+                    'team', team ->> 'id', '', 'No event reports its first member.'));
         END IF;
         standing := neon_auth_internal.standing('team', team);
     END IF;
@@ -173,9 +190,9 @@ BEGIN
     UPDATE neon_auth_internal.teams_sync t
        SET raw_json = team, updated_at = clock_timestamp()
      WHERE t.id = team ->> 'id';
-    PERFORM neon_auth_internal.queue_sync(
-        'team', team ->> 'id', '', 'The order of the updates is unknown.');
-    RETURN neon_auth_internal.outcome('applied', queued => true);
+    RETURN neon_auth_internal.outcome(
+        'applied',
+        queued => neon_auth_internal.queue_sync('team', team ->> 'id', '', 'The order of the updates is unknown.'));
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.apply_team(text, jsonb) IS
@@ -197,10 +214,10 @@ BEGIN
             RETURN neon_auth_internal.outcome('unchanged');
         END IF;
         IF neon_auth_internal.has_tombstone(team, member, '') THEN
-            PERFORM neon_auth_internal.queue_sync(
-                'team_member', team, member, 'It was created and removed, in an unknown order.');
             RETURN neon_auth_internal.outcome(
-                'ignored', 'It was removed, and this event may be older.', queued => true);
+                'ignored', 'It was removed, and this event may be older.',
+                queued => neon_auth_internal.queue_sync(
+                    'team_member', team, member, 'It was created and removed, in an unknown order.'));
         END IF;
         INSERT INTO neon_auth_internal.team_members_sync (team_id, user_id, webhook_id)
         VALUES (team, member, apply_membership.webhook_id)
@@ -213,12 +230,11 @@ BEGIN
     DELETE FROM neon_auth_internal.team_permissions_sync p WHERE p.team_id = team AND p.user_id = member;
     PERFORM neon_auth_internal.note_removal('team_member', team, member, '');
     -- No event reports the membership of a team's creator, so even a first removal may be stale.
-    PERFORM neon_auth_internal.queue_sync(
-        'team_member', team, member, 'It was removed, and may have been created again.');
     RETURN neon_auth_internal.outcome(
         CASE WHEN was_known THEN 'applied' ELSE 'unchanged' END,
         CASE WHEN NOT was_known THEN 'The membership does not exist; its creation may arrive later.' END,
-        queued => true);
+        queued => neon_auth_internal.queue_sync(
+            'team_member', team, member, 'It was removed, and may have been created again.'));
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.apply_membership(text, text, text, text) IS
@@ -242,10 +258,10 @@ BEGIN
 
     IF action = 'created' THEN
         IF neon_auth_internal.has_tombstone(place, holder, permission) THEN
-            PERFORM neon_auth_internal.queue_sync(
-                to_confirm, place, holder, 'A permission was created and removed, in an unknown order.');
             RETURN neon_auth_internal.outcome(
-                'ignored', 'It or its membership was removed, and this event may be older.', queued => true);
+                'ignored', 'It or its membership was removed, and this event may be older.',
+                queued => neon_auth_internal.queue_sync(
+                    to_confirm, place, holder, 'A permission was created and removed, in an unknown order.'));
         END IF;
         IF team IS NULL THEN
             INSERT INTO neon_auth_internal.project_permissions_sync AS p (user_id, permission_id, webhook_id)
@@ -280,12 +296,11 @@ BEGIN
          WHERE p.team_id = team AND p.user_id = holder AND p.inherited;
     END IF;
     PERFORM neon_auth_internal.note_removal(kind, place, holder, permission);
-    PERFORM neon_auth_internal.queue_sync(
-        to_confirm, place, holder, 'A permission was removed, and may have been created again.');
     RETURN neon_auth_internal.outcome(
         CASE WHEN was_known THEN 'applied' ELSE 'unchanged' END,
         CASE WHEN NOT was_known THEN 'The permission does not exist; its creation may arrive later.' END,
-        queued => true);
+        queued => neon_auth_internal.queue_sync(
+            to_confirm, place, holder, 'A permission was removed, and may have been created again.'));
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.apply_permission(text, text, text, text, text) IS

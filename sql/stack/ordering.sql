@@ -75,8 +75,9 @@ COMMENT ON COLUMN neon_auth.sync_queue.last_error IS
     'Error with which the REST API rejected it; it then waits for the next full run. NULL: still to be requested';
 COMMENT ON INDEX neon_auth.sync_queue_user_id_idx IS 'For the deletion of a user';
 
-CREATE FUNCTION neon_auth_internal.queue_sync(kind text, team_id text, user_id text, reason text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+-- It returns true, because PL/pgSQL can evaluate a call in an expression without running a query.
+CREATE FUNCTION neon_auth_internal.queue_sync(kind text, team_id text, user_id text, reason text) RETURNS boolean
+LANGUAGE plpgsql
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -84,10 +85,11 @@ BEGIN
     VALUES (queue_sync.kind, queue_sync.team_id, queue_sync.user_id, queue_sync.reason)
         ON CONFLICT (team_id, user_id, kind) DO UPDATE
        SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL;
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.queue_sync(text, text, text, text) IS
-    'Queues an object for confirmation by the REST API';
+    'Queues an object for confirmation by the REST API; returns true';
 
 -- See rules 3 to 5.
 CREATE TABLE neon_auth_internal.tombstones (

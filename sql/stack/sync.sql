@@ -57,45 +57,50 @@ COMMENT ON FUNCTION neon_auth_internal.sync_access() IS
 -- if it differs. A row that stays although it has not changed is kept by a trigger on the table: another
 -- request would not change that.
 CREATE FUNCTION neon_auth_internal.write_page(
-    kind text, objects jsonb, asked_at bigint, OUT changed bigint, OUT kept bigint)
-LANGUAGE plpgsql
+    kind text, objects text, asked_at bigint, OUT total bigint, OUT changed bigint, OUT kept bigint)
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     moment constant timestamptz := neon_auth_internal.time_of(asked_at);
-    attempted bigint;
+    found record;
 BEGIN
+    SELECT * INTO found FROM neon_auth_internal.changed_in_page(kind, objects);
+    total := found.total;
     -- A single user was asked for because of an event. A run that lists the users lists the teams after them.
-    IF kind = 'user' AND jsonb_array_length(objects) = 1 THEN
-        PERFORM neon_auth_internal.queue_upgrade(objects -> 0);
-        PERFORM neon_auth_internal.queue_unknown_team(objects -> 0);
+    IF kind = 'user' AND total = 1 THEN
+        PERFORM neon_auth_internal.queue_upgrade(objects::jsonb -> 0);
+        PERFORM neon_auth_internal.queue_unknown_team(objects::jsonb -> 0);
     END IF;
-    SELECT w.attempted, w.changed INTO attempted, changed
-      FROM neon_auth_internal.write_objects(kind, objects, moment) AS w;
-    PERFORM neon_auth_internal.see_objects(kind, objects);
-    kept := CASE WHEN changed < attempted THEN neon_auth_internal.queue_changed(kind, objects, moment) ELSE 0 END;
+    changed := neon_auth_internal.write_rows(kind, NULL, NULL, NULL, found.known, found.new, moment);
+    PERFORM neon_auth_internal.see_objects(kind, found.ids);
+    kept := CASE WHEN changed < coalesce(cardinality(found.known || found.new), 0)
+                 THEN neon_auth_internal.queue_changed(kind, found.known || found.new, moment) ELSE 0 END;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.write_page(text, jsonb, bigint) IS
-    'Writes users or teams of a REST response and records them as seen; counts changed rows and those that a '
+COMMENT ON FUNCTION neon_auth_internal.write_page(text, text, bigint) IS
+    'Writes users or teams of a REST response and records them as seen; counts them, changed rows and those that a '
     'trigger kept';
 
-CREATE FUNCTION neon_auth_internal.see_objects(kind text, objects jsonb) RETURNS void
-LANGUAGE sql
+CREATE FUNCTION neon_auth_internal.see_objects(kind text, ids text[]) RETURNS void
+LANGUAGE plpgsql
 AS $$
-    INSERT INTO neon_auth_internal.sync_scan (kind, user_id, team_id)
-    SELECT see_objects.kind, CASE WHEN see_objects.kind = 'user' THEN seen.id ELSE '' END,
-           CASE WHEN see_objects.kind = 'team' THEN seen.id ELSE '' END
-      FROM (SELECT jsonb_path_query(objects, '$[*].id ? (@.type() == "string")') #>> '{}' AS id) AS seen;
+BEGIN
+    IF kind = 'user' THEN
+        INSERT INTO neon_auth_internal.sync_scan (kind, user_id) SELECT 'user', unnest(ids);
+    ELSE
+        INSERT INTO neon_auth_internal.sync_scan (kind, team_id) SELECT 'team', unnest(ids);
+    END IF;
+END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.see_objects(text, jsonb) IS 'Records users or teams as seen';
+COMMENT ON FUNCTION neon_auth_internal.see_objects(text, text[]) IS 'Records users or teams as seen';
 
-CREATE FUNCTION neon_auth_internal.queue_changed(kind text, objects jsonb, moment timestamptz) RETURNS bigint
+CREATE FUNCTION neon_auth_internal.queue_changed(kind text, objects text[], moment timestamptz) RETURNS bigint
 LANGUAGE sql
 AS $$
     WITH differing AS MATERIALIZED (
         SELECT DISTINCT o ->> 'id' AS id,
                neon_auth_internal.is_since(coalesce(u.updated_at, t.updated_at), moment) IS TRUE AS has_changed
-          FROM jsonb_array_elements(objects) AS elements(o)
+          FROM (SELECT answer::jsonb FROM unnest(objects) AS answer) AS answers(o)
           LEFT JOIN neon_auth_internal.users_sync u ON queue_changed.kind = 'user' AND u.id = o ->> 'id'
           LEFT JOIN neon_auth_internal.teams_sync t ON queue_changed.kind = 'team' AND t.id = o ->> 'id'
          WHERE coalesce(u.deleted_at, t.deleted_at) IS NULL
@@ -113,40 +118,33 @@ AS $$
     )
     SELECT count(*) FROM differing d WHERE NOT d.has_changed;
 $$;
-COMMENT ON FUNCTION neon_auth_internal.queue_changed(text, jsonb, timestamptz) IS
-    'Queues the users or teams of an array whose row has changed since a moment; counts the others that differ';
+COMMENT ON FUNCTION neon_auth_internal.queue_changed(text, text[], timestamptz) IS
+    'Queues the users or teams, as JSON texts, whose row has changed since a moment; counts the others that differ';
 
 CREATE FUNCTION neon_auth_internal.sync_page(run bigint, kind text, objects text, asked_at bigint) RETURNS text
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    given jsonb;
     written record;
     detail text;
+    id text;
 BEGIN
-    given := objects;
-    -- Only sign-ins say of which provider a user is.
-    IF kind = 'user' AND given @? '$[*] ? (exists(@.auth_provider) || exists(@.auth_issuer))' THEN
-        given := (
-            SELECT jsonb_agg(CASE jsonb_typeof(o) WHEN 'object' THEN o - '{auth_provider,auth_issuer}'::text[]
-                                                  ELSE o END ORDER BY place)
-              FROM jsonb_array_elements(given) WITH ORDINALITY AS elements(o, place));
-    END IF;
     -- Only after the service has responded: a misspelt project has no users.
     INSERT INTO neon_auth_internal.sync_source (kind, source)
     SELECT r.kind, r.source FROM neon_auth_internal.sync_runs r WHERE r.id = run
         ON CONFLICT DO NOTHING;
-    written := neon_auth_internal.write_page(kind, given, asked_at);
+    written := neon_auth_internal.write_page(kind, objects, asked_at);
     PERFORM neon_auth_internal.count_sync(
-        run, jsonb_array_length(given), written.changed, 0, written.kept,
+        run, written.total, written.changed, 0, written.kept,
         CASE WHEN written.kept > 0
              THEN format('A %s: a trigger on neon_auth.%ss_sync keeps the row as it is.', kind, kind) END);
     RETURN NULL;
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
     -- The object exists, so it is not requested by its id.
-    IF jsonb_array_length(given) = 1 THEN
-        PERFORM neon_auth_internal.see_objects(kind, given);
+    id := neon_auth_internal.only_id(objects);
+    IF id IS NOT NULL THEN
+        PERFORM neon_auth_internal.see_objects(kind, ARRAY[id]);
     END IF;
     RETURN format('A %s: %s', kind, coalesce(nullif(detail, ''), sqlerrm));
 END

@@ -57,7 +57,7 @@ COMMENT ON FUNCTION neon_auth_internal.open_delivery(text, jsonb) IS
 -- Statements instead of one expression: PL/pgSQL prepares a whole expression in each transaction, with every
 -- function in it.
 CREATE FUNCTION neon_auth_internal.handle_webhook(body text, headers jsonb) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql
 AS $$
 DECLARE
     given constant record := neon_auth_internal.open_delivery(body, headers);

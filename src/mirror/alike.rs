@@ -46,6 +46,26 @@ fn is_alike_member(kind: &ObjectType, name: &str, one: &JsonbPart, other: &Jsonb
         }
 }
 
+/// The same for a member, as text, that is not known to equal that of its row; `None` if only the
+/// converted text shows it.
+pub fn is_alike_text(
+    kind: &ObjectType,
+    name: &str,
+    one: &str,
+    other: &JsonbPart,
+    verdict: Option<bool>,
+) -> Option<bool> {
+    match name {
+        LAST_ACTIVE if kind.name == USER.name => {
+            let other = other.digits()?.parse::<i64>().ok()?;
+            let is_within = one.parse::<i64>().ok()?.abs_diff(other) < DAY;
+            is_within.then_some(true)
+        }
+        PROVIDERS if kind.name == USER.name => None,
+        _ => verdict,
+    }
+}
+
 /// Whether two times in whole milliseconds are less than a day apart.
 ///
 /// The time in a row may be that much earlier than the latest time that the service has returned.

@@ -5,20 +5,22 @@
 //! each is looked up in the table's index. SQL only runs a plain `UPDATE` of the changed rows and
 //! an `INSERT` of the new ones.
 
+use std::borrow::Cow;
+
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{AnyElement, PgLogLevel, PgSqlErrorCode, name, pg_extern};
+use pgrx::{AnyElement, PgLogLevel, PgMemoryContexts, PgSqlErrorCode, name, pg_extern};
 
-use super::alike::is_alike_to_row;
-use super::object::ObjectType;
+use super::json_text::{Members, string};
+use super::object::{ObjectType, is_id};
+use super::response::{self, Answer};
 use crate::error::Problem;
 use crate::pg::jsonb::JsonbPart;
+use crate::pg::row::Row;
 
-/// `neon_auth_internal.changed_objects(kind, given, is_answer)`: the positions in an array of users
-/// or teams of those that differ from their row, and of those that have none; NULL for no positions.
-/// Arrays of the objects themselves would be copied six times.
-///
-/// With `is_answer`, the array is from the REST API, and small differences do not count (`alike`).
+/// `neon_auth_internal.changed_objects(kind, given)`: the positions in an array of users or teams of
+/// those that differ from their row, and of those that have none; NULL for no positions. Arrays of the
+/// objects themselves would be copied six times.
 ///
 /// A malformed object is an error. Of several objects with one id, the last is used. They are
 /// sorted by the bytes of their ids, so that concurrent calls lock rows in the same order. Objects
@@ -27,14 +29,193 @@ use crate::pg::jsonb::JsonbPart;
 fn changed_objects(
     kind: &str,
     given: AnyElement,
-    is_answer: bool,
 ) -> Result<TableIterator<'static, (name!(known, Places), name!(new, Places))>, ErrorReport> {
     let kind = ObjectType::named(kind);
     // SAFETY: it lives as long as the call, in whose memory context the set is built.
     let given = unsafe { JsonbPart::whole(&given) };
     let mut objects = checked(kind, &given)?;
     last_of_each(&mut objects);
-    let deleted = compare_with_rows(kind, &mut objects, is_answer);
+    compare_with_rows(kind, &mut objects, |object, row| {
+        row.equals(c"raw_json", &object.whole)
+    });
+    let places = |is_new| {
+        let places = objects.iter().filter(|object| object.is_new == is_new);
+        some(places.map(|object| object.content.place))
+    };
+    Ok(TableIterator::once((places(false), places(true))))
+}
+
+/// `neon_auth_internal.changed_in_page(kind, page)`: the same for JSON text of the REST API, of which
+/// small differences do not count (`alike`). Returns the objects as text, the ids of all, and how many
+/// the page has.
+#[pg_extern(sql = false)]
+fn changed_in_page(
+    kind: &str,
+    page: &str,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(total, i64),
+            name!(ids, Option<Vec<String>>),
+            name!(known, Option<Vec<String>>),
+            name!(new, Option<Vec<String>>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let kind = ObjectType::named(kind);
+    let mut scratch = PgMemoryContexts::new("an object of a response");
+    let page = response::elements(kind, page)?;
+    let mut objects = Vec::with_capacity(page.len());
+    for (index, object) in page.iter().enumerate() {
+        pgrx::check_for_interrupts!();
+        let answer = Answer::read(kind, object.get(), &mut scratch);
+        objects.push(Object::from(answer.map_err(|defect| {
+            Problem::MalformedElement {
+                of: kind.name,
+                index,
+                defect,
+            }
+        })?));
+    }
+    let ids = some(objects.iter().map(|object| object.id().to_owned()));
+    last_of_each(&mut objects);
+    compare_with_rows(kind, &mut objects, |answer, row| {
+        answer.is_alike(kind, row, &mut scratch)
+    });
+    let texts = |is_new| {
+        let texts = objects.iter().filter(|object| object.is_new == is_new);
+        some(texts.map(|object| object.content.text.clone().into_owned()))
+    };
+    let total = i64::try_from(page.len()).expect("a text is smaller than 1 GB");
+    Ok(TableIterator::once((total, ids, texts(false), texts(true))))
+}
+
+/// `neon_auth_internal.only_id(page)`: the id of the only object of a JSON array; NULL if there are
+/// several, or if it has none.
+#[pg_extern(sql = false)]
+fn only_id(page: &str) -> Option<String> {
+    let page: Vec<&serde_json::value::RawValue> = serde_json::from_str(page).ok()?;
+    let [object] = page[..] else {
+        return None;
+    };
+    let id = string(Members::of(object.get())?.value("id")?).filter(|id| is_id(id));
+    id.map(Cow::into_owned)
+}
+
+/// Positions of elements, or NULL for none.
+type Places = Option<Vec<i32>>;
+
+/// A list, or NULL instead of an empty one.
+fn some<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {
+    let items: Vec<T> = items.collect();
+    (!items.is_empty()).then_some(items)
+}
+
+struct Object<T> {
+    content: T,
+    /// Whether it has no row yet.
+    is_new: bool,
+}
+
+impl<T> From<T> for Object<T> {
+    fn from(content: T) -> Self {
+        Self {
+            content,
+            is_new: true,
+        }
+    }
+}
+
+trait Identified {
+    fn id(&self) -> &str;
+}
+
+impl<T: Identified> Identified for Object<T> {
+    fn id(&self) -> &str {
+        self.content.id()
+    }
+}
+
+impl Identified for Answer<'_> {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// An element of an array of type jsonb.
+struct Element {
+    id: JsonbPart,
+    whole: JsonbPart,
+    /// Its position, counted from 0.
+    place: i32,
+}
+
+impl Identified for Element {
+    fn id(&self) -> &str {
+        self.id.text().expect("an id is a string")
+    }
+}
+
+fn checked(kind: &ObjectType, given: &JsonbPart) -> Result<Vec<Object<Element>>, Problem> {
+    let elements = given.elements().ok_or_else(|| Problem::NoArray {
+        of: kind.name,
+        given: given.kind(),
+    })?;
+    elements
+        .into_iter()
+        .enumerate()
+        .map(|(index, whole)| {
+            pgrx::check_for_interrupts!();
+            let id = kind.check(&whole);
+            let element = id.map(|id| Element {
+                id,
+                whole,
+                place: i32::try_from(index).expect("a jsonb is smaller than 1 GB"),
+            });
+            element
+                .map(Object::from)
+                .map_err(|defect| Problem::MalformedElement {
+                    of: kind.name,
+                    index,
+                    defect,
+                })
+        })
+        .collect()
+}
+
+fn last_of_each<T: Identified>(objects: &mut Vec<Object<T>>) {
+    // Stable, so the last object for an id stays last.
+    objects.sort_by(|one, other| one.id().cmp(other.id()));
+    objects.dedup_by(|later, kept| {
+        let same = later.id() == kept.id();
+        if same {
+            std::mem::swap(later, kept);
+        }
+        same
+    });
+}
+
+/// Removes unchanged objects, and those of deleted rows, and marks the new ones.
+fn compare_with_rows<T: Identified>(
+    kind: &ObjectType,
+    objects: &mut Vec<Object<T>>,
+    mut is_unchanged: impl FnMut(&T, &Row) -> bool,
+) {
+    let mut deleted = 0;
+    let mut lookups = kind.table.lookups(1);
+    objects.retain_mut(|object| {
+        pgrx::check_for_interrupts!();
+        let differs = lookups.find(&[object.id()], |row| {
+            let is_deleted = !row.is_null(c"deleted_at");
+            deleted += usize::from(is_deleted);
+            Some(!is_deleted && !is_unchanged(&object.content, row))
+        });
+        object.is_new = differs.is_none();
+        differs.unwrap_or(true)
+    });
+    lookups.close();
     if deleted > 0 {
         let name = kind.name;
         ErrorReport::new(
@@ -47,92 +228,4 @@ fn changed_objects(
         ))
         .report(PgLogLevel::NOTICE);
     }
-    let (new, known): (Vec<Object>, Vec<Object>) =
-        objects.into_iter().partition(|object| object.is_new);
-    Ok(TableIterator::once((places(&known), places(&new))))
-}
-
-/// Positions of elements, or NULL for none.
-type Places = Option<Vec<i32>>;
-
-fn places(objects: &[Object]) -> Places {
-    let places = objects.iter().map(|object| object.place);
-    (places.len() > 0).then(|| places.collect())
-}
-
-struct Object {
-    id: JsonbPart,
-    whole: JsonbPart,
-    /// Its position in the array, counted from 0.
-    place: i32,
-    /// Whether it has no row yet.
-    is_new: bool,
-}
-
-impl Object {
-    fn id(&self) -> &str {
-        self.id.text().expect("an id is a string")
-    }
-}
-
-fn checked(kind: &ObjectType, given: &JsonbPart) -> Result<Vec<Object>, Problem> {
-    let elements = given.elements().ok_or_else(|| Problem::NoArray {
-        of: kind.name,
-        given: given.kind(),
-    })?;
-    elements
-        .into_iter()
-        .enumerate()
-        .map(|(index, whole)| {
-            pgrx::check_for_interrupts!();
-            let id = kind.check(&whole);
-            let object = id.map(|id| Object {
-                id,
-                whole,
-                place: i32::try_from(index).expect("a jsonb is smaller than 1 GB"),
-                is_new: true,
-            });
-            object.map_err(|defect| Problem::MalformedElement {
-                of: kind.name,
-                index,
-                defect,
-            })
-        })
-        .collect()
-}
-
-fn last_of_each(objects: &mut Vec<Object>) {
-    // Stable, so the last object for an id stays last.
-    objects.sort_by(|one, other| one.id().cmp(other.id()));
-    objects.dedup_by(|later, kept| {
-        let same = later.id() == kept.id();
-        if same {
-            std::mem::swap(later, kept);
-        }
-        same
-    });
-}
-
-/// Removes unchanged objects, and marks the new ones. Returns how many others were removed because
-/// their row is marked as deleted.
-fn compare_with_rows(kind: &ObjectType, objects: &mut Vec<Object>, is_answer: bool) -> usize {
-    let mut deleted = 0;
-    let mut lookups = kind.table.lookups(1);
-    objects.retain_mut(|object| {
-        pgrx::check_for_interrupts!();
-        let differs = lookups.find(&[object.id()], |row| {
-            let is_deleted = !row.is_null(c"deleted_at");
-            deleted += usize::from(is_deleted);
-            let is_unchanged = if is_answer {
-                is_alike_to_row(kind, &object.whole, row)
-            } else {
-                row.equals(c"raw_json", &object.whole)
-            };
-            Some(!is_deleted && !is_unchanged)
-        });
-        object.is_new = differs.is_none();
-        differs.unwrap_or(true)
-    });
-    lookups.close();
-    deleted
 }

@@ -7,8 +7,10 @@ mod answers;
 mod bounds;
 mod changes;
 mod held;
+mod json_text;
 mod lock;
 pub mod object;
 mod readers;
+mod response;
 
 pub use lock::lock_mirror;

@@ -14,13 +14,14 @@ pub fn is_id(text: &str) -> bool {
 }
 
 /// The last millisecond of the year 9999.
-const LAST_MILLISECOND: u64 = 253_402_300_799_999;
+pub const LAST_MILLISECOND: u64 = 253_402_300_799_999;
 
 /// The object kind that a table mirrors.
 pub struct ObjectType {
     pub name: &'static str,
     pub table: Table,
-    created_at: &'static str,
+    /// The member with the time of creation.
+    pub created_at: &'static str,
 }
 
 /// The member of users' rows that were made at a sign-in: the name of the provider.

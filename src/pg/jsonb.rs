@@ -126,6 +126,21 @@ impl JsonbPart {
         }
     }
 
+    /// Reads a datum, and frees what had to be detoasted.
+    ///
+    /// # Safety
+    /// It must be a `jsonb`.
+    pub unsafe fn read<T>(jsonb: pg_sys::Datum, read: impl FnOnce(&Self) -> T) -> T {
+        unsafe {
+            let value = pg_sys::pg_detoast_datum(jsonb.cast_mut_ptr());
+            let result = read(&Self::of_datum(pg_sys::Datum::from(value)));
+            if value != jsonb.cast_mut_ptr() {
+                pg_sys::pfree(value.cast());
+            }
+            result
+        }
+    }
+
     /// From JSON text, in the current memory context; raises an error for JSON that `jsonb` cannot
     /// contain.
     ///
@@ -215,6 +230,17 @@ impl JsonbPart {
             let order = direct_function_call_as_datum(pg_sys::numeric_cmp, &numbers)
                 .expect("numeric_cmp never returns NULL");
             Some((order.value() as i32).cmp(&0))
+        }
+    }
+
+    /// The number of members of an object, or of elements of an array.
+    pub fn size(&self) -> usize {
+        match self.0.type_ {
+            // SAFETY: the container of an array or object.
+            pg_sys::jbvType::jbvBinary => unsafe {
+                ((*self.0.val.binary.data).header & pg_sys::JB_CMASK) as usize
+            },
+            _ => 0,
         }
     }
 

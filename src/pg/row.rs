@@ -105,6 +105,13 @@ impl Row {
         Some(unsafe { JsonbPart::of_datum(datum) })
     }
 
+    /// Reads a column of type jsonb in place, and frees what that has copied.
+    pub fn read_part<T>(&self, column: &CStr, read: impl FnOnce(&JsonbPart) -> T) -> Option<T> {
+        let datum = self.datum(column)?;
+        // SAFETY: the same.
+        Some(unsafe { JsonbPart::read(datum, read) })
+    }
+
     /// Whether a column of type jsonb equals the given object.
     pub fn equals(&self, column: &CStr, object: &JsonbPart) -> bool {
         // SAFETY: the same.

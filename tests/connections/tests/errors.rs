@@ -228,7 +228,7 @@ fn no_error_has_a_backtrace_for_its_detail() {
     // Of ours, and a panic, which nothing but a mistake of ours can cause.
     assert_no_backtrace(&session.refused("SELECT auth.authenticate('x')", &[]));
     let error = session.refused(
-        "SELECT neon_auth_internal.changed_objects('nonsense', '[]', false)",
+        "SELECT neon_auth_internal.changed_objects('nonsense', '[]')",
         &[],
     );
     assert_eq!(error.code(), &SqlState::INTERNAL_ERROR);

@@ -63,7 +63,7 @@ SELECT neon_auth.upsert_team('{"id": "t1"}');
 \echo :SQLSTATE
 SELECT neon_auth.delete_team('t1');
 \echo :SQLSTATE
-SELECT neon_auth_internal.changed_objects('team', '[]', false);
+SELECT neon_auth_internal.changed_objects('team', '[]');
 \echo :SQLSTATE
 RESET SESSION AUTHORIZATION;
 BEGIN;

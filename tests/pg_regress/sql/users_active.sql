@@ -8,7 +8,7 @@ DECLARE
     given constant jsonb := jsonb_build_array((SELECT raw_json FROM neon_auth.users_sync WHERE id = 'u1') - without || changes);
     written record;
 BEGIN
-    SELECT * INTO written FROM neon_auth_internal.write_page('user', given, pg_temp.moment());
+    SELECT * INTO written FROM neon_auth_internal.write_page('user', given::text, pg_temp.moment());
     ASSERT written.kept = 0;
     RETURN CASE written.changed WHEN 0 THEN 'not written' WHEN 1 THEN 'written' ELSE 'broken' END;
 END $$;
@@ -92,7 +92,7 @@ BEGIN
     BEGIN
         PERFORM neon_auth.upsert_user('{"id": "u1", "display_name": "now", "last_active_at_millis": 1700000000000}');
         PERFORM neon_auth_internal.write_page('user', jsonb_build_array(jsonb_build_object(
-            'id', 'u1', 'display_name', 'now', 'last_active_at_millis', 1700000000000 + seen)), pg_temp.moment());
+            'id', 'u1', 'display_name', 'now', 'last_active_at_millis', 1700000000000 + seen))::text, pg_temp.moment());
         outcome := deliver('user.updated', jsonb_build_object(
             'id', 'u1', 'display_name', 'then', 'last_active_at_millis', 1700000000000 + told));
         result := concat_ws(' ', outcome ->> 'outcome', CASE WHEN (outcome -> 'queued')::boolean THEN 'queued' END);

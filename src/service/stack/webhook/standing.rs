@@ -30,16 +30,24 @@ fn standing(kind: &str, given: AnyElement) -> &'static str {
         if is_user && known.member(AUTH_PROVIDER).is_some() {
             return Some("first_seen");
         }
+        let is_upgrade = is_user && is_anonymous(&known) && !is_anonymous(&given);
         // Objects with other times differ, and are not compared as a whole.
         Some(match order(&given, &known) {
-            Some(Standing::Newer) => "newer",
             Some(Standing::Older) => "older",
-            Some(Standing::Unclear) => "unclear",
             None if row.equals(c"raw_json", &given) => "equal",
-            None => "unclear",
+            Some(Standing::Newer) if is_upgrade => "newer_upgrade",
+            Some(Standing::Newer) => "newer",
+            _ if is_upgrade => "unclear_upgrade",
+            _ => "unclear",
         })
     });
     found.unwrap_or("unknown")
+}
+
+fn is_anonymous(user: &JsonbPart) -> bool {
+    user.member("is_anonymous")
+        .and_then(|member| member.boolean())
+        == Some(true)
 }
 
 enum Standing {
