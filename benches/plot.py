@@ -2,6 +2,7 @@
 
 import html
 import math
+import re
 
 from report_policies import COSTS, PARTS, relative, to_literal
 
@@ -22,9 +23,13 @@ def forms(results):
     for group in ("ours", "peers"):
         every = results["forms"][group]
         # A literal is what the others are relative to.
-        groups += [(form["title"], [to_literal(every, form, part) for part in PARTS]) for form in every
+        groups += [(label(form["title"]), [to_literal(every, form, part) for part in PARTS]) for form in every
                    if form["title"] != form["literal"]]
-    return bars(groups, [title.rpartition(",")[0] for title in PARTS.values()], 530)
+    return bars(groups, [title.rpartition(",")[0] for title in PARTS.values()], 610)
+
+
+def label(expression):
+    return re.sub(r"current_setting\(.*?\)", "current_setting(…)", expression)
 
 
 def bars(groups, titles, left):

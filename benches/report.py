@@ -75,15 +75,17 @@ disabled), and by the index of the column, as a statement that a client sends, a
 costs. In brackets: relative to the literal in the same place, which is the first row of each group. `owner` is a
 column of type `uuid` with an index; for `owner::text` there is none.
 
-Some microseconds remain of what PostgreSQL takes to plan and start the evaluation of any sub-select:
-`(SELECT current_setting(…))` has them too.
+By index, a statement takes so little that the evaluation of the user's id counts. PostgreSQL plans each sub-select
+as a query of its own, and starts it with each statement. So the least that a form can cost is not the literal, but
+`(SELECT current_setting(…))`, a function of PostgreSQL's own in the same place: the second row of each group, and one
+more for the forms that evaluate two such expressions. The targets have both comparisons.
 
 ![Cost of each form of a policy, relative to the literal in its place](benchmarks-forms.svg)
 
 {forms}
 
-The same with functions that are not neon_auth's: PostgreSQL's `current_setting`, and Supabase's `auth.uid()`, here
-`supabase.uid()`, which reads verified claims from a setting.
+The same with functions that are not neon_auth's: PostgreSQL's `current_setting` in the sub-select that Drizzle writes,
+and Supabase's `auth.uid()`, here `supabase.uid()`, which reads verified claims from a setting.
 
 {peers}
 

@@ -41,10 +41,10 @@ def variants(results):
                  [[each[1], *(cell(each, role) for role in titles)] for each in COSTS + RATES])
 
 
-def to_literal(forms, form, part):
-    """A form's cost to that of the literal in its place."""
-    literal = next(other for other in forms if other["title"] == form["literal"])
-    return ratio(form[part], literal[part])
+def to_literal(forms, form, part, base="literal"):
+    """A form's cost to that of the literal in its place, or to that of PostgreSQL's own function there."""
+    other = next(other for other in forms if other["title"] == form[base])
+    return ratio(form[part], other[part])
 
 
 def forms(results, group):
@@ -57,10 +57,13 @@ def forms(results, group):
                  [[f"`{form['title'].replace('{user}', '…')}`", *(cell(form, part) for part in PARTS)] for form in every])
 
 
-def dearest(results, part):
-    """The largest cost of a form to that of its literal."""
-    every = results["forms"]["ours"]
-    return max(to_literal(every, form, part) for form in every)
+def dearest(part, base="literal"):
+    """The largest cost of a form to that of its literal, or to that of PostgreSQL's own function in its place."""
+    def measured(results):
+        every = results["forms"]["ours"]
+        return max(to_literal(every, form, part, base) for form in every if form["floor"])
+
+    return measured
 
 
 def requests(results):
@@ -92,8 +95,14 @@ def rate_again(results):
 SCAN, LOOKUP, LOOKUPS_A_SECOND = COSTS[0], COSTS[3], RATES[0]
 AIMS = [
     at_most("scan to the literal", 1.05, lambda results: relative(results, SCAN, "ours"), "×"),
-    at_most("each form of a policy, scan (CPU), to the literal in its place", 1.1, lambda results: dearest(results, "scan"), "×"),
-    at_most("each form of a policy, by index (wall), to the literal in its place", 1.1, lambda results: dearest(results, "wall"), "×"),
+    at_most("each form of a policy, scan (CPU), to the literal in its place", 1.1, dearest("scan"), "×"),
+    at_most("each form of a policy, by index (wall), to the literal in its place", 1.1, dearest("wall"), "×"),
+    at_most("each form of a policy, by index (CPU), to the literal in its place", 1.1, dearest("statement"), "×"),
+    at_most("each form of a policy, by index (prepared, CPU), to the literal in its place", 1.1, dearest("prepared"), "×"),
+    at_most("each form of a policy, by index (CPU), to a function of PostgreSQL's own in its place", 1.1,
+            dearest("statement", "floor"), "×"),
+    at_most("each form of a policy, by index (prepared, CPU), to a function of PostgreSQL's own in its place", 1.1,
+            dearest("prepared", "floor"), "×"),
     at_most("look-up (pgbench, CPU) to a function of PostgreSQL's own in the same place", 1.05,
             lambda results: relative(results, LOOKUP, "ours", "floor"), "×"),
     at_least("look-up (pgbench, tps) to a function of PostgreSQL's own in the same place", 0.95,

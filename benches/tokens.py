@@ -46,7 +46,7 @@ def revocations(rounds, token):
                             CASE n % 2 WHEN 0 THEN now() END FROM generate_series(1, {count}) AS n""")
         run_once("VACUUM (FREEZE, ANALYZE) neon_auth_internal.revocations")
         with Session() as session:
-            session.run(f"SELECT bench.same_token('{token}', 100)")
+            session.run(f"BEGIN; SELECT bench.same_token('{token}', 100); COMMIT")
             return loop(session, "same_token", token)
 
     costs = interleaved(rounds, {count: lambda count=count: with_revocations(count) for count in (0, 1, REVOCATIONS)})
