@@ -9,7 +9,7 @@ use std::ffi::{c_char, c_int};
 
 use pgrx::prelude::*;
 
-use super::reader_call::finds_reader;
+use super::reader_call::{begin_query, finds_reader};
 use super::unwrap::unwrap_sub_selects;
 use super::wrap::wrap_readers;
 
@@ -43,6 +43,7 @@ unsafe extern "C-unwind" fn plan(
     // SAFETY: a query of PostgreSQL's, which the planner may change; the next hook is called as
     // PostgreSQL calls it.
     unsafe {
+        begin_query();
         if finds_reader(query.cast(), std::ptr::null_mut()) {
             unwrap_sub_selects(query);
             wrap_readers(query);

@@ -36,18 +36,41 @@ pub unsafe extern "C-unwind" fn finds_reader(
     }
 }
 
-/// Whether a call is of a function with our support function.
+thread_local! {
+    /// Readers that the query being planned calls; a function's row in the catalog may change later.
+    static MET: Cell<[pg_sys::Oid; 4]> = const { Cell::new([pg_sys::InvalidOid; 4]) };
+}
+
+/// Begins with a query that is to be planned.
+pub fn begin_query() {
+    MET.set([pg_sys::InvalidOid; 4]);
+}
+
+/// Whether a call is of a function with our support function. A query is asked about each of its calls
+/// several times.
 pub fn is_reader(call: &pg_sys::FuncExpr) -> bool {
+    // Most calls are of PostgreSQL's own functions.
+    if call.funcid.to_u32() < pg_sys::FirstNormalObjectId {
+        return false;
+    }
+    let met = MET.get();
+    if met.contains(&call.funcid) {
+        return true;
+    }
+    let is_reader = has_our_support(call.funcid);
+    if is_reader {
+        MET.set([call.funcid, met[0], met[1], met[2]]);
+    }
+    is_reader
+}
+
+fn has_our_support(function: pg_sys::Oid) -> bool {
     thread_local! {
         /// The most recently seen support functions: ours, and one that is not ours.
         static OURS: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
         static OTHER: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
     }
-    // Most calls are of PostgreSQL's own functions.
-    if call.funcid.to_u32() < pg_sys::FirstNormalObjectId {
-        return false;
-    }
-    let support = get_func_support(call.funcid);
+    let support = get_func_support(function);
     if support.to_u32() < pg_sys::FirstNormalObjectId || support == OTHER.get() {
         return false;
     }

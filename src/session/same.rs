@@ -144,11 +144,15 @@ unsafe extern "C-unwind" fn finds_difference(
 /// The same for a node that calls functions.
 unsafe fn finds_difference_in(node: *mut pg_sys::Node, walk: &mut Walk) -> bool {
     unsafe {
-        if check_functions_in_node(node, is_volatile, std::ptr::null_mut()) {
+        // Arguments first: most expressions have a column, and each look at a function is a look-up.
+        if expression_tree_walker(node, finds_difference, std::ptr::from_mut(walk).cast())
+            || check_functions_in_node(node, is_volatile, std::ptr::null_mut())
+        {
             return true;
         }
-        walk.same.may_raise |= check_functions_in_node(node, may_raise, std::ptr::null_mut());
-        expression_tree_walker(node, finds_difference, std::ptr::from_mut(walk).cast())
+        walk.same.may_raise =
+            walk.same.may_raise || check_functions_in_node(node, may_raise, std::ptr::null_mut());
+        false
     }
 }
 

@@ -14,7 +14,8 @@ use pgrx::prelude::*;
 use super::reader_call::finds_reader;
 use super::sub_select::only_expression;
 use crate::pg::nodes::{
-    expression_tree_mutator, expression_tree_walker, query_tree_mutator, query_tree_walker,
+    elements, expression_tree_mutator, expression_tree_walker, query_tree_mutator,
+    query_tree_walker,
 };
 
 unsafe extern "C-unwind" {
@@ -29,10 +30,18 @@ unsafe extern "C-unwind" {
 #[pg_guard]
 pub unsafe extern "C-unwind" fn unwrap_sub_selects(query: *mut pg_sys::Query) {
     unsafe {
-        if finds_sub_select(query.cast(), std::ptr::null_mut()) {
+        if may_have_sub_select(&*query) && finds_sub_select(query.cast(), std::ptr::null_mut()) {
             unwrap_in(query);
         }
     }
+}
+
+/// Whether sub-selects may be in the expressions of a query, or of a query in its FROM or WITH.
+unsafe fn may_have_sub_select(query: &pg_sys::Query) -> bool {
+    query.hasSubLinks
+        || !query.cteList.is_null()
+        || unsafe { elements::<pg_sys::RangeTblEntry>(query.rtable) }
+            .any(|entry| unsafe { (*entry).rtekind == pg_sys::RTEKind::RTE_SUBQUERY })
 }
 
 /// A walker that ends at a sub-select that can be replaced. Few queries have one.

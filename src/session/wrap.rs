@@ -17,7 +17,10 @@ use super::one_row::looks_at_one_row;
 use super::reader_call::{is_reader, is_reader_call};
 use super::same::same_for_all_rows;
 use super::sub_select::sub_select;
-use crate::pg::nodes::{elements, expression_tree_mutator, query_tree_mutator};
+use crate::pg::nodes::{
+    elements, expression_tree_mutator, expression_tree_walker, query_tree_mutator,
+    query_tree_walker,
+};
 
 /// A query whose expressions are being wrapped.
 struct Level {
@@ -72,8 +75,32 @@ unsafe fn wrap_in(level: &mut Level) {
             wrap_conditions(level);
             level.wraps = false;
         }
+        if !finds_loose_reader(level.query.cast(), std::ptr::null_mut()) {
+            return;
+        }
         let flags = pg_sys::QTW_DONT_COPY_QUERY | pg_sys::QTW_IGNORE_JOINALIASES;
         query_tree_mutator(level.query, wrap, level.context(), flags as i32);
+    }
+}
+
+/// A walker that ends at a reader outside of sub-selects that are the same for all rows, which stay as
+/// they are. Of most queries only one policy has readers, and it has been wrapped.
+unsafe extern "C-unwind" fn finds_loose_reader(
+    node: *mut pg_sys::Node,
+    nothing: *mut c_void,
+) -> bool {
+    unsafe {
+        if node.is_null() {
+            return false;
+        }
+        match (*node).type_ {
+            pg_sys::NodeTag::T_Query => {
+                let flags = pg_sys::QTW_IGNORE_JOINALIASES as i32;
+                query_tree_walker(node.cast(), finds_loose_reader, nothing, flags)
+            }
+            pg_sys::NodeTag::T_SubLink if same_for_all_rows(node, is_reader).is_some() => false,
+            _ => is_reader_call(node) || expression_tree_walker(node, finds_loose_reader, nothing),
+        }
     }
 }
 
