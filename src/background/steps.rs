@@ -36,6 +36,14 @@ pub enum Steps {
 impl Steps {
     /// Runs one transaction.
     pub fn transaction<R>(self, body: impl FnOnce() -> R) -> R {
+        let mut body = Some(body);
+        let mut result = None;
+        self.execute(&mut || result = body.take().map(|body| body()));
+        result.expect("the transaction executes its body")
+    }
+
+    /// Begin and end of a transaction are much code, which each body would have a copy of.
+    fn execute(self, body: &mut dyn FnMut()) {
         match self {
             Steps::Worker => BackgroundWorker::transaction(AssertUnwindSafe(body)),
             // SAFETY: SPI is connected and lets us commit; the snapshot is popped before that.
@@ -44,10 +52,9 @@ impl Steps {
                 commit();
                 read_committed();
                 pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
-                let result = in_subtransaction(body);
+                in_subtransaction(body);
                 pg_sys::PopActiveSnapshot();
                 commit();
-                result
             },
         }
     }
@@ -90,7 +97,7 @@ unsafe fn commit() {
 /// # Safety
 /// A transaction must be active, with an active snapshot; the body must leave no subtransaction
 /// open.
-unsafe fn in_subtransaction<R>(body: impl FnOnce() -> R) -> R {
+unsafe fn in_subtransaction(body: &mut dyn FnMut()) {
     unsafe {
         let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
         let restore = move || {
@@ -99,7 +106,7 @@ unsafe fn in_subtransaction<R>(body: impl FnOnce() -> R) -> R {
         };
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
-        let result = PgTryBuilder::new(AssertUnwindSafe(body))
+        PgTryBuilder::new(AssertUnwindSafe(body))
             .catch_others(|error| {
                 pg_sys::RollbackAndReleaseCurrentSubTransaction();
                 restore();
@@ -109,7 +116,6 @@ unsafe fn in_subtransaction<R>(body: impl FnOnce() -> R) -> R {
             .execute();
         pg_sys::ReleaseCurrentSubTransaction();
         restore();
-        result
     }
 }
 

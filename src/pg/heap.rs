@@ -13,7 +13,7 @@ use super::tables::Relation;
 /// has: a policy decided on an old snapshot would outlive the transaction in this session's cache.
 /// Assigns no transaction id, and works in READ ONLY transactions and on a standby.
 pub fn each(table: &Relation, mut read: impl FnMut(&Row)) {
-    scan(table, |row| {
+    scan(table, &mut |row| {
         read(row);
         true
     });
@@ -22,15 +22,15 @@ pub fn each(table: &Relation, mut read: impl FnMut(&Row)) {
 /// Whether there is a row, likewise.
 pub fn has_rows(table: &Relation) -> bool {
     let mut has_rows = false;
-    scan(table, |_| {
+    scan(table, &mut |_| {
         has_rows = true;
         false
     });
     has_rows
 }
 
-/// Passes rows to `read` until it returns false.
-fn scan(table: &Relation, mut read: impl FnMut(&Row) -> bool) {
+/// Passes rows to `read` until it returns false. Compiled once for all of them.
+fn scan(table: &Relation, read: &mut dyn FnMut(&Row) -> bool) {
     let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
     // SAFETY: inside a transaction; what is opened is closed, and after an ERROR the abort closes
     // it.

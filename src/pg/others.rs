@@ -148,6 +148,11 @@ impl OthersTable {
 
     /// Passes each row to `read`.
     pub fn each(&self, mut read: impl FnMut(&OthersRow)) {
+        self.scan(&mut read);
+    }
+
+    /// Compiled once for all that read.
+    fn scan(&self, read: &mut dyn FnMut(&OthersRow)) {
         // SAFETY: the relation is open; what is begun is ended, and after an ERROR the abort ends it.
         unsafe {
             let slot = slot_for_tuples((*self.0).rd_att);
@@ -335,18 +340,31 @@ impl OthersLookups<'_> {
         key: &str,
         mut read: impl FnMut(&OthersRow) -> Option<T>,
     ) -> Option<T> {
-        self.key.sk_argument = self.column.value_of(key)?;
-        let forward = pg_sys::ScanDirection::ForwardScanDirection;
         let mut answer = None;
+        self.until(key, &mut |row| {
+            answer = read(row);
+            answer.is_some()
+        });
+        answer
+    }
+
+    /// Passes rows to `read` until it returns true. Compiled once for all that read.
+    fn until(&mut self, key: &str, read: &mut dyn FnMut(&OthersRow) -> bool) {
+        let Some(argument) = self.column.value_of(key) else {
+            return;
+        };
+        self.key.sk_argument = argument;
+        let forward = pg_sys::ScanDirection::ForwardScanDirection;
+        let mut is_found = false;
         // SAFETY: everything is open; the scan copies the key, and the value lives until it ends.
         unsafe {
             pg_sys::index_rescan(self.scan, &raw mut self.key, 1, std::ptr::null_mut(), 0);
-            while answer.is_none() && pg_sys::index_getnext_slot(self.scan, forward, self.slot) {
+            while !is_found && pg_sys::index_getnext_slot(self.scan, forward, self.slot) {
                 pgrx::check_for_interrupts!();
                 let row = OthersRow(self.slot);
                 // The index may take different texts for equal, by its collation.
                 if row.is(self.column, key) {
-                    answer = read(&row);
+                    is_found = read(&row);
                 }
             }
             pg_sys::ExecClearTuple(self.slot);
@@ -354,7 +372,6 @@ impl OthersLookups<'_> {
                 pg_sys::pfree(self.key.sk_argument.cast_mut_ptr());
             }
         }
-        answer
     }
 
     pub fn close(self) {

@@ -84,7 +84,7 @@ struct Plan {
 
 /// Does the work that is due, and returns when the next run is due.
 fn look_after(here: &shared::Database, is_reset: bool) -> Result<i64, GivenWay> {
-    if !BackgroundWorker::transaction(spi::is_installed) {
+    if !Steps::Worker.transaction(spi::is_installed) {
         // A session that configures a provider wakes a worker.
         succeeded(here);
         return Ok(NEVER);
@@ -92,17 +92,21 @@ fn look_after(here: &shared::Database, is_reset: bool) -> Result<i64, GivenWay> 
     shared::count(Counter::WorkerVisits);
     here.visited_at.store(now(), Ordering::Relaxed);
     show(c"refreshing keys");
-    let keys = BackgroundWorker::transaction(provider::refresh_ahead).unwrap_or(NEVER);
+    let keys = Steps::Worker
+        .transaction(provider::refresh_ahead)
+        .unwrap_or(NEVER);
     let mut next = keys.min(now() + LONGEST_ABSENCE);
 
     // Before the plan, which then sees everything that is committed by then.
     let awaits = "SELECT nullif(neon_auth_internal.awaits_prepared(), false)::text";
-    if BackgroundWorker::transaction(|| spi::read(awaits, &[])).is_some() {
+    if Steps::Worker
+        .transaction(|| spi::read(awaits, &[]))
+        .is_some()
+    {
         next = next.min(now() + PREPARED_INTERVAL);
     }
-    let plan = BackgroundWorker::transaction(|| {
-        spi::read("SELECT neon_auth_internal.worker_plan()::text", &[])
-    });
+    let plan = Steps::Worker
+        .transaction(|| spi::read("SELECT neon_auth_internal.worker_plan()::text", &[]));
     let plan: Plan = plan
         .and_then(|plan| serde_json::from_str(&plan).ok())
         .expect("worker_plan() returns valid JSON");
@@ -216,7 +220,7 @@ impl Visit<'_> {
 }
 
 fn prune() -> Result<(), Stop> {
-    BackgroundWorker::transaction(|| spi::write("SELECT neon_auth_internal.prune()::text", &[]));
+    Steps::Worker.transaction(|| spi::write("SELECT neon_auth_internal.prune()::text", &[]));
     service::erase_deleted(Steps::Worker)
 }
 
@@ -279,7 +283,7 @@ fn wait_after(failures: &AtomicU32) -> i64 {
 }
 
 fn log(what: &str, reason: &str, wait: i64) {
-    let database = BackgroundWorker::transaction(|| {
+    let database = Steps::Worker.transaction(|| {
         // SAFETY: a catalog look-up inside a transaction; the name is copied.
         unsafe {
             let name = pg_sys::get_database_name(pg_sys::MyDatabaseId);
