@@ -28,6 +28,7 @@ OURS = {
             "user_id = auth.jwt() ->> 'sub'",
             "(SELECT auth.jwt() ->> 'sub' = user_id)",
             "user_id = auth.claim('sub')",
+            "CASE WHEN auth.user_id() IS NULL THEN false ELSE user_id = auth.user_id() END",
             "user_id = CASE WHEN auth.user_id() IS NULL THEN '' ELSE auth.user_id() END",
         ],
         "user_id = (SELECT current_setting('bench.user_id')) AND (SELECT current_setting('bench.role') = 'authenticated')": [

@@ -200,3 +200,47 @@ pub unsafe fn attribute(
         attribute
     }
 }
+
+/// Calls a function when shared memory may be requested: since 15 in a hook.
+///
+/// # Safety
+/// While the server loads the library, and only once.
+pub unsafe fn on_shmem_request(request: fn()) {
+    #[cfg(feature = "pg14")]
+    request();
+    #[cfg(not(feature = "pg14"))]
+    // SAFETY: on the one thread of the postmaster.
+    unsafe {
+        shmem_request::join(request);
+    }
+}
+
+#[cfg(not(feature = "pg14"))]
+mod shmem_request {
+    use pgrx::{pg_guard, pg_sys};
+
+    static mut PREVIOUS: pg_sys::shmem_request_hook_type = None;
+    static mut OURS: Option<fn()> = None;
+
+    /// Joins the hook's chain.
+    pub unsafe fn join(request: fn()) {
+        unsafe {
+            OURS = Some(request);
+            PREVIOUS = pg_sys::shmem_request_hook;
+            pg_sys::shmem_request_hook = Some(call);
+        }
+    }
+
+    #[pg_guard]
+    unsafe extern "C-unwind" fn call() {
+        // SAFETY: the next hook, as PostgreSQL calls it.
+        unsafe {
+            if let Some(previous) = PREVIOUS {
+                pg_sys::submodules::ffi::pg_guard_ffi_boundary(|| previous());
+            }
+            if let Some(request) = OURS {
+                request();
+            }
+        }
+    }
+}

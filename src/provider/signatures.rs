@@ -10,6 +10,7 @@ use std::slice;
 use neon_auth_token::{CacheSet, Salt, SignatureCache};
 use pgrx::prelude::*;
 
+use crate::pg::compat;
 use crate::settings::TOKEN_CACHE_SIZE;
 
 thread_local! {
@@ -45,20 +46,12 @@ pub fn cache() -> Option<SignatureCache<'static>> {
 pub fn define() {
     // SAFETY: on the one thread of the postmaster.
     unsafe {
-        #[cfg(feature = "pg14")]
-        request();
-        #[cfg(not(feature = "pg14"))]
-        {
-            PREVIOUS_REQUEST = pg_sys::shmem_request_hook;
-            pg_sys::shmem_request_hook = Some(request_with_others);
-        }
+        compat::on_shmem_request(request);
         PREVIOUS_STARTUP = pg_sys::shmem_startup_hook;
         pg_sys::shmem_startup_hook = Some(start_up);
     }
 }
 
-#[cfg(not(feature = "pg14"))]
-static mut PREVIOUS_REQUEST: pg_sys::shmem_request_hook_type = None;
 static mut PREVIOUS_STARTUP: pg_sys::shmem_startup_hook_type = None;
 
 /// The size of the memory in bytes, and how many sets fit; `None` if it is switched off.
@@ -70,21 +63,9 @@ fn size() -> Option<(usize, usize)> {
 
 fn request() {
     if let Some((bytes, _)) = size() {
-        // SAFETY: while the server loads libraries (14), or in the hook for it.
+        // SAFETY: when PostgreSQL allows it.
         unsafe { pg_sys::RequestAddinShmemSpace(bytes) };
     }
-}
-
-#[cfg(not(feature = "pg14"))]
-#[pg_guard]
-unsafe extern "C-unwind" fn request_with_others() {
-    // SAFETY: the next hook, as PostgreSQL calls it.
-    unsafe {
-        if let Some(previous) = PREVIOUS_REQUEST {
-            pg_sys::submodules::ffi::pg_guard_ffi_boundary(|| previous());
-        }
-    }
-    request();
 }
 
 #[pg_guard]

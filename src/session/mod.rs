@@ -18,6 +18,7 @@ mod before_planning;
 mod cannot_raise;
 mod current;
 mod enter;
+mod guard;
 mod hooks;
 mod in_person;
 mod log;

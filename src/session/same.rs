@@ -2,7 +2,7 @@
 //! statement, readers, sub-selects that are only such an expression, and non-volatile functions of
 //! those. Any other expression counts as different.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::{c_char, c_int, c_void};
 
 use pgrx::prelude::*;
 
@@ -14,6 +14,7 @@ unsafe extern "C-unwind" {
     // An ERROR skips frames that own nothing.
     safe fn func_volatile(function: pg_sys::Oid) -> c_char;
     safe fn get_element_type(array: pg_sys::Oid) -> pg_sys::Oid;
+    safe fn get_func_nargs(function: pg_sys::Oid) -> c_int;
 }
 
 /// What is known of an expression that is the same for all rows.
@@ -33,13 +34,19 @@ pub unsafe fn same_for_all_rows(
     expression: *mut pg_sys::Node,
     is_reader: fn(&pg_sys::FuncExpr) -> bool,
 ) -> Option<Same> {
-    let mut walk = Walk {
-        is_reader,
-        same: Same::default(),
-        has_case_value: false,
-    };
-    let differs = unsafe { finds_difference(expression, std::ptr::from_mut(&mut walk).cast()) };
-    (!differs).then_some(walk.same)
+    unsafe { Walk::over(expression, is_reader, false) }
+}
+
+/// Whether an expression, which may differ from row to row, certainly raises no error that the readers
+/// in it do not raise, and returns the same whenever it is evaluated for a row.
+///
+/// # Safety
+/// It must be an expression.
+pub unsafe fn is_harmless(
+    expression: *mut pg_sys::Node,
+    is_reader: fn(&pg_sys::FuncExpr) -> bool,
+) -> bool {
+    unsafe { Walk::over(expression, is_reader, true) }.is_some_and(|same| !same.may_raise)
 }
 
 /// Whether all expressions are the same for all rows.
@@ -57,6 +64,25 @@ struct Walk {
     same: Same,
     /// Whether a `CASE value WHEN …`, or the cast of an array's elements, is around: they have a node for the value.
     has_case_value: bool,
+    /// Whether columns are no difference.
+    allows_columns: bool,
+}
+
+impl Walk {
+    unsafe fn over(
+        expression: *mut pg_sys::Node,
+        is_reader: fn(&pg_sys::FuncExpr) -> bool,
+        allows_columns: bool,
+    ) -> Option<Same> {
+        let mut walk = Self {
+            is_reader,
+            same: Same::default(),
+            has_case_value: false,
+            allows_columns,
+        };
+        let differs = unsafe { finds_difference(expression, std::ptr::from_mut(&mut walk).cast()) };
+        (!differs).then_some(walk.same)
+    }
 }
 
 /// A walker that ends where rows may differ.
@@ -72,6 +98,7 @@ unsafe extern "C-unwind" fn finds_difference(
         let walk = &mut *context.cast::<Walk>();
         match (*node).type_ {
             T_Const | T_SQLValueFunction => false,
+            T_Var => !walk.allows_columns,
             T_Param => (*node.cast::<pg_sys::Param>()).paramkind != pg_sys::ParamKind::PARAM_EXTERN,
             T_FuncExpr => {
                 let call = &*node.cast::<pg_sys::FuncExpr>();
@@ -83,7 +110,11 @@ unsafe extern "C-unwind" fn finds_difference(
                     walk.same.may_raise = may_raise;
                     return differs;
                 }
-                call.funcretset || finds_difference_in(node, walk)
+                // Defaults of arguments are added when the query is planned, and may be volatile.
+                let arguments = elements::<pg_sys::Node>(call.args).count();
+                call.funcretset
+                    || usize::try_from(get_func_nargs(call.funcid)) != Ok(arguments)
+                    || finds_difference_in(node, walk)
             }
             T_OpExpr | T_DistinctExpr | T_NullIfExpr => {
                 (*node.cast::<pg_sys::OpExpr>()).opretset || finds_difference_in(node, walk)

@@ -4,24 +4,24 @@
 //! a sub-select for each row, and an index on `user_id` cannot be used. The sub-select returns
 //! exactly one row, so `auth.user_id() = user_id` is the same, and the planner knows what it is.
 //!
+//! So is a `CASE` that is only a guard, see `guard`.
+//!
 //! Only a sub-select with a reader and with a column of a query around it is replaced. Without a
-//! column the planner evaluates it once per query anyway.
+//! column the planner evaluates it once per query anyway. Inside a sub-select `AND` keeps its order, and
+//! the planner is free to change it elsewhere; so one with a condition that may raise an error, such as
+//! `is_number(payload) AND payload::int > 0`, stays.
 
 use std::ffi::c_void;
 
 use pgrx::prelude::*;
 
+use super::guard::without_case;
 use super::reader_call::finds_reader;
 use super::sub_select::only_expression;
 use crate::pg::nodes::{
     elements, expression_tree_mutator, expression_tree_walker, query_tree_mutator,
     query_tree_walker,
 };
-
-unsafe extern "C-unwind" {
-    // An ERROR skips frames that own nothing.
-    fn contain_volatile_functions(expression: *mut pg_sys::Node) -> bool;
-}
 
 /// Changes the query, and all queries in it, in place.
 ///
@@ -30,22 +30,14 @@ unsafe extern "C-unwind" {
 #[pg_guard]
 pub unsafe extern "C-unwind" fn unwrap_sub_selects(query: *mut pg_sys::Query) {
     unsafe {
-        if may_have_sub_select(&*query) && finds_sub_select(query.cast(), std::ptr::null_mut()) {
+        if finds_replaceable(query.cast(), std::ptr::null_mut()) {
             unwrap_in(query);
         }
     }
 }
 
-/// Whether sub-selects may be in the expressions of a query, or of a query in its FROM or WITH.
-unsafe fn may_have_sub_select(query: &pg_sys::Query) -> bool {
-    query.hasSubLinks
-        || !query.cteList.is_null()
-        || unsafe { elements::<pg_sys::RangeTblEntry>(query.rtable) }
-            .any(|entry| unsafe { (*entry).rtekind == pg_sys::RTEKind::RTE_SUBQUERY })
-}
-
-/// A walker that ends at a sub-select that can be replaced. Few queries have one.
-unsafe extern "C-unwind" fn finds_sub_select(
+/// A walker that ends at a sub-select, or a `CASE`, that can be replaced. Few queries have one.
+unsafe extern "C-unwind" fn finds_replaceable(
     node: *mut pg_sys::Node,
     nothing: *mut c_void,
 ) -> bool {
@@ -56,18 +48,43 @@ unsafe extern "C-unwind" fn finds_sub_select(
         match (*node).type_ {
             pg_sys::NodeTag::T_Query => {
                 let flags = pg_sys::QTW_IGNORE_JOINALIASES as i32;
-                query_tree_walker(node.cast(), finds_sub_select, nothing, flags)
+                query_tree_walker(node.cast(), finds_replaceable, nothing, flags)
             }
             pg_sys::NodeTag::T_SubLink if replacement(&*node.cast()).is_some() => true,
-            _ => expression_tree_walker(node, finds_sub_select, nothing),
+            pg_sys::NodeTag::T_CaseExpr if without_case(&*node.cast()).is_some() => true,
+            _ => expression_tree_walker(node, finds_replaceable, nothing),
         }
     }
 }
 
+/// A query whose expressions are being changed.
+struct Level {
+    /// Whether they are replaced here.
+    replaces: bool,
+}
+
 unsafe fn unwrap_in(query: *mut pg_sys::Query) {
     unsafe {
+        let mut level = Level { replaces: true };
+        if !(*query).groupingSets.is_null() {
+            unwrap_conditions(query, &mut level);
+            // The expression may be like a grouping expression, which is NULL in some rows.
+            level.replaces = false;
+        }
         let flags = pg_sys::QTW_DONT_COPY_QUERY | pg_sys::QTW_IGNORE_JOINALIASES;
-        query_tree_mutator(query, unwrap, std::ptr::null_mut(), flags as i32);
+        let level = std::ptr::from_mut(&mut level).cast();
+        query_tree_mutator(query, unwrap, level, flags as i32);
+    }
+}
+
+/// Changes the conditions of a query, which choose its rows before they are grouped.
+unsafe fn unwrap_conditions(query: *mut pg_sys::Query, level: &mut Level) {
+    unsafe {
+        let level = std::ptr::from_mut(level).cast();
+        (*query).jointree = unwrap((*query).jointree.cast(), level).cast();
+        for entry in elements::<pg_sys::RangeTblEntry>((*query).rtable) {
+            (*entry).securityQuals = unwrap((*entry).securityQuals.cast(), level).cast();
+        }
     }
 }
 
@@ -75,28 +92,34 @@ unsafe fn unwrap_in(query: *mut pg_sys::Query) {
 #[pg_guard]
 unsafe extern "C-unwind" fn unwrap(
     node: *mut pg_sys::Node,
-    nothing: *mut c_void,
+    context: *mut c_void,
 ) -> *mut pg_sys::Node {
     unsafe {
         if node.is_null() {
             return node;
         }
+        let level = &*context.cast::<Level>();
         match (*node).type_ {
             pg_sys::NodeTag::T_Query => {
                 unwrap_in(node.cast());
                 return node;
             }
-            pg_sys::NodeTag::T_SubLink => {
+            pg_sys::NodeTag::T_SubLink if level.replaces => {
                 if let Some(expression) = replacement(&*node.cast()) {
                     let expression = pg_sys::copyObjectImpl(expression.cast()).cast();
                     pg_sys::IncrementVarSublevelsUp(expression, -1, 1);
                     // It may be such a sub-select itself.
-                    return unwrap(expression, nothing);
+                    return unwrap(expression, context);
+                }
+            }
+            pg_sys::NodeTag::T_CaseExpr if level.replaces => {
+                if let Some(expression) = without_case(&*node.cast()) {
+                    return unwrap(expression, context);
                 }
             }
             _ => {}
         }
-        expression_tree_mutator(node, unwrap, nothing)
+        expression_tree_mutator(node, unwrap, context)
     }
 }
 
@@ -109,8 +132,22 @@ unsafe fn replacement(link: &pg_sys::SubLink) -> Option<*mut pg_sys::Node> {
         let can_be_replaced = outer.has_column
             && !outer.has_aggregate
             && finds_reader(expression, std::ptr::null_mut())
-            && !contain_volatile_functions(expression);
+            && (is_harmless(expression, is_reader) || is_harmless_comparison(expression));
         can_be_replaced.then_some(expression)
+    }
+}
+
+/// Whether it compares what is harmless with what is the same for all rows, such as `auth.user_id()::uuid`.
+unsafe fn is_harmless_comparison(expression: *mut pg_sys::Node) -> bool {
+    unsafe {
+        (*expression).type_ == pg_sys::NodeTag::T_OpExpr
+            && cannot_raise(pg_sys::get_opcode(
+                (*expression.cast::<pg_sys::OpExpr>()).opno,
+            ))
+            && elements::<pg_sys::Node>((*expression.cast::<pg_sys::OpExpr>()).args).all(|side| {
+                is_harmless(side, is_reader)
+                    || same_for_all_rows(side, is_reader).is_some_and(|same| same.has_reader)
+            })
     }
 }
 

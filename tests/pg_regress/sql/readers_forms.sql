@@ -63,9 +63,13 @@ INSERT INTO forms.cases (condition) VALUES
     ($$user_id = auth.user_id() AND forms.is_alice(auth.user_id())$$),
     ($$user_id IN (auth.user_id(), 'bob')$$),
     ($$forms.is_alice(auth.user_id() || '') AND id < 5$$),
+    ($$CASE WHEN auth.user_id() IS NULL THEN false ELSE user_id = auth.user_id() END$$),
+    ($$CASE WHEN auth.role() = 'authenticated' THEN (SELECT user_id = auth.user_id()) ELSE false END$$),
+    ($$(SELECT CASE WHEN auth.user_id() IS NULL THEN false ELSE auth.user_id() = user_id END)$$),
     -- These compare no column that has an index, with a literal as well.
     ($$owner::text = auth.user_id()$$),
-    ($$CASE WHEN auth.user_id() IS NULL THEN false ELSE user_id = auth.user_id() END$$),
+    -- This guards what may raise an error.
+    ($$CASE WHEN auth.user_id() IS NULL THEN false ELSE owner = auth.user_id()::uuid END$$),
     ($$user_id = auth.user_id() OR auth.role() = 'admin'$$),
     -- These stay sub-selects: they are volatile, select rows, or are empty.
     ($$(SELECT auth.user_id() = user_id AND random() >= 0)$$),

@@ -213,7 +213,11 @@ impl Maker {
             }
             17 => {
                 let (flag, reader) = (self.flag(), self.text_reader());
-                format!("CASE WHEN {flag} THEN false ELSE {column} = {reader} END")
+                let condition = format!("{column} = {reader}");
+                match self.choices.below(2) {
+                    0 => format!("CASE WHEN {flag} THEN false ELSE {condition} END"),
+                    _ => format!("CASE WHEN {flag} THEN {condition} ELSE false END"),
+                }
             }
             _ => self
                 .wide(scope)
