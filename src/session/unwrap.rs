@@ -15,8 +15,10 @@ use std::ffi::c_void;
 
 use pgrx::prelude::*;
 
+use super::cannot_raise::cannot_raise;
 use super::guard::without_case;
-use super::reader_call::finds_reader;
+use super::reader_call::{finds_reader, is_reader};
+use super::same::{is_harmless, same_for_all_rows};
 use super::sub_select::only_expression;
 use crate::pg::nodes::{
     elements, expression_tree_mutator, expression_tree_walker, query_tree_mutator,

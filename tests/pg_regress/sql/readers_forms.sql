@@ -123,6 +123,34 @@ SELECT (SELECT auth.user_id() = user_id) AS mine, count(*) FROM forms.docs GROUP
 -- An aggregate of the query around is computed before.
 SELECT (SELECT max(user_id) = auth.user_id()) FROM forms.docs WHERE user_id = auth.user_id();
 
+-- With grouping sets, it may look like a grouping expression and is none: it is NULL in no row.
+CREATE TABLE forms.small (owner text, n int);
+INSERT INTO forms.small VALUES (:'alice', 1), ('bob', 2), (:'alice', 3), ('bob', NULL);
+SELECT owner = :'alice' AS is_alice, (SELECT auth.user_id() = owner) AS mine, count(*)
+  FROM forms.small GROUP BY GROUPING SETS ((owner), (owner, (auth.user_id() = owner))) ORDER BY 1, 2, 3;
+SELECT owner = :'alice' AS is_alice, (SELECT auth.user_id() = owner) AS mine, count(*)
+  FROM forms.small GROUP BY GROUPING SETS ((owner), (auth.user_id())) ORDER BY 1, 2, 3;
+SELECT owner = :'alice' AS is_alice, count(*)
+  FROM forms.small GROUP BY GROUPING SETS ((owner), (auth.user_id())) HAVING (SELECT auth.user_id() = owner);
+-- A default of an argument may be volatile.
+CREATE SEQUENCE forms.turn;
+CREATE FUNCTION forms.every_other(who text, n bigint DEFAULT nextval('forms.turn')) RETURNS text LANGUAGE plpgsql STABLE
+    AS 'BEGIN RETURN CASE n % 2 WHEN 1 THEN who END; END';
+SELECT count(*) FROM forms.small WHERE forms.every_other(auth.user_id()) IS NOT NULL;
+SELECT count(*) FROM forms.small WHERE auth.claim(forms.every_other('role')) IS NOT NULL;
+SELECT count(*) FROM forms.small WHERE (SELECT forms.every_other(auth.user_id()) <> owner || '!');
+-- In a sub-select a condition keeps the next one from raising an error, whatever they cost.
+CREATE FUNCTION forms.is_known(n int) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN n > 1; END';
+SELECT count(*) FROM forms.small WHERE (SELECT auth.user_id() = owner AND forms.is_known(n) AND 2 / (n - 1) = 1);
+SELECT count(*) FROM forms.small
+ WHERE CASE WHEN auth.user_id() IS NULL THEN false ELSE forms.is_known(n) AND 2 / (n - 1) = 1 END;
+-- A CASE that guards a condition is true, false and NULL where it was.
+SELECT n, CASE WHEN auth.user_id() IS NULL THEN false ELSE n = length(auth.role()) - 12 END AS signed_in,
+       CASE WHEN auth.user_id() IS NULL THEN n = length(auth.role()) - 12 ELSE false END AS signed_out,
+       CASE WHEN auth.claim('none') = 'x' THEN false ELSE n = length(auth.role()) - 12 END AS of_null,
+       CASE WHEN auth.claim('none') = 'x' THEN n = length(auth.role()) - 12 ELSE false END AS by_null
+  FROM forms.small ORDER BY n;
+
 -- A prepared statement has one plan for everybody.
 CREATE POLICY form ON forms.docs TO authenticated USING ((SELECT auth.user_id() = user_id));
 SET ROLE authenticated;
