@@ -92,7 +92,7 @@ impl Counter {
         (
             Counter::TokensShared,
             "tokens_shared",
-            "Tokens accepted whose signature was in the server's cache: another session had verified it",
+            "Tokens accepted whose signature was in the server's cache and was not checked again",
         ),
         (
             Counter::TokensRefused,

@@ -19,7 +19,10 @@ use crate::relcache;
 const LIBRARY: &str = env!("CARGO_PKG_VERSION");
 
 thread_local! {
-    static AGREED: Cell<bool> = const { Cell::new(false) };
+    /// How many changes of tables or functions PostgreSQL has reported.
+    static CHANGES: Cell<u64> = const { Cell::new(1) };
+    /// How many there had been when the versions were found to agree; 0 for never.
+    static AGREED_AFTER: Cell<u64> = const { Cell::new(0) };
     static LISTENING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -46,14 +49,17 @@ fn listen() {
 
 /// An error unless the database has the extension in this library's version.
 pub fn agree() -> Result<(), Problem> {
-    if AGREED.get() {
+    if AGREED_AFTER.get() == CHANGES.get() {
         return Ok(());
     }
     listen();
-    // Before the reading, so that a change during the reading is not missed.
-    AGREED.set(true);
-    let outcome = match installed() {
-        Some(version) if version == LIBRARY => Ok(()),
+    // Counted before the reading, so that a change during the reading is not missed.
+    let changes = CHANGES.get();
+    match installed() {
+        Some(version) if version == LIBRARY => {
+            AGREED_AFTER.set(changes);
+            Ok(())
+        }
         installed => Err(Problem::OtherVersion {
             library: LIBRARY,
             is_older: installed
@@ -61,11 +67,7 @@ pub fn agree() -> Result<(), Problem> {
                 .is_some_and(|installed| is_older(LIBRARY, installed)),
             installed,
         }),
-    };
-    if outcome.is_err() {
-        AGREED.set(false);
     }
-    outcome
 }
 
 /// The same, raised as an ERROR.
@@ -122,11 +124,15 @@ fn installed() -> Option<String> {
     }
 }
 
+fn changed() {
+    CHANGES.set(CHANGES.get() + 1);
+}
+
 fn relation_changed(_relation: pg_sys::Oid) {
-    AGREED.set(false);
+    changed();
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn function_changed(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
-    AGREED.set(false);
+    changed();
 }

@@ -93,6 +93,7 @@ DECLARE
     standing text;
     is_queued boolean := false;
     is_upgraded boolean := false;
+    unknown_order constant text := 'The order of the updates is unknown.';
 BEGIN
     -- Only sign-ins say of which provider a user is.
     IF given ?| '{auth_provider,auth_issuer}' THEN
@@ -115,6 +116,8 @@ BEGIN
         INSERT INTO neon_auth_internal.users_sync (raw_json, updated_at) VALUES (given, clock_timestamp())
             ON CONFLICT (id) DO NOTHING;
         IF NOT FOUND THEN
+            -- As below.
+            PERFORM FROM neon_auth_internal.users_sync u WHERE u.id = given ->> 'id' FOR NO KEY UPDATE;
             PERFORM neon_auth_internal.queue_upgrade(given);
             UPDATE neon_auth_internal.users_sync u
                SET raw_json = given, updated_at = clock_timestamp()
@@ -133,19 +136,22 @@ BEGIN
     ELSIF action = 'created' THEN
         RETURN neon_auth_internal.outcome('ignored', 'The row is newer than this event.');
     END IF;
-    IF standing NOT IN ('newer', 'newer_upgrade') THEN
-        is_queued := neon_auth_internal.queue_sync(
-            'user', '', given ->> 'id', 'The order of the updates is unknown.');
-        IF standing = 'older' THEN
-            RETURN neon_auth_internal.outcome('ignored', 'The row looks newer than this event.', queued => true);
-        END IF;
+    IF standing = 'older' THEN
+        RETURN neon_auth_internal.outcome(
+            'ignored', 'The row looks newer than this event.',
+            queued => neon_auth_internal.queue_sync('user', '', given ->> 'id', unknown_order));
     END IF;
     IF standing IN ('newer_upgrade', 'unclear_upgrade') THEN
+        -- A row of the mirror is locked before those of the queue, as pages of the REST API do.
+        PERFORM FROM neon_auth_internal.users_sync u WHERE u.id = given ->> 'id' FOR NO KEY UPDATE;
         is_upgraded := neon_auth_internal.queue_upgrade(given);
     END IF;
     UPDATE neon_auth_internal.users_sync u
        SET raw_json = given, updated_at = clock_timestamp()
      WHERE u.id = given ->> 'id';
+    IF standing IN ('unclear', 'unclear_upgrade') THEN
+        is_queued := neon_auth_internal.queue_sync('user', '', given ->> 'id', unknown_order);
+    END IF;
     RETURN neon_auth_internal.outcome('applied', queued => is_queued OR is_upgraded);
 END
 $$;

@@ -11,6 +11,10 @@ use serde_json::value::RawValue;
 
 use crate::pg::jsonb::JsonbPart;
 
+/// How many levels of values in values are compared here. Each level reads its text again, and takes
+/// stack; PostgreSQL converts deeper ones, and watches its stack.
+const LEVELS: u32 = 16;
+
 /// The members of an object, in the order of the text, with the text of each value.
 pub struct Members<'a>(pub Vec<(Cow<'a, str>, &'a str)>);
 
@@ -36,6 +40,15 @@ impl<'a> Members<'a> {
         known: &JsonbPart,
         judge: impl Fn(&str, &str, &JsonbPart, Option<bool>) -> Option<bool>,
     ) -> Option<bool> {
+        self.equal_to(known, LEVELS, judge)
+    }
+
+    fn equal_to(
+        &self,
+        known: &JsonbPart,
+        levels: u32,
+        judge: impl Fn(&str, &str, &JsonbPart, Option<bool>) -> Option<bool>,
+    ) -> Option<bool> {
         if known.kind() != "object" {
             return Some(false);
         }
@@ -51,7 +64,7 @@ impl<'a> Members<'a> {
             let Some(known) = known.member(name) else {
                 return Some(false);
             };
-            match is_equal(value, &known) {
+            match is_equal(value, &known, levels) {
                 Some(true) => Some(true),
                 verdict => judge(name, value, &known, verdict),
             }
@@ -85,8 +98,8 @@ impl<'de> Deserialize<'de> for Members<'de> {
 }
 
 /// Whether JSON text is the value of a `jsonb`; `None` if that is not known without converting the
-/// text.
-pub fn is_equal(text: &str, known: &JsonbPart) -> Option<bool> {
+/// text, or without looking at more levels of it.
+fn is_equal(text: &str, known: &JsonbPart, levels: u32) -> Option<bool> {
     match (text.as_bytes().first()?, known.kind()) {
         (b'"', "string") => Some(string(text)? == known.text()?),
         (b't' | b'f', "boolean") => Some((text == "true") == known.boolean()?),
@@ -99,15 +112,19 @@ pub fn is_equal(text: &str, known: &JsonbPart) -> Option<bool> {
                 _ => (text == known).then_some(true),
             }
         }
-        (b'{', "object") => Members::of(text)?.equal(known, |_, _, _, verdict| verdict),
+        (b'{', "object") => {
+            let levels = levels.checked_sub(1)?;
+            Members::of(text)?.equal_to(known, levels, |_, _, _, verdict| verdict)
+        }
         (b'[', "array") => {
+            let levels = levels.checked_sub(1)?;
             let given: Vec<&RawValue> = serde_json::from_str(text).ok()?;
             let known = known.elements()?;
             if given.len() != known.len() {
                 return Some(false);
             }
             let pairs = given.iter().zip(&known);
-            all(pairs.map(|(given, known)| is_equal(given.get(), known)))
+            all(pairs.map(|(given, known)| is_equal(given.get(), known, levels)))
         }
         _ => Some(false),
     }

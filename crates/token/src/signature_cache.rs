@@ -140,7 +140,7 @@ impl<'a> SignatureCache<'a> {
             .used_at
             .iter()
             .zip(&set.fingerprints)
-            .max_by_key(|(used_at, _)| now.wrapping_sub(used_at.load(Relaxed)));
+            .max_by_key(|(used_at, _)| age(used_at.load(Relaxed), now));
         if let Some((used_at, entry)) = oldest {
             for (word, of_it) in entry.iter().zip(fingerprint) {
                 word.store(of_it, Relaxed);
@@ -169,6 +169,15 @@ impl<'a> SignatureCache<'a> {
         let (words, _) = digest.as_ref().as_chunks();
         std::array::from_fn(|word| u64::from_be_bytes(words[word]))
     }
+}
+
+/// For how long an entry was not used. A process may be a second ahead of another; a use that is far
+/// ahead is from before the clock was set back.
+fn age(used_at: u32, now: u32) -> i64 {
+    const MOST_AHEAD: i64 = 60;
+
+    let age = i64::from(now) - i64::from(used_at);
+    if age < -MOST_AHEAD { i64::MAX } else { age }
 }
 
 /// The time as entries have it. Its wrapping, after 136 years, can only evict the wrong entry.

@@ -90,6 +90,39 @@ fn no_lock_of_a_user_holds_up_a_delivery() {
     assert_eq!(session.deliver(&delivery), "applied");
 }
 
+/// A page of the REST API writes rows of the mirror before it queues anything.
+#[test]
+fn a_delivery_locks_the_row_of_the_user_before_the_queue() {
+    let world = World::with_webhooks();
+    let mut page = world.superuser();
+    for was_anonymous in [false, true] {
+        let id = format!("u{was_anonymous}");
+        let row = json!({ "id": id, "is_anonymous": was_anonymous });
+        page.run(&format!(
+            "SELECT neon_auth.upsert_user('{row}');
+             SELECT neon_auth.upsert_teams('[{{\"id\": \"t1\", \"display_name\": \"Team\"}}]');
+             INSERT INTO neon_auth.team_members_sync (team_id, user_id) VALUES ('t1', '{id}')"
+        ));
+        let update = json!({ "id": id, "is_anonymous": false, "display_name": "Alice" });
+        let delivery = world.signed(&format!("msg_{id}"), "user.updated", update);
+        page.run(&format!(
+            "BEGIN; UPDATE neon_auth.users_sync SET updated_at = clock_timestamp() WHERE id = '{id}'"
+        ));
+        let mut delivering = world.superuser();
+        let pid = delivering.pid();
+        let outcome = std::thread::scope(|scope| {
+            let delivering = scope.spawn(|| delivering.deliver(&delivery));
+            await_lock(&mut world.superuser(), pid);
+            page.run("LOCK TABLE neon_auth.sync_queue IN EXCLUSIVE MODE; COMMIT");
+            delivering.join().expect("the thread ends")
+        });
+        assert_eq!(outcome, "applied");
+        let queued =
+            format!("SELECT count(*)::text FROM neon_auth.sync_queue WHERE user_id = '{id}'");
+        assert_ne!(page.value(&queued, &[]).as_deref(), Some("0"), "{id}");
+    }
+}
+
 /// Whoever is first, nothing of a user or team is left once the user or the team is deleted.
 #[test]
 fn nothing_slips_past_a_deletion_beside_it() {

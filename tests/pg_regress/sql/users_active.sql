@@ -41,6 +41,16 @@ SELECT t.what, t.answer
  CROSS JOIN LATERAL (
       SELECT v.what, neon_auth.upsert_user(w.object) IS NOT NULL AS reset, pg_temp.answer(v.changes, v.without) AS answer
         FROM whole w OFFSET 0) AS t;
+-- Nor does a deeply nested object, however deep; and its innermost value counts.
+SELECT t.*
+  FROM (VALUES ('{"a":', '}'), ('[', ']')) AS v(opening, closing)
+ CROSS JOIN unnest('{0,1,14,15,16,17,18,10000}'::int[]) AS depth
+ CROSS JOIN LATERAL (SELECT depth, opening, format('{"deep": %s1%s}', repeat(opening, depth), repeat(closing, depth))::jsonb AS deep) AS d
+ CROSS JOIN LATERAL (
+      SELECT d.opening, d.depth, neon_auth.upsert_user(w.object || d.deep) IS NOT NULL AS reset,
+             pg_temp.answer(d.deep) AS same,
+             pg_temp.answer(format('{"deep": %s2%s}', repeat(v.opening, depth), repeat(v.closing, depth))::jsonb) AS other
+        FROM whole w OFFSET 0) AS t;
 -- Small steps do not add up: the row is never a day behind.
 SELECT neon_auth.upsert_user(object) FROM whole;
 DO $$
