@@ -44,12 +44,13 @@ SELECT t.what, t.answer
 -- Nor does a deeply nested object, however deep; and its innermost value counts.
 SELECT t.*
   FROM (VALUES ('{"a":', '}'), ('[', ']')) AS v(opening, closing)
- CROSS JOIN unnest('{0,1,14,15,16,17,18,10000}'::int[]) AS depth
- CROSS JOIN LATERAL (SELECT depth, opening, format('{"deep": %s1%s}', repeat(opening, depth), repeat(closing, depth))::jsonb AS deep) AS d
+ CROSS JOIN unnest('{0,1,14,15,16,17,18,10000}'::int[]) AS n(levels)
  CROSS JOIN LATERAL (
-      SELECT d.opening, d.depth, neon_auth.upsert_user(w.object || d.deep) IS NOT NULL AS reset,
-             pg_temp.answer(d.deep) AS same,
-             pg_temp.answer(format('{"deep": %s2%s}', repeat(v.opening, depth), repeat(v.closing, depth))::jsonb) AS other
+      SELECT jsonb_build_object('deep', (repeat(opening, levels) || '1' || repeat(closing, levels))::jsonb) AS one,
+             jsonb_build_object('deep', (repeat(opening, levels) || '2' || repeat(closing, levels))::jsonb) AS other) AS d
+ CROSS JOIN LATERAL (
+      SELECT opening, levels, neon_auth.upsert_user(w.object || one) IS NOT NULL AS reset,
+             pg_temp.answer(one) AS same, pg_temp.answer(other) AS other
         FROM whole w OFFSET 0) AS t;
 -- Small steps do not add up: the row is never a day behind.
 SELECT neon_auth.upsert_user(object) FROM whole;
