@@ -57,9 +57,9 @@ fn changed_in_page(
         'static,
         (
             name!(total, i64),
-            name!(ids, Option<Vec<String>>),
-            name!(known, Option<Vec<String>>),
-            name!(new, Option<Vec<String>>),
+            name!(ids, Texts),
+            name!(known, Texts),
+            name!(new, Texts),
         ),
     >,
     ErrorReport,
@@ -106,6 +106,9 @@ fn only_id(page: &str) -> Option<String> {
 
 /// Positions of elements, or NULL for none.
 type Places = Option<Vec<i32>>;
+
+/// Ids or objects, or NULL for none.
+type Texts = Option<Vec<String>>;
 
 /// A list, or NULL instead of an empty one.
 fn some<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {

@@ -22,13 +22,13 @@ pub struct Answer<'a> {
 
 /// The elements of a JSON array.
 pub fn elements<'a>(kind: &ObjectType, page: &'a str) -> Result<Vec<&'a RawValue>, Problem> {
-    serde_json::from_str(page).or_else(|_| {
+    serde_json::from_str(page).map_err(|_| {
         // Raises an error if it is not JSON.
         let page = JsonbPart::parse(page);
-        Err(Problem::NoArray {
+        Problem::NoArray {
             of: kind.name,
             given: page.kind(),
-        })
+        }
     })
 }
 

@@ -1,7 +1,7 @@
 //! `jsonb` values, from JSON text and to it.
 
 use std::cmp::Ordering;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_char, c_int};
 
 use pgrx::callconv::{BoxRet, FcInfo};
 use pgrx::datum::Datum;
@@ -9,6 +9,16 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
 use pgrx::{AnyElement, direct_function_call_as_datum, pg_sys};
+
+unsafe extern "C-unwind" {
+    // Without pgrx's guard: it only compares names.
+    fn getKeyJsonValueFromContainer(
+        container: *mut pg_sys::JsonbContainer,
+        name: *const c_char,
+        length: c_int,
+        member: *mut pg_sys::JsonbValue,
+    ) -> *mut pg_sys::JsonbValue;
+}
 
 /// A stored `jsonb` value.
 pub struct Jsonb(Box<[u8]>);
@@ -252,7 +262,7 @@ impl JsonbPart {
         let mut member = pg_sys::JsonbValue::default();
         // SAFETY: an object's container; the name is compared as bytes of the length given.
         unsafe {
-            let found = pg_sys::getKeyJsonValueFromContainer(
+            let found = getKeyJsonValueFromContainer(
                 self.0.val.binary.data,
                 name.as_ptr().cast(),
                 name.len() as i32,
