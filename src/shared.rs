@@ -65,6 +65,7 @@ pub enum Counter {
     TokensAccepted,
     TokensRemembered,
     TokensShared,
+    SignaturesChecked,
     TokensRefused,
     ApiKeysAccepted,
     ApiKeysRefused,
@@ -78,7 +79,7 @@ pub enum Counter {
 }
 
 impl Counter {
-    pub const ALL: [(Counter, &str, &str); 13] = [
+    pub const ALL: [(Counter, &str, &str); 14] = [
         (
             Counter::TokensAccepted,
             "tokens_accepted",
@@ -93,6 +94,11 @@ impl Counter {
             Counter::TokensShared,
             "tokens_shared",
             "Tokens accepted whose signature was in the server's cache and was not checked again",
+        ),
+        (
+            Counter::SignaturesChecked,
+            "signatures_checked",
+            "Tokens accepted after a check of their signature",
         ),
         (
             Counter::TokensRefused,

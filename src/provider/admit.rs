@@ -69,7 +69,7 @@ fn demand_role(admitted: &Admitted) -> Result<(), Problem> {
 }
 
 /// Verifies a token with the provider that its issuer names; fetches keys if they are missing,
-/// stale, or do not include the token's key. Also returns the counter of the cache that it was found in.
+/// stale, or do not include the token's key. Also returns the counter of how its signature is known.
 fn admit_jwt(text: &str) -> Result<(Rc<Admitted>, Option<Counter>), Problem> {
     let digest = (text.len() <= longest()).then(|| seen::digest_of(text));
     let seen = match &digest {
@@ -83,8 +83,11 @@ fn admit_jwt(text: &str) -> Result<(Rc<Admitted>, Option<Counter>), Problem> {
             if let Some(digest) = digest {
                 seen::remember(digest, text.len(), &judged.admitted, judged.keys);
             }
-            let is_shared = judged.is_shared.then_some(Counter::TokensShared);
-            (judged.admitted, is_shared)
+            let counter = match judged.is_shared {
+                true => Counter::TokensShared,
+                false => Counter::SignaturesChecked,
+            };
+            (judged.admitted, Some(counter))
         }
     };
     if let Some(provider) = &admitted.provider {

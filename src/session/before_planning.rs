@@ -31,6 +31,10 @@ pub fn define() {
     unsafe {
         PREVIOUS = pg_sys::planner_hook;
         pg_sys::planner_hook = Some(plan);
+        // In a session, statements may have been planned without the hook.
+        if !pg_sys::process_shared_preload_libraries_in_progress {
+            pg_sys::ResetPlanCache();
+        }
     }
 }
 

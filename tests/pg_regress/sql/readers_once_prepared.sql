@@ -25,5 +25,20 @@ SELECT * FROM measure('EXECUTE notes(0)');
 RESET plan_cache_mode;
 RESET ROLE;
 SELECT auth.logout();
+-- A statement that was planned before the session has loaded the library is planned again.
+CREATE TABLE once.early AS SELECT i AS id, 'user' || i % 500 AS user_id FROM generate_series(1, 5000) AS i;
+CREATE INDEX ON once.early (user_id);
+ANALYZE once.early;
+ALTER TABLE once.early ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON once.early TO authenticated USING ((SELECT auth.user_id() = user_id));
+GRANT SELECT ON once.early TO authenticated;
+\c -
+SET enable_bitmapscan = off;
+SET plan_cache_mode = force_generic_plan;
+SET ROLE authenticated;
+PREPARE early AS SELECT id FROM once.early;
+EXECUTE early;
+EXPLAIN (COSTS OFF) EXECUTE early;
+RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA once CASCADE;
