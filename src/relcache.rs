@@ -23,14 +23,16 @@ pub fn on_change(listener: Listener) {
     LISTENERS.with_borrow_mut(|listeners| listeners.push(listener));
 }
 
-/// Registers for reports, once. What was cached before may have missed some, so it is stale.
-pub fn listen() {
+/// Registers for reports, once; returns whether it did so now. What was cached before may have missed
+/// some, so it is stale.
+pub fn listen() -> bool {
     if LISTENING.replace(true) {
-        return;
+        return false;
     }
     // SAFETY: a guarded callback that touches only this process's memory.
     unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(changed), pg_sys::Datum::from(0)) };
     report(pg_sys::InvalidOid);
+    true
 }
 
 #[pg_guard]

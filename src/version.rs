@@ -23,7 +23,6 @@ thread_local! {
     static CHANGES: Cell<u64> = const { Cell::new(1) };
     /// How many there had been when the versions were found to agree; 0 for never.
     static AGREED_AFTER: Cell<u64> = const { Cell::new(0) };
-    static LISTENING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Registers for changes of tables; once, when the library is loaded.
@@ -33,10 +32,9 @@ pub fn define() {
 
 /// Has PostgreSQL report changes; once, before the first reading of what the library caches.
 fn listen() {
-    if LISTENING.replace(true) {
+    if !relcache::listen() {
         return;
     }
-    relcache::listen();
     // SAFETY: a guarded callback that touches only this process's memory.
     unsafe {
         pg_sys::CacheRegisterSyscacheCallback(

@@ -57,16 +57,21 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.queue_unknown_team(jsonb) IS
     'Queues the team that a user object has selected, if it has no row';
 
--- In one order, so that two users of the same teams do not deadlock.
+-- In one order, so that two users of the same teams do not deadlock: the row of the user, as whoever writes it
+-- before he queues anything, and then the entries of the teams.
 CREATE FUNCTION neon_auth_internal.queue_upgrade(given jsonb) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     member constant text := given ->> 'id';
 BEGIN
-    IF given -> 'is_anonymous' = 'true'
-       OR NOT EXISTS (SELECT FROM neon_auth_internal.users_sync u
-                       WHERE u.id = member AND u.raw_json -> 'is_anonymous' = 'true' AND u.deleted_at IS NULL) THEN
+    IF given -> 'is_anonymous' = 'true' THEN
+        RETURN false;
+    END IF;
+    PERFORM FROM neon_auth_internal.users_sync u
+      WHERE u.id = member AND u.raw_json -> 'is_anonymous' = 'true' AND u.deleted_at IS NULL
+        FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
         RETURN false;
     END IF;
     INSERT INTO neon_auth_internal.sync_queue (kind, team_id, reason)
@@ -116,8 +121,6 @@ BEGIN
         INSERT INTO neon_auth_internal.users_sync (raw_json, updated_at) VALUES (given, clock_timestamp())
             ON CONFLICT (id) DO NOTHING;
         IF NOT FOUND THEN
-            -- As below.
-            PERFORM FROM neon_auth_internal.users_sync u WHERE u.id = given ->> 'id' FOR NO KEY UPDATE;
             PERFORM neon_auth_internal.queue_upgrade(given);
             UPDATE neon_auth_internal.users_sync u
                SET raw_json = given, updated_at = clock_timestamp()
@@ -142,8 +145,6 @@ BEGIN
             queued => neon_auth_internal.queue_sync('user', '', given ->> 'id', unknown_order));
     END IF;
     IF standing IN ('newer_upgrade', 'unclear_upgrade') THEN
-        -- A row of the mirror is locked before those of the queue, as pages of the REST API do.
-        PERFORM FROM neon_auth_internal.users_sync u WHERE u.id = given ->> 'id' FOR NO KEY UPDATE;
         is_upgraded := neon_auth_internal.queue_upgrade(given);
     END IF;
     UPDATE neon_auth_internal.users_sync u

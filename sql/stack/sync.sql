@@ -63,15 +63,20 @@ AS $$
 DECLARE
     moment constant timestamptz := neon_auth_internal.time_of(asked_at);
     found record;
+    single jsonb;
 BEGIN
     SELECT * INTO found FROM neon_auth_internal.changed_in_page(kind, objects);
     total := found.total;
     -- A single user was asked for because of an event. A run that lists the users lists the teams after them.
     IF kind = 'user' AND total = 1 THEN
-        PERFORM neon_auth_internal.queue_upgrade(objects::jsonb -> 0);
-        PERFORM neon_auth_internal.queue_unknown_team(objects::jsonb -> 0);
+        single := objects::jsonb -> 0;
+        PERFORM neon_auth_internal.queue_upgrade(single);
     END IF;
     changed := neon_auth_internal.write_rows(kind, NULL, NULL, NULL, found.known, found.new, moment);
+    -- Rows are locked before entries of the queue.
+    IF single IS NOT NULL THEN
+        PERFORM neon_auth_internal.queue_unknown_team(single);
+    END IF;
     PERFORM neon_auth_internal.see_objects(kind, found.ids);
     kept := CASE WHEN changed < coalesce(cardinality(found.known || found.new), 0)
                  THEN neon_auth_internal.queue_changed(kind, found.known || found.new, moment) ELSE 0 END;

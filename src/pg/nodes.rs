@@ -7,9 +7,8 @@ use std::ffi::c_void;
 
 use pgrx::pg_sys;
 
-pub use super::compat::{
-    expression_tree_mutator, expression_tree_walker, query_tree_mutator, query_tree_walker,
-};
+use super::compat::{Mutator, Walker, query_tree_mutator};
+pub use super::compat::{expression_tree_mutator, expression_tree_walker, query_tree_walker};
 
 unsafe extern "C-unwind" {
     pub fn check_functions_in_node(
@@ -17,6 +16,42 @@ unsafe extern "C-unwind" {
         checker: unsafe extern "C-unwind" fn(pg_sys::Oid, *mut c_void) -> bool,
         context: *mut c_void,
     ) -> bool;
+}
+
+/// Goes on with a walk inside an expression, or inside a query, whose names of joined columns are left out.
+///
+/// # Safety
+/// It must be an expression, a query or null, and the context what the walker expects.
+pub unsafe fn walk_into(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool {
+    unsafe {
+        if !node.is_null() && (*node).type_ == pg_sys::NodeTag::T_Query {
+            let flags = pg_sys::QTW_IGNORE_JOINALIASES as i32;
+            return query_tree_walker(node.cast(), walker, context, flags);
+        }
+        expression_tree_walker(node, walker, context)
+    }
+}
+
+/// Mutates the expressions of a query, and the queries in it, in place.
+///
+/// # Safety
+/// It must be a query that may be changed, and the context what the mutator expects.
+pub unsafe fn mutate_query(query: *mut pg_sys::Query, mutator: Mutator, context: *mut c_void) {
+    let flags = pg_sys::QTW_DONT_COPY_QUERY | pg_sys::QTW_IGNORE_JOINALIASES;
+    unsafe { query_tree_mutator(query, mutator, context, flags as i32) };
+}
+
+/// Mutates only the conditions of a query, which choose its rows before they are grouped.
+///
+/// # Safety
+/// As `mutate_query`.
+pub unsafe fn mutate_conditions(query: *mut pg_sys::Query, mutator: Mutator, context: *mut c_void) {
+    unsafe {
+        (*query).jointree = mutator((*query).jointree.cast(), context).cast();
+        for entry in elements::<pg_sys::RangeTblEntry>((*query).rtable) {
+            (*entry).securityQuals = mutator((*entry).securityQuals.cast(), context).cast();
+        }
+    }
 }
 
 /// The pointers of a PostgreSQL list.

@@ -6,7 +6,7 @@ use std::ffi::c_void;
 use pgrx::prelude::*;
 
 use super::once::support_address;
-use crate::pg::nodes::{expression_tree_walker, query_tree_walker};
+use crate::pg::nodes::walk_into;
 
 unsafe extern "C-unwind" {
     safe fn get_func_support(function: pg_sys::Oid) -> pg_sys::Oid;
@@ -21,19 +21,7 @@ pub unsafe extern "C-unwind" fn finds_reader(
     node: *mut pg_sys::Node,
     nothing: *mut c_void,
 ) -> bool {
-    unsafe {
-        if node.is_null() {
-            return false;
-        }
-        match (*node).type_ {
-            pg_sys::NodeTag::T_Query => {
-                let flags = pg_sys::QTW_IGNORE_JOINALIASES as i32;
-                query_tree_walker(node.cast(), finds_reader, nothing, flags)
-            }
-            pg_sys::NodeTag::T_FuncExpr if is_reader(&*node.cast()) => true,
-            _ => expression_tree_walker(node, finds_reader, nothing),
-        }
-    }
+    unsafe { is_reader_call(node) || walk_into(node, finds_reader, nothing) }
 }
 
 thread_local! {

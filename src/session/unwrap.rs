@@ -21,8 +21,7 @@ use super::reader_call::{finds_reader, is_reader};
 use super::same::{is_harmless, same_for_all_rows};
 use super::sub_select::only_expression;
 use crate::pg::nodes::{
-    elements, expression_tree_mutator, expression_tree_walker, query_tree_mutator,
-    query_tree_walker,
+    elements, expression_tree_mutator, mutate_conditions, mutate_query, walk_into,
 };
 
 /// Changes the query, and all queries in it, in place.
@@ -48,13 +47,9 @@ unsafe extern "C-unwind" fn finds_replaceable(
             return false;
         }
         match (*node).type_ {
-            pg_sys::NodeTag::T_Query => {
-                let flags = pg_sys::QTW_IGNORE_JOINALIASES as i32;
-                query_tree_walker(node.cast(), finds_replaceable, nothing, flags)
-            }
             pg_sys::NodeTag::T_SubLink if replacement(&*node.cast()).is_some() => true,
             pg_sys::NodeTag::T_CaseExpr if without_case(&*node.cast()).is_some() => true,
-            _ => expression_tree_walker(node, finds_replaceable, nothing),
+            _ => walk_into(node, finds_replaceable, nothing),
         }
     }
 }
@@ -65,28 +60,21 @@ struct Level {
     replaces: bool,
 }
 
+impl Level {
+    fn context(&mut self) -> *mut c_void {
+        std::ptr::from_mut(self).cast()
+    }
+}
+
 unsafe fn unwrap_in(query: *mut pg_sys::Query) {
     unsafe {
         let mut level = Level { replaces: true };
         if !(*query).groupingSets.is_null() {
-            unwrap_conditions(query, &mut level);
+            mutate_conditions(query, unwrap, level.context());
             // The expression may be like a grouping expression, which is NULL in some rows.
             level.replaces = false;
         }
-        let flags = pg_sys::QTW_DONT_COPY_QUERY | pg_sys::QTW_IGNORE_JOINALIASES;
-        let level = std::ptr::from_mut(&mut level).cast();
-        query_tree_mutator(query, unwrap, level, flags as i32);
-    }
-}
-
-/// Changes the conditions of a query, which choose its rows before they are grouped.
-unsafe fn unwrap_conditions(query: *mut pg_sys::Query, level: &mut Level) {
-    unsafe {
-        let level = std::ptr::from_mut(level).cast();
-        (*query).jointree = unwrap((*query).jointree.cast(), level).cast();
-        for entry in elements::<pg_sys::RangeTblEntry>((*query).rtable) {
-            (*entry).securityQuals = unwrap((*entry).securityQuals.cast(), level).cast();
-        }
+        mutate_query(query, unwrap, level.context());
     }
 }
 
@@ -173,8 +161,7 @@ unsafe extern "C-unwind" fn finds_outer(node: *mut pg_sys::Node, context: *mut c
         match (*node).type_ {
             pg_sys::NodeTag::T_Query => {
                 outer.depth += 1;
-                let flags = pg_sys::QTW_IGNORE_JOINALIASES as i32;
-                query_tree_walker(node.cast(), finds_outer, context, flags);
+                walk_into(node, finds_outer, context);
                 outer.depth -= 1;
                 return false;
             }
@@ -190,6 +177,6 @@ unsafe extern "C-unwind" fn finds_outer(node: *mut pg_sys::Node, context: *mut c
             }
             _ => {}
         }
-        expression_tree_walker(node, finds_outer, context)
+        walk_into(node, finds_outer, context)
     }
 }

@@ -18,8 +18,7 @@ use super::reader_call::{is_reader, is_reader_call};
 use super::same::same_for_all_rows;
 use super::sub_select::sub_select;
 use crate::pg::nodes::{
-    elements, expression_tree_mutator, expression_tree_walker, query_tree_mutator,
-    query_tree_walker,
+    elements, expression_tree_mutator, mutate_conditions, mutate_query, walk_into,
 };
 
 /// A query whose expressions are being wrapped.
@@ -72,14 +71,13 @@ unsafe fn wrap_in(level: &mut Level) {
             wrap_lone_policies(level);
         }
         if level.wraps && !(*level.query).groupingSets.is_null() {
-            wrap_conditions(level);
+            mutate_conditions(level.query, wrap, level.context());
             level.wraps = false;
         }
         if !finds_loose_reader(level.query.cast(), std::ptr::null_mut()) {
             return;
         }
-        let flags = pg_sys::QTW_DONT_COPY_QUERY | pg_sys::QTW_IGNORE_JOINALIASES;
-        query_tree_mutator(level.query, wrap, level.context(), flags as i32);
+        mutate_query(level.query, wrap, level.context());
     }
 }
 
@@ -94,12 +92,8 @@ unsafe extern "C-unwind" fn finds_loose_reader(
             return false;
         }
         match (*node).type_ {
-            pg_sys::NodeTag::T_Query => {
-                let flags = pg_sys::QTW_IGNORE_JOINALIASES as i32;
-                query_tree_walker(node.cast(), finds_loose_reader, nothing, flags)
-            }
             pg_sys::NodeTag::T_SubLink if same_for_all_rows(node, is_reader).is_some() => false,
-            _ => is_reader_call(node) || expression_tree_walker(node, finds_loose_reader, nothing),
+            _ => is_reader_call(node) || walk_into(node, finds_loose_reader, nothing),
         }
     }
 }
@@ -168,17 +162,6 @@ unsafe fn wrap_lone_policies(level: &mut Level) {
                 let policy = &mut (*(*policies).elements).ptr_value;
                 *policy = wrap_always_evaluated(policy.cast(), level.context()).cast();
             }
-        }
-    }
-}
-
-/// Wraps in the conditions of a query, which choose its rows before they are grouped.
-unsafe fn wrap_conditions(level: &mut Level) {
-    unsafe {
-        let query = level.query;
-        (*query).jointree = wrap((*query).jointree.cast(), level.context()).cast();
-        for entry in elements::<pg_sys::RangeTblEntry>((*query).rtable) {
-            (*entry).securityQuals = wrap((*entry).securityQuals.cast(), level.context()).cast();
         }
     }
 }

@@ -206,6 +206,19 @@ fn the_signature_that_was_not_used_for_the_longest_time_is_evicted() {
 }
 
 #[test]
+fn the_signature_of_a_process_that_is_a_second_ahead_is_not_evicted_for_it() {
+    let sets = cache_of(1);
+    let keys = key_set(&[ES256.jwk()]);
+    let is_hit = |token: &str, now| judge_with(&sets, token, &keys, &policy(), now);
+    let token = token_of(0);
+    assert_eq!(is_hit(&token, NOW + 1), Ok(false));
+    for number in 1..8 {
+        assert_eq!(is_hit(&token_of(number), NOW), Ok(false));
+    }
+    assert_eq!(is_hit(&token, NOW), Ok(true));
+}
+
+#[test]
 fn a_clock_that_was_set_back_breaks_nothing() {
     let sets = cache_of(1);
     let keys = key_set(&[ES256.jwk()]);

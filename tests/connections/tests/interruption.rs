@@ -222,3 +222,19 @@ fn refresh_jwks_fails_when_its_worker_is_terminated() {
     assert!(took < AT_ONCE, "{took:?}");
     assert_eq!(world.fetches(), 1);
 }
+
+/// What was not seen to the end counts as not seen.
+#[test]
+fn an_interrupted_look_at_the_version_is_repeated() {
+    let world = World::new();
+    let mut superuser = world.superuser();
+    superuser.run("UPDATE pg_extension SET extversion = '9.9.9' WHERE extname = 'neon_auth'");
+    superuser.run("BEGIN; LOCK TABLE pg_catalog.pg_extension IN ACCESS EXCLUSIVE MODE");
+    let mut app = world.app();
+    app.run("SET statement_timeout = '200ms'");
+    let refusal = app.sign_in_refused(&world.token());
+    assert_eq!(*refusal.code(), SqlState::QUERY_CANCELED);
+    superuser.run("ROLLBACK");
+    let refusal = app.sign_in_refused(&world.token());
+    assert_eq!(*refusal.code(), SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
+}

@@ -90,36 +90,44 @@ fn no_lock_of_a_user_holds_up_a_delivery() {
     assert_eq!(session.deliver(&delivery), "applied");
 }
 
-/// A page of the REST API writes rows of the mirror before it queues anything.
+/// Two who write a user's row and queue something do not deadlock.
 #[test]
-fn a_delivery_locks_the_row_of_the_user_before_the_queue() {
+fn the_row_of_a_user_is_locked_before_the_queue() {
     let world = World::with_webhooks();
-    let mut page = world.superuser();
-    for was_anonymous in [false, true] {
-        let id = format!("u{was_anonymous}");
+    let mut other = world.superuser();
+    for (was_anonymous, is_page) in [(false, false), (false, true), (true, false), (true, true)] {
+        let id = format!("u {was_anonymous} {is_page}");
+        let team = format!("of {id}");
         let row = json!({ "id": id, "is_anonymous": was_anonymous });
-        page.run(&format!(
+        other.run(&format!(
             "SELECT neon_auth.upsert_user('{row}');
-             SELECT neon_auth.upsert_teams('[{{\"id\": \"t1\", \"display_name\": \"Team\"}}]');
-             INSERT INTO neon_auth.team_members_sync (team_id, user_id) VALUES ('t1', '{id}')"
+             INSERT INTO neon_auth.team_members_sync (team_id, user_id) VALUES ('{team}', '{id}')"
         ));
-        let update = json!({ "id": id, "is_anonymous": false, "display_name": "Alice" });
+        let update = json!({ "id": id, "is_anonymous": false, "display_name": "Alice", "selected_team_id": team });
+        let page = format!(
+            "SET search_path = pg_catalog, pg_temp;
+             SELECT neon_auth_internal.write_page('user', '[{update}]',
+                        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
+        );
         let delivery = world.signed(&format!("msg_{id}"), "user.updated", update);
-        page.run(&format!(
+        other.run(&format!(
             "BEGIN; UPDATE neon_auth.users_sync SET updated_at = clock_timestamp() WHERE id = '{id}'"
         ));
-        let mut delivering = world.superuser();
-        let pid = delivering.pid();
-        let outcome = std::thread::scope(|scope| {
-            let delivering = scope.spawn(|| delivering.deliver(&delivery));
+        let mut writing = world.superuser();
+        let pid = writing.pid();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| match is_page {
+                true => writing.run(&page),
+                false => assert_eq!(writing.deliver(&delivery), "applied"),
+            });
             await_lock(&mut world.superuser(), pid);
-            page.run("LOCK TABLE neon_auth.sync_queue IN EXCLUSIVE MODE; COMMIT");
-            delivering.join().expect("the thread ends")
+            other.run("LOCK TABLE neon_auth.sync_queue IN EXCLUSIVE MODE; COMMIT");
+            writer.join().expect("the thread ends");
         });
-        assert_eq!(outcome, "applied");
-        let queued =
-            format!("SELECT count(*)::text FROM neon_auth.sync_queue WHERE user_id = '{id}'");
-        assert_ne!(page.value(&queued, &[]).as_deref(), Some("0"), "{id}");
+        let queued = format!(
+            "SELECT count(*)::text FROM neon_auth.sync_queue WHERE user_id = '{id}' OR team_id = '{team}'"
+        );
+        assert_ne!(other.value(&queued, &[]).as_deref(), Some("0"), "{id}");
     }
 }
 
