@@ -19,6 +19,7 @@ mod old_servers;
 mod pg;
 mod provider;
 mod relcache;
+mod see;
 mod service;
 mod session;
 mod settings;
@@ -122,7 +123,12 @@ extension_sql_file!(
     requires = ["better_auth_mirror"]
 );
 extension_sql_file!("../sql/status.sql", requires = ["better_auth_sync"]);
-extension_sql_file!("../sql/internal_views.sql", requires = ["status"]);
+extension_sql_file!(
+    "../sql/see/evaluate.sql",
+    name = "see_evaluate",
+    requires = ["status"]
+);
+extension_sql_file!("../sql/internal_views.sql", requires = ["see_evaluate"]);
 extension_sql_file!("../sql/shared_schema.sql", requires = ["internal_views"]);
 extension_sql_file!("../sql/grants.sql", requires = ["shared_schema"]);
 extension_sql_file!("../sql/move_in.sql", requires = ["grants"]);

@@ -73,6 +73,37 @@ macro_rules! with_arguments_of_executor_run {
 }
 pub(crate) use with_arguments_of_executor_run;
 
+/// Runs a started query until it has no more rows, without pgrx's guard.
+///
+/// # Safety
+/// Inside `raised::attempt`, with a query that has been started.
+pub unsafe fn run_to_the_end(query: *mut pg_sys::QueryDesc) {
+    #[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17"))]
+    unsafe extern "C-unwind" {
+        fn ExecutorRun(
+            query: *mut pg_sys::QueryDesc,
+            direction: pg_sys::ScanDirection::Type,
+            count: u64,
+            once: bool,
+        );
+    }
+    #[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17")))]
+    unsafe extern "C-unwind" {
+        fn ExecutorRun(
+            query: *mut pg_sys::QueryDesc,
+            direction: pg_sys::ScanDirection::Type,
+            count: u64,
+        );
+    }
+    let forward = pg_sys::ScanDirection::ForwardScanDirection;
+    unsafe {
+        #[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17"))]
+        ExecutorRun(query, forward, 0, true);
+        #[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17")))]
+        ExecutorRun(query, forward, 0);
+    }
+}
+
 /// Begins an index scan with this number of keys. Since 18 scans can be counted.
 ///
 /// # Safety

@@ -7,8 +7,10 @@ use std::ffi::c_void;
 
 use pgrx::pg_sys;
 
-use super::compat::{Mutator, Walker, query_tree_mutator};
-pub use super::compat::{expression_tree_mutator, expression_tree_walker, query_tree_walker};
+use super::compat::{Mutator, Walker};
+pub use super::compat::{
+    expression_tree_mutator, expression_tree_walker, query_tree_mutator, query_tree_walker,
+};
 
 unsafe extern "C-unwind" {
     pub fn check_functions_in_node(

@@ -37,6 +37,60 @@ pub unsafe fn caught_as_raised<T>(call: impl FnOnce() -> T) -> T {
     }
 }
 
+/// An ERROR that was caught.
+#[derive(Clone, Debug)]
+pub struct Raised {
+    code: i32,
+    pub message: String,
+}
+
+impl Raised {
+    /// As five characters.
+    pub fn sqlstate(&self) -> String {
+        (0..5)
+            .map(|place| char::from(b'0' + ((self.code >> (6 * place)) & 0x3f) as u8))
+            .collect()
+    }
+
+    /// Whether the user, or a limit of time, has cancelled the statement.
+    pub fn is_cancel(&self) -> bool {
+        PgSqlErrorCode::from(self.code) == PgSqlErrorCode::ERRCODE_QUERY_CANCELED
+    }
+
+    /// Raises it as the error of the whole call.
+    pub fn raise_again(self) -> ! {
+        let code = PgSqlErrorCode::from(self.code);
+        ErrorReport::new(code, self.message, "neon_auth").report(PgLogLevel::ERROR);
+        unreachable!("an ERROR panics")
+    }
+}
+
+/// Calls PostgreSQL code, whose ERROR is returned. A subtransaction must be rolled back then.
+///
+/// # Safety
+/// The call must own nothing that needs dropping, and call no function with pgrx's guard.
+pub unsafe fn attempt<T>(call: impl FnOnce() -> T) -> Result<T, Raised> {
+    unsafe {
+        if let Some(result) = caught(call) {
+            return Ok(result);
+        }
+        let error = pg_sys::CopyErrorData();
+        pg_sys::FlushErrorState();
+        let message = match (*error).message.is_null() {
+            true => String::new(),
+            false => CStr::from_ptr((*error).message)
+                .to_string_lossy()
+                .into_owned(),
+        };
+        let raised = Raised {
+            code: (*error).sqlerrcode,
+            message,
+        };
+        pg_sys::FreeErrorData(error);
+        Err(raised)
+    }
+}
+
 /// Calls a function of ours for SQL. A saved ERROR leaves it as it was raised.
 ///
 /// # Safety

@@ -121,6 +121,31 @@ pub fn forget() -> Result<(), Problem> {
     role::replace(role.as_deref(), None, Scope::Session)
 }
 
+/// Makes an identity, or nobody, the current one for a subtransaction that its caller rolls back, and calls
+/// `taken_back` after that. The role stays as it is. What is written meanwhile is nobody's, as it is undone.
+pub fn lend(identity: Option<Rc<Identity>>) {
+    wal::enter(true);
+    let Some(identity) = identity else {
+        setting::set(c"", Scope::Transaction);
+        return;
+    };
+    if identity.valid_until.is_some() {
+        hooks::join();
+    }
+    let kept = Kept {
+        epoch: NEXT_EPOCH.replace(NEXT_EPOCH.get() + 1),
+        told: None,
+        identity,
+    };
+    setting::set(&kept.to_setting(), Scope::Transaction);
+    CURRENT.set(Parsed::now(Some(kept)));
+}
+
+/// The subtransaction with the lent identity was rolled back.
+pub fn taken_back() {
+    wal::enter(false);
+}
+
 /// The role of the current identity.
 fn brought() -> Option<String> {
     kept().and_then(|kept| kept.identity.role.clone())

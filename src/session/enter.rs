@@ -60,17 +60,20 @@ fn impersonate(
     version::agree()?;
     // A test without a user must not continue as the previous one.
     let user_id = user_id.ok_or_else(|| bad_impersonation("The user_id is NULL."))?;
-    let mut claims = claims
-        .and_then(|claims| claims_object(&jsonb::text_of(&claims)))
-        .ok_or_else(|| {
-            bad_impersonation("The claims are not a JSON object that a token can contain.")
-        })?;
-    claims.insert("sub".to_owned(), Value::String(user_id.to_owned()));
-    let identity =
-        Identity::impersonated(claims, &provider::session_user()).map_err(bad_impersonation)?;
+    let claims = claims.map(|claims| jsonb::text_of(&claims));
+    let identity = impersonated(user_id, claims.as_deref())?;
     assume(Rc::new(identity), Scope::from(is_local.unwrap_or(true)))?;
     admission.succeed();
     Ok(())
+}
+
+/// The identity of a user who has no token, with these claims as JSON.
+pub fn impersonated(user_id: &str, claims: Option<&str>) -> Result<Identity, Problem> {
+    let mut claims = claims.and_then(claims_object).ok_or_else(|| {
+        bad_impersonation("The claims are not a JSON object that a token can contain.")
+    })?;
+    claims.insert("sub".to_owned(), Value::String(user_id.to_owned()));
+    Identity::impersonated(claims, &provider::session_user()).map_err(bad_impersonation)
 }
 
 passes_errors! {

@@ -41,7 +41,8 @@ mod unwrap;
 mod wal;
 mod wrap;
 
-pub use current::current;
+pub use current::{current, lend, taken_back};
+pub use enter::impersonated;
 
 /// Registers what every process needs.
 pub fn define() {

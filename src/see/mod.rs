@@ -1,0 +1,11 @@
+//! What a user can do, and which policy says so: evaluates expressions of policies as a role with an identity.
+//!
+//! `functions` is what SQL calls. `as_user` switches role and identity in a subtransaction that is always rolled
+//! back, `expression` puts one row in the place of a table's columns, `execute` runs the expression, and `outcome`
+//! says what became of it and of the parts that decide.
+
+mod as_user;
+mod execute;
+mod expression;
+mod functions;
+mod outcome;

@@ -1,0 +1,112 @@
+//! What becomes of an expression for a row, and which of its parts decide.
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys;
+
+use super::as_user::AsUser;
+use super::execute::Query;
+use super::expression::{Expression, Joint};
+use crate::pg::raised::Raised;
+
+/// What became of an expression.
+#[derive(Clone)]
+pub enum Outcome {
+    /// Its value as text.
+    Value(Option<String>),
+    Raised(Raised),
+    /// It depends on a row, and none was given.
+    NeedsRow,
+    /// It reads a column that only a stored row has.
+    NeedsStoredRow,
+}
+
+impl Outcome {
+    /// Whether a condition of this value is fulfilled; `None` if that is not known.
+    pub fn passes(&self) -> Option<bool> {
+        match self {
+            Self::Value(value) => Some(value.as_deref() == Some("t")),
+            _ => None,
+        }
+    }
+}
+
+/// An expression, or a part of it, and what became of it.
+pub struct Found {
+    pub sql: String,
+    pub outcome: Outcome,
+}
+
+/// As whom, and for which row, expressions are evaluated.
+pub struct Evaluation<'a> {
+    pub user: &'a AsUser,
+    pub row_type: pg_sys::Oid,
+    /// As `record_out` writes it.
+    pub row: Option<&'a CStr>,
+}
+
+impl Evaluation<'_> {
+    /// The expression, then the parts that decide: those of an AND that are not fulfilled, those of an OR that are.
+    pub fn find(&self, expression: Expression) -> Vec<Found> {
+        let outcome = self.outcome(expression);
+        let mut found = vec![Found {
+            sql: expression.sql(),
+            outcome: outcome.clone(),
+        }];
+        let Some((joint, parts)) = expression.parts() else {
+            return found;
+        };
+        let decides = match (joint, &outcome) {
+            (Joint::And, Outcome::Value(value)) if value.as_deref() == Some("t") => return found,
+            (Joint::Or, Outcome::Value(value)) if value.as_deref() != Some("t") => return found,
+            (Joint::And, _) => |outcome: &Outcome| outcome.passes() != Some(true),
+            (Joint::Or, _) => |outcome: &Outcome| outcome.passes() != Some(false),
+        };
+        for part in parts {
+            let outcome = self.outcome(part);
+            if !matches!(outcome, Outcome::NeedsRow) && decides(&outcome) {
+                let sql = part.sql();
+                found.push(Found { sql, outcome });
+            }
+        }
+        found
+    }
+
+    fn outcome(&self, expression: Expression) -> Outcome {
+        let bound = expression.bound(self.row_type);
+        let lacks = match self.row {
+            None if bound.reads_row => Outcome::NeedsRow,
+            _ if bound.reads_system_column => Outcome::NeedsStoredRow,
+            _ => {
+                let row = self.row.map(|row| (self.row_type, row.as_ptr()));
+                // SAFETY: a copy of the expression, bound to the row; in a transaction.
+                return unsafe {
+                    let query = Query::of(bound.node, row);
+                    match self.user.attempt(|| query.run()) {
+                        Ok(value) if value.is_null() => Outcome::Value(None),
+                        Ok(value) => {
+                            let value = CStr::from_ptr(value).to_string_lossy().into_owned();
+                            Outcome::Value(Some(value))
+                        }
+                        Err(raised) => Outcome::Raised(raised),
+                    }
+                };
+            }
+        };
+        // A part that does not need the row may decide.
+        let Some((joint, parts)) = expression.parts() else {
+            return lacks;
+        };
+        let (decisive, value) = match joint {
+            Joint::And => (false, "f"),
+            Joint::Or => (true, "t"),
+        };
+        let is_decided = parts
+            .into_iter()
+            .any(|part| self.outcome(part).passes() == Some(decisive));
+        match is_decided {
+            true => Outcome::Value(Some(value.to_owned())),
+            false => lacks,
+        }
+    }
+}
