@@ -9,10 +9,16 @@ DECLARE
     has_public constant boolean := to_regnamespace('public') IS NOT NULL;
 BEGIN
     FOREACH role_name IN ARRAY '{authenticated,anonymous}'::text[] LOOP
-        SELECT rolsuper, rolbypassrls, rolcanlogin INTO existing FROM pg_roles WHERE rolname = role_name;
-        IF NOT FOUND THEN
-            EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
-        ELSIF existing.rolsuper OR existing.rolbypassrls THEN
+        IF to_regrole(role_name) IS NULL THEN
+            -- Roles belong to all databases: somebody in another one may create it at this moment.
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                NULL;
+            END;
+        END IF;
+        SELECT rolsuper, rolbypassrls INTO existing FROM pg_roles WHERE rolname = role_name;
+        IF existing.rolsuper OR existing.rolbypassrls THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'invalid_role_specification',
                 MESSAGE = format('role "%s" bypasses row-level security', role_name),

@@ -5,6 +5,12 @@ use std::path::{Path, PathBuf};
 
 use postgres::Config;
 
+use crate::session::Session;
+
+/// Advisory locks belong to a database: all who want this one take it in the database `postgres`.
+const LOCK: &str = "SELECT pg_advisory_lock(20261123)";
+const UNLOCK: &str = "SELECT pg_advisory_unlock(20261123)::text";
+
 /// A server that listens on a Unix socket in a directory.
 #[derive(Clone, Debug)]
 pub struct Server {
@@ -56,5 +62,25 @@ impl Server {
             .user(user)
             .dbname(database);
         config
+    }
+    /// What `make` returns, while no other test program does anything under this lock. What `make` commits, the
+    /// next one sees.
+    pub(crate) fn alone<R>(&self, make: impl FnOnce(&mut Session) -> R) -> R {
+        let mut session = Session::open(&self.config("postgres", "postgres"));
+        session.run(LOCK);
+        let made = make(&mut session);
+        session.value(UNLOCK, &[]);
+        made
+    }
+
+    /// Creates a role with these options unless there is one of this name: roles belong to the whole server, and
+    /// several tests may want the same.
+    pub fn ensure_role(&self, name: &str, options: &str) {
+        let found = "SELECT rolname::text FROM pg_roles WHERE rolname = $1";
+        self.alone(|session| {
+            if session.values(found, &[&name]).is_empty() {
+                session.run(&format!("CREATE ROLE {name} {options}"));
+            }
+        });
     }
 }

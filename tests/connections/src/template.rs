@@ -9,10 +9,6 @@ use crate::wait::eventually;
 
 const NAME: &str = "connections_template";
 
-/// One program makes the template, and nobody else makes it or the roles meanwhile.
-const LOCK: &str = "SELECT pg_advisory_lock(20261123)";
-const UNLOCK: &str = "SELECT pg_advisory_unlock(20261123)::text";
-
 /// A template takes connections only while it is being made.
 const IS_READY: &str =
     "SELECT count(*)::text FROM pg_database WHERE datname = $1 AND NOT datallowconn";
@@ -39,14 +35,14 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO app";
 /// The name of the server's template, which is made if it is missing.
 #[track_caller]
 pub(crate) fn template(server: &Server) -> &'static str {
-    let mut maker = Session::open(&server.config("postgres", "postgres"));
-    let is_ready = |maker: &mut Session| maker.value(IS_READY, &[&NAME]).as_deref() == Some("1");
-    if !is_ready(&mut maker) {
-        maker.run(LOCK);
-        if !is_ready(&mut maker) {
-            make(server, &mut maker);
-        }
-        maker.value(UNLOCK, &[]);
+    let is_ready =
+        |session: &mut Session| session.value(IS_READY, &[&NAME]).as_deref() == Some("1");
+    if !is_ready(&mut Session::open(&server.config("postgres", "postgres"))) {
+        server.alone(|maker| {
+            if !is_ready(maker) {
+                make(server, maker);
+            }
+        });
     }
     NAME
 }

@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use neon_auth_connections::{Database, Session, await_lock, together};
+use neon_auth_connections::{Database, Server, Session, await_lock, together};
 use postgres::error::SqlState;
 
 const ADD: &str = "SELECT FROM neon_auth.add_better_auth('https://shop.example.com')";
@@ -11,10 +11,10 @@ const ADD: &str = "SELECT FROM neon_auth.add_better_auth('https://shop.example.c
 /// A database with the tables of Better Auth, of role `shop`.
 fn database() -> Database {
     let database = Database::create();
+    Server::shared().ensure_role("shop", "LOGIN");
     let mut session = database.superuser();
     session.run(
-        r#"DO $$ BEGIN CREATE ROLE shop LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
-        DELETE FROM neon_auth.providers;
+        r#"DELETE FROM neon_auth.providers;
         CREATE SCHEMA shop AUTHORIZATION shop;
         SET ROLE shop;
         CREATE TABLE shop."user" (id text PRIMARY KEY, name text NOT NULL, email text NOT NULL,

@@ -1,6 +1,6 @@
 //! The Neon console's calls: keys made and stored by one call, and the URL to claim a project.
 
-use neon_auth_connections::{Database, ServerLog, Session, World};
+use neon_auth_connections::{Database, Server, ServerLog, Session, World};
 use neon_auth_stack::{DEFAULT_NEON_PROJECT_ID, Endpoint, Fault};
 use postgres::error::{DbError, SqlState};
 
@@ -20,16 +20,9 @@ fn unconfigured() -> World {
 
 /// An administrator who was granted the two calls and nothing else.
 fn administrator(database: &Database) -> Session {
-    let mut superuser = database.superuser();
-    superuser.run(
-        "SELECT pg_advisory_lock(20261124);
-         DO $$ BEGIN
-             IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'console_admin') THEN
-                 CREATE ROLE console_admin LOGIN;
-             END IF;
-         END $$;
-         SELECT pg_advisory_unlock(20261124);
-         GRANT EXECUTE ON FUNCTION neon_auth.create_keys, neon_auth.claim_url TO console_admin",
+    Server::shared().ensure_role("console_admin", "LOGIN");
+    database.superuser().run(
+        "GRANT EXECUTE ON FUNCTION neon_auth.create_keys, neon_auth.claim_url TO console_admin",
     );
     Session::open(&database.config("console_admin"))
 }
