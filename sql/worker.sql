@@ -77,7 +77,7 @@ COMMENT ON FUNCTION neon_auth_internal.worker_state() IS
 
 CREATE FUNCTION neon_auth_internal.counters(
     OUT counter text, OUT value bigint, OUT description text) RETURNS SETOF record
-LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'counters_wrapper';
+LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 20 AS 'MODULE_PATHNAME', 'counters_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.counters() IS 'Rows of neon_auth.stats';
 
 CREATE VIEW neon_auth.stats AS SELECT counter, value, description FROM neon_auth_internal.counters();

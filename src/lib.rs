@@ -18,6 +18,7 @@ mod mirror;
 mod old_servers;
 mod pg;
 mod provider;
+mod refused_for;
 mod relcache;
 mod see;
 mod service;

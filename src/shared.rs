@@ -69,6 +69,15 @@ pub enum Counter {
     TokensRefused,
     ApiKeysAccepted,
     ApiKeysRefused,
+    RefusedForm,
+    RefusedIssuer,
+    RefusedKey,
+    RefusedSignature,
+    RefusedExpired,
+    RefusedRule,
+    RefusedEnded,
+    RefusedUnknown,
+    RefusedOther,
     KeyFetches,
     KeyFetchFailures,
     DeliveriesVerified,
@@ -79,7 +88,7 @@ pub enum Counter {
 }
 
 impl Counter {
-    pub const ALL: [(Counter, &str, &str); 14] = [
+    pub const ALL: [(Counter, &str, &str); 23] = [
         (
             Counter::TokensAccepted,
             "tokens_accepted",
@@ -114,6 +123,51 @@ impl Counter {
             Counter::ApiKeysRefused,
             "api_keys_refused",
             "API keys refused, for any reason, of those that begin with nak_",
+        ),
+        (
+            Counter::RefusedForm,
+            "refused_form",
+            "Tokens and API keys refused because they are malformed",
+        ),
+        (
+            Counter::RefusedIssuer,
+            "refused_issuer",
+            "Tokens refused because no provider trusts their issuer and audience",
+        ),
+        (
+            Counter::RefusedKey,
+            "refused_key",
+            "Tokens refused because their key is unknown or unusable, or no keys could be fetched",
+        ),
+        (
+            Counter::RefusedSignature,
+            "refused_signature",
+            "Tokens refused because their signature is wrong or missing",
+        ),
+        (
+            Counter::RefusedExpired,
+            "refused_expired",
+            "Tokens and API keys refused because they have expired",
+        ),
+        (
+            Counter::RefusedRule,
+            "refused_rule",
+            "Tokens and API keys refused by a rule of the provider: claims, times, algorithm, role",
+        ),
+        (
+            Counter::RefusedEnded,
+            "refused_ended",
+            "Tokens and API keys refused because they were revoked, or their user is deleted or banned",
+        ),
+        (
+            Counter::RefusedUnknown,
+            "refused_unknown",
+            "Session tokens and API keys refused because there is no such session or key",
+        ),
+        (
+            Counter::RefusedOther,
+            "refused_other",
+            "Tokens and API keys refused for another reason, such as an unusable configuration",
         ),
         (
             Counter::KeyFetches,

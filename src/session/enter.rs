@@ -15,6 +15,7 @@ use crate::identity::Identity;
 use crate::pg::jsonb;
 use crate::pg::raised::passes_errors;
 use crate::provider::{Admitted, KeyText};
+use crate::refused_for;
 use crate::shared::{self, Counter};
 use crate::{provider, version};
 
@@ -125,6 +126,9 @@ pub fn enter_by(
         (false, Ok(_)) => Counter::TokensAccepted,
         (false, Err(_)) => Counter::TokensRefused,
     });
+    if let Err(problem) = &outcome {
+        shared::count(refused_for::counter(problem));
+    }
     let admitted = outcome?;
     let identity = &admitted.identity;
     if let Some(key) = &identity.api_key {

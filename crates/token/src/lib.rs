@@ -79,7 +79,7 @@ pub use left_out::LeftOut;
 pub use number::Number;
 pub use path::{BadPath, ClaimPath, claim_at};
 pub use policy::{Policy, StackRules, TokenType};
-pub use refusal::Refusal;
+pub use refusal::{Ground, Refusal};
 pub use required::RequiredClaim;
 pub use signature_cache::{CacheSet, Salt, SignatureCache};
 pub use token::{LONGEST, Token};

@@ -60,6 +60,11 @@ impl Refusal {
         self.kind.words().code
     }
 
+    /// What it is about, coarsely: for counting.
+    pub fn ground(&self) -> Ground {
+        self.kind.ground()
+    }
+
     /// What was found and what was expected; foreign values are cut to about
     /// 100 characters each and their control characters escaped.
     pub fn detail(&self) -> String {
@@ -90,6 +95,23 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// What refusals are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ground {
+    /// The token is not well-formed.
+    Form,
+    /// Its issuer or audience is not trusted.
+    Issuer,
+    /// Its key is not known or cannot be used.
+    Key,
+    /// Its signature is wrong.
+    Signature,
+    /// It has expired.
+    Expired,
+    /// A rule of the provider does not allow its claims, type, algorithm or times.
+    Rule,
+}
 
 /// The reasons, one for each case that a caller may need to distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +171,55 @@ struct Words {
 }
 
 impl Kind {
+    const fn ground(self) -> Ground {
+        match self {
+            Self::Empty
+            | Self::TooLarge
+            | Self::BearerPrefix
+            | Self::Encrypted
+            | Self::Malformed
+            | Self::BadBase64
+            | Self::BadJson
+            | Self::NotAnObject
+            | Self::DuplicateMember
+            | Self::TooDeep
+            | Self::NulCharacter
+            | Self::LongNumber
+            | Self::CriticalHeader
+            | Self::ForbiddenHeader
+            | Self::InvalidHeader
+            | Self::InvalidKeyId
+            | Self::UnsupportedAlgorithm => Ground::Form,
+            Self::UnknownIssuer | Self::WrongIssuer | Self::WrongAudience | Self::WrongProject => {
+                Ground::Issuer
+            }
+            Self::MissingKeyId
+            | Self::NoKeys
+            | Self::UnknownKey
+            | Self::LeftOutKey
+            | Self::UnusableKey
+            | Self::AmbiguousKey
+            | Self::NotByOnlyKey => Ground::Key,
+            Self::BadSignature => Ground::Signature,
+            Self::Expired => Ground::Expired,
+            Self::AlgorithmNotAllowed
+            | Self::WrongType
+            | Self::MissingClaim
+            | Self::MissingAudience
+            | Self::InvalidClaim
+            | Self::WrongClaim
+            | Self::BadClock
+            | Self::NotYetValid
+            | Self::IssuedInFuture
+            | Self::InconsistentTimes
+            | Self::LifetimeTooLong
+            | Self::InconsistentUser
+            | Self::WrongRole
+            | Self::AnonymousRefused
+            | Self::RestrictedRefused => Ground::Rule,
+        }
+    }
+
     const fn words(self) -> Words {
         let (code, sentence, hint) = match self {
             Self::Empty => ("empty", "the token is empty", None),

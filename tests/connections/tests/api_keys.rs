@@ -284,9 +284,12 @@ fn keys_are_counted_apart_from_tokens() {
     keyed.world.superuser().value(REVOKE, &[&keyed.id]);
     app.sign_in_refused(&keyed.key);
     let counted = "SELECT string_agg(counter || ' ' || value, ', ' ORDER BY counter COLLATE \"C\")
-                     FROM neon_auth.stats WHERE counter ~ '^(api_keys|tokens)_(accepted|refused)$'";
+                     FROM neon_auth.stats
+                    WHERE counter ~ '^(api_keys|tokens)_(accepted|refused)$' OR counter ~ '^refused_' AND value > 0";
     assert_eq!(
         keyed.world.superuser().value(counted, &[]).as_deref(),
-        Some("api_keys_accepted 1, api_keys_refused 2, tokens_accepted 0, tokens_refused 0")
+        Some(
+            "api_keys_accepted 1, api_keys_refused 2, refused_ended 1, refused_form 1, tokens_accepted 0, tokens_refused 0"
+        )
     );
 }
