@@ -129,7 +129,8 @@ extension_sql_file!(
     name = "see_evaluate",
     requires = ["status"]
 );
-extension_sql_file!("../sql/internal_views.sql", requires = ["see_evaluate"]);
+extension_sql_file!("../sql/see/test_users.sql", requires = ["see_evaluate"]);
+extension_sql_file!("../sql/internal_views.sql", requires = ["test_users"]);
 extension_sql_file!("../sql/shared_schema.sql", requires = ["internal_views"]);
 extension_sql_file!("../sql/grants.sql", requires = ["shared_schema"]);
 extension_sql_file!("../sql/move_in.sql", requires = ["grants"]);

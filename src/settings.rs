@@ -58,6 +58,9 @@ pub static LOG_AUTHENTICATION: GucSetting<LogAuthentication> =
 /// Whether each transaction that writes says in the WAL who acts.
 pub static ACTOR_IN_WAL: GucSetting<bool> = GucSetting::<bool>::new(false);
 
+/// Whether nobody uses the database but tests.
+pub static TEST_DATABASE: GucSetting<bool> = GucSetting::<bool>::new(false);
+
 /// The application's own prefix of Better Auth's cookies.
 pub static COOKIE_PREFIX: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 /// Seconds after which a session of Better Auth is extended when it is used; 0 for never.
@@ -259,6 +262,14 @@ pub fn define() {
         c"Writes auth.actor() into the WAL at the end of each transaction that writes.",
         c"For change data capture: the last logical message with the prefix neon_auth counts. It needs wal_level = logical, and the library in shared_preload_libraries.",
         &ACTOR_IN_WAL,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_bool_guc(
+        c"neon_auth.test_database",
+        c"Allows neon_auth.make_test_users().",
+        c"For a database that only tests use.",
+        &TEST_DATABASE,
         GucContext::Suset,
         GucFlags::default(),
     );

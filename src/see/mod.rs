@@ -9,3 +9,4 @@ mod execute;
 mod expression;
 mod functions;
 mod outcome;
+mod test_database;
