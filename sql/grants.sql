@@ -17,7 +17,11 @@ GRANT EXECUTE ON FUNCTION neon_auth_internal.fills_mirror(text),
     neon_auth_internal.discovery_url(text), neon_auth_internal.time_of(bigint),
     neon_auth_internal.better_auth_defect(text), neon_auth_internal.feeds_mirror(text),
     neon_auth_internal.unbound_better_auth(), neon_auth_internal.api_key_refusal(text),
-    neon_auth_internal.actor_in_wal(), neon_auth_internal.worker_state(), neon_auth_internal.counters() TO PUBLIC;
+    neon_auth_internal.actor_in_wal(), neon_auth_internal.worker_state(), neon_auth_internal.counters(),
+    neon_auth_internal.advise_tables(), neon_auth_internal.advise_policies(), neon_auth_internal.advise_roles(),
+    neon_auth_internal.advise_views(), neon_auth_internal.advise_functions(), neon_auth_internal.advise_speed(),
+    neon_auth_internal.advise_grants(), neon_auth_internal.advise_providers(), neon_auth_internal.advise_data(),
+    neon_auth_internal.advise_citus() TO PUBLIC;
 
 DO $$
 DECLARE

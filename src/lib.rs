@@ -130,7 +130,48 @@ extension_sql_file!(
     requires = ["status"]
 );
 extension_sql_file!("../sql/see/test_users.sql", requires = ["see_evaluate"]);
-extension_sql_file!("../sql/internal_views.sql", requires = ["test_users"]);
+extension_sql_file!(
+    "../sql/see/advice/roles.sql",
+    name = "advice_roles",
+    requires = ["test_users"]
+);
+extension_sql_file!(
+    "../sql/see/advice/relations.sql",
+    name = "advice_relations",
+    requires = ["advice_roles"]
+);
+extension_sql_file!(
+    "../sql/see/advice/conditions.sql",
+    name = "advice_conditions",
+    requires = ["advice_relations"]
+);
+extension_sql_file!(
+    "../sql/see/advice/tables.sql",
+    name = "advice_tables",
+    requires = ["advice_conditions"]
+);
+extension_sql_file!(
+    "../sql/see/advice/policies.sql",
+    name = "advice_policies",
+    requires = ["advice_tables"]
+);
+extension_sql_file!(
+    "../sql/see/advice/bypasses.sql",
+    name = "advice_bypasses",
+    requires = ["advice_policies"]
+);
+extension_sql_file!(
+    "../sql/see/advice/speed.sql",
+    name = "advice_speed",
+    requires = ["advice_bypasses"]
+);
+extension_sql_file!(
+    "../sql/see/advice/service.sql",
+    name = "advice_service",
+    requires = ["advice_speed"]
+);
+extension_sql_file!("../sql/see/advice.sql", requires = ["advice_service"]);
+extension_sql_file!("../sql/internal_views.sql", requires = ["advice"]);
 extension_sql_file!("../sql/shared_schema.sql", requires = ["internal_views"]);
 extension_sql_file!("../sql/grants.sql", requires = ["shared_schema"]);
 extension_sql_file!("../sql/move_in.sql", requires = ["grants"]);

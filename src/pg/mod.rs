@@ -4,10 +4,11 @@
 //! what `pinned` puts in force; `heap` reads all rows of a small table and `index` rows by
 //! their key, both without a query, from the `tables` that are named there, and each as a `row`;
 //! `jsonb` reads and builds values of that type; `lock` has the extension's own locks; `nodes`
-//! walks query trees; `raised` preserves errors as they were raised; `value` builds results of
+//! walks query trees; `raised` preserves errors as they were raised; `attempt` runs what may raise one; `value` builds results of
 //! functions without a Rust value in between.
 
 mod as_owner;
+pub mod attempt;
 pub mod compat;
 pub mod context;
 pub mod functions;

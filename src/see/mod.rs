@@ -2,8 +2,9 @@
 //!
 //! `functions` is what SQL calls. `as_user` switches role and identity in a subtransaction that is always rolled
 //! back, `expression` puts one row in the place of a table's columns, `execute` runs the expression, and `outcome`
-//! says what became of it and of the parts that decide.
+//! says what became of it and of the parts that decide. `advice` is about the conditions of policies themselves.
 
+mod advice;
 mod as_user;
 mod execute;
 mod expression;

@@ -43,6 +43,8 @@ mod wrap;
 
 pub use current::{current, lend, taken_back};
 pub use enter::impersonated;
+pub use reader_call::{finds_reader, is_reader_call};
+pub use sub_select::only_expression;
 
 /// Registers what every process needs.
 pub fn define() {

@@ -111,3 +111,26 @@ BEGIN
     ANALYZE notes, plain;
 END
 $$;
+-- Runs the remedy of each finding about objects with such a name, and tells whether the finding has then gone. What
+-- a person must decide is a comment.
+CREATE FUNCTION follow_advice(objects text) RETURNS TABLE (code text, object text, remedy text, outcome text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    finding record;
+BEGIN
+    FOR finding IN SELECT a.* FROM neon_auth.advice a WHERE a.object LIKE objects LOOP
+        code := finding.code;
+        object := finding.object;
+        remedy := finding.remedy;
+        outcome := 'a comment';
+        IF remedy NOT LIKE '--%' THEN
+            EXECUTE remedy;
+            outcome := CASE WHEN EXISTS (SELECT FROM neon_auth.advice a
+                                          WHERE a.code = finding.code AND a.object = finding.object
+                                            AND a.problem = finding.problem)
+                            THEN 'still there' ELSE 'gone' END;
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;

@@ -1,0 +1,61 @@
+-- Advice about tables: row-level security that is missing, and policies that let nobody in.
+
+CREATE FUNCTION neon_auth_internal.advise_tables() RETURNS TABLE (
+    severity text, code text, object text, problem text, remedy text)
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH reached AS MATERIALIZED (
+        SELECT a.relation, c.relkind, c.relrowsecurity, format('table %s', c.oid::regclass) AS object,
+               bool_or(a.selects) AS selects, bool_or(a.inserts) AS inserts, bool_or(a.updates) AS updates,
+               bool_or(a.deletes) AS deletes, string_agg(a.role_name, ', ' ORDER BY a.role_name COLLATE "C") AS roles,
+               EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = a.relation) AS has_policies
+          FROM neon_auth_internal.advised_relations() a JOIN pg_class c ON c.oid = a.relation
+         WHERE c.relkind IN ('r', 'p', 'f')
+         GROUP BY a.relation, c.oid, c.relkind, c.relrowsecurity
+    ), policies AS MATERIALIZED (
+        SELECT p."table", p.command, p.is_permissive, r.role
+          FROM neon_auth_internal.advised_policies() p, unnest(p.roles) AS r(role)
+    )
+    SELECT CASE WHEN r.has_policies OR r.inserts OR r.updates OR r.deletes THEN 'error' ELSE 'warning' END,
+           'rls_disabled', r.object,
+           format('Row-level security is not enabled, so %s can %s all rows.%s', r.roles,
+                  neon_auth_internal.privilege_names(r.selects, r.inserts, r.updates, r.deletes),
+                  CASE WHEN r.has_policies THEN ' The policies of the table have no effect.' END),
+           format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', r.relation::regclass)
+      FROM reached r
+     WHERE r.relkind <> 'f' AND NOT r.relrowsecurity
+    UNION ALL
+    SELECT 'warning', 'rls_impossible', 'foreign ' || r.object,
+           format('A foreign table cannot have policies, so %s can %s all rows.', r.roles,
+                  neon_auth_internal.privilege_names(r.selects, r.inserts, r.updates, r.deletes)),
+           neon_auth_internal.revoke_all(r.relation)
+      FROM reached r
+     WHERE r.relkind = 'f'
+    UNION ALL
+    SELECT 'warning', 'no_policy', r.object,
+           format('%s may %s, but no policy applies to them, so they see and change no row.', r.roles,
+                  neon_auth_internal.privilege_names(r.selects, r.inserts, r.updates, r.deletes)),
+           coalesce(neon_auth_internal.revoke_all(r.relation), '-- Write a policy: CREATE POLICY …')
+      FROM reached r
+     WHERE r.relrowsecurity AND NOT EXISTS (SELECT FROM policies p WHERE p."table" = r.relation)
+    UNION ALL
+    SELECT 'warning', 'only_restrictive', r.object,
+           format('Only restrictive policies apply to %s for %s, so no row passes: restrictive policies remove rows '
+                  'from those that a permissive policy lets pass.', a.roles, a.commands),
+           coalesce(neon_auth_internal.revoke_all(r.relation), '-- Write a permissive policy: CREATE POLICY …')
+      FROM reached r
+     CROSS JOIN LATERAL (
+            SELECT string_agg(DISTINCT n.name, ', ') AS roles, string_agg(DISTINCT c.name, ', ') AS commands
+              FROM (VALUES ('r', 'SELECT', r.selects), ('a', 'INSERT', r.inserts), ('w', 'UPDATE', r.updates),
+                           ('d', 'DELETE', r.deletes)) AS c(command, name, may)
+             CROSS JOIN LATERAL (SELECT DISTINCT p.role FROM policies p
+                                  WHERE p."table" = r.relation AND p.command IN ('*', c.command::"char")) AS q
+              JOIN neon_auth_internal.application_roles() n ON n.oid = q.role
+             WHERE c.may
+               AND NOT EXISTS (SELECT FROM policies p
+                                WHERE p."table" = r.relation AND p.role = q.role AND p.is_permissive
+                                  AND p.command IN ('*', c.command::"char"))) AS a
+     WHERE r.relrowsecurity AND a.roles IS NOT NULL
+$$;
+COMMENT ON FUNCTION neon_auth_internal.advise_tables() IS
+    'Rows of neon_auth.advice: tables without row-level security, or without policies that let rows pass';

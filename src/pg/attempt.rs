@@ -1,0 +1,51 @@
+//! Work that may raise an error, which then is its result: a sub-transaction is rolled back in each case.
+
+use std::panic::AssertUnwindSafe;
+
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::prelude::*;
+
+use super::pinned::Pinned;
+use super::raised;
+use crate::error;
+
+/// Runs work with the rights of a role, in a restricted operation. What the work allocates in the current memory
+/// context stays; nothing else does. `None` after an ERROR, unless it ends the caller's statement.
+///
+/// # Safety
+/// In a transaction; the work must own nothing that needs dropping when it calls PostgreSQL.
+pub unsafe fn attempt<R>(role: pg_sys::Oid, work: impl FnOnce() -> R) -> Option<R> {
+    unsafe {
+        let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(context);
+        let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
+            let pinned = Pinned::enter(role, pg_sys::SECURITY_RESTRICTED_OPERATION);
+            let result = raised::caught_as_raised(work);
+            pinned.leave_without_settings();
+            Ok(result)
+        }))
+        .catch_others(Err)
+        .catch_rust_panic(Err)
+        .execute();
+        pg_sys::RollbackAndReleaseCurrentSubTransaction();
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::CurrentResourceOwner = owner;
+        match outcome {
+            Ok(result) => Some(result),
+            Err(error) if ends_the_statement(&error) => error.rethrow(),
+            Err(_) => None,
+        }
+    }
+}
+
+/// Whether an ERROR is an interrupt of PostgreSQL, and not one of those codes that other people's code raised.
+fn ends_the_statement(error: &CaughtError) -> bool {
+    let report = error::report_of(error);
+    matches!(
+        report.sql_error_code(),
+        PgSqlErrorCode::ERRCODE_QUERY_CANCELED
+            | PgSqlErrorCode::ERRCODE_ADMIN_SHUTDOWN
+            | PgSqlErrorCode::ERRCODE_CRASH_SHUTDOWN
+    ) && raised::file_of(report).ends_with("postgres.c")
+}

@@ -1,0 +1,103 @@
+//! `neon_auth_internal.condition_facts(condition, table, role, user_id, uid)`: what advice needs to know of a
+//! policy's condition.
+
+use std::ffi::CString;
+
+use pgrx::fcinfo::pg_getarg;
+use pgrx::prelude::*;
+use pgrx::{FromDatum, IntoDatum};
+
+use super::by_uuid::by_uuid;
+use super::nobody::{Assumed, Passes, passes};
+use super::shape::Shape;
+use crate::pg::attempt::attempt;
+use crate::pg::raised::passes_errors;
+use crate::pg::set::ReturnedSet;
+
+passes_errors! {
+    neon_auth_condition_facts, pg_finfo_neon_auth_condition_facts => condition_facts;
+}
+
+/// No row without a condition. `role` is one that the policy applies to: SQL functions are inlined with its rights only,
+/// as in its own queries. With NULL, or a superuser, they are not.
+///
+/// # Safety
+/// PostgreSQL calls it.
+#[pg_guard]
+unsafe extern "C-unwind" fn condition_facts(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: the arguments are those of the SQL declaration, of which the first is a text that only PostgreSQL
+    // writes, and the last two are auth.user_id() and auth.uid().
+    unsafe {
+        let set = ReturnedSet::begin(call);
+        let role = pg_getarg::<pg_sys::Oid>(call, 2).filter(|role| !pg_sys::superuser_arg(*role));
+        let condition = pgrx::fcinfo::pg_getarg_datum(call, 0)
+            .and_then(|text| String::from_datum(text, false))
+            .and_then(|text| CString::new(text).ok());
+        if let (Some(condition), Some(table), Some(user_id), Some(uid)) = (
+            condition,
+            pg_getarg::<pg_sys::Oid>(call, 1),
+            pg_getarg(call, 3),
+            pg_getarg(call, 4),
+        ) {
+            set.add(|| {
+                let facts = Facts::of(&condition, table, role);
+                [
+                    facts.nobody.map(Passes::name).into_datum(),
+                    facts.ownerless.map(Passes::name).into_datum(),
+                    facts.shape.has_reader.into_datum(),
+                    facts.shape.compared.into_datum(),
+                    facts.shape.cast.into_datum(),
+                    facts.shape.columns.into_datum(),
+                    facts.shape.is_correlated.into_datum(),
+                    facts.shape.row_calls.into_datum(),
+                    facts.shape.volatile.into_datum(),
+                    by_uuid(facts.original, table, user_id, uid).into_datum(),
+                ]
+            });
+        }
+    }
+    pg_sys::Datum::null()
+}
+
+struct Facts {
+    original: *mut pg_sys::Node,
+    /// With nobody signed in; `None` if PostgreSQL raised an error.
+    nobody: Option<Passes>,
+    /// Likewise, for rows that belong to nobody.
+    ownerless: Option<Passes>,
+    shape: Shape,
+}
+
+impl Facts {
+    unsafe fn of(condition: &CString, table: pg_sys::Oid, role: Option<pg_sys::Oid>) -> Self {
+        unsafe {
+            let original: *mut pg_sys::Node = pg_sys::stringToNode(condition.as_ptr()).cast();
+            // Simplifying may run functions of others, if they are IMMUTABLE: only as a role whose queries run them.
+            let inlined = role.and_then(|role| {
+                attempt(role, || {
+                    pg_sys::eval_const_expressions(std::ptr::null_mut(), original)
+                })
+            });
+            let inlined = inlined.unwrap_or(original);
+            let role = role.unwrap_or_else(|| pg_sys::GetUserId());
+            let assume = |is_ownerless| {
+                let assumed = Assumed {
+                    table,
+                    is_ownerless,
+                };
+                attempt(role, || passes(inlined, assumed))
+            };
+            let nobody = assume(false);
+            Self {
+                original,
+                nobody,
+                ownerless: if nobody == Some(Passes::All) {
+                    nobody
+                } else {
+                    assume(true)
+                },
+                shape: Shape::of(inlined),
+            }
+        }
+    }
+}

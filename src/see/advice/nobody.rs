@@ -1,0 +1,276 @@
+//! What a condition is when nobody is signed in: each reader is NULL, and PostgreSQL simplifies what follows.
+//!
+//! Nothing of other people runs here: a call of a function that is not PostgreSQL's own is NULL if the function is
+//! strict and an argument is NULL, and otherwise an unknown value.
+
+use std::ffi::{c_char, c_void};
+
+use pgrx::prelude::*;
+
+use crate::pg::nodes::{
+    check_functions_in_node, elements, expression_tree_mutator, expression_tree_walker,
+    mutate_query,
+};
+use crate::session::{is_reader_call, only_expression};
+
+unsafe extern "C-unwind" {
+    safe fn func_strict(function: pg_sys::Oid) -> bool;
+}
+
+/// Which rows a condition lets pass.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Passes {
+    All,
+    None,
+    /// It depends on the row, or is not known.
+    Some,
+}
+
+impl Passes {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::None => "none",
+            Self::Some => "some",
+        }
+    }
+}
+
+/// What is assumed.
+pub struct Assumed {
+    pub table: pg_sys::Oid,
+    /// A column that can be NULL, and is compared with a reader by `IS DISTINCT FROM`, is NULL.
+    pub is_ownerless: bool,
+}
+
+/// Which rows a condition lets pass if nobody is signed in.
+///
+/// # Safety
+/// It must be a condition of a policy of the table.
+pub unsafe fn passes(condition: *mut pg_sys::Node, mut assumed: Assumed) -> Passes {
+    unsafe {
+        let context = std::ptr::from_mut(&mut assumed).cast();
+        match constant(nobody(condition, context)) {
+            None => Passes::Some,
+            Some(value) if !value.constisnull && value.constvalue.value() != 0 => Passes::All,
+            Some(_) => Passes::None,
+        }
+    }
+}
+
+/// A mutator.
+unsafe extern "C-unwind" fn nobody(
+    node: *mut pg_sys::Node,
+    context: *mut c_void,
+) -> *mut pg_sys::Node {
+    use pg_sys::NodeTag::*;
+    unsafe {
+        if node.is_null() {
+            return node;
+        }
+        match (*node).type_ {
+            _ if is_reader_call(node) => null_like(node),
+            T_Query => {
+                let query = pg_sys::copyObjectImpl(node.cast()).cast::<pg_sys::Query>();
+                mutate_query(query, nobody, context);
+                query.cast()
+            }
+            T_SubLink => sub_link(node.cast(), context),
+            _ => {
+                let node = expression_tree_mutator(node, nobody, context);
+                match (*node).type_ {
+                    T_DistinctExpr => distinct(node.cast(), context),
+                    T_CoerceToDomain => unknown_unless_null(node, true),
+                    T_CoerceViaIO | T_ArrayCoerceExpr if is_of_others(pg_sys::exprType(node)) => {
+                        unknown_unless_null(node, true)
+                    }
+                    _ => {
+                        let mut strict = true;
+                        let found = std::ptr::from_mut(&mut strict).cast();
+                        if check_functions_in_node(node, is_function_of_others, found) {
+                            unknown_unless_null(node, strict)
+                        } else {
+                            node
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `x IS DISTINCT FROM NULL`. `x` is a column that names the owner of the row.
+unsafe fn distinct(node: *mut pg_sys::DistinctExpr, context: *mut c_void) -> *mut pg_sys::Node {
+    unsafe {
+        let assumed = &*context.cast::<Assumed>();
+        let mut nulls = 0;
+        let mut other = std::ptr::null_mut();
+        for argument in elements::<pg_sys::Node>((*node).args) {
+            match constant(argument) {
+                Some(value) if value.constisnull => nulls += 1,
+                Some(_) => return node.cast(),
+                None => other = argument,
+            }
+        }
+        if nulls != 1 || other.is_null() {
+            return node.cast();
+        }
+        let is_null = assumed.is_ownerless && !is_never_null(other, assumed.table);
+        pg_sys::makeBoolConst(!is_null, false)
+    }
+}
+
+unsafe fn is_never_null(node: *mut pg_sys::Node, table: pg_sys::Oid) -> bool {
+    unsafe {
+        let node = pg_sys::strip_implicit_coercions(node);
+        if (*node).type_ != pg_sys::NodeTag::T_Var {
+            return false;
+        }
+        let column = &*node.cast::<pg_sys::Var>();
+        if column.varlevelsup > 0 {
+            return false;
+        }
+        let attribute = pg_sys::SearchSysCache2(
+            pg_sys::SysCacheIdentifier::ATTNUM as i32,
+            table.into(),
+            column.varattno.into(),
+        );
+        if attribute.is_null() {
+            return false;
+        }
+        let row = pg_sys::GETSTRUCT(attribute).cast::<pg_sys::FormData_pg_attribute>();
+        let is_never_null = (*row).attnotnull;
+        pg_sys::ReleaseSysCache(attribute);
+        is_never_null
+    }
+}
+
+/// A sub-select that returns no row has a known value.
+unsafe fn sub_link(link: *mut pg_sys::SubLink, context: *mut c_void) -> *mut pg_sys::Node {
+    use pg_sys::SubLinkType::*;
+    unsafe {
+        if let Some(expression) = only_expression(&*link) {
+            let expression = pg_sys::copyObjectImpl(expression.cast()).cast();
+            pg_sys::IncrementVarSublevelsUp(expression, -1, 1);
+            return nobody(expression, context);
+        }
+        let link = pg_sys::copyObjectImpl(link.cast()).cast::<pg_sys::SubLink>();
+        (*link).testexpr = nobody((*link).testexpr, context);
+        let query = (*link).subselect.cast::<pg_sys::Query>();
+        mutate_query(query, nobody, context);
+        let is_empty = returns_no_row(&*query);
+        match (*link).subLinkType {
+            EXISTS_SUBLINK | ANY_SUBLINK if is_empty => pg_sys::makeBoolConst(false, false),
+            ALL_SUBLINK if is_empty => pg_sys::makeBoolConst(true, false),
+            EXPR_SUBLINK if is_empty => null_like(link.cast()),
+            ARRAY_SUBLINK if is_empty => {
+                let array = pg_sys::exprType(link.cast());
+                let element = pg_sys::get_base_element_type(array);
+                let empty = pg_sys::construct_empty_array(element);
+                let node = pg_sys::makeConst(
+                    array,
+                    -1,
+                    pg_sys::exprCollation(link.cast()),
+                    -1,
+                    pg_sys::Datum::from(empty),
+                    false,
+                    false,
+                );
+                node.cast()
+            }
+            // It is NULL, or false for an empty list: in no case true.
+            ANY_SUBLINK if constant((*link).testexpr).is_some_and(|value| value.constisnull) => {
+                null_like(link.cast())
+            }
+            _ => link.cast(),
+        }
+    }
+}
+
+/// Whether the condition of a query is never true.
+unsafe fn returns_no_row(query: &pg_sys::Query) -> bool {
+    unsafe {
+        let always_returns = query.hasAggs && query.groupClause.is_null();
+        if always_returns
+            || !query.groupingSets.is_null()
+            || !query.setOperations.is_null()
+            || query.jointree.is_null()
+        {
+            return false;
+        }
+        constant((*query.jointree).quals)
+            .is_some_and(|value| value.constisnull || value.constvalue.value() == 0)
+    }
+}
+
+/// The constant that an expression simplifies to.
+unsafe fn constant<'a>(expression: *mut pg_sys::Node) -> Option<&'a pg_sys::Const> {
+    unsafe {
+        if expression.is_null() {
+            return None;
+        }
+        let simplified = pg_sys::eval_const_expressions(std::ptr::null_mut(), expression);
+        ((*simplified).type_ == pg_sys::NodeTag::T_Const)
+            .then(|| &*simplified.cast::<pg_sys::Const>())
+    }
+}
+
+unsafe fn null_like(node: *mut pg_sys::Node) -> *mut pg_sys::Node {
+    unsafe { pg_sys::makeNullConst(pg_sys::exprType(node), -1, pg_sys::exprCollation(node)).cast() }
+}
+
+/// NULL if it is strict and has an operand that is NULL; otherwise a value that is not known.
+unsafe fn unknown_unless_null(node: *mut pg_sys::Node, is_strict: bool) -> *mut pg_sys::Node {
+    unsafe {
+        let nothing = std::ptr::null_mut();
+        if is_strict && expression_tree_walker(node, is_null, nothing) {
+            return null_like(node);
+        }
+        let mut unknown = PgBox::<pg_sys::Param>::alloc_node(pg_sys::NodeTag::T_Param);
+        unknown.paramkind = pg_sys::ParamKind::PARAM_EXTERN;
+        unknown.paramid = 1;
+        unknown.paramtype = pg_sys::exprType(node);
+        unknown.paramtypmod = -1;
+        unknown.paramcollid = pg_sys::exprCollation(node);
+        unknown.location = -1;
+        unknown.into_pg().cast()
+    }
+}
+
+/// A walker of the operands.
+unsafe extern "C-unwind" fn is_null(node: *mut pg_sys::Node, nothing: *mut c_void) -> bool {
+    unsafe {
+        if node.is_null() {
+            return false;
+        }
+        if (*node).type_ == pg_sys::NodeTag::T_List {
+            return expression_tree_walker(node, is_null, nothing);
+        }
+        constant(node).is_some_and(|value| value.constisnull)
+    }
+}
+
+unsafe extern "C-unwind" fn is_function_of_others(
+    function: pg_sys::Oid,
+    is_strict: *mut c_void,
+) -> bool {
+    let is_of_others = is_of_others(function);
+    if is_of_others {
+        unsafe { *is_strict.cast::<bool>() = func_strict(function) };
+    }
+    is_of_others
+}
+
+/// Whether a function or a type is not PostgreSQL's own.
+pub fn is_of_others(object: pg_sys::Oid) -> bool {
+    object.to_u32() >= pg_sys::FirstNormalObjectId
+}
+
+unsafe extern "C-unwind" {
+    safe fn func_volatile(function: pg_sys::Oid) -> c_char;
+}
+
+/// Whether a function may return something else at each call.
+pub fn is_volatile(function: pg_sys::Oid) -> bool {
+    func_volatile(function) as u8 == b'v'
+}

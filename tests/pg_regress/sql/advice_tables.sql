@@ -1,0 +1,89 @@
+-- Advice about tables: of each finding a table that fires, and others alike that do not.
+BEGIN;
+CREATE SCHEMA advised;
+GRANT USAGE ON SCHEMA advised TO PUBLIC;
+SET LOCAL search_path = advised;
+
+-- Without row-level security. An error if rows can be written, or if there are policies.
+CREATE TABLE written (id int);
+GRANT SELECT, DELETE ON written TO authenticated;
+CREATE TABLE with_policies (id int);
+CREATE POLICY p ON with_policies USING (false);
+GRANT SELECT (id) ON with_policies TO anonymous;
+CREATE TABLE read_only (id int);
+GRANT SELECT ON read_only TO PUBLIC;
+CREATE TABLE inherited (id int);
+CREATE ROLE advised_base NOLOGIN;
+GRANT advised_base TO authenticated;
+GRANT INSERT ON inherited TO advised_base;
+-- Alike: nobody is granted them, or a role that is not an application's, or the schema is closed.
+CREATE TABLE not_granted (id int);
+CREATE TABLE for_reports (id int);
+GRANT ALL ON for_reports TO stranger;
+CREATE SCHEMA closed_advised;
+CREATE TABLE closed_advised.t (id int);
+GRANT ALL ON closed_advised.t TO authenticated;
+CREATE TABLE enabled (id int, user_id text NOT NULL);
+CREATE INDEX ON enabled (user_id);
+ALTER TABLE enabled ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON enabled USING (user_id = auth.user_id());
+GRANT ALL ON enabled TO authenticated;
+
+-- No policy applies to the roles that may use the table.
+CREATE TABLE no_policy (id int);
+ALTER TABLE no_policy ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON no_policy TO authenticated;
+CREATE TABLE policy_of_others (LIKE no_policy);
+ALTER TABLE policy_of_others ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON policy_of_others TO stranger USING (true);
+GRANT SELECT ON policy_of_others TO authenticated;
+-- Alike: locked on purpose, or a policy for the role that it inherits from.
+CREATE TABLE locked (id int);
+ALTER TABLE locked ENABLE ROW LEVEL SECURITY;
+CREATE TABLE policy_of_base (id int);
+ALTER TABLE policy_of_base ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON policy_of_base FOR SELECT TO advised_base USING (true);
+GRANT ALL ON policy_of_base TO authenticated;
+
+-- Only restrictive policies.
+CREATE TABLE only_restrictive (id int);
+ALTER TABLE only_restrictive ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON only_restrictive AS RESTRICTIVE USING (id > 0);
+GRANT SELECT ON only_restrictive TO authenticated;
+-- Alike: beside a permissive one.
+CREATE TABLE both_kinds (LIKE only_restrictive);
+ALTER TABLE both_kinds ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON both_kinds AS RESTRICTIVE USING (id > 0);
+CREATE POLICY q ON both_kinds FOR SELECT USING (id < 10);
+GRANT SELECT ON both_kinds TO authenticated;
+
+-- A foreign table.
+CREATE FOREIGN DATA WRAPPER advised_wrapper;
+CREATE SERVER advised_server FOREIGN DATA WRAPPER advised_wrapper;
+CREATE FOREIGN TABLE elsewhere (id int) SERVER advised_server;
+GRANT SELECT ON elsewhere TO authenticated;
+CREATE FOREIGN TABLE elsewhere_closed (id int) SERVER advised_server;
+
+-- A role that a provider names is an application's, and no longer when no provider names it.
+CREATE ROLE advised_staff NOLOGIN;
+CREATE TABLE for_staff (id int);
+GRANT SELECT ON for_staff TO advised_staff;
+UPDATE neon_auth.providers SET role_claim = 'role', allowed_roles = '{advised_staff}' WHERE name = 'stack';
+\pset format unaligned
+SELECT severity, code, object, problem FROM neon_auth.advice WHERE object ~ 'advised\.';
+UPDATE neon_auth.providers SET role_claim = NULL, allowed_roles = '{}' WHERE name = 'stack';
+SELECT * FROM follow_advice('%advised.%');
+ROLLBACK;
+
+-- Nothing is wrong with the extension itself.
+SELECT severity, code, object, problem, remedy FROM neon_auth.advice WHERE object ~ '\m(auth|neon_auth|neon_auth_internal)\.';
+-- Who is granted the view can read it, and others cannot.
+\c - stranger
+SELECT count(*) FROM neon_auth.advice;
+\c - postgres
+GRANT SELECT ON neon_auth.advice TO stranger;
+\c - stranger
+SELECT count(*) >= 0 AS readable FROM neon_auth.advice;
+SELECT * FROM neon_auth_internal.advise_tables();
+\c - postgres
+REVOKE SELECT ON neon_auth.advice FROM stranger;
