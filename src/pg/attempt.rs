@@ -6,14 +6,13 @@ use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 
 use super::pinned::Pinned;
-use super::raised;
 use crate::error;
 
 /// Runs work with the rights of a role, in a restricted operation. What the work allocates in the current memory
 /// context stays; nothing else does. `None` after an ERROR, unless it ends the caller's statement.
 ///
 /// # Safety
-/// In a transaction; the work must own nothing that needs dropping when it calls PostgreSQL.
+/// In a transaction; the work must call PostgreSQL through pgrx's guard.
 pub unsafe fn attempt<R>(role: pg_sys::Oid, work: impl FnOnce() -> R) -> Option<R> {
     unsafe {
         let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
@@ -21,7 +20,7 @@ pub unsafe fn attempt<R>(role: pg_sys::Oid, work: impl FnOnce() -> R) -> Option<
         pg_sys::MemoryContextSwitchTo(context);
         let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
             let pinned = Pinned::enter(role, pg_sys::SECURITY_RESTRICTED_OPERATION);
-            let result = raised::caught_as_raised(work);
+            let result = work();
             pinned.leave_without_settings();
             Ok(result)
         }))
@@ -47,5 +46,5 @@ fn ends_the_statement(error: &CaughtError) -> bool {
         PgSqlErrorCode::ERRCODE_QUERY_CANCELED
             | PgSqlErrorCode::ERRCODE_ADMIN_SHUTDOWN
             | PgSqlErrorCode::ERRCODE_CRASH_SHUTDOWN
-    ) && raised::file_of(report).ends_with("postgres.c")
+    ) && report.file().ends_with("postgres.c")
 }

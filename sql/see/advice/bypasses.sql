@@ -84,7 +84,7 @@ AS $$
            coalesce(CASE WHEN v.relkind = 'v' AND current_setting('server_version_num')::integer >= 150000
                          THEN format('ALTER VIEW %s SET (security_invoker = true);', v.oid::regclass)
                          ELSE neon_auth_internal.revoke_all(v.oid) END,
-                    '-- Revoke the privileges on the views that read it.')
+                    neon_auth_internal.as_comment('Revoke the privileges on the views that read it.'))
       FROM reached n
       JOIN views v ON v.oid = n.view AND NOT v.is_invoker
       JOIN reads r ON r.view = v.oid

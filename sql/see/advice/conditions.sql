@@ -9,12 +9,6 @@ LANGUAGE c STABLE ROWS 1 COST 100 AS 'MODULE_PATHNAME', 'neon_auth_condition_fac
 COMMENT ON FUNCTION neon_auth_internal.condition_facts(pg_node_tree, oid, oid, oid, oid) IS
     'What is known of a condition of a policy: what passes with nobody signed in, and how it is evaluated';
 
-CREATE FUNCTION neon_auth_internal.covers(policy_command "char", command "char") RETURNS boolean
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT policy_command IN ('*', command) $$;
-COMMENT ON FUNCTION neon_auth_internal.covers("char", "char") IS
-    'Whether a policy for a command applies to a command: r, a, w or d';
-
 -- The policies that apply to a role of an application, and to something that this role may do.
 CREATE FUNCTION neon_auth_internal.advised_policies() RETURNS TABLE (
     policy oid, name text, "table" oid, command "char", is_permissive boolean, roles oid[], role_names text,
@@ -54,17 +48,16 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.advised_conditions() IS
     'The conditions of these policies, USING and WITH CHECK, and what is known of each';
 
--- Both are NULL if the policy has no such condition.
 CREATE FUNCTION neon_auth_internal.condition_text(policy oid, is_check boolean) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT pg_get_expr(CASE WHEN is_check THEN p.polwithcheck ELSE p.polqual END, p.polrelid)
+    SELECT pg_get_expr(CASE WHEN is_check THEN p.polwithcheck ELSE p.polqual END, p.polrelid, true)
       FROM pg_policy p WHERE p.oid = condition_text.policy
 $$;
 COMMENT ON FUNCTION neon_auth_internal.condition_text(oid, boolean) IS 'USING or WITH CHECK of a policy, as SQL';
 
 CREATE FUNCTION neon_auth_internal.alter_policy(policy oid, is_check boolean, condition text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('ALTER POLICY %I ON %s %s (%s);', p.polname, p.polrelid::regclass,
                   CASE WHEN is_check THEN 'WITH CHECK' ELSE 'USING' END, condition)

@@ -50,9 +50,9 @@ AS $$
     SELECT 'error', 'rows_given_away', c.object,
            format('USING compares %s with the signed-in user, but WITH CHECK does not, so %s can give their rows to '
                   'other users.', o.names, c.role_names),
-           neon_auth_internal.alter_policy(c.policy, true, concat_ws(' AND ',
-               CASE WHEN c.nobody <> 'all' THEN format('(%s)', neon_auth_internal.condition_text(c.policy, true)) END,
-               neon_auth_internal.condition_text(c.policy, false)))
+           neon_auth_internal.alter_policy(c.policy, true, format(
+               CASE c.nobody WHEN 'all' THEN '%s' ELSE '(%s) AND (%s)' END,
+               neon_auth_internal.condition_text(c.policy, false), neon_auth_internal.condition_text(c.policy, true)))
       FROM conditions c
      CROSS JOIN LATERAL (
             SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS names

@@ -73,3 +73,9 @@ AS $$
 $$;
 COMMENT ON FUNCTION neon_auth_internal.revoke_all(oid) IS
     'A statement that revokes what roles of applications may do with a relation; NULL if nothing is granted';
+
+-- What is no statement, because a person has to decide.
+CREATE FUNCTION neon_auth_internal.as_comment(advice text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT repeat('-', 2) || ' ' || advice $$;
+COMMENT ON FUNCTION neon_auth_internal.as_comment(text) IS 'A text as a comment of SQL';

@@ -23,19 +23,23 @@ AS $$
          GROUP BY c.oid, c.relname
     )
     SELECT 'error', 'administration_granted', format('table %s', r.oid::regclass),
-           format('%s can write it: only administrators should.', r.roles), neon_auth_internal.revoke_all(r.oid)
+           format('%s can write it: only administrators should.', r.roles),
+           neon_auth_internal.revoke_all(r.oid)
       FROM reached r
      WHERE r.writes
     UNION ALL
     SELECT 'warning', 'administration_granted', format('table %s', r.oid::regclass),
-           format('%s can read it, with the rows of all users.', r.roles), neon_auth_internal.revoke_all(r.oid)
+           format('%s can read it, with what it contains about everybody.', r.roles),
+           neon_auth_internal.revoke_all(r.oid)
       FROM reached r
      WHERE r.reads AND NOT r.writes
        AND r.relname NOT IN ('users_sync', 'teams_sync', 'team_members_sync', 'permission_definitions')
     UNION ALL
     SELECT 'warning', 'mirror_exposed', format('table %s', r.oid::regclass),
-           format('%s can read the %s of every user: no policy restricts rows of the mirror.', x.roles, x.columns),
-           neon_auth_internal.revoke_all(r.oid)
+           format('%s can read the columns %s of every user: no policy restricts rows of the mirror.', x.roles,
+                  x.columns),
+           format('%1$s GRANT SELECT (id, name, deleted_at) ON %2$s TO %3$s;', neon_auth_internal.revoke_all(r.oid),
+                  r.oid::regclass, substring(neon_auth_internal.revoke_all(r.oid) FROM ' FROM (.*);'))
       FROM reached r
      CROSS JOIN LATERAL (
             SELECT string_agg(DISTINCT a.name, ', ') AS roles,
@@ -78,13 +82,14 @@ LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_te
 AS $$
     SELECT 'warning', 'provider_without_audience', format('provider %s', p.name),
            'It accepts tokens that its issuer made for any application: neither audiences nor required_claims are set.',
-           format('UPDATE neon_auth.providers SET audiences = ''{<audience>}'' WHERE name = %L;', p.name)
+           neon_auth_internal.as_comment(format(
+               'Name your application: UPDATE neon_auth.providers SET audiences = ''{...}'' WHERE name = %L;', p.name))
       FROM neon_auth_internal.providers p
      WHERE p.kind = 'oidc' AND p.audiences = '{}' AND p.required_claims IN ('{}', '[]')
     UNION ALL
     SELECT 'info', 'provider_long_lifetime', format('provider %s', p.name),
            format('It accepts tokens that are valid for %s: a stolen token shows its user''s rows for as long.',
-                  coalesce(format('up to %s', p.max_lifetime), 'any time')),
+                  coalesce('up to ' || p.max_lifetime, 'any time')),
            format('UPDATE neon_auth.providers SET max_lifetime = ''1 day'' WHERE name = %L;', p.name)
       FROM neon_auth_internal.providers p
      WHERE p.kind = 'oidc' AND (p.max_lifetime IS NULL OR p.max_lifetime > interval '1 day')
@@ -106,11 +111,12 @@ AS $$
       JOIN pg_class c ON c.relname = t.tablename AND c.relnamespace = n.oid AND c.relrowsecurity
      GROUP BY t.pubname
     UNION ALL
-    SELECT 'warning', 'cascade_never_fires', format('constraint %s on %s', quote_ident(k.conname), k.conrelid::regclass),
+    SELECT 'warning', 'cascade_never_fires',
+           format('constraint %s on %s', quote_ident(k.conname), k.conrelid::regclass),
            format('A user who is deleted stays a row of %s, with deleted_at, so ON DELETE %s does not fire.',
                   k.confrelid::regclass,
                   CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END),
-           format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I %s;', k.conrelid::regclass, k.conname, k.conname,
+           format('ALTER TABLE %1$s DROP CONSTRAINT %2$I, ADD CONSTRAINT %2$I %3$s;', k.conrelid::regclass, k.conname,
                   regexp_replace(pg_get_constraintdef(k.oid),
                                  ' ON DELETE (CASCADE|SET NULL|SET DEFAULT)( \([^)]*\))?', ''))
       FROM pg_constraint k
@@ -138,7 +144,7 @@ BEGIN
     RETURN QUERY EXECUTE $query$
         SELECT 'error', 'mirror_distributed', format('table %s', c.oid::regclass),
                'Citus distributes it: the readers then find old rows or none, and users cannot be written.',
-               '-- Restore the extension''s tables in a database whose mirror is not distributed.'
+               neon_auth_internal.as_comment('Dump the database, and restore it without distributing these tables.')
           FROM pg_dist_partition p
           JOIN pg_class c ON c.oid = p.logicalrelid
           JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'

@@ -10,7 +10,8 @@ AS $$
                NOT t.reltuples BETWEEN 0 AND 999 AS is_large
           FROM neon_auth_internal.advised_conditions() c JOIN pg_class t ON t.oid = c."table"
     ), indexes AS MATERIALIZED (
-        SELECT i.indrelid, i.indexrelid, i.indkey[0] AS number, i.indclass[0] AS class, i.indexprs IS NOT NULL AS has_expression
+        SELECT i.indrelid, i.indexrelid, i.indkey[0] AS number, i.indclass[0] AS class,
+               i.indexprs IS NOT NULL AS has_expression
           FROM pg_index i WHERE i.indisvalid AND i.indpred IS NULL
     )
     SELECT 'info', 'column_without_index', format('column %s of %s', quote_ident(a.attname), c."table"::regclass),
@@ -47,20 +48,22 @@ AS $$
            CASE WHEN NOT c.is_correlated AND f.are_of_teams AND a.attname IS NOT NULL
                 THEN neon_auth_internal.alter_policy(c.policy, false, format('%I = ANY (auth.team_ids()) AND (%s)',
                          a.attname, neon_auth_internal.condition_text(c.policy, false)))
-                ELSE '-- Compare a column with an array: column = ANY (ARRAY(SELECT …)), and index the column.' END
+                ELSE neon_auth_internal.as_comment(
+                    'Compare a column with an array: column = ANY (ARRAY(SELECT ...)), and index the column.') END
       FROM conditions c
      CROSS JOIN LATERAL (
             SELECT string_agg(DISTINCT r.oid::regproc::text, ', ') AS names,
                    bool_and(p.pronamespace = 'auth'::regnamespace) AS are_of_teams
               FROM unnest(c.row_calls) AS r(oid) JOIN pg_proc p ON p.oid = r.oid) AS f
-      LEFT JOIN pg_attribute a ON a.attrelid = c."table" AND c.columns = ARRAY[a.attnum] AND a.atttypid = 'text'::regtype
+      LEFT JOIN pg_attribute a ON a.attrelid = c."table" AND c.columns = ARRAY[a.attnum]
+                              AND a.atttypid = 'text'::regtype
      WHERE NOT c.is_check AND c.is_large AND c.compared = '{}'
        AND (c.is_correlated OR f.names IS NOT NULL)
     UNION ALL
     SELECT 'warning', 'volatile_function', c.object,
            format('%s is VOLATILE, so it runs for each row, no index is used, and each row may get another result.',
                   p.oid::regprocedure),
-           CASE WHEN p.oid < 16384 THEN '-- Write the policy without this function.'
+           CASE WHEN p.oid < 16384 THEN neon_auth_internal.as_comment('Write the policy without this function.')
                 ELSE format('ALTER FUNCTION %s STABLE;', p.oid::regprocedure) END
       FROM conditions c
      CROSS JOIN LATERAL (SELECT DISTINCT v.oid FROM unnest(c.volatile_calls) AS v(oid)) AS v
@@ -71,7 +74,7 @@ AS $$
     SELECT 'info', 'index_not_leakproof', format('index %s', i.indexrelid::regclass),
            format('Queries of %s cannot use it: none of its operators is leakproof, so PostgreSQL evaluates them only '
                   'for rows that the policies of %s let pass.', r.names, i.indrelid::regclass),
-           '-- Let the policies find few rows by an index of their own.'
+           neon_auth_internal.as_comment('Let the policies find few rows by an index of their own.')
       FROM indexes i
       JOIN pg_opclass o ON o.oid = i.class
      CROSS JOIN LATERAL (

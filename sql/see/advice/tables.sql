@@ -35,27 +35,29 @@ AS $$
     SELECT 'warning', 'no_policy', r.object,
            format('%s may %s, but no policy applies to them, so they see and change no row.', r.roles,
                   neon_auth_internal.privilege_names(r.selects, r.inserts, r.updates, r.deletes)),
-           coalesce(neon_auth_internal.revoke_all(r.relation), '-- Write a policy: CREATE POLICY …')
+           coalesce(neon_auth_internal.revoke_all(r.relation),
+                    neon_auth_internal.as_comment('Write a policy: CREATE POLICY ...'))
       FROM reached r
      WHERE r.relrowsecurity AND NOT EXISTS (SELECT FROM policies p WHERE p."table" = r.relation)
     UNION ALL
     SELECT 'warning', 'only_restrictive', r.object,
            format('Only restrictive policies apply to %s for %s, so no row passes: restrictive policies remove rows '
-                  'from those that a permissive policy lets pass.', a.roles, a.commands),
-           coalesce(neon_auth_internal.revoke_all(r.relation), '-- Write a permissive policy: CREATE POLICY …')
+                  'from those that a permissive policy lets pass.', x.roles, x.commands),
+           coalesce(neon_auth_internal.revoke_all(r.relation),
+                    neon_auth_internal.as_comment('Write a permissive policy: CREATE POLICY ...'))
       FROM reached r
-     CROSS JOIN LATERAL (
-            SELECT string_agg(DISTINCT n.name, ', ') AS roles, string_agg(DISTINCT c.name, ', ') AS commands
-              FROM (VALUES ('r', 'SELECT', r.selects), ('a', 'INSERT', r.inserts), ('w', 'UPDATE', r.updates),
-                           ('d', 'DELETE', r.deletes)) AS c(command, name, may)
-             CROSS JOIN LATERAL (SELECT DISTINCT p.role FROM policies p
-                                  WHERE p."table" = r.relation AND p.command IN ('*', c.command::"char")) AS q
-              JOIN neon_auth_internal.application_roles() n ON n.oid = q.role
-             WHERE c.may
-               AND NOT EXISTS (SELECT FROM policies p
-                                WHERE p."table" = r.relation AND p.role = q.role AND p.is_permissive
-                                  AND p.command IN ('*', c.command::"char"))) AS a
-     WHERE r.relrowsecurity AND a.roles IS NOT NULL
+      JOIN (SELECT c."table", string_agg(DISTINCT c.role_name, ', ') AS roles,
+                   string_agg(DISTINCT c.name, ', ') AS commands
+              FROM (SELECT p."table", a.role_name, n.name
+                      FROM policies p
+                      JOIN neon_auth_internal.advised_relations() a ON a.relation = p."table" AND a.role = p.role
+                     CROSS JOIN LATERAL (
+                            VALUES ('r'::"char", 'SELECT', a.selects), ('a', 'INSERT', a.inserts),
+                                   ('w', 'UPDATE', a.updates), ('d', 'DELETE', a.deletes)) AS n(command, name, may)
+                     WHERE n.may AND p.command IN ('*', n.command)
+                     GROUP BY p."table", a.role_name, n.name
+                    HAVING NOT bool_or(p.is_permissive)) AS c
+             GROUP BY c."table") AS x ON x."table" = r.relation
 $$;
 COMMENT ON FUNCTION neon_auth_internal.advise_tables() IS
     'Rows of neon_auth.advice: tables without row-level security, or without policies that let rows pass';

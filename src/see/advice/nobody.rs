@@ -80,19 +80,12 @@ unsafe extern "C-unwind" fn nobody(
                 let node = expression_tree_mutator(node, nobody, context);
                 match (*node).type_ {
                     T_DistinctExpr => distinct(node.cast(), context),
+                    T_ScalarArrayOpExpr => compared_with_list(node.cast()),
                     T_CoerceToDomain => unknown_unless_null(node, true),
                     T_CoerceViaIO | T_ArrayCoerceExpr if is_of_others(pg_sys::exprType(node)) => {
                         unknown_unless_null(node, true)
                     }
-                    _ => {
-                        let mut strict = true;
-                        let found = std::ptr::from_mut(&mut strict).cast();
-                        if check_functions_in_node(node, is_function_of_others, found) {
-                            unknown_unless_null(node, strict)
-                        } else {
-                            node
-                        }
-                    }
+                    _ => known(node),
                 }
             }
         }
@@ -117,6 +110,26 @@ unsafe fn distinct(node: *mut pg_sys::DistinctExpr, context: *mut c_void) -> *mu
         }
         let is_null = assumed.is_ownerless && !is_never_null(other, assumed.table);
         pg_sys::makeBoolConst(!is_null, false)
+    }
+}
+
+/// `x = ANY (list)`, and `x <> ALL (list)`, are known without `x` if the list is NULL or empty.
+unsafe fn compared_with_list(node: *mut pg_sys::ScalarArrayOpExpr) -> *mut pg_sys::Node {
+    unsafe {
+        let Some(list) = elements((*node).args)
+            .nth(1)
+            .and_then(|list| constant(list))
+        else {
+            return known(node.cast());
+        };
+        if list.constisnull {
+            return null_like(node.cast());
+        }
+        let array = pg_sys::pg_detoast_datum(list.constvalue.cast_mut_ptr());
+        if (*array.cast::<pg_sys::ArrayType>()).ndim == 0 {
+            return pg_sys::makeBoolConst(!(*node).useOr, false);
+        }
+        known(node.cast())
     }
 }
 
@@ -217,6 +230,19 @@ unsafe fn constant<'a>(expression: *mut pg_sys::Node) -> Option<&'a pg_sys::Cons
 
 unsafe fn null_like(node: *mut pg_sys::Node) -> *mut pg_sys::Node {
     unsafe { pg_sys::makeNullConst(pg_sys::exprType(node), -1, pg_sys::exprCollation(node)).cast() }
+}
+
+/// The same, unless it calls a function that is not PostgreSQL's own.
+unsafe fn known(node: *mut pg_sys::Node) -> *mut pg_sys::Node {
+    unsafe {
+        let mut is_strict = true;
+        let found = std::ptr::from_mut(&mut is_strict).cast();
+        if check_functions_in_node(node, is_function_of_others, found) {
+            unknown_unless_null(node, is_strict)
+        } else {
+            node
+        }
+    }
 }
 
 /// NULL if it is strict and has an operand that is NULL; otherwise a value that is not known.

@@ -104,5 +104,5 @@ UPDATE neon_auth.providers SET role_claim = 'role', allowed_roles = '{advised_st
 \pset format unaligned
 SELECT severity, code, object, problem FROM neon_auth.advice
  WHERE object LIKE '%advised.%' AND code NOT IN ('evaluated_per_row', 'definer_function');
-SELECT code, object, remedy, outcome FROM follow_advice('policy %advised.%') WHERE code <> 'evaluated_per_row';
+SELECT code, object, remedy, outcome FROM public.follow_advice('policy %advised.%') WHERE code <> 'evaluated_per_row';
 ROLLBACK;

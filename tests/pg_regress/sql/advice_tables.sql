@@ -72,7 +72,7 @@ UPDATE neon_auth.providers SET role_claim = 'role', allowed_roles = '{advised_st
 \pset format unaligned
 SELECT severity, code, object, problem FROM neon_auth.advice WHERE object ~ 'advised\.';
 UPDATE neon_auth.providers SET role_claim = NULL, allowed_roles = '{}' WHERE name = 'stack';
-SELECT * FROM follow_advice('%advised.%');
+SELECT * FROM public.follow_advice('%advised.%');
 ROLLBACK;
 
 -- Nothing is wrong with the extension itself.

@@ -28,7 +28,8 @@ GRANT SELECT ON privileges.on_tables TO PUBLIC;
 CREATE VIEW privileges.on_functions AS
 SELECT p.oid::regprocedure::text COLLATE "C" AS function,
        privileges.attempt(format('SELECT %s(%s)', p.oid::regproc,
-                                 (SELECT string_agg(format('%s%L::%s',
+                                 (SELECT string_agg(format(CASE argument WHEN 'pg_node_tree'::regtype THEN '(SELECT adbin FROM pg_attrdef LIMIT 1)'
+                                                                       ELSE '%s%L::%s' END,
                                                            CASE WHEN p.provariadic <> 0 THEN 'VARIADIC ' END,
                                                            CASE argument::regtype::text WHEN 'boolean' THEN 'f' WHEN 'interval' THEN '0' WHEN 'bigint' THEN '0' WHEN 'integer' THEN '0' WHEN 'oid' THEN '0' WHEN 'smallint' THEN '0' WHEN 'oid' THEN '0'
                                                                 WHEN 'text' THEN '' WHEN 'timestamp with time zone' THEN 'now' WHEN 'regclass' THEN 'pg_class'
