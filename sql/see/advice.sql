@@ -26,7 +26,7 @@ CREATE VIEW neon_auth.advice AS
 COMMENT ON VIEW neon_auth.advice IS
     'What is wrong with policies, grants, roles and providers: one row for each finding, with SQL that ends it';
 COMMENT ON COLUMN neon_auth.advice.severity IS
-    'error: rows are open that policies close; warning: probably not what was meant; info: costs time, or to know';
+    'error: somebody can read or write more than policies say; warning: probably not meant; info: good to know';
 COMMENT ON COLUMN neon_auth.advice.code IS 'The stable name of the finding, as docs/advice.md explains it';
 COMMENT ON COLUMN neon_auth.advice.object IS 'The kind and the name of the object';
 COMMENT ON COLUMN neon_auth.advice.problem IS 'What is wrong, and why that matters';

@@ -137,20 +137,22 @@ CREATE FUNCTION neon_auth_internal.advise_citus() RETURNS TABLE (
     severity text, code text, object text, problem text, remedy text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    citus constant regclass := to_regclass('pg_catalog.pg_dist_partition');
+    distributed oid[];
 BEGIN
-    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
+    IF citus IS NULL THEN
         RETURN;
     END IF;
-    RETURN QUERY EXECUTE $query$
+    EXECUTE format('SELECT array_agg(p.logicalrelid::oid) FROM %s AS p', citus) INTO distributed;
+    RETURN QUERY
         SELECT 'error', 'mirror_distributed', format('table %s', c.oid::regclass),
                'Citus distributes it: the readers then find old rows or none, and users cannot be written.',
                neon_auth_internal.as_comment('Dump the database, and restore it without distributing these tables.')
-          FROM pg_dist_partition p
-          JOIN pg_class c ON c.oid = p.logicalrelid
+          FROM pg_class c
           JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
           JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
-         WHERE e.extname = 'neon_auth'
-    $query$;
+         WHERE e.extname = 'neon_auth' AND c.oid = ANY (distributed);
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.advise_citus() IS
