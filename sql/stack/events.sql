@@ -1,10 +1,9 @@
 -- Applies events of the auth service.
 
-CREATE FUNCTION neon_auth_internal.standing(kind text, given jsonb) RETURNS text
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'standing_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.standing(text, jsonb) IS
-    'Compares an object (kind: user or team) with its row: unknown (no row), deleted, first_seen (made at a sign-in), '
-    'equal, older, newer, unclear; of an anonymous row newer_upgrade, unclear_upgrade';
+CREATE FUNCTION neon_auth_internal.team_standing(team jsonb) RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'team_standing_wrapper';
+COMMENT ON FUNCTION neon_auth_internal.team_standing(jsonb) IS
+    'Compares a team with its row: unknown (no row), deleted, equal, unclear';
 
 -- IMMUTABLE, so that a constant outcome is built once, when the statement is planned.
 CREATE FUNCTION neon_auth_internal.outcome(
@@ -21,27 +20,6 @@ RETURN CASE WHEN jsonb_typeof(given -> 'selected_team_id') = 'string'
             THEN given ->> 'selected_team_id' END;
 COMMENT ON FUNCTION neon_auth_internal.selected_team(jsonb) IS
     'Returns the id of the team that a user object has selected; NULL if there is none';
-
--- The personal team of a new user is created after the object of the event.
-CREATE FUNCTION neon_auth_internal.queue_new_user(given jsonb) RETURNS boolean
-LANGUAGE plpgsql
-AS $$
-BEGIN
-    INSERT INTO neon_auth_internal.sync_queue (kind, user_id, reason)
-    SELECT q.kind, given ->> 'id', q.reason
-      FROM (VALUES ('project_permissions', 'No event reports the permissions of a new user.'),
-                   ('user', 'No event reports the first selected team.')) AS q(kind, reason)
-     WHERE q.kind <> 'user' OR given ->> 'selected_team_id' IS NULL
-        ON CONFLICT (team_id, user_id, kind) DO UPDATE
-       SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL;
-    IF given ->> 'selected_team_id' IS NOT NULL THEN
-        PERFORM neon_auth_internal.queue_unknown_team(given);
-    END IF;
-    RETURN true;
-END
-$$;
-COMMENT ON FUNCTION neon_auth_internal.queue_new_user(jsonb) IS
-    'Queues what no event reports about a new user; returns true';
 
 CREATE FUNCTION neon_auth_internal.queue_unknown_team(given jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -89,75 +67,22 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.queue_upgrade(jsonb) IS
     'Queues the teams of a user whose row is anonymous and whose object is not: the service renames the personal team';
 
--- No search_path of its own: handle_webhook, which calls it, pins one.
-CREATE FUNCTION neon_auth_internal.apply_user(action text, given jsonb) RETURNS jsonb
-LANGUAGE plpgsql
+CREATE FUNCTION neon_auth_internal.apply_deleted_user(id text) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    locked constant boolean := neon_auth_internal.lock_mirror('user', given ->> 'id', true);
-    standing text;
-    is_queued boolean := false;
-    is_upgraded boolean := false;
-    unknown_order constant text := 'The order of the updates is unknown.';
+#variable_conflict use_column
 BEGIN
-    -- Only sign-ins say of which provider a user is.
-    IF given ?| '{auth_provider,auth_issuer}' THEN
-        given := given - '{auth_provider,auth_issuer}'::text[];
-    END IF;
-    IF action = 'deleted' THEN
-        IF NOT neon_auth_internal.delete_object('user', given ->> 'id', by_service => true) THEN
-            IF EXISTS (SELECT FROM neon_auth_internal.users_sync u
-                        WHERE u.id = given ->> 'id' AND u.deleted_at IS NULL) THEN
-                RETURN neon_auth_internal.outcome('ignored', 'The row is of a user of another provider.');
-            END IF;
-            RETURN neon_auth_internal.outcome('unchanged', 'The user is deleted already.');
-        END IF;
+    IF neon_auth_internal.delete_object('user', apply_deleted_user.id, by_service => true) THEN
         RETURN neon_auth_internal.outcome('applied');
     END IF;
-
-    standing := neon_auth_internal.standing('user', given);
-    IF standing IN ('unknown', 'first_seen') THEN
-        -- Sign-ins and writers of arrays do not take the lock, and may be first. A sign-in's row is replaced.
-        INSERT INTO neon_auth_internal.users_sync (raw_json, updated_at) VALUES (given, clock_timestamp())
-            ON CONFLICT (id) DO NOTHING;
-        IF NOT FOUND THEN
-            PERFORM neon_auth_internal.queue_upgrade(given);
-            UPDATE neon_auth_internal.users_sync u
-               SET raw_json = given, updated_at = clock_timestamp()
-             WHERE u.id = given ->> 'id' AND u.deleted_at IS NULL AND u.raw_json ? 'auth_provider';
-        END IF;
-        IF FOUND THEN
-            -- An update may be the first event of a user to arrive.
-            RETURN neon_auth_internal.outcome('applied', queued => neon_auth_internal.queue_new_user(given));
-        END IF;
-        standing := neon_auth_internal.standing('user', given);
+    IF EXISTS (SELECT FROM neon_auth_internal.users_sync u
+                WHERE u.id = apply_deleted_user.id AND u.deleted_at IS NULL) THEN
+        RETURN neon_auth_internal.outcome('ignored', 'The row is of a user of another provider.');
     END IF;
-    IF standing = 'deleted' THEN
-        RETURN neon_auth_internal.outcome('ignored', 'The user is deleted.');
-    ELSIF standing = 'equal' THEN
-        RETURN neon_auth_internal.outcome('unchanged');
-    ELSIF action = 'created' THEN
-        RETURN neon_auth_internal.outcome('ignored', 'The row is newer than this event.');
-    END IF;
-    IF standing = 'older' THEN
-        RETURN neon_auth_internal.outcome(
-            'ignored', 'The row looks newer than this event.',
-            queued => neon_auth_internal.queue_sync('user', '', given ->> 'id', unknown_order));
-    END IF;
-    IF standing IN ('newer_upgrade', 'unclear_upgrade') THEN
-        is_upgraded := neon_auth_internal.queue_upgrade(given);
-    END IF;
-    UPDATE neon_auth_internal.users_sync u
-       SET raw_json = given, updated_at = clock_timestamp()
-     WHERE u.id = given ->> 'id';
-    IF standing IN ('unclear', 'unclear_upgrade') THEN
-        is_queued := neon_auth_internal.queue_sync('user', '', given ->> 'id', unknown_order);
-    END IF;
-    RETURN neon_auth_internal.outcome('applied', queued => is_queued OR is_upgraded);
+    RETURN neon_auth_internal.outcome('unchanged', 'The user is deleted already.');
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.apply_user(text, jsonb) IS
-    'Applies a user''s event: created, updated or deleted';
+COMMENT ON FUNCTION neon_auth_internal.apply_deleted_user(text) IS 'Applies the event that a user is deleted';
 
 CREATE FUNCTION neon_auth_internal.apply_team(action text, team jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -173,7 +98,7 @@ BEGIN
         RETURN neon_auth_internal.outcome('applied');
     END IF;
 
-    standing := neon_auth_internal.standing('team', team);
+    standing := neon_auth_internal.team_standing(team);
     IF standing = 'unknown' THEN
         -- Writers of arrays do not take the lock, and may be first.
         INSERT INTO neon_auth_internal.teams_sync (raw_json, updated_at) VALUES (team, clock_timestamp())
@@ -185,7 +110,7 @@ BEGIN
                 queued => neon_auth_internal.queue_sync(
                     'team', team ->> 'id', '', 'No event reports its first member.'));
         END IF;
-        standing := neon_auth_internal.standing('team', team);
+        standing := neon_auth_internal.team_standing(team);
     END IF;
     IF standing = 'deleted' THEN
         RETURN neon_auth_internal.outcome('ignored', 'The team is deleted.');

@@ -46,58 +46,38 @@ LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'verify_webhook_wrapper
 COMMENT ON FUNCTION neon_auth_internal.verify_webhook(text, jsonb, text, bigint) IS
     'Verifies a delivery''s signature (Svix, or standard-webhooks) and returns the message id';
 
-CREATE FUNCTION neon_auth_internal.open_delivery(
-    body text, headers jsonb,
-    OUT id text, OUT event text, OUT repeated boolean, OUT subject text, OUT action text, OUT data jsonb)
-LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'open_delivery_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.open_delivery(text, jsonb) IS
-    'Verifies a delivery and locks its id; returns id, event, if it is repeated, and what to apply (subject NULL: '
-    'nothing)';
-
--- Statements instead of one expression: PL/pgSQL prepares a whole expression in each transaction, with every
--- function in it.
-CREATE FUNCTION neon_auth_internal.handle_webhook(body text, headers jsonb) RETURNS jsonb
+-- The library applies users that are created or updated.
+CREATE FUNCTION neon_auth_internal.apply_event(subject text, action text, data jsonb, message_id text) RETURNS jsonb
 LANGUAGE plpgsql
 AS $$
-DECLARE
-    given constant record := neon_auth_internal.open_delivery(body, headers);
-    answer jsonb;
 BEGIN
-    IF given.repeated THEN
-        answer := neon_auth_internal.outcome('duplicate');
-    ELSE
-        CASE given.subject
-            WHEN 'user' THEN
-                answer := neon_auth_internal.apply_user(given.action, given.data);
-            WHEN 'team' THEN
-                answer := neon_auth_internal.apply_team(given.action, given.data);
-            WHEN 'team_membership' THEN
-                answer := neon_auth_internal.apply_membership(
-                    given.action, given.data ->> 'team_id', given.data ->> 'user_id', given.id);
-            WHEN 'team_permission' THEN
-                answer := neon_auth_internal.apply_permission(
-                    given.action, given.data ->> 'team_id', given.data ->> 'user_id', given.data ->> 'id', given.id);
-            WHEN 'project_permission' THEN
-                answer := neon_auth_internal.apply_permission(
-                    given.action, NULL, given.data ->> 'user_id', given.data ->> 'id', given.id);
-            ELSE
-                answer := neon_auth_internal.outcome('ignored', 'No table mirrors this event.');
-        END CASE;
-        INSERT INTO neon_auth_internal.webhook_deliveries (id, event, outcome) VALUES (given.id, given.event, answer);
-    END IF;
-    RETURN jsonb_build_object('message_id', given.id, 'event', given.event) || answer;
+    CASE subject
+        WHEN 'user' THEN
+            RETURN neon_auth_internal.apply_deleted_user(data ->> 'id');
+        WHEN 'team' THEN
+            RETURN neon_auth_internal.apply_team(action, data);
+        WHEN 'team_membership' THEN
+            RETURN neon_auth_internal.apply_membership(action, data ->> 'team_id', data ->> 'user_id', message_id);
+        WHEN 'team_permission' THEN
+            RETURN neon_auth_internal.apply_permission(
+                action, data ->> 'team_id', data ->> 'user_id', data ->> 'id', message_id);
+        WHEN 'project_permission' THEN
+            RETURN neon_auth_internal.apply_permission(action, NULL, data ->> 'user_id', data ->> 'id', message_id);
+    END CASE;
 END
 $$;
+COMMENT ON FUNCTION neon_auth_internal.apply_event(text, text, jsonb, text) IS
+    'Applies an event that is not of a created or updated user; returns the outcome';
+
+-- Without a search_path of its own, for functions of the extension that pin one.
+CREATE FUNCTION neon_auth_internal.handle_webhook(body text, headers jsonb) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'neon_auth_handle_webhook';
 COMMENT ON FUNCTION neon_auth_internal.handle_webhook(text, jsonb) IS
     'The body of neon_auth.handle_webhook(), for other functions of the extension';
 
 CREATE FUNCTION neon_auth.handle_webhook(body text, headers jsonb) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN neon_auth_internal.handle_webhook(body, headers);
-END
-$$;
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'neon_auth_handle_webhook';
 COMMENT ON FUNCTION neon_auth.handle_webhook(text, jsonb) IS
     'Verifies a delivery, applies it once, returns the outcome. body: the raw text; headers: an object. Grant it '
     'to the relay, which need not be trusted';

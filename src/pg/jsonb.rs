@@ -8,7 +8,7 @@ use pgrx::datum::Datum;
 use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
-use pgrx::{AnyElement, direct_function_call_as_datum, pg_sys};
+use pgrx::{AnyElement, IntoDatum, direct_function_call_as_datum, pg_sys};
 
 unsafe extern "C-unwind" {
     // Without pgrx's guard: it only compares names.
@@ -175,6 +175,21 @@ impl JsonbPart {
     pub fn to_datum(mut self) -> pg_sys::Datum {
         // SAFETY: the value is copied.
         unsafe { pg_sys::Datum::from(pg_sys::JsonbValueToJsonb(&raw mut self.0)) }
+    }
+
+    /// A copy of an object without some members, in the current memory context.
+    pub fn without(self, names: &[&str]) -> pg_sys::Datum {
+        let present = names.iter().filter(|name| self.member(name).is_some());
+        present.fold(self.to_datum(), |object, name| {
+            // SAFETY: jsonb_delete takes a jsonb object and a text, and returns a jsonb.
+            unsafe {
+                direct_function_call_as_datum(
+                    pg_sys::jsonb_delete,
+                    &[Some(object), name.into_datum()],
+                )
+                .expect("jsonb_delete never returns NULL")
+            }
+        })
     }
 
     /// What `jsonb_typeof` returns.

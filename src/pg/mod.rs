@@ -3,8 +3,9 @@
 //! `spi` runs SQL as the tables' owner, and `as_owner` as the owner of another role's table, both with
 //! what `pinned` puts in force; `heap` reads all rows of a small table and `index` rows by
 //! their key, both without a query, from the `tables` that are named there, and each as a `row`;
-//! `jsonb` reads and builds values of that type; `lock` has the extension's own locks; `nodes`
-//! walks query trees; `raised` preserves errors as they were raised; `attempt` runs what may raise one; `value` builds results of
+//! `jsonb` reads and builds values of that type; `kept_plan` prepares statements once; `lock` has
+//! the extension's own locks; `nodes` walks query trees; `raised` preserves errors as they were
+//! raised; `attempt` runs what may raise one; `value` builds results of
 //! functions without a Rust value in between.
 
 mod as_owner;
@@ -15,6 +16,7 @@ pub mod functions;
 pub mod heap;
 pub mod index;
 pub mod jsonb;
+pub mod kept_plan;
 pub mod lock;
 pub mod nodes;
 pub mod others;

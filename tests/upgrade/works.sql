@@ -35,7 +35,7 @@ BEGIN
     END;
     ASSERT neon_auth.upsert_user('{"id": "erin"}');
     ASSERT NOT neon_auth.upsert_user('{"id": "bob", "display_name": "late"}'), 'a deletion is final';
-    ASSERT (neon_auth_internal.apply_user('updated', '{"id": "erin", "display_name": "Erin"}') ->> 'outcome') = 'applied';
+    ASSERT neon_auth_internal.apply_event('user', 'deleted', '{"id": "erin"}', 'msg_1') ->> 'outcome' = 'applied';
 END
 $$;
 -- Back to what it was.

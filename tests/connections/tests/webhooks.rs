@@ -59,6 +59,29 @@ fn a_delivery_whose_first_attempt_fails_is_applied_by_the_second() {
     assert_eq!(count(&mut first, "neon_auth.users_sync"), "1");
 }
 
+/// An event is compared with what another one wrote while it waited.
+#[test]
+fn events_of_one_user_are_applied_one_after_the_other() {
+    let world = World::with_webhooks();
+    let user = json!({ "id": "u1", "display_name": "Alice", "last_active_at_millis": 2 });
+    let created = world.signed("msg_1", "user.created", user);
+    let older = json!({ "id": "u1", "display_name": "A.", "last_active_at_millis": 1 });
+    let updated = world.signed("msg_2", "user.updated", older);
+    let (mut first, mut second) = (world.superuser(), world.superuser());
+    first.run("BEGIN");
+    assert_eq!(first.deliver(&created), "applied");
+    let pid = second.pid();
+    let outcome = std::thread::scope(|scope| {
+        let second = scope.spawn(|| second.deliver(&updated));
+        await_lock(&mut world.superuser(), pid);
+        first.run("COMMIT");
+        second.join().expect("the thread ends")
+    });
+    assert_eq!(outcome, "ignored");
+    let name = first.value("SELECT name FROM neon_auth.users_sync", &[]);
+    assert_eq!(name.as_deref(), Some("Alice"));
+}
+
 #[test]
 fn a_delivery_that_waits_for_another_can_be_cancelled() {
     let world = World::with_webhooks();

@@ -33,8 +33,8 @@ SELECT neon_auth.erase_user('u1');
 SELECT deleted_at = '2020-01-01' AS deleted_at_kept, updated_at = '2020-01-01' AS updated_at_kept FROM neon_auth.users_sync WHERE id = 'u1';
 -- Nothing that comes later brings it back, or anything of it.
 SELECT neon_auth.upsert_user('{"id": "u1", "display_name": "Alice Again"}');
-SELECT neon_auth_internal.apply_user('updated', '{"id": "u1", "display_name": "Alice Again"}'),
-       neon_auth_internal.apply_user('deleted', '{"id": "u1", "display_name": "Alice Again"}'),
+SELECT deliver('user.updated', '{"id": "u1", "display_name": "Alice Again"}') AS updated,
+       deliver('user.deleted', '{"id": "u1", "display_name": "Alice Again"}') AS deleted,
        neon_auth_internal.apply_membership('created', 't1', 'u1', 'msg_1'),
        neon_auth_internal.apply_permission('created', NULL, 'u1', 'beta', 'msg_2') \gx
 SELECT raw_json FROM neon_auth.users_sync WHERE id = 'u1';
@@ -48,7 +48,7 @@ SELECT neon_auth.delete_user('u2');
 UPDATE neon_auth.users_sync SET deleted_at = '2020-01-01', updated_at = '2020-01-01' WHERE id = 'u2';
 SELECT neon_auth.erase_user('u2'), neon_auth.erase_user('u3');
 SELECT id, raw_json, deleted_at = '2020-01-01' AS kept, updated_at >= now() AS updated_now FROM neon_auth.users_sync WHERE id > 'u1' ORDER BY id;
-SELECT neon_auth_internal.apply_user('created', '{"id": "u3", "display_name": "Carol Example"}');
+SELECT deliver('user.created', '{"id": "u3", "display_name": "Carol Example"}');
 SAVEPOINT s;
 SELECT neon_auth.erase_user(NULL);
 \echo :SQLSTATE

@@ -42,7 +42,7 @@ SELECT refusal(format('SELECT auth.authenticate(%L)', :'alice'));
 SELECT call, split_part(refusal(format('SELECT ' || call, :'alice')), ':', 1) AS sqlstate
   FROM (VALUES (1, 'auth.impersonate(''alice'')'), (2, 'auth.init()'), (3, 'auth.jwt_session_init(%L)'),
                (4, 'neon_auth.verify_jwt(%L)'), (5, 'neon_auth.inspect_jwt(%L)'), (6, 'neon_auth.refresh_jwks()'),
-               (7, 'neon_auth_internal.apply_user(''created'', ''{"id": "u1"}'')'),
+               (7, 'neon_auth.handle_webhook(''{}'', ''{}'')'),
                (8, 'neon_auth.delete_user(''alice'')')) AS calls (n, call)
  ORDER BY n;
 SELECT step, ok FROM neon_auth.inspect_jwt(:'alice') WHERE NOT ok;

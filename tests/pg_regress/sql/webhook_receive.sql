@@ -53,7 +53,7 @@ SAVEPOINT s;
 SELECT * FROM neon_auth.users_sync;
 \echo :SQLSTATE
 ROLLBACK TO s;
-SELECT neon_auth_internal.apply_user('deleted', '{"id": "u1"}');
+SELECT neon_auth_internal.apply_deleted_user('u1');
 \echo :SQLSTATE
 ROLLBACK TO s;
 SELECT neon_auth.handle_webhook(:'body', '{}');

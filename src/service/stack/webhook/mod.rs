@@ -1,63 +1,104 @@
-//! Webhook deliveries, up to the point where SQL applies them: verification, duplicates, and
-//! parsing.
+//! Deliveries of webhooks: verifies each, and applies it once. `user` applies the frequent events; the
+//! others are applied by SQL.
 
 mod event;
+mod outcome;
 mod signature;
 mod standing;
+mod user;
 
-use pgrx::callconv::{BoxRet, FcInfo};
-use pgrx::datum::Datum;
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::pgrx_sql_entity_graph::metadata::{
-    ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
-};
 use pgrx::prelude::*;
 use pgrx::{AnyElement, IntoDatum, JsonB};
-use serde_json::json;
+use serde_json::{Map, Value};
 
 use crate::error::Problem;
 use crate::mirror;
 use crate::pg::index::Table;
 use crate::pg::jsonb::JsonbPart;
+use crate::pg::kept_plan::Statement;
+use crate::pg::raised::passes_errors;
 use event::{Change, Event};
 
-/// `neon_auth_internal.open_delivery(body, headers)`: verifies a delivery, and locks it until the
-/// transaction ends, so that no other transaction applies it at the same time.
+thread_local! {
+    static APPLY_EVENT: Statement = const { Statement::new(
+        "SELECT neon_auth_internal.apply_event($1, $2, $3, $4)",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::JSONBOID, pg_sys::TEXTOID],
+    ) };
+    static KEEP: Statement = const { Statement::new(
+        "INSERT INTO neon_auth_internal.webhook_deliveries (id, event, outcome) VALUES ($1, $2, $3)",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::JSONBOID],
+    ) };
+}
+
+/// `neon_auth.handle_webhook(body, headers)`: verifies a delivery, applies it unless it was applied
+/// before, and returns the outcome. The delivery is locked until the transaction ends, so that no other
+/// transaction applies it at the same time.
 #[pg_extern(sql = false)]
-fn open_delivery(body: Option<&str>, headers: Option<AnyElement>) -> Result<Delivery, ErrorReport> {
+fn handle_webhook(body: Option<&str>, headers: Option<AnyElement>) -> Result<JsonB, ErrorReport> {
     demand_read_committed()?;
     // A migration to another service holds it exclusively, and removes the secret.
     mirror::lock_mirror("source", "", false)?;
     let id = after_a_wait(|| signature::verify_now(body, headers))?;
     let event = Event::parse(body.unwrap_or_default())?;
     mirror::lock_mirror("delivery", &id, true)?;
-    let is_repeated = was_accepted(&id);
-    let change = if is_repeated { None } else { event.change()? };
-    Ok(Delivery {
-        id,
-        event,
-        is_repeated,
-        change,
-    })
+    let result = if was_accepted(&id) {
+        outcome::duplicate()
+    } else {
+        accept(&id, &event)?
+    };
+    let mut answer = Map::new();
+    answer.insert("message_id".to_owned(), id.into());
+    answer.insert("event".to_owned(), event.name().into());
+    if let Value::Object(result) = result {
+        answer.extend(result);
+    }
+    Ok(JsonB(Value::Object(answer)))
+}
+
+passes_errors! {
+    neon_auth_handle_webhook, pg_finfo_neon_auth_handle_webhook => handle_webhook_wrapper;
+}
+
+/// Applies an event, and keeps the delivery's outcome.
+fn accept(id: &str, event: &Event) -> Result<Value, ErrorReport> {
+    let change = event.change()?;
+    // SAFETY: the SQL functions that call this are the owner's, and pin a search_path. An ERROR ends the
+    // connection too.
+    unsafe {
+        pg_sys::SPI_connect();
+        let outcome = match change {
+            None => outcome::ignored("No table mirrors this event.", false),
+            Some(change) if change.subject == "user" && change.action != "deleted" => {
+                user::apply(change.action, change.data)?
+            }
+            Some(change) => apply_by_sql(&change, id),
+        };
+        let kept = JsonB(outcome.clone()).into_datum();
+        let [id, name] = [id, event.name()].map(IntoDatum::into_datum);
+        let mut row = [id, name, kept].map(|value| value.expect("a value is never NULL"));
+        KEEP.with(|keep| keep.execute(&mut row));
+        pg_sys::SPI_finish();
+        Ok(outcome)
+    }
+}
+
+/// # Safety
+/// Between `SPI_connect` and `SPI_finish`, as the owner of the tables, with a pinned `search_path`.
+unsafe fn apply_by_sql(change: &Change, id: &str) -> Value {
+    let [subject, action, id] = [change.subject, change.action, id]
+        .map(|text| text.into_datum().expect("text is never NULL"));
+    let mut arguments = [subject, action, change.data.to_datum(), id];
+    // SAFETY: as the caller promises.
+    let outcome = unsafe { APPLY_EVENT.with(|apply| apply.value(&mut arguments)) };
+    let outcome = outcome.expect("every event has an outcome");
+    serde_json::from_str(&outcome).expect("PostgreSQL writes valid JSON")
 }
 
 /// `neon_auth_internal.parse_headers(headers)`: the headers of a delivery, as `jsonb`.
 #[pg_extern(sql = false)]
 fn parse_headers(headers: &str) -> Result<JsonbPart, ErrorReport> {
     Ok(event::parse(headers, "setting request.headers")?)
-}
-
-/// `neon_auth_internal.outcome(outcome, reason, queued)`: the result of an event.
-#[pg_extern(sql = false)]
-fn outcome(outcome: &str, reason: Option<&str>, queued: Option<bool>) -> JsonB {
-    let mut answer = json!({ "outcome": outcome });
-    if let Some(reason) = reason {
-        answer["reason"] = reason.into();
-    }
-    if queued == Some(true) {
-        answer["queued"] = true.into();
-    }
-    JsonB(answer)
 }
 
 /// After a lock, the transaction must see what others have committed meanwhile.
@@ -84,48 +125,4 @@ fn after_a_wait<T>(read: impl FnOnce() -> T) -> T {
         pg_sys::PopActiveSnapshot();
         found
     }
-}
-
-/// The row that `open_delivery` returns.
-struct Delivery {
-    id: String,
-    event: Event,
-    is_repeated: bool,
-    change: Option<Change>,
-}
-
-// SAFETY: a row of the columns that the SQL declaration names, in the caller's memory context.
-unsafe impl BoxRet for Delivery {
-    unsafe fn box_into<'fcx>(self, call: &mut FcInfo<'fcx>) -> Datum<'fcx> {
-        let change = self.change.as_ref();
-        // In the order of the declaration.
-        let columns = [
-            self.id.into_datum(),
-            self.event.name().into_datum(),
-            self.is_repeated.into_datum(),
-            change.map(|change| change.subject).into_datum(),
-            change.map(|change| change.action).into_datum(),
-            change.map(|change| change.data.to_datum()),
-        ];
-        let mut values = columns.map(|column| column.unwrap_or(pg_sys::Datum::null()));
-        let mut nulls = columns.map(|column| column.is_none());
-        unsafe {
-            let mut row_type = std::ptr::null_mut();
-            let no_oid = std::ptr::null_mut();
-            pg_sys::get_call_result_type(call.as_mut_ptr(), no_oid, &raw mut row_type);
-            assert_eq!((*row_type).natts as usize, columns.len());
-            let row = pg_sys::heap_form_tuple(row_type, values.as_mut_ptr(), nulls.as_mut_ptr());
-            call.return_raw_datum(pg_sys::HeapTupleHeaderGetDatum((*row).t_data))
-        }
-    }
-}
-
-// SAFETY: no SQL is generated from it; sql/stack/webhook.sql declares the function.
-unsafe impl SqlTranslatable for Delivery {
-    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(Delivery);
-    const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
-    const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> =
-        Err(ArgumentError::NotValidAsArgument("Delivery"));
-    const RETURN_SQL: Result<ReturnsRef, ReturnsError> =
-        Ok(ReturnsRef::One(SqlMappingRef::literal("record")));
 }

@@ -6,39 +6,73 @@ use pgrx::AnyElement;
 use pgrx::prelude::*;
 
 use crate::mirror::alike::{LAST_ACTIVE, is_within_a_day};
-use crate::mirror::object::{self, AUTH_PROVIDER, ObjectType, USER};
+use crate::mirror::object::{self, AUTH_PROVIDER, TEAM, USER};
 use crate::pg::jsonb::JsonbPart;
 
-/// `neon_auth_internal.standing(kind, given)`: the result as a word.
+/// What the row of a user says of the object of an event.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Standing {
+    /// There is no row.
+    Unknown,
+    Deleted,
+    /// The row was made at a sign-in.
+    FirstSeen,
+    Equal,
+    /// The object is older.
+    Older,
+    Newer {
+        is_upgrade: bool,
+    },
+    /// Nothing says which is newer.
+    Unclear {
+        is_upgrade: bool,
+    },
+}
+
+/// The standing of a user.
 ///
 /// Stack's objects have no version. The only number that increases with time is a user's
 /// last_active_at_millis. The REST API may have returned a time up to a day later than that in the
 /// row, and the row was not rewritten: an event is newer only if its time is beyond that day.
+///
+/// An upgrade makes an anonymous user a real one.
+pub fn of_user(id: &str, given: &JsonbPart) -> Standing {
+    // After the wait for a lock.
+    let found = USER.table.find_latest(&[id], |row| {
+        if !row.is_null(c"deleted_at") {
+            return Some(Standing::Deleted);
+        }
+        let known = row.part(c"raw_json")?;
+        if known.member(AUTH_PROVIDER).is_some() {
+            return Some(Standing::FirstSeen);
+        }
+        let is_upgrade = is_anonymous(&known) && !is_anonymous(given);
+        // Objects with other times differ, and are not compared as a whole.
+        Some(match order(given, &known) {
+            Order::Older => Standing::Older,
+            Order::Newer => Standing::Newer { is_upgrade },
+            Order::Same if row.equals(c"raw_json", given) => Standing::Equal,
+            Order::Same | Order::Unclear => Standing::Unclear { is_upgrade },
+        })
+    });
+    found.unwrap_or(Standing::Unknown)
+}
+
+/// `neon_auth_internal.team_standing(team)`: the result as a word. Nothing says which of two objects
+/// of a team is newer.
 #[pg_extern(sql = false)]
-fn standing(kind: &str, given: AnyElement) -> &'static str {
-    let kind = ObjectType::named(kind);
-    let is_user = kind.name == USER.name;
+fn team_standing(team: AnyElement) -> &'static str {
     // SAFETY: used while the argument exists.
-    let given = unsafe { JsonbPart::whole(&given) };
+    let given = unsafe { JsonbPart::whole(&team) };
     let id = object::id(&given, "id").expect("it was checked");
     let id = id.text().expect("an id is a string");
-    let found = kind.table.find(&[id], |row| {
+    let found = TEAM.table.find(&[id], |row| {
         if !row.is_null(c"deleted_at") {
             return Some("deleted");
         }
-        let known = row.part(c"raw_json")?;
-        if is_user && known.member(AUTH_PROVIDER).is_some() {
-            return Some("first_seen");
-        }
-        let is_upgrade = is_user && is_anonymous(&known) && !is_anonymous(&given);
-        // Objects with other times differ, and are not compared as a whole.
-        Some(match order(&given, &known) {
-            Some(Standing::Older) => "older",
-            None if row.equals(c"raw_json", &given) => "equal",
-            Some(Standing::Newer) if is_upgrade => "newer_upgrade",
-            Some(Standing::Newer) => "newer",
-            _ if is_upgrade => "unclear_upgrade",
-            _ => "unclear",
+        Some(match row.equals(c"raw_json", &given) {
+            true => "equal",
+            false => "unclear",
         })
     });
     found.unwrap_or("unknown")
@@ -50,19 +84,26 @@ fn is_anonymous(user: &JsonbPart) -> bool {
         == Some(true)
 }
 
-enum Standing {
+enum Order {
     Newer,
     Older,
     Unclear,
+    /// The times are equal, or missing.
+    Same,
 }
 
-/// What the times say; `None` if they are equal or missing.
-fn order(given: &JsonbPart, known: &JsonbPart) -> Option<Standing> {
-    let [given, known] = [given.member(LAST_ACTIVE)?, known.member(LAST_ACTIVE)?];
-    match given.compare_numbers(&known)? {
-        Ordering::Greater if is_within_a_day(&given, &known) => Some(Standing::Unclear),
-        Ordering::Greater => Some(Standing::Newer),
-        Ordering::Less => Some(Standing::Older),
-        Ordering::Equal => None,
+/// What the times say.
+fn order(given: &JsonbPart, known: &JsonbPart) -> Order {
+    let times = || {
+        let [given, known] = [given.member(LAST_ACTIVE)?, known.member(LAST_ACTIVE)?];
+        Some((given.compare_numbers(&known)?, given, known))
+    };
+    match times() {
+        Some((Ordering::Greater, given, known)) if is_within_a_day(&given, &known) => {
+            Order::Unclear
+        }
+        Some((Ordering::Greater, ..)) => Order::Newer,
+        Some((Ordering::Less, ..)) => Order::Older,
+        Some((Ordering::Equal, ..)) | None => Order::Same,
     }
 }
