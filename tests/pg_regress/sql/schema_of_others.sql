@@ -61,7 +61,7 @@ CREATE FUNCTION neon_auth.equal(text, text) RETURNS boolean LANGUAGE sql AS $$ S
 CREATE OPERATOR neon_auth.= (LEFTARG = text, RIGHTARG = text, FUNCTION = neon_auth.equal);
 CREATE TABLE neon_auth.secrets (name text, value text, service text);
 CREATE TRIGGER caught BEFORE INSERT OR UPDATE OR DELETE ON neon_auth.secrets FOR EACH STATEMENT EXECUTE FUNCTION neon_auth.caught();
-CREATE FUNCTION neon_auth.apply_user(text, jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT neon_auth.caught('apply_user'); SELECT NULL::jsonb $$;
+CREATE FUNCTION neon_auth.apply_event(text, text, jsonb, text) RETURNS jsonb LANGUAGE sql AS $$ SELECT neon_auth.caught('apply_event'); SELECT NULL::jsonb $$;
 ALTER DEFAULT PRIVILEGES IN SCHEMA neon_auth GRANT ALL ON TABLES TO PUBLIC;
 ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC;
 \c - postgres
