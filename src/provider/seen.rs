@@ -33,15 +33,25 @@ struct Verdict {
     bytes: usize,
 }
 
+/// The cached results, and the total size of their tokens.
+struct Seen {
+    verdicts: LruCache<Digest, Verdict>,
+    bytes: usize,
+}
+
 thread_local! {
-    static SEEN: RefCell<LruCache<Digest, Verdict>> = RefCell::new(LruCache::new(CAPACITY));
+    static SEEN: RefCell<Seen> = RefCell::new(Seen {
+        verdicts: LruCache::new(CAPACITY),
+        bytes: 0,
+    });
 }
 
 /// The cached result for the token with this digest, if nothing that it depends on has changed. Raises the error of
 /// `judge_time`.
 pub fn before(digest: &Digest) -> Result<Option<Rc<Admitted>>, Problem> {
     let Some((admitted, keys)) = SEEN.with_borrow_mut(|seen| {
-        seen.get(digest)
+        seen.verdicts
+            .get(digest)
             .map(|verdict| (Rc::clone(&verdict.admitted), Rc::clone(&verdict.keys)))
     }) else {
         return Ok(None);
@@ -82,12 +92,15 @@ pub fn remember(digest: Digest, bytes: usize, admitted: &Rc<Admitted>, keys: Rc<
         bytes,
     };
     SEEN.with_borrow_mut(|seen| {
-        seen.put(digest, verdict);
-        let mut bytes: usize = seen.iter().map(|(_, verdict)| verdict.bytes).sum();
-        while bytes > MOST_BYTES
-            && let Some((_, oldest)) = seen.pop_lru()
+        seen.bytes += bytes;
+        // Another result for the same token, or the oldest one.
+        if let Some((_, evicted)) = seen.verdicts.push(digest, verdict) {
+            seen.bytes -= evicted.bytes;
+        }
+        while seen.bytes > MOST_BYTES
+            && let Some((_, oldest)) = seen.verdicts.pop_lru()
         {
-            bytes -= oldest.bytes;
+            seen.bytes -= oldest.bytes;
         }
     });
 }
