@@ -241,6 +241,18 @@ CREATE VIEW neon_auth.status AS
       FROM neon_auth_internal.actor_in_wal() AS a
      WHERE a.wanted
     UNION ALL
+    -- More tokens than half of the entries replace each other.
+    SELECT 'token cache',
+           c.used <= c.entries / 2,
+           CASE WHEN c.entries = 0
+                    THEN 'None: neon_auth.token_cache_size is 0, so each session checks the signature of each token.'
+                WHEN c.used > c.entries / 2
+                    THEN format('Too small: of %s entries, %s were used in the last hour, so signatures are checked '
+                                'again. Raise neon_auth.token_cache_size.', c.entries, c.used)
+                ELSE format('Of %s entries, %s were used in the last hour.', c.entries, c.used) END,
+           NULL
+      FROM neon_auth_internal.token_cache() AS c
+    UNION ALL
     SELECT 'workers',
            NOT w.preloaded OR w.standby
                OR (w.failures = 0 AND NOT w.overdue AND (w.visited_at IS NOT NULL OR NOT w.expected)),
@@ -271,7 +283,7 @@ CREATE VIEW neon_auth.status AS
 COMMENT ON VIEW neon_auth.status IS 'State of the extension: one row per component, with health and reason';
 COMMENT ON COLUMN neon_auth.status.component IS
     'providers, revocations, keys, tables or secret of NAME, webhooks, sync queue, mirror, synchronisation, actor in '
-    'the WAL or workers';
+    'the WAL, token cache or workers';
 COMMENT ON COLUMN neon_auth.status.ok IS 'True if healthy';
 COMMENT ON COLUMN neon_auth.status.detail IS 'Its state, and why';
 COMMENT ON COLUMN neon_auth.status.since IS 'Start of that state, where it is known';

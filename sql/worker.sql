@@ -75,6 +75,11 @@ COMMENT ON FUNCTION neon_auth_internal.worker_state() IS
     'Returns if background workers serve this database, their last and next visit (microseconds since 1970), and '
     'failures in a row';
 
+CREATE FUNCTION neon_auth_internal.token_cache(OUT entries bigint, OUT used bigint) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1 AS 'MODULE_PATHNAME', 'token_cache_wrapper';
+COMMENT ON FUNCTION neon_auth_internal.token_cache() IS
+    'The entries of the server''s cache of valid signatures, and how many of them were used in the last hour';
+
 CREATE FUNCTION neon_auth_internal.counters(
     OUT counter text, OUT value bigint, OUT description text) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 20 AS 'MODULE_PATHNAME', 'counters_wrapper';

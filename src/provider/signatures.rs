@@ -10,8 +10,10 @@ use std::slice;
 use neon_auth_token::{CacheSet, Salt, SignatureCache};
 use pgrx::prelude::*;
 
+use crate::clock;
 use crate::pg::compat;
 use crate::settings::TOKEN_CACHE_SIZE;
+use crate::shared;
 
 thread_local! {
     static MEMORY: Cell<Option<Memory>> = const { Cell::new(None) };
@@ -40,6 +42,27 @@ pub fn cache() -> Option<SignatureCache<'static>> {
         memory.salt,
         database.to_u32(),
     ))
+}
+
+/// The sets that are looked at to estimate how many entries are in use: a megabyte.
+const SAMPLE: usize = 4096;
+/// Entries that were not used for so long count as free, in seconds.
+const LATELY: i64 = 3600;
+
+/// `neon_auth_internal.token_cache()`: its entries, and how many of them were used in the last hour, estimated from a
+/// sample. No row without preloading.
+#[pg_extern(sql = false)]
+fn token_cache() -> TableIterator<'static, (name!(entries, i64), name!(used, i64))> {
+    let state = shared::is_preloaded().then(|| {
+        let sets = MEMORY.get().map_or(&[][..], |memory| memory.sets);
+        let step = sets.len().div_ceil(SAMPLE).max(1);
+        let now = clock::seconds();
+        let sample = sets.iter().step_by(step);
+        let used: usize = sample.map(|set| set.used_within(LATELY, now)).sum();
+        let entries = sets.len() * CacheSet::ENTRIES;
+        (entries as i64, (used * step).min(entries) as i64)
+    });
+    TableIterator::new(state)
 }
 
 /// Requests the memory, while the server loads the library.

@@ -49,6 +49,20 @@ pub struct CacheSet {
     used_at: [AtomicU32; WAYS],
 }
 
+impl CacheSet {
+    /// How many entries a set has.
+    pub const ENTRIES: usize = WAYS;
+
+    /// How many of its entries were used in this number of seconds before now.
+    pub fn used_within(&self, seconds_ago: i64, now: i64) -> usize {
+        let is_recent = |used_at: &&AtomicU32| {
+            let used_at = used_at.load(Relaxed);
+            used_at != 0 && age(used_at, seconds(now)) <= seconds_ago
+        };
+        self.used_at.iter().filter(is_recent).count()
+    }
+}
+
 /// The memory, for one verification.
 pub struct SignatureCache<'a> {
     sets: &'a [CacheSet],

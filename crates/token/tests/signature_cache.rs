@@ -286,3 +286,19 @@ fn writers_of_one_set_neither_lose_a_verdict_nor_let_a_forgery_pass() {
         }
     });
 }
+
+#[test]
+fn counts_the_entries_that_were_used_lately() {
+    let sets = cache_of(1);
+    let keys = key_set(&[ES256.jwk()]);
+    let (old, new) = (token_of(1), token_of(2));
+    assert_eq!(sets[0].used_within(10, NOW), 0);
+    assert_eq!(is_hit(&sets, &old, &keys), Ok(false));
+    let later = NOW + 20;
+    assert_eq!(sets[0].used_within(20, later), 1);
+    assert_eq!(sets[0].used_within(10, later), 0);
+    assert_eq!(judge_with(&sets, &new, &keys, &policy(), later), Ok(false));
+    assert_eq!(sets[0].used_within(10, later), 1);
+    assert_eq!(judge_with(&sets, &old, &keys, &policy(), later), Ok(true));
+    assert_eq!(sets[0].used_within(10, later), 2);
+}

@@ -5,7 +5,10 @@ CREATE FUNCTION neon_auth_internal.advise_policies() RETURNS TABLE (
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH conditions AS MATERIALIZED (
-        SELECT c.*, format('policy %s on %s', c.name, c."table"::regclass) AS object
+        -- Without WITH CHECK, USING applies to new rows too.
+        SELECT c.*, format('policy %s on %s', c.name, c."table"::regclass) AS object,
+               c.is_check OR NOT bool_or(c.is_check) OVER (PARTITION BY c.policy) AS checks_new,
+               c.has_reader AND (c.columns <> '{}' OR c.is_correlated) AS binds_row
           FROM neon_auth_internal.advised_conditions() c
     ), opening AS MATERIALIZED (
         -- WITH CHECK matters here only for INSERT: an UPDATE needs a row that USING lets pass. A restrictive policy
@@ -16,7 +19,7 @@ AS $$
            AND NOT EXISTS (SELECT FROM conditions r
                             WHERE NOT r.is_permissive AND r."table" = c."table" AND r.command IN ('*', c.command)
                               AND r.roles @> c.roles AND (r.nobody = 'none' OR r.has_reader AND NOT c.has_reader)
-                              AND r.is_check = c.is_check)
+                              AND CASE WHEN c.is_check THEN r.checks_new ELSE NOT r.is_check END)
     ), owned AS MATERIALIZED (
         SELECT DISTINCT c.policy, c."table", x.number
           FROM conditions c, unnest(c.compared || c.cast_columns) AS x(number)
@@ -62,8 +65,9 @@ AS $$
                             WHERE has_column_privilege(r.oid, o."table", o.number, 'UPDATE'))
                AND NOT EXISTS (SELECT FROM conditions t
                                 WHERE NOT t.is_permissive AND t."table" = c."table" AND t.command IN ('*', 'w')
-                                  AND t.has_reader AND o.number = ANY (t.columns) AND t.roles @> c.roles)) AS o
-     WHERE c.is_check AND c.is_permissive AND c.command IN ('w', '*') AND NOT c.has_reader AND o.names IS NOT NULL
+                                  AND t.checks_new AND t.binds_row AND o.number = ANY (t.columns)
+                                  AND t.roles @> c.roles)) AS o
+     WHERE c.is_check AND c.is_permissive AND c.command IN ('w', '*') AND NOT c.binds_row AND o.names IS NOT NULL
     UNION ALL
     SELECT 'warning', 'inserts_for_others', c.object,
            format('Other policies compare %s with the signed-in user, but WITH CHECK does not, so %s can insert rows '
@@ -80,8 +84,9 @@ AS $$
                             WHERE has_column_privilege(r.oid, o."table", o.number, 'INSERT'))
                AND NOT EXISTS (SELECT FROM conditions t
                                 WHERE NOT t.is_permissive AND t."table" = c."table" AND t.command IN ('*', 'a')
-                                  AND t.has_reader AND o.number = ANY (t.columns) AND t.roles @> c.roles)) AS o
-     WHERE c.is_check AND c.is_permissive AND c.command = 'a' AND NOT c.has_reader AND o.names IS NOT NULL
+                                  AND t.checks_new AND t.binds_row AND o.number = ANY (t.columns)
+                                  AND t.roles @> c.roles)) AS o
+     WHERE c.is_check AND c.is_permissive AND c.command = 'a' AND NOT c.binds_row AND o.names IS NOT NULL
 $$;
 COMMENT ON FUNCTION neon_auth_internal.advise_policies() IS
     'Rows of neon_auth.advice: policies that pass with nobody signed in, or let users write rows of others';

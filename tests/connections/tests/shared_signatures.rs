@@ -80,6 +80,11 @@ fn a_session_counts_its_own_tokens_as_remembered(server: Server) {
     for _ in 0..3 {
         app.sign_in_for_session(&token);
     }
+    let state =
+        "SELECT concat_ws(' ', ok, detail) FROM neon_auth.status WHERE component = 'token cache'";
+    let state = world.superuser().value(state, &[]).expect("it is there");
+    let used = state.strip_prefix("t Of 229369 entries, ");
+    assert_eq!(used, Some("1 were used in the last hour."), "{state}");
     let counted = "SELECT string_agg(counter || ' ' || value, ', ' ORDER BY counter COLLATE \"C\")
                      FROM neon_auth.stats WHERE counter ~ '^tokens_'";
     let counted = world.superuser().value(counted, &[]);
@@ -326,6 +331,15 @@ fn a_small_cache_forgets_and_one_without_memory_remembers_nothing() {
     assert_eq!(sign_in(), 0);
     let hits = sign_in();
     assert!(hits <= 21, "{hits}");
+    let state = || {
+        let query = "SELECT concat_ws(' ', ok, detail) FROM neon_auth.status WHERE component = 'token cache'";
+        world.superuser().value(query, &[]).expect("it is there")
+    };
+    let too_small = state();
+    assert!(
+        too_small.starts_with("f Too small: of 21 entries, "),
+        "{too_small}"
+    );
     let latest = tokens.last().expect("there are tokens");
     assert!(is_shared(&world.database, latest));
     cluster.set("neon_auth.token_cache_size", "0");
@@ -338,6 +352,7 @@ fn a_small_cache_forgets_and_one_without_memory_remembers_nothing() {
         .superuser()
         .value("SHOW neon_auth.token_cache_size", &[]);
     assert_eq!(size.as_deref(), Some("0"));
+    assert!(state().starts_with("t None: "), "{}", state());
 }
 
 #[test]
@@ -355,5 +370,7 @@ fn without_preloading_the_setting_is_known_and_nothing_is_shared() {
     assert_eq!(size.as_deref(), Some("2MB"));
     let refused = superuser.run_refused("SET neon_auth.token_cache_size = '4MB'");
     assert_eq!(refused.code(), &SqlState::CANT_CHANGE_RUNTIME_PARAM);
+    let rows = "SELECT count(*)::text FROM neon_auth.status WHERE component = 'token cache'";
+    assert_eq!(superuser.value(rows, &[]).as_deref(), Some("0"));
     assert!(!cluster.log().contains("WARNING"), "{}", cluster.log());
 }

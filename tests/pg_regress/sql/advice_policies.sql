@@ -63,6 +63,11 @@ CREATE POLICY r ON advised.open_restrictive AS RESTRICTIVE FOR DELETE USING (aut
 -- A restrictive policy that passes lets nobody in by itself.
 SELECT advised.make('owner = auth.user_id()', 'closed_guests');
 CREATE POLICY r ON advised.closed_guests AS RESTRICTIVE TO authenticated USING (auth.is_anonymous() IS NOT TRUE);
+-- Without WITH CHECK, USING is what new rows must pass.
+SELECT advised.make('auth.user_id() IS NULL OR owner = auth.user_id()', 'closed_insert_restrictive', 'INSERT'),
+       advised.make('auth.user_id() IS NULL OR owner = auth.user_id()', 'open_insert_restrictive', 'INSERT');
+CREATE POLICY r ON advised.closed_insert_restrictive AS RESTRICTIVE USING (auth.user_id() IS NOT NULL);
+CREATE POLICY r ON advised.open_insert_restrictive AS RESTRICTIVE USING (auth.user_id() IS NOT NULL) WITH CHECK (true);
 -- A policy of a role that is not an application's, and of a command that is not granted.
 SELECT advised.make('auth.user_id() IS NULL', 'closed_role'), advised.make('owner = auth.user_id()', 'closed_command');
 ALTER POLICY p ON advised.closed_role TO stranger;
@@ -82,10 +87,16 @@ GRANT UPDATE ON advised.closed_by_staff TO advised_staff;
 
 -- Rows that can be given away.
 SELECT advised.make('owner = auth.user_id()', 'given', 'UPDATE'), advised.make('owner = auth.user_id()', 'given_partly', 'UPDATE'),
+       advised.make('owner = auth.user_id()', 'given_signed_in', 'UPDATE'), advised.make('owner = auth.user_id()', 'given_restrictive', 'UPDATE'),
+       advised.make('owner = auth.user_id()', 'kept_list', 'UPDATE'),
        advised.make('owner = auth.user_id()', 'kept', 'UPDATE'), advised.make('owner = auth.user_id()', 'kept_check', 'UPDATE'),
        advised.make('owner = auth.user_id()', 'kept_column', 'UPDATE'), advised.make('owner = auth.user_id()', 'kept_restrictive', 'UPDATE');
 ALTER POLICY p ON advised.given WITH CHECK (true);
 ALTER POLICY p ON advised.given_partly WITH CHECK (NOT published);
+ALTER POLICY p ON advised.given_signed_in WITH CHECK (auth.user_id() IS NOT NULL);
+ALTER POLICY p ON advised.given_restrictive WITH CHECK (true);
+CREATE POLICY r ON advised.given_restrictive AS RESTRICTIVE FOR UPDATE USING (owner = auth.user_id()) WITH CHECK (NOT published);
+ALTER POLICY p ON advised.kept_list WITH CHECK (editor IN (SELECT b.user_id FROM advised.blocked b WHERE b.user_id = auth.user_id()));
 ALTER POLICY p ON advised.kept_check WITH CHECK (owner = auth.user_id() AND NOT published);
 ALTER POLICY p ON advised.kept_column WITH CHECK (true);
 REVOKE UPDATE ON advised.kept_column FROM authenticated;
