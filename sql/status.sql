@@ -247,9 +247,10 @@ CREATE VIEW neon_auth.status AS
            CASE WHEN c.entries = 0
                     THEN 'None: neon_auth.token_cache_size is 0, so each session checks the signature of each token.'
                 WHEN c.used > c.entries / 2
-                    THEN format('Too small: of %s entries, %s were used in the last hour, so signatures are checked '
-                                'again. Raise neon_auth.token_cache_size.', c.entries, c.used)
-                ELSE format('Of %s entries, %s were used in the last hour.', c.entries, c.used) END,
+                    THEN format('Too small: of %s entries, about %s %% were used in the last hour, so signatures are '
+                                'checked again. Raise neon_auth.token_cache_size.', c.entries, 100 * c.used / c.entries)
+                ELSE format('Of %s entries, about %s %% were used in the last hour.', c.entries,
+                            100 * c.used / c.entries) END,
            NULL
       FROM neon_auth_internal.token_cache() AS c
     UNION ALL

@@ -45,13 +45,14 @@ COMMENT ON FUNCTION neon_auth_internal.privilege_names(boolean, boolean, boolean
     'The names of privileges, for messages';
 
 -- For REVOKE: a role of an application may have a privilege through PUBLIC or a role that it inherits from.
+-- aclexplode() raises an error for an empty list.
 CREATE FUNCTION neon_auth_internal.grantees(acl aclitem[], owner oid) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT string_agg(g.name, ', ' ORDER BY g.name COLLATE "C")
       FROM (SELECT DISTINCT CASE x.grantee WHEN 0 THEN 'PUBLIC'
                                  ELSE quote_ident(pg_get_userbyid(x.grantee)) END AS name
-              FROM aclexplode(acl) AS x
+              FROM aclexplode(CASE WHEN cardinality(acl) > 0 THEN acl END) AS x
              WHERE x.grantee <> owner
                AND EXISTS (SELECT FROM neon_auth_internal.application_roles() a
                             WHERE x.grantee = 0 OR a.oid <> 0 AND pg_has_role(a.oid, x.grantee, 'USAGE'))) AS g

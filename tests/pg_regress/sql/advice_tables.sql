@@ -16,6 +16,12 @@ CREATE TABLE inherited (id int);
 CREATE ROLE advised_base NOLOGIN;
 GRANT advised_base TO authenticated;
 GRANT INSERT ON inherited TO advised_base;
+-- A view that nobody is granted, but that another one reads.
+CREATE TABLE read_by_views (id int);
+ALTER TABLE read_by_views ENABLE ROW LEVEL SECURITY;
+CREATE MATERIALIZED VIEW inner_copy AS SELECT * FROM read_by_views;
+CREATE VIEW outer_view AS SELECT * FROM inner_copy;
+GRANT SELECT ON outer_view TO authenticated;
 -- Alike: nobody is granted them, or a role that is not an application's, or the schema is closed.
 CREATE TABLE not_granted (id int);
 CREATE TABLE for_reports (id int);
@@ -37,6 +43,12 @@ CREATE TABLE policy_of_others (LIKE no_policy);
 ALTER TABLE policy_of_others ENABLE ROW LEVEL SECURITY;
 CREATE POLICY p ON policy_of_others TO stranger USING (true);
 GRANT SELECT ON policy_of_others TO authenticated;
+-- By ownership, so that there is nothing to revoke.
+GRANT CREATE ON SCHEMA advised TO authenticated;
+CREATE TABLE of_owner (id int);
+ALTER TABLE of_owner ENABLE ROW LEVEL SECURITY;
+ALTER TABLE of_owner FORCE ROW LEVEL SECURITY;
+ALTER TABLE of_owner OWNER TO authenticated;
 -- Alike: locked on purpose, or a policy for the role that it inherits from.
 CREATE TABLE locked (id int);
 ALTER TABLE locked ENABLE ROW LEVEL SECURITY;
