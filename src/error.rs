@@ -163,6 +163,10 @@ pub enum Problem {
     },
     /// A statement needs an ordinary table, and the relation is not one.
     NotATable { relation: String, is: &'static str },
+    /// No role has this name.
+    UnknownRole { role: String },
+    /// The caller asks what a role can do that it cannot become.
+    RoleOfOthers { role: String, caller: String },
     /// A statement names a table that has another name now. `table`: that name.
     RenamedTable { table: String },
     /// No provider is configured.
@@ -549,6 +553,22 @@ impl From<&Problem> for ErrorReport {
                 "the relation is not an ordinary table".to_owned(),
                 format!("The relation {relation} {is}."),
                 String::new(),
+            ),
+            Problem::UnknownRole { role } => (
+                Code::ERRCODE_UNDEFINED_OBJECT,
+                "the role does not exist".to_owned(),
+                format!("No role has the name {}.", quoted(role)),
+                "SELECT rolname FROM pg_roles;".to_owned(),
+            ),
+            Problem::RoleOfOthers { role, caller } => (
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "permission denied to explain what the role can do".to_owned(),
+                format!(
+                    "The role {} cannot become {}.",
+                    quoted(caller),
+                    quoted(role)
+                ),
+                "Name a role that the caller can become, or ask as a superuser.".to_owned(),
             ),
             Problem::RenamedTable { table } => (
                 Code::ERRCODE_OBJECT_IN_USE,

@@ -171,7 +171,28 @@ extension_sql_file!(
     requires = ["advice_speed"]
 );
 extension_sql_file!("../sql/see/advice.sql", requires = ["advice_service"]);
-extension_sql_file!("../sql/internal_views.sql", requires = ["advice"]);
+extension_sql_file!(
+    "../sql/see/explain/rows.sql",
+    name = "explain_rows",
+    requires = ["advice"]
+);
+extension_sql_file!(
+    "../sql/see/explain/privileges.sql",
+    name = "explain_privileges",
+    requires = ["explain_rows"]
+);
+extension_sql_file!(
+    "../sql/see/explain/policies.sql",
+    name = "explain_policies",
+    requires = ["explain_privileges"]
+);
+extension_sql_file!(
+    "../sql/see/explain/constraints.sql",
+    name = "explain_constraints",
+    requires = ["explain_policies"]
+);
+extension_sql_file!("../sql/see/explain.sql", requires = ["explain_constraints"]);
+extension_sql_file!("../sql/internal_views.sql", requires = ["explain"]);
 extension_sql_file!("../sql/shared_schema.sql", requires = ["internal_views"]);
 extension_sql_file!("../sql/grants.sql", requires = ["shared_schema"]);
 extension_sql_file!("../sql/move_in.sql", requires = ["grants"]);

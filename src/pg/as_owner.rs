@@ -39,10 +39,31 @@ fn as_owner(
     statement: &str,
     arguments: Vec<Option<String>>,
 ) -> Result<SetOfIterator<'static, Option<String>>, ErrorReport> {
-    let table = Table::lock(relation)?;
+    let table = Table::lock(relation, Kinds::Ordinary)?;
+    Ok(SetOfIterator::new(run(&table, statement, &arguments)?))
+}
+
+/// `neon_auth_internal.read_as_owner(relation, statement, arguments)`: the same for a SELECT, whose table may also
+/// be partitioned or a partition: others own the partitions, but nothing of theirs runs when they are read.
+#[pg_extern(sql = false)]
+fn read_as_owner(
+    relation: pg_sys::Oid,
+    statement: &str,
+    arguments: Vec<Option<String>>,
+) -> Result<SetOfIterator<'static, Option<String>>, ErrorReport> {
+    debug_assert!(statement.starts_with("SELECT "), "it only reads");
+    let table = Table::lock(relation, Kinds::WithPolicies)?;
+    Ok(SetOfIterator::new(run(&table, statement, &arguments)?))
+}
+
+fn run(
+    table: &Table,
+    statement: &str,
+    arguments: &[Option<String>],
+) -> Result<Vec<Option<String>>, Problem> {
     // SET CONSTRAINTS names a constraint, and reads and writes no table itself.
     if !statement.starts_with("SET CONSTRAINTS ") && !statement.contains(&table.qualified()) {
-        return Err(table.renamed().into());
+        return Err(table.renamed());
     }
     table.check_name()?;
     let arguments: Vec<Option<&str>> = arguments.iter().map(Option::as_deref).collect();
@@ -62,15 +83,23 @@ fn as_owner(
         rows
     };
     table.check_name()?;
-    Ok(SetOfIterator::new(rows))
+    Ok(rows)
 }
 
 passes_errors! {
     neon_auth_as_owner, pg_finfo_neon_auth_as_owner => as_owner_wrapper;
+    neon_auth_read_as_owner, pg_finfo_neon_auth_read_as_owner => read_as_owner_wrapper;
 }
 
-/// An ordinary table, which stays locked until the transaction ends, so that it keeps its owner and
-/// its name.
+/// Which tables a statement may be on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kinds {
+    Ordinary,
+    /// Partitioned tables and partitions too.
+    WithPolicies,
+}
+
+/// A table, which stays locked until the transaction ends, so that it keeps its owner and its name.
 struct Table {
     oid: pg_sys::Oid,
     owner: pg_sys::Oid,
@@ -79,7 +108,7 @@ struct Table {
 }
 
 impl Table {
-    fn lock(oid: pg_sys::Oid) -> Result<Self, Problem> {
+    fn lock(oid: pg_sys::Oid, kinds: Kinds) -> Result<Self, Problem> {
         // SAFETY: an open relation has its pg_class row, and is closed; its schema exists.
         unsafe {
             let open = pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as i32);
@@ -99,7 +128,13 @@ impl Table {
                 name: CStr::from_ptr(class.relname.data.as_ptr()).to_owned(),
             };
             pg_sys::relation_close(open, pg_sys::NoLock as i32);
-            if kind == pg_sys::RELKIND_RELATION && !is_partition {
+            let fits = match kinds {
+                Kinds::Ordinary => kind == pg_sys::RELKIND_RELATION && !is_partition,
+                Kinds::WithPolicies => {
+                    kind == pg_sys::RELKIND_RELATION || kind == pg_sys::RELKIND_PARTITIONED_TABLE
+                }
+            };
+            if fits {
                 return Ok(table);
             }
             Err(Problem::NotATable {

@@ -4,7 +4,7 @@
 //! may be set, but callers may not access these tables. So this file switches user and search_path
 //! around one statement, as a definer function with a fixed search_path does.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use pgrx::{FromDatum, IntoDatum, PgRelation, pg_sys};
 
@@ -24,6 +24,34 @@ pub fn read(query: &str, arguments: &[&str]) -> Option<String> {
         let value = run(query, arguments, true);
         pg_sys::PopActiveSnapshot();
         value
+    }
+}
+
+/// Runs a statement as the tables' owner, and returns its rows as text.
+pub fn rows(query: &str, arguments: &[Option<&str>]) -> Vec<Vec<Option<String>>> {
+    // SAFETY: a transaction is active.
+    unsafe {
+        let outer_context = pg_sys::CurrentMemoryContext;
+        let pinned = Pinned::enter(owner(), pg_sys::SECURITY_LOCAL_USERID_CHANGE);
+        pg_sys::SPI_connect();
+        execute(query, arguments, false);
+        let table = pg_sys::SPI_tuptable;
+        let mut rows = Vec::new();
+        if !table.is_null() {
+            let description = (*table).tupdesc;
+            for row in 0..pg_sys::SPI_processed as usize {
+                let row = *(*table).vals.add(row);
+                let column = |number| {
+                    let text = pg_sys::SPI_getvalue(row, description, number);
+                    (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
+                };
+                rows.push((1..=(*description).natts).map(column).collect());
+            }
+        }
+        pg_sys::SPI_finish();
+        pg_sys::MemoryContextSwitchTo(outer_context);
+        pinned.leave();
+        rows
     }
 }
 

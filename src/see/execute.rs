@@ -1,4 +1,4 @@
-//! Runs one expression, and returns its value as text.
+//! Runs one expression, and returns its value as text; prepares a statement.
 
 use std::ffi::{CStr, c_char};
 
@@ -57,25 +57,50 @@ unsafe extern "C-unwind" {
     ) -> pg_sys::Datum;
     fn OidOutputFunctionCall(function: pg_sys::Oid, value: pg_sys::Datum) -> *mut c_char;
     fn MemoryContextStrdup(context: pg_sys::MemoryContext, text: *const c_char) -> *mut c_char;
+    fn SPI_connect() -> i32;
+    fn SPI_prepare(
+        statement: *const c_char,
+        count: i32,
+        types: *mut pg_sys::Oid,
+    ) -> pg_sys::SPIPlanPtr;
+    fn SPI_finish() -> i32;
     fn slot_getsomeattrs_int(slot: *mut pg_sys::TupleTableSlot, columns: i32);
 }
 
+/// Parses and rewrites a statement, without executing it.
+///
+/// # Safety
+/// Inside `raised::attempt`.
+pub unsafe fn prepare(statement: *const c_char) {
+    unsafe {
+        SPI_connect();
+        SPI_prepare(statement, 0, std::ptr::null_mut());
+        SPI_finish();
+    }
+}
+
 impl Query {
-    /// `SELECT expression`.
+    /// `SELECT expression`, or `SELECT true WHERE expression`: as a condition on rows, its parts are evaluated in
+    /// the order of their costs.
     ///
     /// # Safety
     /// The expression must be bound to this row, a copy that nothing else uses.
     pub unsafe fn of(
         expression: *mut pg_sys::Node,
         row: Option<(pg_sys::Oid, *const c_char)>,
+        is_filter: bool,
     ) -> Self {
         unsafe {
             let name = c"value".as_ptr().cast_mut();
-            let column = pg_sys::makeTargetEntry(expression.cast(), 1, name, false);
+            let (value, condition) = match is_filter {
+                true => (pg_sys::makeBoolConst(true, false), expression),
+                false => (expression, std::ptr::null_mut()),
+            };
+            let column = pg_sys::makeTargetEntry(value.cast(), 1, name, false);
             let mut query = PgBox::<pg_sys::Query>::alloc_node(pg_sys::NodeTag::T_Query);
             query.commandType = pg_sys::CmdType::CMD_SELECT;
             query.canSetTag = true;
-            query.jointree = pg_sys::makeFromExpr(std::ptr::null_mut(), std::ptr::null_mut());
+            query.jointree = pg_sys::makeFromExpr(std::ptr::null_mut(), condition);
             query.hasSubLinks = pg_sys::checkExprHasSubLink(expression);
             query.targetList = pg_sys::lappend(std::ptr::null_mut(), column.cast());
             Self {
@@ -85,7 +110,7 @@ impl Query {
         }
     }
 
-    /// The value; null for NULL.
+    /// The value; null for NULL, or for a filter that lets no row pass.
     ///
     /// # Safety
     /// Inside `raised::attempt`; once.

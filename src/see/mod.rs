@@ -1,12 +1,13 @@
 //! What a user can do, and which policy says so: evaluates expressions of policies as a role with an identity.
 //!
-//! `functions` is what SQL calls. `as_user` switches role and identity in a subtransaction that is always rolled
-//! back, `expression` puts one row in the place of a table's columns, `execute` runs the expression, and `outcome`
+//! `explain` and `functions` are what SQL calls. `as_user` switches role and identity in a subtransaction that is
+//! always rolled back, `expression` puts one row in the place of a table's columns, `execute` runs the expression, and `outcome`
 //! says what became of it and of the parts that decide. `advice` is about the conditions of policies themselves.
 
 mod advice;
 mod as_user;
 mod execute;
+mod explain;
 mod expression;
 mod functions;
 mod outcome;

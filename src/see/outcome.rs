@@ -48,7 +48,7 @@ pub struct Evaluation<'a> {
 impl Evaluation<'_> {
     /// The expression, then the parts that decide: those of an AND that are not fulfilled, those of an OR that are.
     pub fn find(&self, expression: Expression) -> Vec<Found> {
-        let outcome = self.outcome(expression);
+        let outcome = self.outcome(expression, false);
         let mut found = vec![Found {
             sql: expression.sql(),
             outcome: outcome.clone(),
@@ -63,7 +63,7 @@ impl Evaluation<'_> {
             (Joint::Or, _) => |outcome: &Outcome| outcome.passes() != Some(false),
         };
         for part in parts {
-            let outcome = self.outcome(part);
+            let outcome = self.outcome(part, false);
             if !matches!(outcome, Outcome::NeedsRow) && decides(&outcome) {
                 let sql = part.sql();
                 found.push(Found { sql, outcome });
@@ -72,7 +72,27 @@ impl Evaluation<'_> {
         found
     }
 
-    fn outcome(&self, expression: Expression) -> Outcome {
+    /// Whether all conditions are fulfilled, of which later ones are not evaluated for a row that an earlier one
+    /// refuses. Privileges of all of them are checked before any row is read.
+    pub fn pass(&self, conditions: &[Expression], are_filters: bool) -> Outcome {
+        let mut result = Outcome::Value(Some("t".to_owned()));
+        for condition in conditions {
+            let outcome = self.outcome(*condition, are_filters);
+            let lacks_privilege =
+                matches!(&outcome, Outcome::Raised(raised) if raised.sqlstate() == "42501");
+            let refuses_without_row =
+                matches!(result, Outcome::NeedsRow) && outcome.passes() == Some(false);
+            if lacks_privilege || refuses_without_row || result.passes() == Some(true) {
+                result = outcome;
+            }
+            if lacks_privilege {
+                break;
+            }
+        }
+        result
+    }
+
+    fn outcome(&self, expression: Expression, is_filter: bool) -> Outcome {
         let bound = expression.bound(self.row_type);
         let lacks = match self.row {
             None if bound.reads_row => Outcome::NeedsRow,
@@ -81,7 +101,7 @@ impl Evaluation<'_> {
                 let row = self.row.map(|row| (self.row_type, row.as_ptr()));
                 // SAFETY: a copy of the expression, bound to the row; in a transaction.
                 return unsafe {
-                    let query = Query::of(bound.node, row);
+                    let query = Query::of(bound.node, row, is_filter);
                     match self.user.attempt(|| query.run()) {
                         Ok(value) if value.is_null() => Outcome::Value(None),
                         Ok(value) => {
@@ -103,7 +123,7 @@ impl Evaluation<'_> {
         };
         let is_decided = parts
             .into_iter()
-            .any(|part| self.outcome(part).passes() == Some(decisive));
+            .any(|part| self.outcome(part, is_filter).passes() == Some(decisive));
         match is_decided {
             true => Outcome::Value(Some(value.to_owned())),
             false => lacks,

@@ -1,0 +1,308 @@
+-- explain_policy: why may, or may not, a user do something with a row?
+
+CREATE FUNCTION neon_auth_internal.relations_behind(relation oid, role oid)
+RETURNS TABLE (name text, kind text, result boolean, reason text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE behind (relation, role, path) AS (
+        SELECT relation, role, ARRAY[relation]
+        UNION ALL
+        SELECT d.refobjid, i.role, b.path || d.refobjid
+          FROM behind b
+          JOIN pg_class v ON v.oid = b.relation AND v.relkind = 'v'
+         CROSS JOIN LATERAL (
+               SELECT CASE WHEN EXISTS (SELECT FROM pg_options_to_table(v.reloptions) AS o
+                                         WHERE o.option_name = 'security_invoker' AND o.option_value::boolean)
+                           THEN b.role ELSE v.relowner END) AS i(role)
+          JOIN pg_rewrite r ON r.ev_class = v.oid
+         CROSS JOIN LATERAL (
+               SELECT DISTINCT d.refobjid FROM pg_depend d
+                WHERE d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+                  AND d.refobjid <> ALL (b.path)) AS d
+          JOIN pg_class c ON c.oid = d.refobjid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    )
+    SELECT b.relation::regclass::text, format('as %I', pg_get_userbyid(b.role)),
+           has_table_privilege(b.role, b.relation, 'SELECT') OR has_any_column_privilege(b.role, b.relation, 'SELECT'),
+           CASE WHEN c.relkind = 'v' THEN 'a view' ELSE 'row security: ' || s.reason END
+      FROM behind b
+      JOIN pg_class c ON c.oid = b.relation
+     CROSS JOIN LATERAL neon_auth_internal.row_security(b.relation, b.role) AS s
+     WHERE cardinality(b.path) > 1
+     ORDER BY b.path, 1
+$$;
+COMMENT ON FUNCTION neon_auth_internal.relations_behind(oid, oid) IS
+    'Relations behind a view, with the role whose rights count for each, and whether row security binds it';
+
+CREATE FUNCTION neon_auth_internal.explained_command(command text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    plain text := upper(btrim(regexp_replace(command, '\s+', ' ', 'g')));
+BEGIN
+    IF plain IS NULL OR neon_auth_internal.needed_privileges(plain) IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'the command cannot be explained',
+            DETAIL = coalesce(format('It is %s.', left(plain, 100)), 'It is NULL.'),
+            HINT = 'SELECT, SELECT FOR UPDATE, INSERT, INSERT RETURNING, UPDATE or DELETE.';
+    END IF;
+    RETURN plain;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.explained_command(text) IS 'A command of explain_policy in capitals';
+
+CREATE FUNCTION neon_auth_internal.explained_kind(relation oid) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found text := (SELECT c.relkind::text FROM pg_class c WHERE c.oid = relation);
+BEGIN
+    IF found IS NULL OR found NOT IN ('r', 'p', 'v', 'm', 'f') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = 'the relation is neither a table nor a view',
+            DETAIL = CASE WHEN found IS NULL THEN coalesce(format('No relation has the OID %s.', relation), 'It is NULL.')
+                          ELSE format('%s is of another kind.', relation::regclass) END,
+            HINT = 'Pass a table or a view, such as ''public.todos''.';
+    END IF;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.explained_kind(oid) IS 'relkind of a table or view; fails for other relations';
+
+-- Only what is raised before any row is read, above all a recursion between policies.
+CREATE FUNCTION neon_auth_internal.sample_statement(relation oid, command text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN (SELECT format(CASE command WHEN 'SELECT' THEN 'SELECT %1$I FROM %2$s'
+                                   WHEN 'SELECT FOR UPDATE' THEN 'SELECT %1$I FROM %2$s FOR UPDATE'
+                                   WHEN 'INSERT' THEN 'INSERT INTO %2$s DEFAULT VALUES'
+                                   WHEN 'INSERT RETURNING' THEN 'INSERT INTO %2$s DEFAULT VALUES RETURNING %1$I'
+                                   WHEN 'UPDATE' THEN 'UPDATE %2$s SET %1$I = DEFAULT WHERE %1$I IS NULL'
+                                   ELSE 'DELETE FROM %2$s WHERE %1$I IS NULL' END,
+                      a.attname, neon_auth_internal.qualified(relation))
+          FROM pg_attribute a
+         WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+         ORDER BY a.attnum LIMIT 1);
+COMMENT ON FUNCTION neon_auth_internal.sample_statement(oid, text) IS
+    'A statement that reads and writes a table as a command does';
+
+CREATE FUNCTION neon_auth_internal.explain_policy(relation oid, asked text, given jsonb, user_id text, role oid,
+    claims jsonb, path text)
+RETURNS TABLE (step text, name text, kind text, expression text, result boolean, reason text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relkind text := neon_auth_internal.explained_kind(relation);
+    command text := neon_auth_internal.explained_command(asked);
+    bound record;
+    stored text;
+    changed text;
+    changed_values jsonb;
+    defaults jsonb;
+    failures text[];
+    -- Of the first step that refuses.
+    refusal text;
+    no_schema text;
+    -- What stops a statement before it reads a row: recursion, privileges that policies lack, no policy at all.
+    recursion text;
+    denied text;
+    closed text;
+    refused text;
+    unknown boolean := relkind = 'v';
+    verdict_name text := format('%s %s', command, relation::regclass);
+BEGIN
+    step := 'user';
+    name := user_id;
+    kind := CASE WHEN user_id IS NULL THEN 'nobody' ELSE 'signed in' END;
+    reason := CASE WHEN user_id IS NULL THEN NULL
+                   WHEN NOT EXISTS (SELECT FROM neon_auth_internal.users_sync u WHERE u.id = user_id)
+                   THEN 'neon_auth.users_sync has no row with this id'
+                   WHEN EXISTS (SELECT FROM neon_auth_internal.users_sync u
+                                 WHERE u.id = user_id AND u.deleted_at IS NOT NULL)
+                   THEN 'the user is deleted' END;
+    RETURN NEXT;
+
+    IF given IS NOT NULL AND relkind IN ('r', 'p') THEN
+        PERFORM neon_auth_internal.check_members(relation, given);
+    END IF;
+
+    FOR step, name, kind, expression, result, reason IN
+        SELECT * FROM neon_auth_internal.explain_privileges(
+            relation, command, CASE WHEN relkind IN ('r', 'p') THEN given END, role)
+    LOOP
+        IF NOT result THEN
+            refusal := coalesce(refusal, format('42501: no privilege %s on %s %s', kind, step, name));
+            IF step = 'schema' THEN
+                no_schema := refusal;
+            END IF;
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+
+    SELECT s.* INTO bound FROM neon_auth_internal.row_security(relation, role) AS s;
+    step := 'row security';
+    name := relation::regclass::text;
+    kind := bound.kind;
+    expression := NULL;
+    result := CASE WHEN NOT bound.binds THEN true END;
+    reason := bound.reason;
+    IF relkind <> 'v' THEN
+        RETURN NEXT;
+    END IF;
+
+    IF relkind = 'v' THEN
+        step := 'behind';
+        FOR name, kind, result, reason IN SELECT * FROM neon_auth_internal.relations_behind(relation, role) LOOP
+            IF NOT result THEN
+                refusal := coalesce(refusal, format('42501: no privilege SELECT on %s, %s', name, kind));
+            END IF;
+            RETURN NEXT;
+        END LOOP;
+    ELSIF relkind IN ('r', 'p') THEN
+        IF EXISTS (SELECT FROM pg_inherits i WHERE relation IN (i.inhparent, i.inhrelid)) THEN
+            step := 'inheritance';
+            kind := CASE WHEN EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = relation)
+                         THEN 'parent' ELSE 'child' END;
+            result := NULL;
+            reason := 'the privileges and policies of the table that a statement names count, not those of its '
+                      'parents, children or partitions';
+            RETURN NEXT;
+        END IF;
+        IF given IS NOT NULL THEN
+            step := 'row';
+            name := NULL;
+            expression := NULL;
+            IF command LIKE 'INSERT%' THEN
+                kind := 'imagined';
+                SELECT jsonb_object_agg(d.name, to_jsonb(d)) INTO defaults
+                  FROM neon_auth_internal.column_defaults(relation, given, role, user_id, claims, path) AS d;
+                SELECT i.* INTO changed, changed_values
+                  FROM neon_auth_internal.imagined_row(
+                           relation, NULL,
+                           coalesce((SELECT jsonb_object_agg(d.key, d.value -> 'value') FROM jsonb_each(defaults) AS d
+                                      WHERE jsonb_typeof(d.value -> 'value') <> 'null'), '{}') || given) AS i;
+                result := true;
+                reason := (SELECT 'without the values of a sequence: ' || string_agg(quote_ident(d.key), ', ')
+                             FROM jsonb_each(defaults) AS d WHERE (d.value ->> 'from_sequence')::boolean);
+            ELSE
+                kind := 'stored';
+                SELECT r.is_stored, r.stored, r.changed, r.changed_values INTO result, stored, changed, changed_values
+                  FROM neon_auth_internal.stored_row(relation, given) AS r;
+                reason := CASE WHEN NOT result THEN 'no row has this key' END;
+                IF NOT result THEN
+                    refusal := coalesce(refusal, 'no row has this key');
+                END IF;
+            END IF;
+            IF changed IS NOT NULL AND command IN ('INSERT', 'INSERT RETURNING', 'UPDATE') THEN
+                SELECT g.* INTO changed, changed_values, failures
+                  FROM neon_auth_internal.with_generated(relation, role, user_id, claims, path, changed,
+                                                         changed_values) AS g;
+                IF failures IS NOT NULL THEN
+                    result := false;
+                    reason := array_to_string(failures, '; ');
+                    refusal := coalesce(refusal, reason);
+                END IF;
+            END IF;
+            RETURN NEXT;
+        END IF;
+
+        IF bound.binds THEN
+            step := 'statement';
+            kind := 'recursion';
+            name := NULL;
+            expression := neon_auth_internal.sample_statement(relation, command);
+            reason := NULL;
+            SELECT p.sqlstate || ': ' || p.message INTO reason
+              FROM neon_auth_internal.prepare_as(expression, role, user_id, claims, path) AS p
+             WHERE p.sqlstate = '42P17';
+            IF reason IS NOT NULL THEN
+                result := false;
+                recursion := reason;
+                RETURN NEXT;
+            END IF;
+        END IF;
+        IF bound.binds AND refusal IS DISTINCT FROM 'no row has this key' THEN
+            FOR step, name, kind, expression, result, reason IN
+                SELECT * FROM neon_auth_internal.explain_policies(relation, command, stored, changed, role, user_id,
+                                                                  claims, path)
+            LOOP
+                IF step = 'policies' THEN
+                    unknown := unknown OR result IS NULL;
+                    IF NOT result THEN
+                        denied := coalesce(denied, CASE WHEN reason LIKE '% raises 42501: %' THEN reason END);
+                        refused := CASE
+                            WHEN reason ~ ' raises [0-9A-Z]{5}: ' THEN reason
+                            WHEN kind LIKE '%: USING' THEN format('the row is not found, without an error: %s', reason)
+                            ELSE format('42501: new row violates row-level security policy for table %I: %s',
+                                        (SELECT c.relname FROM pg_class c WHERE c.oid = relation), reason) END;
+                        refusal := coalesce(refusal, refused);
+                        IF reason LIKE 'default deny%' AND kind LIKE '%: USING' THEN
+                            closed := coalesce(closed, refused);
+                        END IF;
+                    END IF;
+                END IF;
+                RETURN NEXT;
+            END LOOP;
+        END IF;
+
+        IF changed IS NOT NULL AND command IN ('INSERT', 'INSERT RETURNING', 'UPDATE') THEN
+            FOR step, name, kind, expression, result, reason IN
+                SELECT * FROM neon_auth_internal.explain_constraints(relation, command, given, changed, changed_values,
+                                                                     defaults, role, user_id, claims, path)
+            LOOP
+                IF NOT result THEN
+                    refusal := coalesce(refusal, format('%s %s: %s', kind, name, reason));
+                END IF;
+                RETURN NEXT;
+            END LOOP;
+        END IF;
+
+        step := 'trigger';
+        kind := 'BEFORE';
+        expression := NULL;
+        result := NULL;
+        reason := 'not run: it may change the row or refuse it';
+        FOR name IN
+            SELECT quote_ident(t.tgname) FROM pg_trigger t
+             WHERE t.tgrelid = relation AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 3 = 3
+               AND t.tgtype & CASE WHEN command LIKE 'INSERT%' THEN 4 WHEN command = 'UPDATE' THEN 16
+                                   WHEN command = 'DELETE' THEN 8 ELSE 0 END <> 0
+             ORDER BY t.tgname
+        LOOP
+            RETURN NEXT;
+        END LOOP;
+    END IF;
+
+    IF recursion IS NOT NULL AND no_schema IS NULL THEN
+        refusal := recursion;
+    ELSIF denied IS NOT NULL AND refusal NOT LIKE '42501: no privilege %' THEN
+        refusal := denied;
+    ELSIF closed IS NOT NULL AND refusal LIKE '% raises %' THEN
+        refusal := closed;
+    END IF;
+    step := 'verdict';
+    name := verdict_name;
+    kind := 'as ' || quote_ident(pg_get_userbyid(role));
+    expression := NULL;
+    result := CASE WHEN refusal IS NOT NULL THEN false WHEN NOT unknown THEN true END;
+    reason := CASE WHEN refusal IS NOT NULL THEN refusal
+                   WHEN relkind = 'v' THEN 'the relations behind the view decide: explain each as its role'
+                   WHEN unknown AND given IS NULL THEN 'depends on the row'
+                   WHEN unknown THEN 'cannot be decided: see the policies'
+                   WHEN relkind = 'f' THEN 'as far as this server decides'
+                   WHEN NOT bound.binds THEN 'no policy binds the role'
+                   ELSE 'allowed' END;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.explain_policy(oid, text, jsonb, text, oid, jsonb, text) IS
+    'The steps of neon_auth.explain_policy, for a caller who may become the role';
+
+CREATE FUNCTION neon_auth.explain_policy("table" regclass, command text DEFAULT 'SELECT', "row" jsonb DEFAULT NULL,
+    user_id text DEFAULT NULL, role name DEFAULT 'authenticated', claims jsonb DEFAULT '{}')
+RETURNS TABLE (step text, name text, kind text, expression text, result boolean, reason text)
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'neon_auth_explain_policy';
+COMMENT ON FUNCTION neon_auth.explain_policy(regclass, text, jsonb, text, name, jsonb) IS
+    'Explains why a user may, or may not, do something with a row: privileges, policies, constraints, and the verdict; '
+    'changes nothing';
+REVOKE ALL ON FUNCTION neon_auth.explain_policy(regclass, text, jsonb, text, name, jsonb) FROM PUBLIC;
