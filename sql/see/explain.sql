@@ -61,7 +61,8 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'wrong_object_type',
             MESSAGE = 'the relation is neither a table nor a view',
-            DETAIL = CASE WHEN found IS NULL THEN coalesce(format('No relation has the OID %s.', relation), 'It is NULL.')
+            DETAIL = CASE WHEN relation IS NULL THEN 'It is NULL.'
+                          WHEN found IS NULL THEN format('No relation has the OID %s.', relation)
                           ELSE format('%s is of another kind.', relation::regclass) END,
             HINT = 'Pass a table or a view, such as ''public.todos''.';
     END IF;

@@ -43,7 +43,8 @@ BEGIN
         result := false;
         reason := CASE WHEN item.of_default ->> 'failure' IS NOT NULL
                        THEN 'the default raises ' || (item.of_default ->> 'failure')
-                       WHEN expression IS NOT NULL AND user_id IS NULL THEN 'the default is NULL, as nobody is signed in'
+                       WHEN expression IS NOT NULL AND user_id IS NULL
+                       THEN 'the default is NULL, as nobody is signed in'
                        WHEN expression IS NOT NULL THEN 'the default is NULL'
                        ELSE 'the value is NULL' END;
         RETURN NEXT;
