@@ -120,8 +120,9 @@ BEGIN
                        WHEN item.failure = 'raised' THEN false END;
         reason := CASE WHEN NOT some_permissive THEN 'default deny: no permissive policy applies'
                        WHEN item.failure = 'raised'
-                       THEN coalesce((SELECT f FROM unnest(failed) AS f WHERE right(f, length(item.message)) = item.message
-                                       LIMIT 1), 'a policy raises ' || item.message)
+                       THEN coalesce((SELECT f FROM unnest(failed) AS f
+                                       WHERE right(f, length(item.message)) = item.message LIMIT 1),
+                                     'a policy raises ' || item.message)
                        WHEN result THEN format('the policy %s passes', allowed)
                        WHEN result IS NULL THEN 'depends on the row'
                        WHEN refused IS NOT NULL THEN format('the restrictive policy %s refuses', refused)

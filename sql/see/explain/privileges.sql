@@ -74,7 +74,8 @@ CREATE FUNCTION neon_auth_internal.row_security(relation oid, role oid, OUT bind
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT k.kind = 'on', k.kind,
-           CASE k.kind WHEN 'off' THEN format('not enabled: ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', relation::regclass)
+           CASE k.kind WHEN 'off'
+                       THEN format('not enabled: ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', relation::regclass)
                        WHEN 'none' THEN 'relations of this kind have no policies'
                        WHEN 'superuser' THEN 'the role is a superuser, whom no policy binds'
                        WHEN 'bypassrls' THEN 'the role has BYPASSRLS, so no policy binds it'

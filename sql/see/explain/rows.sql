@@ -124,7 +124,7 @@ AS $$
                -- 1574, 1575: nextval, setval
                SELECT a.attidentity <> '' OR coalesce(d.adbin::text ~ ':funcid 157[45] |\{NEXTVALUEEXPR ', false)
            ) AS s(from_sequence)
-      LEFT JOIN LATERAL neon_auth_internal.evaluate_as(d.adbin::text, relation, NULL, role, user_id, claims, path) AS e
+      LEFT JOIN LATERAL neon_auth_internal.evaluate_as(d.adbin::text, relation, NULL, role, user_id, claims, path) e
            ON e.part = 0 AND NOT s.from_sequence
      WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
        AND NOT coalesce(given ? a.attname::text, false) AND (d.adbin IS NOT NULL OR a.attidentity <> '')
@@ -134,7 +134,7 @@ COMMENT ON FUNCTION neon_auth_internal.column_defaults(oid, jsonb, oid, text, js
     'Defaults of the columns that a new row does not name, evaluated as a role with an identity';
 
 CREATE FUNCTION neon_auth_internal.with_generated(relation oid, role oid, user_id text, claims jsonb, path text,
-    INOUT "row" text, INOUT "values" jsonb, OUT failures text[])
+    INOUT imagined text, INOUT imagined_values jsonb, OUT failures text[])
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -142,16 +142,17 @@ DECLARE
 BEGIN
     SELECT jsonb_object_agg(a.attname, CASE WHEN a.atttypid IN ('json'::regtype, 'jsonb'::regtype)
                                             THEN e.value::jsonb ELSE to_jsonb(e.value) END),
-           array_agg(format('the generated column %I raises %s: %s', a.attname, e.sqlstate, e.message) ORDER BY a.attnum)
+           array_agg(format('the generated column %I raises %s: %s', a.attname, e.sqlstate, e.message))
                FILTER (WHERE e.failure = 'raised')
       INTO given, failures
       FROM pg_attribute a
       JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-     CROSS JOIN LATERAL neon_auth_internal.evaluate_as(d.adbin::text, relation, "row", role, user_id, claims, path) AS e
+     CROSS JOIN LATERAL neon_auth_internal.evaluate_as(d.adbin::text, relation, imagined, role, user_id, claims,
+                                                       path) AS e
      WHERE a.attrelid = relation AND a.attgenerated <> '' AND NOT a.attisdropped AND e.part = 0;
     IF given IS NOT NULL THEN
-        SELECT i.imagined, i.imagined_values INTO "row", "values"
-          FROM neon_auth_internal.imagined_row(relation, "row", given) AS i;
+        SELECT i.imagined, i.imagined_values INTO imagined, imagined_values
+          FROM neon_auth_internal.imagined_row(relation, imagined, given) AS i;
     END IF;
 END
 $$;
