@@ -24,6 +24,7 @@ DECLARE
 BEGIN
     SELECT n.oid, n.nspname INTO schema
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
+    expression := NULL;
     step := 'schema';
     name := quote_ident(schema.nspname);
     kind := 'USAGE';
