@@ -7,18 +7,19 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'changed
 COMMENT ON FUNCTION neon_auth_internal.changed_objects(text, jsonb) IS
     'Positions in an array of the objects that differ from their row, and of those without a row';
 
--- A page has thousands of objects that equal their row. They are compared as text: converting them to jsonb costs
--- several times as much.
+-- A response has thousands of objects that equal their row. They are compared as text: converting them to jsonb
+-- costs several times as much.
 CREATE FUNCTION neon_auth_internal.changed_in_page(
-    kind text, page text, OUT total bigint, OUT ids text[], OUT known text[], OUT new text[]) RETURNS SETOF record
+    kind text, objects text[], OUT ids text[], OUT known integer[], OUT new integer[], OUT cleaned text[])
+RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'changed_in_page_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.changed_in_page(text, text) IS
-    'The objects of a JSON array of the REST API that are not alike their row, those without a row, and the ids of all';
+COMMENT ON FUNCTION neon_auth_internal.changed_in_page(text, text[]) IS
+    'The ids of objects of the REST API, the places of those that change a row or have none, and what to write if '
+    'not the objects themselves';
 
-CREATE FUNCTION neon_auth_internal.only_id(page text) RETURNS text
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'only_id_wrapper';
-COMMENT ON FUNCTION neon_auth_internal.only_id(text) IS
-    'The id of the only object of a JSON array; NULL if there are several, or if it has no id';
+CREATE FUNCTION neon_auth_internal.id_of(object text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'id_of_wrapper';
+COMMENT ON FUNCTION neon_auth_internal.id_of(text) IS 'The id of an object, as JSON text; NULL if it has none';
 
 CREATE FUNCTION neon_auth_internal.is_alike(kind text, known jsonb, given jsonb) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'is_alike_wrapper';
@@ -67,10 +68,11 @@ COMMENT ON FUNCTION neon_auth_internal.stays(timestamptz, timestamptz, timestamp
 -- of no index, so that no other index than that of the ids is used. One plan for all calls: a plan for each of
 -- the first calls of a session would contain copies of the whole array, and cost as much as the writing.
 --
--- known and new are positions in given, or JSON texts, which are converted one by one: a whole page of jsonb needs
--- much memory, and most of the time to convert it is for that.
+-- known and new are places, counted from 0, in given or in texts. Texts are converted one by one: a whole response as
+-- jsonb needs much memory, and most of the time to convert it is for that. Nothing else is done with them, because
+-- each function that makes an array of them copies all.
 CREATE FUNCTION neon_auth_internal.write_rows(
-    kind text, given jsonb, known integer[], new integer[], known_texts text[], new_texts text[], moment timestamptz)
+    kind text, given jsonb, texts text[], known integer[], new integer[], moment timestamptz)
 RETURNS bigint
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_indexscan = off
 AS $$
@@ -78,53 +80,74 @@ DECLARE
     changed bigint := 0;
     inserted bigint := 0;
 BEGIN
-    IF known IS NOT NULL OR known_texts IS NOT NULL THEN
+    -- OFFSET 0, or each use of an object would convert it again.
+    IF known IS NOT NULL THEN
         IF kind = 'user' THEN
             UPDATE neon_auth_internal.users_sync AS existing
                SET raw_json = differing.object, updated_at = clock_timestamp()
-              FROM (SELECT given -> place AS object FROM unnest(known) AS place
-                    UNION ALL
-                    SELECT answer::jsonb FROM unnest(known_texts) AS answer) AS differing
+              FROM (SELECT coalesce(given -> place, texts[place + 1]::jsonb) AS object
+                      FROM unnest(known) AS place OFFSET 0) AS differing
              WHERE existing.id = differing.object ->> 'id'
                AND neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
         ELSE
             UPDATE neon_auth_internal.teams_sync AS existing
                SET raw_json = differing.object, updated_at = clock_timestamp()
-              FROM (SELECT given -> place AS object FROM unnest(known) AS place
-                    UNION ALL
-                    SELECT answer::jsonb FROM unnest(known_texts) AS answer) AS differing
+              FROM (SELECT coalesce(given -> place, texts[place + 1]::jsonb) AS object
+                      FROM unnest(known) AS place OFFSET 0) AS differing
              WHERE existing.id = differing.object ->> 'id'
                AND neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
         END IF;
         GET DIAGNOSTICS changed = ROW_COUNT;
     END IF;
-    IF new IS NOT NULL OR new_texts IS NOT NULL THEN
-        -- Another transaction may insert the same at this moment.
-        IF kind = 'user' THEN
-            INSERT INTO neon_auth_internal.users_sync AS existing (raw_json, updated_at)
-            SELECT given -> place, clock_timestamp() FROM unnest(new) AS place
-            UNION ALL
-            SELECT answer::jsonb, clock_timestamp() FROM unnest(new_texts) AS answer
-                ON CONFLICT (id) DO UPDATE
-               SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
-             WHERE neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
-        ELSE
-            INSERT INTO neon_auth_internal.teams_sync AS existing (raw_json, updated_at)
-            SELECT given -> place, clock_timestamp() FROM unnest(new) AS place
-            UNION ALL
-            SELECT answer::jsonb, clock_timestamp() FROM unnest(new_texts) AS answer
-                ON CONFLICT (id) DO UPDATE
-               SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
-             WHERE neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
-        END IF;
-        GET DIAGNOSTICS inserted = ROW_COUNT;
+    IF new IS NOT NULL THEN
+        -- ON CONFLICT searches the index once more for each row, and is needed only if another transaction has
+        -- inserted the same at this moment.
+        BEGIN
+            IF kind = 'user' THEN
+                INSERT INTO neon_auth_internal.users_sync (raw_json, updated_at)
+                SELECT coalesce(given -> place, texts[place + 1]::jsonb), clock_timestamp() FROM unnest(new) AS place;
+            ELSE
+                INSERT INTO neon_auth_internal.teams_sync (raw_json, updated_at)
+                SELECT coalesce(given -> place, texts[place + 1]::jsonb), clock_timestamp() FROM unnest(new) AS place;
+            END IF;
+            GET DIAGNOSTICS inserted = ROW_COUNT;
+        EXCEPTION WHEN unique_violation THEN
+            inserted := neon_auth_internal.upsert_rows(kind, given, texts, new, moment);
+        END;
     END IF;
     RETURN changed + inserted;
 END
 $$;
 COMMENT ON FUNCTION
-    neon_auth_internal.write_rows(text, jsonb, integer[], integer[], text[], text[], timestamptz) IS
-    'Writes known and new objects, at places of given or as texts, but not over rows that stay; counts changed rows';
+    neon_auth_internal.write_rows(text, jsonb, text[], integer[], integer[], timestamptz) IS
+    'Writes known and new objects, at places of given or texts, but not over rows that stay; counts changed rows';
+
+CREATE FUNCTION neon_auth_internal.upsert_rows(
+    kind text, given jsonb, texts text[], new integer[], moment timestamptz) RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    IF kind = 'user' THEN
+        INSERT INTO neon_auth_internal.users_sync AS existing (raw_json, updated_at)
+        SELECT coalesce(given -> place, texts[place + 1]::jsonb), clock_timestamp() FROM unnest(new) AS place
+            ON CONFLICT (id) DO UPDATE
+           SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
+         WHERE neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
+    ELSE
+        INSERT INTO neon_auth_internal.teams_sync AS existing (raw_json, updated_at)
+        SELECT coalesce(given -> place, texts[place + 1]::jsonb), clock_timestamp() FROM unnest(new) AS place
+            ON CONFLICT (id) DO UPDATE
+           SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
+         WHERE neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
+    END IF;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.upsert_rows(text, jsonb, text[], integer[], timestamptz) IS
+    'Writes new objects of which another transaction has inserted one; counts changed rows';
 
 CREATE FUNCTION neon_auth_internal.write_objects(kind text, given jsonb) RETURNS bigint
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
@@ -134,7 +157,7 @@ DECLARE
     new integer[];
 BEGIN
     SELECT c.known, c.new INTO known, new FROM neon_auth_internal.changed_objects(kind, given) AS c;
-    RETURN neon_auth_internal.write_rows(kind, given, known, new, NULL, NULL, NULL);
+    RETURN neon_auth_internal.write_rows(kind, given, NULL, known, new, NULL);
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.write_objects(text, jsonb) IS

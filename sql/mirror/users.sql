@@ -109,6 +109,7 @@ BEGIN
     erased := erased OR FOUND;
     PERFORM neon_auth_internal.forget_user(erase_user.id);
     DELETE FROM neon_auth_internal.sync_scan s WHERE s.user_id = erase_user.id;
+    DELETE FROM neon_auth_internal.sync_scan_users s WHERE s.id = erase_user.id;
     DELETE FROM neon_auth_internal.sync_listed l WHERE l.user_id = erase_user.id;
     DELETE FROM neon_auth_internal.sync_team_members m WHERE m.user_id = erase_user.id;
     PERFORM neon_auth_internal.forget_api_keys(ARRAY[erase_user.id]);

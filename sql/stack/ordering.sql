@@ -211,7 +211,7 @@ COMMENT ON FUNCTION neon_auth_internal.forget_team(text) IS 'Ends the membership
 -- A deletion that committed while lists were being written did not see the rows that the lists wrote, and the
 -- lists did not see the deletion.
 CREATE FUNCTION neon_auth_internal.forget_deleted() RETURNS void
-LANGUAGE sql SET work_mem = '1MB' SET jit = off
+LANGUAGE sql SET work_mem = '1MB' SET enable_seqscan = off SET jit = off
 AS $$
     SELECT neon_auth_internal.forget_user(u.id)
       FROM neon_auth_internal.users_sync u

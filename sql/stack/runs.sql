@@ -66,8 +66,8 @@ BEGIN
         RETURN to_jsonb(run) || '{"goes_on": true}';
     END IF;
     is_first := NOT EXISTS (SELECT FROM neon_auth_internal.sync_runs r WHERE r.finished_at IS NOT NULL);
-    TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed,
-             neon_auth_internal.sync_team_members;
+    TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_scan_users, neon_auth_internal.sync_unseen,
+             neon_auth_internal.sync_listed, neon_auth_internal.sync_team_members;
     INSERT INTO neon_auth_internal.sync_runs (kind, source, total)
     VALUES (begin_sync.kind, begin_sync.source,
             CASE WHEN NOT is_first THEN (SELECT count(*) FROM neon_auth_internal.users_sync u
@@ -144,8 +144,8 @@ BEGIN
                                       ('team_permission', 'team'), ('team_permission', 'team_member'),
                                       ('project_permission', 'project_permissions')) AS of_list(kind, queued)
                         WHERE of_list.queued = q.kind AND neon_auth_internal.has_gap(of_list.kind));
-    TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_unseen, neon_auth_internal.sync_listed,
-             neon_auth_internal.sync_team_members;
+    TRUNCATE neon_auth_internal.sync_scan, neon_auth_internal.sync_scan_users, neon_auth_internal.sync_unseen,
+             neon_auth_internal.sync_listed, neon_auth_internal.sync_team_members;
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.end_scan(bigint) IS

@@ -10,11 +10,17 @@ CREATE UNLOGGED TABLE neon_auth_internal.sync_scan (
 COMMENT ON TABLE neon_auth_internal.sync_scan IS
     'Objects that the current run has seen at the auth service, to find those it has not seen; empty between runs';
 COMMENT ON COLUMN neon_auth_internal.sync_scan.kind IS
-    'run (its number as team_id), gap (its list as team_id), user, team, member, direct_team, '
-    'team_permission, direct_project or project_permission';
+    'run (its number as team_id), gap (its list as team_id), team, member, direct_team, team_permission, '
+    'direct_project or project_permission';
 COMMENT ON COLUMN neon_auth_internal.sync_scan.team_id IS 'The team; otherwise empty';
 COMMENT ON COLUMN neon_auth_internal.sync_scan.user_id IS 'The user; otherwise empty';
 COMMENT ON COLUMN neon_auth_internal.sync_scan.permission_id IS 'The permission; otherwise empty';
+
+-- A table of their own: what reads sync_scan reads all of it, and there are far more users than all else.
+CREATE UNLOGGED TABLE neon_auth_internal.sync_scan_users (id text NOT NULL);
+COMMENT ON TABLE neon_auth_internal.sync_scan_users IS
+    'Users that the current run has seen at the auth service; empty between runs';
+COMMENT ON COLUMN neon_auth_internal.sync_scan_users.id IS 'Id of the user';
 
 CREATE UNLOGGED TABLE neon_auth_internal.sync_unseen (
     kind text NOT NULL,
@@ -57,7 +63,7 @@ COMMENT ON FUNCTION neon_auth_internal.sync_access() IS
 -- if it differs. A row that stays although it has not changed is kept by a trigger on the table: another
 -- request would not change that.
 CREATE FUNCTION neon_auth_internal.write_page(
-    kind text, objects text, asked_at bigint, OUT total bigint, OUT changed bigint, OUT kept bigint)
+    kind text, objects text[], asked_at bigint, OUT changed bigint, OUT kept bigint)
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
@@ -66,37 +72,34 @@ DECLARE
     single jsonb;
 BEGIN
     SELECT * INTO found FROM neon_auth_internal.changed_in_page(kind, objects);
-    total := found.total;
+    IF found.cleaned IS NOT NULL THEN
+        objects := found.cleaned;
+    END IF;
     -- A single user was asked for because of an event. A run that lists the users lists the teams after them.
-    IF kind = 'user' AND total = 1 THEN
-        single := objects::jsonb -> 0;
+    IF kind = 'user' AND cardinality(objects) = 1 THEN
+        single := objects[1]::jsonb;
         PERFORM neon_auth_internal.queue_upgrade(single);
     END IF;
-    changed := neon_auth_internal.write_rows(kind, NULL, NULL, NULL, found.known, found.new, moment);
+    changed := neon_auth_internal.write_rows(kind, NULL, objects, found.known, found.new, moment);
     -- Rows are locked before entries of the queue.
     IF single IS NOT NULL THEN
         PERFORM neon_auth_internal.queue_unknown_team(single);
     END IF;
     PERFORM neon_auth_internal.see_objects(kind, found.ids);
-    kept := CASE WHEN changed < coalesce(cardinality(found.known || found.new), 0)
-                 THEN neon_auth_internal.queue_changed(kind, found.known || found.new, moment) ELSE 0 END;
-END
-$$;
-COMMENT ON FUNCTION neon_auth_internal.write_page(text, text, bigint) IS
-    'Writes users or teams of a REST response and records them as seen; counts them, changed rows and those that a '
-    'trigger kept';
-
-CREATE FUNCTION neon_auth_internal.see_objects(kind text, ids text[]) RETURNS void
-LANGUAGE plpgsql
-AS $$
-BEGIN
-    IF kind = 'user' THEN
-        INSERT INTO neon_auth_internal.sync_scan (kind, user_id) SELECT 'user', unnest(ids);
-    ELSE
-        INSERT INTO neon_auth_internal.sync_scan (kind, team_id) SELECT 'team', unnest(ids);
+    kept := 0;
+    IF changed < coalesce(cardinality(found.known), 0) + coalesce(cardinality(found.new), 0) THEN
+        kept := neon_auth_internal.queue_changed(
+            kind, ARRAY(SELECT objects[place + 1] FROM unnest(found.known || found.new) AS place), moment);
     END IF;
 END
 $$;
+COMMENT ON FUNCTION neon_auth_internal.write_page(text, text[], bigint) IS
+    'Writes users or teams of a REST response and records them as seen; counts changed rows and those that a trigger '
+    'kept';
+
+-- Without a statement: as many rows as the mirror has.
+CREATE FUNCTION neon_auth_internal.see_objects(kind text, ids text[]) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'see_objects_wrapper';
 COMMENT ON FUNCTION neon_auth_internal.see_objects(text, text[]) IS 'Records users or teams as seen';
 
 CREATE FUNCTION neon_auth_internal.queue_changed(kind text, objects text[], moment timestamptz) RETURNS bigint
@@ -126,7 +129,7 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.queue_changed(text, text[], timestamptz) IS
     'Queues the users or teams, as JSON texts, whose row has changed since a moment; counts the others that differ';
 
-CREATE FUNCTION neon_auth_internal.sync_page(run bigint, kind text, objects text, asked_at bigint) RETURNS text
+CREATE FUNCTION neon_auth_internal.sync_page(run bigint, kind text, objects text[], asked_at bigint) RETURNS text
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -140,24 +143,26 @@ BEGIN
         ON CONFLICT DO NOTHING;
     written := neon_auth_internal.write_page(kind, objects, asked_at);
     PERFORM neon_auth_internal.count_sync(
-        run, written.total, written.changed, 0, written.kept,
+        run, cardinality(objects), written.changed, 0, written.kept,
         CASE WHEN written.kept > 0
              THEN format('A %s: a trigger on neon_auth.%ss_sync keeps the row as it is.', kind, kind) END);
     RETURN NULL;
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
     -- The object exists, so it is not requested by its id.
-    id := neon_auth_internal.only_id(objects);
-    IF id IS NOT NULL THEN
-        PERFORM neon_auth_internal.see_objects(kind, ARRAY[id]);
+    IF cardinality(objects) = 1 THEN
+        id := neon_auth_internal.id_of(objects[1]);
+        IF id IS NOT NULL THEN
+            PERFORM neon_auth_internal.see_objects(kind, ARRAY[id]);
+        END IF;
     END IF;
     RETURN format('A %s: %s', kind, coalesce(nullif(detail, ''), sqlerrm));
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.sync_page(bigint, text, text, bigint) IS
-    'Writes a JSON array of users or teams, all or none; returns why one cannot become a row, NULL if all are written';
+COMMENT ON FUNCTION neon_auth_internal.sync_page(bigint, text, text[], bigint) IS
+    'Writes users or teams, as JSON texts, all or none; returns why one cannot become a row, NULL if all are written';
 
--- Objects that were not seen and have not changed since the run began. sync_scan has no index, which would cost
+-- Objects that were not seen and have not changed since the run began. The scan has no index, which would cost
 -- more per user than the rest of the scan. So all are compared at once in the order of their ids: two sorts and a
 -- merge need the same small memory for a million users as for ten thousand, and never search one side for each
 -- row of the other. Sorted by bytes, which is fastest.
@@ -176,8 +181,8 @@ BEGIN
           FROM neon_auth_internal.users_sync u
          WHERE u.deleted_at IS NULL AND neon_auth_internal.is_since(u.updated_at, began) IS NOT TRUE
            AND neon_auth_internal.is_of_provider(u.raw_json, provider)
-           AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan s
-                            WHERE s.kind = 'user' AND s.user_id COLLATE "C" = u.id COLLATE "C");
+           AND NOT EXISTS (SELECT FROM neon_auth_internal.sync_scan_users s
+                            WHERE s.id COLLATE "C" = u.id COLLATE "C");
     ELSE
         INSERT INTO neon_auth_internal.sync_unseen (kind, id)
         SELECT 'team', t.id

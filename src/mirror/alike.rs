@@ -57,8 +57,8 @@ pub fn is_alike_text(
 ) -> Option<bool> {
     match name {
         LAST_ACTIVE if kind.name == USER.name => {
-            let other = other.digits()?.parse::<i64>().ok()?;
-            let is_within = one.parse::<i64>().ok()?.abs_diff(other) < DAY;
+            let other = other.unsigned()?;
+            let is_within = one.parse::<u64>().ok()?.abs_diff(other) < DAY;
             is_within.then_some(true)
         }
         PROVIDERS if kind.name == USER.name => None,

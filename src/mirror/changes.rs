@@ -9,14 +9,16 @@ use std::borrow::Cow;
 
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{AnyElement, PgLogLevel, PgMemoryContexts, PgSqlErrorCode, name, pg_extern};
+use pgrx::{AnyElement, Array, PgLogLevel, PgMemoryContexts, PgSqlErrorCode, name, pg_extern};
 
-use super::json_text::{Members, string};
-use super::object::{ObjectType, is_id};
-use super::response::{self, Answer};
+use super::json_text::{Members, Order, string};
+use super::object::{ObjectType, USER, is_id};
+use super::response::Answer;
 use crate::error::Problem;
+use crate::pg::append::append;
 use crate::pg::jsonb::JsonbPart;
 use crate::pg::row::Row;
+use crate::pg::tables::{SYNC_SCAN, SYNC_SCAN_USERS};
 
 /// `neon_auth_internal.changed_objects(kind, given)`: the positions in an array of users or teams of
 /// those that differ from their row, and of those that have none; NULL for no positions. Arrays of the
@@ -45,33 +47,32 @@ fn changed_objects(
     Ok(TableIterator::once((places(false), places(true))))
 }
 
-/// `neon_auth_internal.changed_in_page(kind, page)`: the same for JSON text of the REST API, of which
-/// small differences do not count (`alike`). Returns the objects as text, the ids of all, and how many
-/// the page has.
+/// `neon_auth_internal.changed_in_page(kind, objects)`: the same for JSON texts of the REST API, of which
+/// small differences do not count (`alike`), and the ids of all; and all texts if one of them is not to be
+/// written as it is.
 #[pg_extern(sql = false)]
 fn changed_in_page(
     kind: &str,
-    page: &str,
+    objects: Array<&str>,
 ) -> Result<
     TableIterator<
         'static,
         (
-            name!(total, i64),
             name!(ids, Texts),
-            name!(known, Texts),
-            name!(new, Texts),
+            name!(known, Places),
+            name!(new, Places),
+            name!(cleaned, Texts),
         ),
     >,
     ErrorReport,
 > {
     let kind = ObjectType::named(kind);
     let mut scratch = PgMemoryContexts::new("an object of a response");
-    let page = response::elements(kind, page)?;
-    let mut objects = Vec::with_capacity(page.len());
-    for (index, object) in page.iter().enumerate() {
+    let mut answers = Vec::with_capacity(objects.len());
+    for (index, object) in objects.iter_deny_null().enumerate() {
         pgrx::check_for_interrupts!();
-        let answer = Answer::read(kind, object.get(), &mut scratch);
-        objects.push(Object::from(answer.map_err(|defect| {
+        let answer = Answer::read(kind, index, object, &mut scratch);
+        answers.push(Object::from(answer.map_err(|defect| {
             Problem::MalformedElement {
                 of: kind.name,
                 index,
@@ -79,29 +80,44 @@ fn changed_in_page(
             }
         })?));
     }
-    let ids = some(objects.iter().map(|object| object.id().to_owned()));
-    last_of_each(&mut objects);
-    compare_with_rows(kind, &mut objects, |answer, row| {
-        answer.is_alike(kind, row, &mut scratch)
+    let all = |text: fn(&Answer) -> String| some(answers.iter().map(|it| text(&it.content)));
+    let ids = all(|answer| answer.id.clone().into_owned());
+    let is_cleaned = answers
+        .iter()
+        .any(|it| matches!(it.content.text, Cow::Owned(_)));
+    let cleaned = is_cleaned.then(|| all(|answer| answer.text.clone().into_owned()));
+    last_of_each(&mut answers);
+    let mut order = Order::default();
+    compare_with_rows(kind, &mut answers, |answer, row| {
+        answer.is_alike(kind, row, &mut order, &mut scratch)
     });
-    let texts = |is_new| {
-        let texts = objects.iter().filter(|object| object.is_new == is_new);
-        some(texts.map(|object| object.content.text.clone().into_owned()))
+    let places = |is_new| {
+        let places = answers.iter().filter(|object| object.is_new == is_new);
+        some(places.map(|object| place(object.content.index)))
     };
-    let total = i64::try_from(page.len()).expect("a text is smaller than 1 GB");
-    Ok(TableIterator::once((total, ids, texts(false), texts(true))))
+    let found = (ids, places(false), places(true), cleaned.flatten());
+    Ok(TableIterator::once(found))
 }
 
-/// `neon_auth_internal.only_id(page)`: the id of the only object of a JSON array; NULL if there are
-/// several, or if it has none.
+/// `neon_auth_internal.id_of(object)`: the id of an object, as JSON text; NULL if it has none.
 #[pg_extern(sql = false)]
-fn only_id(page: &str) -> Option<String> {
-    let page: Vec<&serde_json::value::RawValue> = serde_json::from_str(page).ok()?;
-    let [object] = page[..] else {
-        return None;
-    };
-    let id = string(Members::of(object.get())?.value("id")?).filter(|id| is_id(id));
+fn id_of(object: &str) -> Option<String> {
+    let id = string(Members::of(object)?.value("id")?).filter(|id| is_id(id));
     id.map(Cow::into_owned)
+}
+
+/// `neon_auth_internal.see_objects(kind, ids)`: records users or teams as seen by a run.
+#[pg_extern(sql = false)]
+fn see_objects(kind: &str, ids: Array<&str>) {
+    let ids = ids.iter_deny_null();
+    if ObjectType::named(kind).name == USER.name {
+        let rows: Vec<[&str; 1]> = ids.map(|id| [id]).collect();
+        append(&SYNC_SCAN_USERS, &rows);
+    } else {
+        // kind, team_id, user_id, permission_id
+        let rows: Vec<[&str; 4]> = ids.map(|id| [kind, id, "", ""]).collect();
+        append(&SYNC_SCAN, &rows);
+    }
 }
 
 /// Positions of elements, or NULL for none.
@@ -114,6 +130,10 @@ type Texts = Option<Vec<String>>;
 fn some<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {
     let items: Vec<T> = items.collect();
     (!items.is_empty()).then_some(items)
+}
+
+fn place(index: usize) -> i32 {
+    i32::try_from(index).expect("a value is smaller than 1 GB")
 }
 
 struct Object<T> {
@@ -175,7 +195,7 @@ fn checked(kind: &ObjectType, given: &JsonbPart) -> Result<Vec<Object<Element>>,
             let element = id.map(|id| Element {
                 id,
                 whole,
-                place: i32::try_from(index).expect("a jsonb is smaller than 1 GB"),
+                place: place(index),
             });
             element
                 .map(Object::from)

@@ -4,6 +4,7 @@
 //! that takes several times as long as reading its text here.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -38,39 +39,61 @@ impl<'a> Members<'a> {
     pub fn equal(
         &self,
         known: &JsonbPart,
+        order: &mut Order,
         judge: impl Fn(&str, &str, &JsonbPart, Option<bool>) -> Option<bool>,
     ) -> Option<bool> {
-        self.equal_to(known, LEVELS, judge)
+        self.equal_to(known, order, LEVELS, judge)
     }
 
     fn equal_to(
         &self,
         known: &JsonbPart,
+        order: &mut Order,
         levels: u32,
         judge: impl Fn(&str, &str, &JsonbPart, Option<bool>) -> Option<bool>,
     ) -> Option<bool> {
-        if known.kind() != "object" {
+        let Some(known) = known.object() else {
             return Some(false);
+        };
+        match self.0.len().cmp(&known.len()) {
+            Ordering::Equal => {}
+            Ordering::Less => return Some(false),
+            // jsonb keeps one of several members of a name.
+            Ordering::Greater => return if self.repeats() { None } else { Some(false) },
         }
-        let mut names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_ref()).collect();
-        names.sort_unstable();
-        if names.windows(2).any(|pair| pair[0] == pair[1]) {
-            return None;
-        }
-        if self.0.len() != known.size() {
-            return Some(false);
-        }
-        all(self.0.iter().map(|(name, value)| {
-            let Some(known) = known.member(name) else {
-                return Some(false);
-            };
+        let places = &mut order.0;
+        places.resize(known.len(), 0);
+        let mut found = vec![false; known.len()];
+        all(self.0.iter().zip(places).map(|((name, value), place)| {
+            match known.place(name, *place) {
+                // Another member of this name was found, so one of `known` has not the name of any.
+                Some(place) if found[place] => return Some(false),
+                Some(at) => {
+                    found[at] = true;
+                    *place = at;
+                }
+                None => return Some(false),
+            }
+            let known = known.value(*place);
             match is_equal(value, &known, levels) {
                 Some(true) => Some(true),
                 verdict => judge(name, value, &known, verdict),
             }
         }))
     }
+
+    /// Whether several members have one name.
+    fn repeats(&self) -> bool {
+        let mut names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_ref()).collect();
+        names.sort_unstable();
+        names.windows(2).any(|pair| pair[0] == pair[1])
+    }
 }
+
+/// Where the members of the last compared object were in its `jsonb`, which sorts them. The objects of a
+/// response mostly have the same members in the same order.
+#[derive(Default)]
+pub struct Order(Vec<usize>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
@@ -100,23 +123,21 @@ impl<'de> Deserialize<'de> for Members<'de> {
 /// Whether JSON text is the value of a `jsonb`; `None` if that is not known without converting the
 /// text, or without looking at more levels of it.
 fn is_equal(text: &str, known: &JsonbPart, levels: u32) -> Option<bool> {
-    match (text.as_bytes().first()?, known.kind()) {
-        (b'"', "string") => Some(string(text)? == known.text()?),
-        (b't' | b'f', "boolean") => Some((text == "true") == known.boolean()?),
-        (b'n', "null") => Some(true),
-        (b'-' | b'0'..=b'9', "number") => {
-            let known = known.digits()?;
-            match [text, &known].map(is_unsigned) {
-                [true, true] => Some(text == known),
-                // 1, 1.0 and 1e0 are equal.
-                _ => (text == known).then_some(true),
-            }
-        }
-        (b'{', "object") => {
+    let is = |kind| known.kind() == kind;
+    match text.as_bytes().first()? {
+        b'"' => match known.text() {
+            Some(known) => Some(string(text)? == known),
+            None => Some(false),
+        },
+        b't' | b'f' => Some(known.boolean() == Some(text == "true")),
+        b'n' => Some(is("null")),
+        b'-' | b'0'..=b'9' if is("number") => is_equal_number(text, known),
+        b'{' if is("object") => {
             let levels = levels.checked_sub(1)?;
-            Members::of(text)?.equal_to(known, levels, |_, _, _, verdict| verdict)
+            let order = &mut Order::default();
+            Members::of(text)?.equal_to(known, order, levels, |_, _, _, verdict| verdict)
         }
-        (b'[', "array") => {
+        b'[' if is("array") => {
             let levels = levels.checked_sub(1)?;
             let given: Vec<&RawValue> = serde_json::from_str(text).ok()?;
             let known = known.elements()?;
@@ -127,6 +148,18 @@ fn is_equal(text: &str, known: &JsonbPart, levels: u32) -> Option<bool> {
             all(pairs.map(|(given, known)| is_equal(given.get(), known, levels)))
         }
         _ => Some(false),
+    }
+}
+
+fn is_equal_number(text: &str, known: &JsonbPart) -> Option<bool> {
+    if let (true, Some(known)) = (is_unsigned(text), known.unsigned()) {
+        return Some(text.parse() == Ok(known));
+    }
+    let known = known.digits()?;
+    match [text, &known].map(is_unsigned) {
+        [true, true] => Some(text == known),
+        // 1, 1.0 and 1e0 are equal.
+        _ => (text == known).then_some(true),
     }
 }
 

@@ -3,33 +3,21 @@
 use std::borrow::Cow;
 
 use pgrx::PgMemoryContexts;
-use serde_json::value::RawValue;
 
 use super::alike::{is_alike_text, is_alike_to_row};
-use super::json_text::{Members, is_unsigned, string};
+use super::json_text::{Members, Order, is_unsigned, string};
 use super::object::{AUTH_ISSUER, AUTH_PROVIDER, LAST_MILLISECOND, ObjectType, USER, is_id};
-use crate::error::Problem;
 use crate::pg::jsonb::JsonbPart;
 use crate::pg::row::Row;
 
 /// An object of a response.
 pub struct Answer<'a> {
+    /// Its place among the objects.
+    pub index: usize,
     pub id: Cow<'a, str>,
     pub text: Cow<'a, str>,
     /// `None` if the text is not the one that the service has sent.
     members: Option<Members<'a>>,
-}
-
-/// The elements of a JSON array.
-pub fn elements<'a>(kind: &ObjectType, page: &'a str) -> Result<Vec<&'a RawValue>, Problem> {
-    serde_json::from_str(page).map_err(|_| {
-        // Raises an error if it is not JSON.
-        let page = JsonbPart::parse(page);
-        Problem::NoArray {
-            of: kind.name,
-            given: page.kind(),
-        }
-    })
 }
 
 impl<'a> Answer<'a> {
@@ -37,6 +25,7 @@ impl<'a> Answer<'a> {
     /// show it, and raises an error for JSON that `jsonb` cannot contain.
     pub fn read(
         kind: &ObjectType,
+        index: usize,
         text: &'a str,
         scratch: &mut PgMemoryContexts,
     ) -> Result<Self, String> {
@@ -62,12 +51,14 @@ impl<'a> Answer<'a> {
                     })
                     .collect();
                 Self {
+                    index,
                     id,
                     text: Cow::Owned(format!("{{{}}}", kept.join(","))),
                     members: None,
                 }
             }
             members => Self {
+                index,
                 id,
                 text: Cow::Borrowed(text),
                 members,
@@ -76,10 +67,16 @@ impl<'a> Answer<'a> {
     }
 
     /// Whether it does not change its row.
-    pub fn is_alike(&self, kind: &ObjectType, row: &Row, scratch: &mut PgMemoryContexts) -> bool {
+    pub fn is_alike(
+        &self,
+        kind: &ObjectType,
+        row: &Row,
+        order: &mut Order,
+        scratch: &mut PgMemoryContexts,
+    ) -> bool {
         let alike = self.members.as_ref().and_then(|members| {
             row.read_part(c"raw_json", |known| {
-                members.equal(known, |name, one, other, verdict| {
+                members.equal(known, order, |name, one, other, verdict| {
                     is_alike_text(kind, name, one, other, verdict)
                 })
             })?

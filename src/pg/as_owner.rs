@@ -29,7 +29,7 @@ use pgrx::{pg_extern, pg_sys};
 
 use super::pinned::Pinned;
 use super::raised::passes_errors;
-use super::spi;
+use super::spi::{self, Argument};
 use crate::error::Problem;
 
 /// `neon_auth_internal.as_owner(relation, statement, arguments)`: the first column of each row.
@@ -66,7 +66,8 @@ fn run(
         return Err(table.renamed());
     }
     table.check_name()?;
-    let arguments: Vec<Option<&str>> = arguments.iter().map(Option::as_deref).collect();
+    let arguments = arguments.iter().map(Option::as_deref);
+    let arguments: Vec<Argument> = arguments.map(Argument::Text).collect();
     // SAFETY: PostgreSQL calls this in a transaction; after an ERROR its abort restores everything.
     let rows = unsafe {
         let outer_context = pg_sys::CurrentMemoryContext;

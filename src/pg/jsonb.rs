@@ -225,6 +225,37 @@ impl JsonbPart {
         Some(unsafe { self.0.val.boolean })
     }
 
+    /// A number without sign and fraction, if it is stored in the form of those below 10^16.
+    pub fn unsigned(&self) -> Option<u64> {
+        /// Bits of the header of a short `numeric`: its form, sign, digits after the point, weight.
+        const FORM: u16 = 0xC000;
+        const SHORT: u16 = 0x8000;
+        const SIGN_AND_SCALE: u16 = 0x3F80;
+        const WEIGHT: u16 = 0x007F;
+        if self.0.type_ != pg_sys::jbvType::jbvNumeric {
+            return None;
+        }
+        // SAFETY: a numeric is a varlena of a header of two bytes, and digits to base 10000.
+        let words = unsafe {
+            let number = self.0.val.numeric.cast::<pg_sys::varlena>();
+            std::slice::from_raw_parts(
+                pgrx::vardata_any(number).cast::<[u8; 2]>(),
+                pgrx::varsize_any_exhdr(number) / 2,
+            )
+        };
+        let mut words = words.iter().map(|word| u16::from_ne_bytes(*word));
+        let header = words.next()?;
+        let weight = header & WEIGHT;
+        if header & FORM != SHORT || header & SIGN_AND_SCALE != 0 || weight > 3 {
+            return None;
+        }
+        // Zeros at the end are not stored, and of 0 no digit.
+        let mut digits = words.chain(std::iter::repeat(0)).map(u64::from);
+        Some((0..=weight).fold(0, |number, _| {
+            number * 10_000 + digits.next().unwrap_or_default()
+        }))
+    }
+
     /// The digits of a number, as `numeric` writes them.
     pub fn digits(&self) -> Option<String> {
         if self.0.type_ != pg_sys::jbvType::jbvNumeric {
@@ -266,6 +297,32 @@ impl JsonbPart {
                 ((*self.0.val.binary.data).header & pg_sys::JB_CMASK) as usize
             },
             _ => 0,
+        }
+    }
+
+    /// An object, for reading many of its members.
+    pub fn object(&self) -> Option<Object> {
+        if !self.is(pg_sys::JB_FOBJECT) {
+            return None;
+        }
+        // SAFETY: an object's container: the entries of its names, those of its values, and the data of
+        // both.
+        unsafe {
+            let container = self.0.val.binary.data;
+            let entries = (&raw const (*container).children).cast::<u32>();
+            let entries = std::slice::from_raw_parts(entries, 2 * self.size());
+            let mut end = 0;
+            let ends = entries.iter().map(|entry| {
+                let length = entry & pg_sys::JENTRY_OFFLENMASK;
+                let is_end = entry & pg_sys::JENTRY_HAS_OFF != 0;
+                end = if is_end { length } else { end + length };
+                end as usize
+            });
+            Some(Object {
+                kinds: entries.as_ptr(),
+                data: entries.as_ptr_range().end.cast(),
+                ends: ends.collect(),
+            })
         }
     }
 
@@ -418,6 +475,86 @@ impl JsonbPart {
         // SAFETY: the container of a value that is neither scalar nor an iterator.
         self.0.type_ == pg_sys::jbvType::jbvBinary
             && unsafe { (*self.0.val.binary.data).header & flag != 0 }
+    }
+}
+
+/// An object whose members are read one by one. PostgreSQL's own functions add up the lengths of the
+/// members before for each.
+pub struct Object {
+    kinds: *const u32,
+    data: *const u8,
+    /// Where the names end, and then the values.
+    ends: Vec<usize>,
+}
+
+impl Object {
+    /// The number of members.
+    pub fn len(&self) -> usize {
+        self.ends.len() / 2
+    }
+
+    /// The place of a member among all, which are sorted; `guess` is looked at first.
+    pub fn place(&self, name: &str, guess: usize) -> Option<usize> {
+        let name = name.as_bytes();
+        if guess < self.len() && self.bytes(guess) == name {
+            return Some(guess);
+        }
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            let known = self.bytes(middle);
+            match known.len().cmp(&name.len()).then_with(|| known.cmp(name)) {
+                Ordering::Equal => return Some(middle),
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+
+    /// The value of a member by its place.
+    pub fn value(&self, place: usize) -> JsonbPart {
+        use pg_sys::jbvType;
+        let entry = self.len() + place;
+        let bytes = self.bytes(entry);
+        // Numbers and containers are aligned.
+        let padding = self.start(entry).next_multiple_of(4) - self.start(entry);
+        let mut value = pg_sys::JsonbValue::default();
+        // SAFETY: the entry says which kind of value the bytes are.
+        unsafe {
+            match *self.kinds.add(entry) & pg_sys::JENTRY_TYPEMASK {
+                pg_sys::JENTRY_ISSTRING => {
+                    value.type_ = jbvType::jbvString;
+                    value.val.string.val = bytes.as_ptr().cast_mut().cast();
+                    value.val.string.len = bytes.len() as i32;
+                }
+                pg_sys::JENTRY_ISNUMERIC => {
+                    value.type_ = jbvType::jbvNumeric;
+                    value.val.numeric = bytes.as_ptr().add(padding).cast_mut().cast();
+                }
+                kind @ (pg_sys::JENTRY_ISBOOL_FALSE | pg_sys::JENTRY_ISBOOL_TRUE) => {
+                    value.type_ = jbvType::jbvBool;
+                    value.val.boolean = kind == pg_sys::JENTRY_ISBOOL_TRUE;
+                }
+                pg_sys::JENTRY_ISNULL => value.type_ = jbvType::jbvNull,
+                _ => {
+                    value.type_ = jbvType::jbvBinary;
+                    value.val.binary.data = bytes.as_ptr().add(padding).cast_mut().cast();
+                    value.val.binary.len = (bytes.len() - padding) as i32;
+                }
+            }
+        }
+        JsonbPart(value)
+    }
+
+    fn start(&self, entry: usize) -> usize {
+        entry.checked_sub(1).map_or(0, |before| self.ends[before])
+    }
+
+    fn bytes(&self, entry: usize) -> &[u8] {
+        let start = self.start(entry);
+        // SAFETY: where the entries say that the bytes are.
+        unsafe { std::slice::from_raw_parts(self.data.add(start), self.ends[entry] - start) }
     }
 }
 

@@ -3,11 +3,14 @@
 //! `spi` runs SQL as the tables' owner, and `as_owner` as the owner of another role's table, both with
 //! what `pinned` puts in force; `heap` reads all rows of a small table and `index` rows by
 //! their key, both without a query, from the `tables` that are named there, and each as a `row`;
-//! `jsonb` reads and builds values of that type; `kept_plan` prepares statements once; `lock` has
-//! the extension's own locks; `nodes` walks query trees; `raised` preserves errors as they were
-//! raised; `attempt` runs what may raise one; `value` builds results of
+//! `append` adds rows to a table without indexes, also without a query;
+//! `jsonb` reads and builds values of that type, and `array` builds arrays; `kept_plan` prepares
+//! statements once; `lock` has the extension's own locks; `nodes` walks query trees; `raised`
+//! preserves errors as they were raised; `attempt` runs what may raise one; `value` builds results of
 //! functions without a Rust value in between.
 
+pub mod append;
+pub mod array;
 mod as_owner;
 pub mod attempt;
 pub mod compat;

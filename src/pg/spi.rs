@@ -8,6 +8,7 @@ use std::ffi::{CStr, CString};
 
 use pgrx::{FromDatum, IntoDatum, PgRelation, pg_sys};
 
+use super::array;
 use super::pinned::Pinned;
 use super::raised;
 use super::tables::PROVIDERS;
@@ -21,7 +22,7 @@ pub fn read(query: &str, arguments: &[&str]) -> Option<String> {
     // SAFETY: the snapshot is popped in the same nesting; after an ERROR the abort does both.
     unsafe {
         pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
-        let value = run(query, arguments, true);
+        let value = run(query, &texts(arguments), true);
         pg_sys::PopActiveSnapshot();
         value
     }
@@ -34,7 +35,8 @@ pub fn rows(query: &str, arguments: &[Option<&str>]) -> Vec<Vec<Option<String>>>
         let outer_context = pg_sys::CurrentMemoryContext;
         let pinned = Pinned::enter(owner(), pg_sys::SECURITY_LOCAL_USERID_CHANGE);
         pg_sys::SPI_connect();
-        execute(query, arguments, false);
+        let arguments: Vec<Argument> = arguments.iter().copied().map(Argument::Text).collect();
+        execute(query, &arguments, false);
         let table = pg_sys::SPI_tuptable;
         let mut rows = Vec::new();
         if !table.is_null() {
@@ -58,22 +60,40 @@ pub fn rows(query: &str, arguments: &[Option<&str>]) -> Vec<Vec<Option<String>>>
 /// Runs a statement that changes the extension's tables.
 pub fn write(statement: &str, arguments: &[&str]) -> Option<String> {
     // SAFETY: a transaction is active, as `run` requires.
-    unsafe { run(statement, arguments, false) }
+    unsafe { run(statement, &texts(arguments), false) }
+}
+
+/// The same with an array as the last parameter.
+pub fn write_list(statement: &str, arguments: &[&str], list: &[&str]) -> Option<String> {
+    let mut arguments = texts(arguments);
+    arguments.push(Argument::Texts(list));
+    // SAFETY: as above.
+    unsafe { run(statement, &arguments, false) }
+}
+
+/// A parameter of a statement.
+pub(super) enum Argument<'a> {
+    Text(Option<&'a str>),
+    Texts(&'a [&'a str]),
+}
+
+fn texts<'a>(arguments: &[&'a str]) -> Vec<Argument<'a>> {
+    let texts = arguments.iter().copied().map(Some);
+    texts.map(Argument::Text).collect()
 }
 
 /// # Safety
 /// A transaction must be active, with an active snapshot when `read_only`.
-unsafe fn run(query: &str, arguments: &[&str], read_only: bool) -> Option<String> {
+unsafe fn run(query: &str, arguments: &[Argument], read_only: bool) -> Option<String> {
     debug_assert!(
         !query.contains("neon_auth."),
         "schema neon_auth can belong to another role: {query}"
     );
-    let arguments: Vec<Option<&str>> = arguments.iter().copied().map(Some).collect();
     unsafe {
         let outer_context = pg_sys::CurrentMemoryContext;
         let pinned = Pinned::enter(owner(), pg_sys::SECURITY_LOCAL_USERID_CHANGE);
         pg_sys::SPI_connect();
-        execute(query, &arguments, read_only);
+        execute(query, arguments, read_only);
         let table = pg_sys::SPI_tuptable;
         let value = if pg_sys::SPI_processed == 0 || table.is_null() {
             None
@@ -90,11 +110,11 @@ unsafe fn run(query: &str, arguments: &[&str], read_only: bool) -> Option<String
     }
 }
 
-/// Executes a statement with text parameters; its rows are in `SPI_tuptable` afterwards.
+/// Executes a statement with parameters; its rows are in `SPI_tuptable` afterwards.
 ///
 /// # Safety
 /// Between `SPI_connect` and `SPI_finish`; with an active snapshot when `read_only`.
-pub(super) unsafe fn execute(statement: &str, arguments: &[Option<&str>], read_only: bool) {
+pub(super) unsafe fn execute(statement: &str, arguments: &[Argument], read_only: bool) {
     unsafe extern "C-unwind" {
         fn SPI_execute_with_args(
             query: *const std::ffi::c_char,
@@ -107,15 +127,18 @@ pub(super) unsafe fn execute(statement: &str, arguments: &[Option<&str>], read_o
         ) -> i32;
     }
     let query = CString::new(statement).expect("SQL contains no NUL");
-    let mut types = vec![pg_sys::TEXTOID; arguments.len()];
-    let mut values: Vec<pg_sys::Datum> = arguments
-        .iter()
-        .map(|argument| argument.into_datum().unwrap_or(pg_sys::Datum::null()))
-        .collect();
-    let nulls: Vec<std::ffi::c_char> = arguments
-        .iter()
-        .map(|argument| if argument.is_none() { b'n' } else { b' ' } as std::ffi::c_char)
-        .collect();
+    let mut types: Vec<pg_sys::Oid> = Vec::new();
+    let mut values: Vec<pg_sys::Datum> = Vec::new();
+    let mut nulls: Vec<std::ffi::c_char> = Vec::new();
+    for argument in arguments {
+        let (of_type, value) = match argument {
+            Argument::Text(text) => (pg_sys::TEXTOID, text.into_datum()),
+            Argument::Texts(list) => (pg_sys::TEXTARRAYOID, Some(array::of_texts(list))),
+        };
+        types.push(of_type);
+        nulls.push(if value.is_none() { b'n' } else { b' ' } as std::ffi::c_char);
+        values.push(value.unwrap_or(pg_sys::Datum::null()));
+    }
     let (query, count) = (query.as_ptr(), arguments.len() as i32);
     let (types, values, nulls) = (types.as_mut_ptr(), values.as_mut_ptr(), nulls.as_ptr());
     // All rows, although a caller may want only the first: a statement that is stopped early fires no

@@ -34,6 +34,8 @@ pub const PERMISSION_DEFINITIONS: Relation = table(c"permission_definitions");
 pub const MIRROR_GAPS_UNRECORDED: Relation = table(c"mirror_gaps_unrecorded");
 
 pub const USERS: Relation = table(c"users_sync");
+pub const SYNC_SCAN: Relation = table(c"sync_scan");
+pub const SYNC_SCAN_USERS: Relation = table(c"sync_scan_users");
 
 /// The tables of the mirror, by what they are about.
 pub const MIRROR_OF_USERS: [Relation; 2] = [USERS, table(c"project_permissions_sync")];

@@ -83,6 +83,7 @@ fn the_first_sync_brings_everything() {
         "1"
     );
     assert_eq!(count("neon_auth_internal.sync_scan"), "0");
+    assert_eq!(count("neon_auth_internal.sync_scan_users"), "0");
     // Three pages and one question for each list: nothing is asked about by itself.
     assert_eq!(world.asked("users"), 3);
     assert_eq!(world.asked("teams"), 1);

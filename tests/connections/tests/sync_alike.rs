@@ -233,7 +233,7 @@ fn a_row_is_rewritten_exactly_if_more_than_activity_and_an_order_differ() {
         session.run("SET search_path = pg_catalog, pg_temp");
         session.value(
             "SELECT neon_auth_internal.write_page('user', $1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)::text",
-            &[&list(&given)],
+            &[&given],
         );
         session.run("RESET search_path");
         let wrong = session.values(

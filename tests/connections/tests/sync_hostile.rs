@@ -128,7 +128,7 @@ fn assert_ends(service: &Service) {
     let detail = refusal.detail().expect("it has one");
     assert!(detail.contains("does not end"), "{detail}");
     assert!(service.requests() < 1000, "{}", service.requests());
-    let scanned = "SELECT (count(*) < 2000)::text FROM neon_auth_internal.sync_scan";
+    let scanned = "SELECT (count(*) < 2000)::text FROM neon_auth_internal.sync_scan_users";
     let is_short = session.value(scanned, &[]);
     assert_eq!(is_short.as_deref(), Some("true"));
 }

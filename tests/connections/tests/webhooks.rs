@@ -129,7 +129,7 @@ fn the_row_of_a_user_is_locked_before_the_queue() {
         let update = json!({ "id": id, "is_anonymous": false, "display_name": "Alice", "selected_team_id": team });
         let page = format!(
             "SET search_path = pg_catalog, pg_temp;
-             SELECT neon_auth_internal.write_page('user', '[{update}]',
+             SELECT neon_auth_internal.write_page('user', ARRAY['{update}'],
                         (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
         );
         let delivery = world.signed(&format!("msg_{id}"), "user.updated", update);

@@ -28,8 +28,8 @@ DELETE FROM neon_auth.sync_queue;
 SET LOCAL search_path = pg_catalog, public, pg_temp;
 SELECT pg_temp.moment() AS asked_later \gset
 -- The answer shows things as they were.
-SELECT neon_auth_internal.write_page('user', '[{"id": "u1", "display_name": "first"}, {"id": "u2", "display_name": "first"}]', :asked) AS users,
-       neon_auth_internal.write_page('team', '[{"id": "t1", "display_name": "first"}, {"id": "t2", "display_name": "first"}]', :asked) AS teams;
+SELECT neon_auth_internal.write_page('user', ARRAY['{"id": "u1", "display_name": "first"}', '{"id": "u2", "display_name": "first"}'], :asked) AS users,
+       neon_auth_internal.write_page('team', ARRAY['{"id": "t1", "display_name": "first"}', '{"id": "t2", "display_name": "first"}'], :asked) AS teams;
 SELECT id, name FROM neon_auth.users_sync UNION ALL SELECT id, name FROM neon_auth.teams_sync ORDER BY 1;
 SELECT * FROM queue;
 SELECT neon_auth_internal.confirm_team('t1', '', '[{"team_id": "t1", "user_id": "u2"}, {"team_id": "t1", "user_id": "u3"}]', '[]',
@@ -44,8 +44,8 @@ CREATE TEMP VIEW everything AS
 SELECT * FROM everything;
 
 -- Asked for later, the same answer is the truth.
-SELECT neon_auth_internal.write_page('user', '[{"id": "u1", "display_name": "first"}, {"id": "u2", "display_name": "first"}]', :asked_later) AS users,
-       neon_auth_internal.write_page('team', '[{"id": "t1", "display_name": "first"}, {"id": "t2", "display_name": "first"}]', :asked_later) AS teams;
+SELECT neon_auth_internal.write_page('user', ARRAY['{"id": "u1", "display_name": "first"}', '{"id": "u2", "display_name": "first"}'], :asked_later) AS users,
+       neon_auth_internal.write_page('team', ARRAY['{"id": "t1", "display_name": "first"}', '{"id": "t2", "display_name": "first"}'], :asked_later) AS teams;
 SELECT id, name FROM neon_auth.users_sync UNION ALL SELECT id, name FROM neon_auth.teams_sync ORDER BY 1;
 SELECT neon_auth_internal.confirm_team('t1', '', '[{"team_id": "t1", "user_id": "u2"}, {"team_id": "t1", "user_id": "u3"}]', '[]',
                               '[{"team_id": "t1", "user_id": "u3", "id": "editor"}]', :asked_later, true) AS gone;

@@ -74,9 +74,9 @@ SELECT raw_json FROM neon_auth.users_sync;
 SELECT deliver('user.deleted', '{"id": "z", "auth_provider": "google"}');
 TABLE users;
 INSERT INTO neon_auth.sync_runs (kind, source) SELECT kind, source FROM neon_auth_internal.source RETURNING id AS run \gset
-SELECT neon_auth_internal.sync_page(:run, 'user', '[{"id": "x", "auth_provider": "google"}, {"id": "y", "auth_issuer": "i"}, {"id": "w"}]', extract(epoch FROM clock_timestamp())::bigint * 1000000 + 5000000);
+SELECT neon_auth_internal.sync_page(:run, 'user', ARRAY['{"id": "x", "auth_provider": "google"}', '{"id": "y", "auth_issuer": "i"}', '{"id": "w"}'], extract(epoch FROM clock_timestamp())::bigint * 1000000 + 5000000);
 SELECT raw_json FROM neon_auth.users_sync WHERE deleted_at IS NULL ORDER BY id;
-SELECT neon_auth_internal.sync_page(:run, 'user', '[7, {"id": "x", "auth_provider": "google"}]', extract(epoch FROM clock_timestamp())::bigint * 1000000 + 5000000);
+SELECT neon_auth_internal.sync_page(:run, 'user', ARRAY['7', '{"id": "x", "auth_provider": "google"}'], extract(epoch FROM clock_timestamp())::bigint * 1000000 + 5000000);
 SELECT neon_auth_internal.confirm_deleted(:run, 'user', 'x');
 TABLE users;
 ROLLBACK;

@@ -46,7 +46,7 @@ SELECT deleted FROM neon_auth.sync_runs WHERE id = :run;
 UPDATE neon_auth.sync_runs SET finished_at = now();
 SELECT neon_auth_internal.begin_sync(kind, source) -> 'total' AS expected FROM neon_auth_internal.source;
 -- An object of the service replaces any row.
-SELECT neon_auth_internal.sync_page(:run, 'user', '[{"id": "google", "display_name": "Not Google"}]', extract(epoch FROM clock_timestamp())::bigint * 1000000 + 5000000);
+SELECT neon_auth_internal.sync_page(:run, 'user', ARRAY['{"id": "google", "display_name": "Not Google"}'], extract(epoch FROM clock_timestamp())::bigint * 1000000 + 5000000);
 TABLE users;
 ROLLBACK TO s;
 -- The mirror of another project: its users are those of no other provider.

@@ -5,10 +5,10 @@ AS 'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint';
 -- What an answer with these changes to the user u1 writes.
 CREATE FUNCTION pg_temp.answer(changes jsonb, without text DEFAULT '') RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    given constant jsonb := jsonb_build_array((SELECT raw_json FROM neon_auth.users_sync WHERE id = 'u1') - without || changes);
+    given constant jsonb := (SELECT raw_json FROM neon_auth.users_sync WHERE id = 'u1') - without || changes;
     written record;
 BEGIN
-    SELECT * INTO written FROM neon_auth_internal.write_page('user', given::text, pg_temp.moment());
+    SELECT * INTO written FROM neon_auth_internal.write_page('user', ARRAY[given::text], pg_temp.moment());
     ASSERT written.kept = 0;
     RETURN CASE written.changed WHEN 0 THEN 'not written' WHEN 1 THEN 'written' ELSE 'broken' END;
 END $$;
@@ -52,6 +52,42 @@ SELECT t.*
       SELECT opening, levels, neon_auth.upsert_user(w.object || one) IS NOT NULL AS reset,
              pg_temp.answer(one) AS same, pg_temp.answer(other) AS other
         FROM whole w OFFSET 0) AS t;
+-- An object is written exactly if it is not the same jsonb as its row, in whatever form its text is: each of these
+-- objects after each.
+CREATE FUNCTION pg_temp.objects(first integer) RETURNS TABLE (n bigint, object text) LANGUAGE sql AS $$
+    SELECT n, format('{"id": "user %s"%s}', n, members)
+      FROM (SELECT (row_number() OVER () + first) % count(*) OVER () AS n, members
+              FROM (SELECT ', "v": ' || v
+                      FROM unnest(ARRAY['0', '-0', '0.0', '1', '1.0', '1e0', '-1', '10', '1e1', '10000', '1e4', '10001', '20000',
+                                        '100000000', '100010000', '9999999999999999', '10000000000000000', '12345678901234567890123',
+                                        '0.5', 'true', 'false', 'null', '"1"', '"\u0031"', '""', '"a\nb"', '"a\\nb"', '[]',
+                                        '[1]', '[1.0]', '[2]', '{}', '{"a": 1}', '{"a": 2}', '{"a": 2, "a": 1}',
+                                        '{"b": 1, "a": 2}', '{"a": 2, "b": 1}', '{"a": 1, "b": 1}', '{"aa": 2, "b": 1}']) AS v
+                     UNION ALL
+                    SELECT unnest(ARRAY['', ', "w": 1', ', "v": 2, "v": 1', ', "v": 1, "v": 2', ', "v": 1, "w": 1',
+                                        ', "w": 1, "v": 1', ', "w": 1, "v": 2, "v": 1', ', "v": 1, "v": 1',
+                                        ', "vv": 1, "w": 1', ', "w": 1, "u": 1'])) AS m(members)) AS o
+     ORDER BY n
+$$;
+DO $$
+DECLARE
+    wrong text;
+BEGIN
+    FOR step IN 0 .. (SELECT count(*) - 1 FROM pg_temp.objects(0)) LOOP
+        PERFORM neon_auth.upsert_users((SELECT jsonb_agg(object::jsonb) FROM pg_temp.objects(0)));
+        CREATE TEMP TABLE known AS SELECT u.id, u.ctid AS place, u.raw_json FROM neon_auth.users_sync u;
+        PERFORM neon_auth_internal.write_page(
+            'user', ARRAY(SELECT object FROM pg_temp.objects(step)), pg_temp.moment());
+        SELECT string_agg(format('%s after %s', o.object, k.raw_json), E'\n') INTO wrong
+          FROM pg_temp.objects(step) AS o
+          JOIN known k ON k.id = o.object::jsonb ->> 'id'
+          JOIN neon_auth.users_sync u ON u.id = k.id
+         WHERE (u.ctid = k.place) <> (k.raw_json = o.object::jsonb) OR u.raw_json <> o.object::jsonb;
+        ASSERT wrong IS NULL, wrong;
+        DROP TABLE known;
+    END LOOP;
+END $$;
+DELETE FROM neon_auth.users_sync WHERE id LIKE 'user %';
 -- Small steps do not add up: the row is never a day behind.
 SELECT neon_auth.upsert_user(object) FROM whole;
 DO $$
@@ -72,8 +108,8 @@ SELECT deliver('user.updated', jsonb_set(raw_json, '{last_active_at_millis}', '1
 SELECT raw_json ->> 'last_active_at_millis' AS last_active FROM neon_auth.users_sync;
 -- A team has no such members.
 SELECT neon_auth.upsert_team('{"id": "t1", "last_active_at_millis": 1, "oauth_providers": ["a", "b"]}');
-SELECT neon_auth_internal.write_page('team', '[{"id": "t1", "last_active_at_millis": 2, "oauth_providers": ["a", "b"]}]', pg_temp.moment());
-SELECT neon_auth_internal.write_page('team', '[{"id": "t1", "last_active_at_millis": 2, "oauth_providers": ["b", "a"]}]', pg_temp.moment());
+SELECT neon_auth_internal.write_page('team', ARRAY['{"id": "t1", "last_active_at_millis": 2, "oauth_providers": ["a", "b"]}'], pg_temp.moment());
+SELECT neon_auth_internal.write_page('team', ARRAY['{"id": "t1", "last_active_at_millis": 2, "oauth_providers": ["b", "a"]}'], pg_temp.moment());
 ROLLBACK;
 
 -- In a page with a row that stays, because it has changed since or because a trigger keeps it, a user who was only
@@ -83,14 +119,14 @@ SET LOCAL search_path = pg_catalog, public, pg_temp;
 SELECT neon_auth.upsert_users('[{"id": "active", "last_active_at_millis": 1}, {"id": "changed", "display_name": "old"}, {"id": "kept"}]');
 SELECT pg_temp.moment() AS asked \gset
 SELECT neon_auth.upsert_users('[{"id": "changed", "display_name": "new"}]');
-SELECT neon_auth_internal.write_page('user', '[{"id": "active", "last_active_at_millis": 2}, {"id": "changed", "display_name": "old"}]', :asked);
+SELECT neon_auth_internal.write_page('user', ARRAY['{"id": "active", "last_active_at_millis": 2}', '{"id": "changed", "display_name": "old"}'], :asked);
 -- Changed since, and differs only by activity: there is nothing to confirm.
 SELECT neon_auth.upsert_user('{"id": "active", "last_active_at_millis": 3}');
-SELECT neon_auth_internal.write_page('user', '[{"id": "active", "last_active_at_millis": 2}, {"id": "changed", "display_name": "old"}]', :asked);
+SELECT neon_auth_internal.write_page('user', ARRAY['{"id": "active", "last_active_at_millis": 2}', '{"id": "changed", "display_name": "old"}'], :asked);
 SELECT kind, user_id, reason FROM neon_auth.sync_queue;
 CREATE FUNCTION pg_temp.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TRIGGER keep BEFORE UPDATE ON neon_auth.users_sync FOR EACH ROW WHEN (old.id = 'kept') EXECUTE FUNCTION pg_temp.keep();
-SELECT neon_auth_internal.write_page('user', '[{"id": "active", "last_active_at_millis": 4}, {"id": "kept", "display_name": "new"}]', pg_temp.moment());
+SELECT neon_auth_internal.write_page('user', ARRAY['{"id": "active", "last_active_at_millis": 4}', '{"id": "kept", "display_name": "new"}'], pg_temp.moment());
 ROLLBACK;
 
 -- The row may be up to a day behind what an answer has shown. However late an event comes: if its object is older than
@@ -102,8 +138,8 @@ DECLARE
 BEGIN
     BEGIN
         PERFORM neon_auth.upsert_user('{"id": "u1", "display_name": "now", "last_active_at_millis": 1700000000000}');
-        PERFORM neon_auth_internal.write_page('user', jsonb_build_array(jsonb_build_object(
-            'id', 'u1', 'display_name', 'now', 'last_active_at_millis', 1700000000000 + seen))::text, pg_temp.moment());
+        PERFORM neon_auth_internal.write_page('user', ARRAY[jsonb_build_object(
+            'id', 'u1', 'display_name', 'now', 'last_active_at_millis', 1700000000000 + seen)::text], pg_temp.moment());
         outcome := deliver('user.updated', jsonb_build_object(
             'id', 'u1', 'display_name', 'then', 'last_active_at_millis', 1700000000000 + told));
         result := concat_ws(' ', outcome ->> 'outcome', CASE WHEN (outcome -> 'queued')::boolean THEN 'queued' END);

@@ -155,7 +155,7 @@ SELECT deliver('user.updated', jsonb_build_object('id', 'u' || n, 'is_anonymous'
 SELECT kind, team_id, user_id, reason FROM queue;
 -- Whoever reports it first: an answer of the REST API about the user.
 UPDATE neon_auth.users_sync SET raw_json = raw_json || '{"is_anonymous": true}';
-SELECT neon_auth_internal.sync_page(0, 'user', '[{"id": "u1", "is_anonymous": false}]', :asked);
+SELECT neon_auth_internal.sync_page(0, 'user', ARRAY['{"id": "u1", "is_anonymous": false}'], :asked);
 SELECT * FROM queue;
 ROLLBACK;
 DROP VIEW queue;

@@ -83,19 +83,14 @@ pub fn write(
     if objects.is_empty() {
         return 0;
     }
-    let page = format!("[{}]", objects.join(","));
+    let texts: Vec<&str> = objects.iter().map(String::as_str).collect();
     let defect = steps.transaction(|| {
-        spi::write(
-            "SELECT neon_auth_internal.sync_page($1::bigint, $2, $3, $4::bigint)",
-            &[
-                &run.to_string(),
-                resource.name,
-                &page,
-                &asked_at.to_string(),
-            ],
+        spi::write_list(
+            "SELECT neon_auth_internal.sync_page($1::bigint, $2, $4, $3::bigint)",
+            &[&run.to_string(), resource.name, &asked_at.to_string()],
+            &texts,
         )
     });
-    drop(page);
     let Some(defect) = defect else {
         return 0;
     };
