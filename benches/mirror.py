@@ -38,10 +38,10 @@ def prepare():
                    check=True, stdout=subprocess.DEVNULL)
     run_once("VACUUM (ANALYZE) bench.arrays")
     run_once(f"SELECT neon_auth.set_secret('webhook_secret', '{SECRET}')")
-    # Whoever passes on webhooks may do nothing else; the bare statement needs the table.
+    # Whoever passes on webhooks may do nothing else; the bare statements need the tables.
     run_once(f"""CREATE ROLE writer LOGIN; GRANT SELECT ON bench.webhooks TO writer;
              GRANT EXECUTE ON FUNCTION neon_auth.handle_webhook(text, jsonb) TO writer;
-             GRANT SELECT, INSERT, UPDATE ON {TABLE} TO writer""")
+             GRANT SELECT, INSERT, UPDATE ON {TABLE}, neon_auth.sync_queue, neon_auth.webhook_deliveries TO writer""")
 
 
 def upserts(rounds):
@@ -125,9 +125,35 @@ def sign(number, event, data):
     return f"{number}\t{body}\t{json.dumps(headers)}\t{json.dumps(data)}\n"
 
 
+# What a webhook queues, so that the REST API confirms it.
+QUEUED = {
+    "new": "('project_permissions', 'No event reports the permissions of a new user.'), "
+           "('user', 'No event reports the first selected team.')",
+    "changed": "('user', 'The order of the updates is unknown.')",
+}
+
+
+def same_rows(kind):
+    """A statement that writes the rows that a webhook writes: the user, the entries of the queue and the
+    delivery; without a signature to verify or a row to compare with."""
+    return f"""
+        WITH given AS (SELECT data::jsonb AS data, headers, body::jsonb AS body FROM bench.webhooks WHERE n = :n),
+        written AS (
+            INSERT INTO {TABLE} (raw_json, updated_at) SELECT data, now() FROM given
+                ON CONFLICT (id) DO UPDATE SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
+        ), queued AS (
+            INSERT INTO neon_auth.sync_queue (kind, user_id, reason)
+            SELECT q.kind, data ->> 'id', q.reason FROM given, (VALUES {QUEUED[kind]}) AS q(kind, reason)
+                ON CONFLICT (team_id, user_id, kind) DO UPDATE
+               SET reason = excluded.reason, queued_at = excluded.queued_at, last_error = NULL
+        )
+        INSERT INTO neon_auth.webhook_deliveries (id, event, outcome)
+        SELECT headers ->> 'svix-id', body ->> 'type', '{{"outcome": "applied", "queued": true}}' FROM given"""
+
+
 def webhooks(rounds, seconds):
-    """Transactions per second, and their cost, of one webhook each, and of one bare upsert each: of new
-    users, and of known ones that have changed."""
+    """Transactions per second, and their cost, of one webhook each, of one bare upsert each, and of one
+    statement each that writes the same rows: of new users, and of known ones that have changed."""
     count = WEBHOOKS_A_SECOND * seconds
     users = [json.loads(line) for line in run_once(f"SELECT bench.user(-n, 0) FROM generate_series(1, {count}) n")]
     statements = {
@@ -147,12 +173,13 @@ def webhooks(rounds, seconds):
         subprocess.run(["psql", "--no-psqlrc", "--quiet", "--command", "COPY bench.webhooks FROM stdin"],
                        input=rows, text=True, check=True)
         run_once(f"VACUUM (ANALYZE) bench.webhooks, {TABLE}")
-        load = pgbench("writer", f"\\set n :n + 1\n{statements[name]};\n", seconds, clients=1, variables={"n": 0})
+        statement = same_rows(kind) if name == "rows" else statements[name]
+        load = pgbench("writer", f"\\set n :n + 1\n{statement};\n", seconds, clients=1, variables={"n": 0})
         if load.transactions > count:
             raise RuntimeError("the webhooks ran out, and transactions without one are cheap")
         return load
 
-    return {kind: interleaved(rounds, {name: lambda name=name: measure(kind, name) for name in statements})
+    return {kind: interleaved(rounds, {name: lambda name=name: measure(kind, name) for name in (*statements, "rows")})
             for kind in ("new", "changed")}
 
 

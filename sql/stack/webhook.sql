@@ -61,7 +61,8 @@ BEGIN
         WHEN 'team_permission' THEN
             RETURN neon_auth_internal.apply_permission(
                 action, data ->> 'team_id', data ->> 'user_id', data ->> 'id', message_id);
-        WHEN 'project_permission' THEN
+        ELSE
+            -- project_permission; the library calls it for no other event.
             RETURN neon_auth_internal.apply_permission(action, NULL, data ->> 'user_id', data ->> 'id', message_id);
     END CASE;
 END
