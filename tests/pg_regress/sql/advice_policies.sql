@@ -60,6 +60,7 @@ SELECT advised.make('auth.user_id() IS NULL OR owner = auth.user_id()', 'closed_
        advised.make('auth.user_id() IS NULL OR owner = auth.user_id()', 'open_restrictive');
 CREATE POLICY r ON advised.closed_restrictive AS RESTRICTIVE USING (auth.user_id() IS NOT NULL);
 CREATE POLICY r ON advised.open_restrictive AS RESTRICTIVE FOR DELETE USING (auth.user_id() IS NOT NULL);
+GRANT DELETE ON advised.open_restrictive TO authenticated;
 -- A restrictive policy that passes lets nobody in by itself.
 SELECT advised.make('owner = auth.user_id()', 'closed_guests');
 CREATE POLICY r ON advised.closed_guests AS RESTRICTIVE TO authenticated USING (auth.is_anonymous() IS NOT TRUE);
