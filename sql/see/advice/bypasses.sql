@@ -69,10 +69,10 @@ AS $$
                           AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid
     ), grants AS MATERIALIZED (
         SELECT a.relation, a.role, a.role_name, a.selects FROM neon_auth_internal.advised_relations() a
-    ), reached(role, role_name, view) AS (
-        SELECT g.role, g.role_name, v.oid FROM grants g JOIN views v ON v.oid = g.relation WHERE NOT v.has_reader
+    ), reached(role, role_name, granted, view) AS (
+        SELECT g.role, g.role_name, v.oid, v.oid FROM grants g JOIN views v ON v.oid = g.relation WHERE NOT v.has_reader
         UNION
-        SELECT n.role, n.role_name, v.oid
+        SELECT n.role, n.role_name, n.granted, v.oid
           FROM reached n JOIN reads r ON r.view = n.view JOIN views v ON v.oid = r.relation
          WHERE NOT v.has_reader
     )
@@ -83,8 +83,8 @@ AS $$
                   string_agg(DISTINCT n.role_name, ', ')),
            coalesce(CASE WHEN v.relkind = 'v' AND current_setting('server_version_num')::integer >= 150000
                          THEN format('ALTER VIEW %s SET (security_invoker = true);', v.oid::regclass)
-                         ELSE neon_auth_internal.revoke_all(v.oid) END,
-                    neon_auth_internal.as_comment('Revoke the privileges on the views that read it.'))
+                         ELSE string_agg(DISTINCT neon_auth_internal.revoke_all(n.granted), ' ') END,
+                    neon_auth_internal.as_comment('Let another role own it than the one that users act as.'))
       FROM reached n
       JOIN views v ON v.oid = n.view AND NOT v.is_invoker
       JOIN reads r ON r.view = v.oid
