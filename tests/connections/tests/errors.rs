@@ -83,15 +83,21 @@ fn calls(world: &World) -> Vec<(&'static str, &'static str, String)> {
         ("revoke_tokens", "neon_auth_internal.revocations", "SELECT neon_auth.revoke_tokens('there')".to_owned()),
         ("revoke_session", "neon_auth_internal.revocations", "SELECT neon_auth.revoke_session('there')".to_owned()),
         ("sync", "neon_auth.users_sync", SYNC.to_owned()),
+        (
+            "make_test_users",
+            "neon_auth.users_sync",
+            "BEGIN; SET LOCAL neon_auth.test_database = on; SELECT neon_auth.make_test_users(1)".to_owned(),
+        ),
     ]
 }
 
 /// Those that write no table, or have a worker of their own do it, or need the Neon console or the tables
 /// of Better Auth.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 12] = [
     "add_better_auth",
     "claim_url",
     "create_keys",
+    "explain_policy",
     "inspect_jwt",
     "migrate_to_better_auth",
     "refresh_jwks",
