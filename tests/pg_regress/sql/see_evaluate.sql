@@ -71,3 +71,4 @@ RESET statement_timeout;
 SELECT current_user = session_user, current_setting('role'), auth.user_id();
 DROP TABLE notes, shares, written;
 DROP SCHEMA hidden CASCADE;
+DROP FUNCTION results, own_state, writes, leaves;
