@@ -16,6 +16,7 @@ import forms
 import mirror
 import policies
 import report
+import see
 import service
 import sync
 import teams
@@ -84,6 +85,7 @@ def main():
         measure("pgbench_insert", policies.pgbench_insert, field, rounds(9), seconds(2))
         measure("forms", forms.measure, user, rounds(9), rounds(3))
         measure("audit", audit.measure, rounds(9), seconds(2))
+        measure("see", see.measure, rounds(9))
         measure("request", policies.request, rounds(11), seconds(2), token, service.claims_of(token))
         measure("new_backends", tokens.new_backends, rounds(20))
         # Bounded by seconds of the extension's own settings, which no scale changes.

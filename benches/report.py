@@ -12,6 +12,7 @@ import report_better_auth
 import report_mirror
 import report_policies
 import report_scale
+import report_see
 import report_sync
 import report_tokens
 from aims import of_part
@@ -22,6 +23,7 @@ AIMS = [
     *report_tokens.AIMS,
     *report_policies.AIMS,
     *of_part("audit", report_audit.AIMS),
+    *of_part("see", report_see.AIMS),
     *of_part("scale", report_scale.AIMS),
     *of_part("better_auth", report_better_auth.AIMS),
     *of_part("mirror", report_mirror.AIMS),
@@ -116,6 +118,10 @@ and Supabase's `auth.uid()`, here `supabase.uid()`, which reads verified claims 
 
 {audit}
 
+## Looking at policies
+
+{see}
+
 ## Poolers and replicas
 
 {poolers_and_replicas}
@@ -164,6 +170,7 @@ def page(results):
         backends=report_tokens.backends(results),
         strangers=report_tokens.strangers(results),
         audit=report_audit.section(results["audit"]),
+        see=report_see.section(results["see"]),
         poolers_and_replicas=report_scale.section(results["scale"]),
         better_auth=report_better_auth.section(results["better_auth"]),
         mirror=report_mirror.section(results["mirror"]),
