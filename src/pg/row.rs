@@ -140,7 +140,12 @@ impl Row {
 
     /// A `timestamptz`, in microseconds since 1970.
     pub fn microseconds(&self, column: &CStr) -> Option<i64> {
-        Some(clock::microseconds_of(self.datum(column)?.value() as i64))
+        self.timestamp(column).map(clock::microseconds_of)
+    }
+
+    /// A `timestamptz`, as PostgreSQL stores it.
+    pub fn timestamp(&self, column: &CStr) -> Option<i64> {
+        Some(self.datum(column)?.value() as i64)
     }
 
     fn datum(&self, column: &CStr) -> Option<pg_sys::Datum> {

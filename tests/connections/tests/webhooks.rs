@@ -154,6 +154,47 @@ fn the_row_of_a_user_is_locked_before_the_queue() {
     }
 }
 
+/// Whoever writes a user without the lock, such as a page of the REST API, an event that has waited for the row is
+/// compared with what was written, not with what was there before.
+#[test]
+fn an_event_is_compared_with_the_row_that_it_has_waited_for() {
+    const DAY: u64 = 86_400_000;
+    let world = World::with_webhooks();
+    let (mut other, mut delivering) = (world.superuser(), world.superuser());
+    let pid = delivering.pid();
+    for is_page in [false, true] {
+        let id = format!("u {is_page}");
+        let [first, event, latest] = [1, 3, 5].map(
+            |days| json!({ "id": id, "display_name": days.to_string(), "last_active_at_millis": days * DAY }),
+        );
+        let delivery = world.signed(&format!("msg_{id}"), "user.updated", event);
+        other.run(&format!("SELECT neon_auth.upsert_user('{first}')"));
+        other.run(&match is_page {
+            true => format!(
+                "BEGIN; SET LOCAL search_path = pg_catalog, pg_temp;
+                 SELECT neon_auth_internal.write_page('user', ARRAY['{latest}'],
+                            (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
+            ),
+            false => format!("BEGIN; SELECT neon_auth.upsert_user('{latest}')"),
+        });
+        let outcome = std::thread::scope(|scope| {
+            let delivering = scope.spawn(|| delivering.deliver(&delivery));
+            await_lock(&mut world.superuser(), pid);
+            other.run("COMMIT");
+            delivering.join().expect("the thread ends")
+        });
+        assert_eq!(outcome, "ignored");
+        let row = format!(
+            "SELECT u.name || ' ' || q.reason FROM neon_auth.users_sync u JOIN neon_auth.sync_queue q ON q.user_id = u.id WHERE u.id = '{id}'"
+        );
+        let row = other.value(&row, &[]);
+        assert_eq!(
+            row.as_deref(),
+            Some("5 The order of the updates is unknown.")
+        );
+    }
+}
+
 /// Whoever is first, nothing of a user or team is left once the user or the team is deleted.
 #[test]
 fn nothing_slips_past_a_deletion_beside_it() {

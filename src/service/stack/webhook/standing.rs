@@ -8,6 +8,7 @@ use pgrx::prelude::*;
 use crate::mirror::alike::{LAST_ACTIVE, is_within_a_day};
 use crate::mirror::object::{self, AUTH_PROVIDER, TEAM, USER};
 use crate::pg::jsonb::JsonbPart;
+use crate::pg::row::Row;
 
 /// What the row of a user says of the object of an event.
 #[derive(Clone, Copy, PartialEq)]
@@ -29,33 +30,43 @@ pub enum Standing {
     },
 }
 
-/// The standing of a user.
+/// The version of a row: its updated_at, as PostgreSQL's timestamp.
+pub type Version = i64;
+/// That of a row without updated_at, and of no row: -infinity.
+const NO_VERSION: Version = Version::MIN;
+
+/// The standing of a user, and the version of the row that was compared.
 ///
 /// Stack's objects have no version. The only number that increases with time is a user's
 /// last_active_at_millis. The REST API may have returned a time up to a day later than that in the
 /// row, and the row was not rewritten: an event is newer only if its time is beyond that day.
 ///
 /// An upgrade makes an anonymous user a real one.
-pub fn of_user(id: &str, given: &JsonbPart) -> Standing {
+pub fn of_user(id: &str, given: &JsonbPart) -> (Standing, Version) {
     // After the wait for a lock.
     let found = USER.table.find_latest(&[id], |row| {
-        if !row.is_null(c"deleted_at") {
-            return Some(Standing::Deleted);
-        }
-        let known = row.part(c"raw_json")?;
-        if known.member(AUTH_PROVIDER).is_some() {
-            return Some(Standing::FirstSeen);
-        }
-        let is_upgrade = is_anonymous(&known) && !is_anonymous(given);
-        // Objects with other times differ, and are not compared as a whole.
-        Some(match order(given, &known) {
-            Order::Older => Standing::Older,
-            Order::Newer => Standing::Newer { is_upgrade },
-            Order::Same if row.equals(c"raw_json", given) => Standing::Equal,
-            Order::Same | Order::Unclear => Standing::Unclear { is_upgrade },
-        })
+        let version = row.timestamp(c"updated_at").unwrap_or(NO_VERSION);
+        Some((against_row(row, given)?, version))
     });
-    found.unwrap_or(Standing::Unknown)
+    found.unwrap_or((Standing::Unknown, NO_VERSION))
+}
+
+fn against_row(row: &Row, given: &JsonbPart) -> Option<Standing> {
+    if !row.is_null(c"deleted_at") {
+        return Some(Standing::Deleted);
+    }
+    let known = row.part(c"raw_json")?;
+    if known.member(AUTH_PROVIDER).is_some() {
+        return Some(Standing::FirstSeen);
+    }
+    let is_upgrade = is_anonymous(&known) && !is_anonymous(given);
+    // Objects with other times differ, and are not compared as a whole.
+    Some(match order(given, &known) {
+        Order::Older => Standing::Older,
+        Order::Newer => Standing::Newer { is_upgrade },
+        Order::Same if row.equals(c"raw_json", given) => Standing::Equal,
+        Order::Same | Order::Unclear => Standing::Unclear { is_upgrade },
+    })
 }
 
 /// `neon_auth_internal.team_standing(team)`: the result as a word. Nothing says which of two objects

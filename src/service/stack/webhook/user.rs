@@ -5,7 +5,7 @@ use pgrx::{IntoDatum, pg_sys};
 use serde_json::Value;
 
 use super::outcome::{applied, ignored, unchanged};
-use super::standing::{self, Standing};
+use super::standing::{self, Standing, Version};
 use crate::mirror;
 use crate::mirror::object::{AUTH_ISSUER, AUTH_PROVIDER, id};
 use crate::pg::jsonb::JsonbPart;
@@ -35,8 +35,13 @@ thread_local! {
         &[pg_sys::JSONBOID, pg_sys::TEXTOID],
     ) };
     static UPDATE: Statement = const { Statement::new(
-        "UPDATE neon_auth_internal.users_sync SET raw_json = $1, updated_at = clock_timestamp() WHERE id = $2",
-        &[pg_sys::JSONBOID, pg_sys::TEXTOID],
+        "UPDATE neon_auth_internal.users_sync SET raw_json = $1, updated_at = clock_timestamp()
+          WHERE id = $2 AND coalesce(updated_at, '-infinity') = $3",
+        &[pg_sys::JSONBOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
+    ) };
+    static LOCK: Statement = const { Statement::new(
+        "SELECT FROM neon_auth_internal.users_sync WHERE id = $1 FOR NO KEY UPDATE",
+        &[pg_sys::TEXTOID],
     ) };
     static QUEUE: Statement = const { Statement::new(
         queue!("($1, $2, $3)"),
@@ -89,39 +94,52 @@ pub unsafe fn apply(action: &str, given: JsonbPart) -> Result<Value, ErrorReport
             .member("selected_team_id")
             .is_some_and(|team| team.kind() != "null"),
     };
-    let mut standing = standing::of_user(id, &given);
+    let (mut standing, mut version) = standing::of_user(id, &given);
     if matches!(standing, Standing::Unknown | Standing::FirstSeen) {
         // SAFETY: as the caller promises.
         if unsafe { user.insert() } {
             return Ok(applied(true));
         }
-        standing = standing::of_user(id, &given);
+        (standing, version) = standing::of_user(id, &given);
     }
-    let is_upgrade = match standing {
-        Standing::Deleted => return Ok(ignored("The user is deleted.", false)),
-        Standing::Equal => return Ok(unchanged()),
-        _ if action == "created" => {
-            return Ok(ignored("The row is newer than this event.", false));
+    let mut is_locked = false;
+    loop {
+        let is_upgrade = match standing {
+            Standing::Deleted => return Ok(ignored("The user is deleted.", false)),
+            Standing::Equal => return Ok(unchanged()),
+            _ if action == "created" => {
+                return Ok(ignored("The row is newer than this event.", false));
+            }
+            Standing::Older => {
+                // SAFETY: as the caller promises.
+                unsafe { user.queue(UNKNOWN_ORDER) };
+                return Ok(ignored("The row looks newer than this event.", true));
+            }
+            Standing::Newer { is_upgrade } | Standing::Unclear { is_upgrade } => is_upgrade,
+            // A trigger on the table has kept the row out, or as it is.
+            Standing::Unknown | Standing::FirstSeen => false,
+        };
+        let is_unclear = matches!(standing, Standing::Unclear { .. });
+        // SAFETY: as the caller promises.
+        unsafe {
+            // The row before the queue, as everybody who writes both.
+            let is_upgraded = is_upgrade && user.queue_upgrade();
+            if !user.update(version) && !is_locked {
+                // A trigger has kept the row, or a writer who does not take the lock of the user has changed
+                // it, whom the update has waited for.
+                user.lock();
+                is_locked = true;
+                let compared = version;
+                (standing, version) = standing::of_user(id, &given);
+                if version != compared {
+                    continue;
+                }
+            }
+            if is_unclear {
+                user.queue(UNKNOWN_ORDER);
+            }
+            return Ok(applied(is_upgraded || is_unclear));
         }
-        Standing::Older => {
-            // SAFETY: as the caller promises.
-            unsafe { user.queue(UNKNOWN_ORDER) };
-            return Ok(ignored("The row looks newer than this event.", true));
-        }
-        Standing::Newer { is_upgrade } | Standing::Unclear { is_upgrade } => is_upgrade,
-        // A trigger on the table has kept the row out, or as it is.
-        Standing::Unknown | Standing::FirstSeen => false,
-    };
-    let is_unclear = matches!(standing, Standing::Unclear { .. });
-    // SAFETY: as the caller promises.
-    unsafe {
-        // The row before the queue, as everybody who writes both.
-        let is_upgraded = is_upgrade && user.queue_upgrade();
-        user.execute(&UPDATE);
-        if is_unclear {
-            user.queue(UNKNOWN_ORDER);
-        }
-        Ok(applied(is_upgraded || is_unclear))
     }
 }
 
@@ -136,7 +154,9 @@ impl User {
             let mut is_written = INSERT.with(|insert| insert.execute(&mut [self.object])) > 0;
             if !is_written {
                 self.queue_upgrade();
-                is_written = self.execute(&REPLACE_FIRST_SEEN);
+                is_written = REPLACE_FIRST_SEEN
+                    .with(|replace| replace.execute(&mut [self.object, self.id]))
+                    > 0;
             }
             // An update may be the first event of a user to arrive.
             if is_written {
@@ -174,10 +194,16 @@ impl User {
         queued.as_deref() == Some("t")
     }
 
-    /// A statement of the object and the id; returns whether it wrote a row.
-    unsafe fn execute(&self, statement: &'static std::thread::LocalKey<Statement>) -> bool {
+    /// Replaces the row if it is still of this version; returns whether it was.
+    unsafe fn update(&self, version: Version) -> bool {
+        let version = pg_sys::Datum::from(version);
         // SAFETY: as `apply` promises.
-        statement.with(|statement| unsafe { statement.execute(&mut [self.object, self.id]) }) > 0
+        UPDATE.with(|update| unsafe { update.execute(&mut [self.object, self.id, version]) }) > 0
+    }
+
+    unsafe fn lock(&self) {
+        // SAFETY: as `apply` promises.
+        unsafe { LOCK.with(|lock| lock.execute(&mut [self.id])) };
     }
 }
 
