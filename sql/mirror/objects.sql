@@ -99,7 +99,11 @@ BEGIN
         END IF;
         GET DIAGNOSTICS changed = ROW_COUNT;
     END IF;
-    IF new IS NOT NULL THEN
+    IF cardinality(new) = 1 THEN
+        -- Without a subtransaction: a transaction of many such calls would have one for each, and with more than 64 of
+        -- them all sessions take longer to see which rows are visible.
+        inserted := neon_auth_internal.upsert_rows(kind, given, texts, new, moment);
+    ELSIF new IS NOT NULL THEN
         -- ON CONFLICT searches the index once more for each row, and is needed only if another transaction has
         -- inserted the same at this moment.
         BEGIN
@@ -127,27 +131,38 @@ CREATE FUNCTION neon_auth_internal.upsert_rows(
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    changed bigint;
+    inserted text[];
 BEGIN
     IF kind = 'user' THEN
-        INSERT INTO neon_auth_internal.users_sync AS existing (raw_json, updated_at)
-        SELECT coalesce(given -> place, texts[place + 1]::jsonb), clock_timestamp() FROM unnest(new) AS place
-            ON CONFLICT (id) DO UPDATE
-           SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
-         WHERE neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
+        WITH written AS (
+            INSERT INTO neon_auth_internal.users_sync (raw_json, updated_at)
+            SELECT coalesce(given -> place, texts[place + 1]::jsonb), clock_timestamp() FROM unnest(new) AS place
+                ON CONFLICT (id) DO NOTHING
+            RETURNING id
+        )
+        SELECT coalesce(array_agg(w.id), '{}') INTO inserted FROM written w;
     ELSE
-        INSERT INTO neon_auth_internal.teams_sync AS existing (raw_json, updated_at)
-        SELECT coalesce(given -> place, texts[place + 1]::jsonb), clock_timestamp() FROM unnest(new) AS place
-            ON CONFLICT (id) DO UPDATE
-           SET raw_json = excluded.raw_json, updated_at = excluded.updated_at
-         WHERE neon_auth_internal.stays(existing.deleted_at, existing.updated_at, moment) IS NOT TRUE;
+        WITH written AS (
+            INSERT INTO neon_auth_internal.teams_sync (raw_json, updated_at)
+            SELECT coalesce(given -> place, texts[place + 1]::jsonb), clock_timestamp() FROM unnest(new) AS place
+                ON CONFLICT (id) DO NOTHING
+            RETURNING id
+        )
+        SELECT coalesce(array_agg(w.id), '{}') INTO inserted FROM written w;
     END IF;
-    GET DIAGNOSTICS changed = ROW_COUNT;
-    RETURN changed;
+    IF cardinality(inserted) = cardinality(new) THEN
+        RETURN cardinality(new);
+    END IF;
+    -- The others are known by now.
+    RETURN cardinality(inserted) + neon_auth_internal.write_rows(
+        kind, given, texts,
+        ARRAY(SELECT place FROM unnest(new) WITH ORDINALITY AS n(place, number)
+               WHERE coalesce(given -> place, texts[place + 1]::jsonb) ->> 'id' <> ALL (inserted) ORDER BY number),
+        NULL, moment);
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.upsert_rows(text, jsonb, text[], integer[], timestamptz) IS
-    'Writes new objects of which another transaction has inserted one; counts changed rows';
+    'Writes new objects, of which another transaction may have inserted some; counts changed rows';
 
 CREATE FUNCTION neon_auth_internal.write_objects(kind text, given jsonb) RETURNS bigint
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan

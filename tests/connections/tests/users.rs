@@ -182,6 +182,45 @@ fn an_upsert_of_a_user_whom_somebody_else_inserts_meanwhile_has_the_last_word() 
     );
 }
 
+/// Whoever refers to a user or a team whom somebody else has inserted meanwhile keeps nobody waiting, either.
+#[test]
+fn an_open_reference_to_one_who_came_meanwhile_keeps_nobody_waiting() {
+    let database = Database::create();
+    let [mut first, mut second, mut application] = std::array::from_fn(|_| database.superuser());
+    first.run(
+        "CREATE TABLE orders (user_id text REFERENCES neon_auth.users_sync, team_id text REFERENCES neon_auth.teams_sync)",
+    );
+    for kind in ["user", "team"] {
+        let write = format!("SELECT neon_auth.upsert_{kind}s($1::text::jsonb)::text");
+        let [one, other, both] = [
+            vec![user(1, 0)],
+            vec![user(2, 0)],
+            vec![user(1, 1), user(2, 1)],
+        ]
+        .map(|objects| Value::from(objects).to_string());
+        let mut writer = database.superuser();
+        writer.run("SET lock_timeout = '5s'");
+        let pid = writer.pid();
+        first.run("BEGIN");
+        first.value(&write, &[&one]);
+        thread::scope(|scope| {
+            let writing = scope.spawn(|| writer.value(&write, &[&both]));
+            await_lock(&mut database.superuser(), pid);
+            second.value(&write, &[&other]);
+            application.run(&format!(
+                "BEGIN; INSERT INTO orders ({kind}_id) VALUES ('user-002')"
+            ));
+            first.run("COMMIT");
+            let written = writing.join().expect("the writer does not wait");
+            assert_eq!(written.as_deref(), Some("2"));
+        });
+        application.run("COMMIT");
+        let names =
+            format!("SELECT DISTINCT raw_json ->> 'display_name' FROM neon_auth.{kind}s_sync");
+        assert_eq!(second.values(&names, &[]), [Some("version 1".to_owned())]);
+    }
+}
+
 /// Where what others commit is not seen, what cannot be told from it is an error.
 #[test]
 fn under_repeatable_read_a_user_who_came_or_changed_meanwhile_is_a_serialization_failure() {

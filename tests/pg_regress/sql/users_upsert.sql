@@ -34,4 +34,9 @@ SELECT count(*) FROM neon_auth.users_sync;
 -- Ids are compared exactly.
 SELECT neon_auth.upsert_user('{"id": "U2"}'), neon_auth.upsert_user('{"id": " u2"}');
 SELECT count(*) FROM neon_auth.users_sync WHERE id ILIKE '%u2';
+
+-- Calls for new users are no subtransactions: with more than 64 of them in a transaction, all sessions would be slower
+-- until it ends.
+SELECT neon_auth.upsert_user(jsonb_build_object('id', 'many ' || n)) FROM generate_series(1, 3) AS n;
+SELECT count(DISTINCT xmin::text) AS transactions FROM neon_auth.users_sync WHERE id LIKE 'many %';
 ROLLBACK;
