@@ -104,9 +104,13 @@ AS $$
     SELECT 'info', 'publication_bypasses_policies', format('publication %s', quote_ident(t.pubname)),
            format('It publishes rows of %s to every subscriber: the WAL knows no policies.',
                   string_agg(c.oid::regclass::text, ', ' ORDER BY c.oid::regclass::text COLLATE "C")),
-           format('ALTER PUBLICATION %I DROP TABLE %s;', t.pubname,
-                  string_agg(c.oid::regclass::text, ', ' ORDER BY c.oid::regclass::text COLLATE "C"))
+           CASE WHEN bool_and(EXISTS (SELECT FROM pg_publication_rel l WHERE l.prpubid = p.oid AND l.prrelid = c.oid))
+                THEN format('ALTER PUBLICATION %I DROP TABLE %s;', t.pubname,
+                            string_agg(c.oid::regclass::text, ', ' ORDER BY c.oid::regclass::text COLLATE "C"))
+                ELSE neon_auth_internal.as_comment(
+                    'Publish a list of tables instead: CREATE PUBLICATION ... FOR TABLE ...') END
       FROM pg_publication_tables t
+      JOIN pg_publication p ON p.pubname = t.pubname
       JOIN pg_namespace n ON n.nspname = t.schemaname
       JOIN pg_class c ON c.relname = t.tablename AND c.relnamespace = n.oid AND c.relrowsecurity
      GROUP BY t.pubname
@@ -116,10 +120,23 @@ AS $$
            format('A user who is deleted stays a row of %s, with deleted_at, so ON DELETE %s does not fire.',
                   k.confrelid::regclass,
                   CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END),
-           format('ALTER TABLE %1$s DROP CONSTRAINT %2$I, ADD CONSTRAINT %2$I %3$s;', k.conrelid::regclass, k.conname,
-                  regexp_replace(pg_get_constraintdef(k.oid),
-                                 ' ON DELETE (CASCADE|SET NULL|SET DEFAULT)( \([^)]*\))?', ''))
+           -- Nothing is cut out of pg_get_constraintdef(): the names in it can contain anything.
+           format('ALTER TABLE %1$s DROP CONSTRAINT %2$I, ADD CONSTRAINT %2$I FOREIGN KEY (%3$s) REFERENCES %4$s(%5$s)'
+                  '%6$s%7$s%8$s%9$s;', k.conrelid::regclass, k.conname, c.own, k.confrelid::regclass, c.other,
+                  CASE k.confmatchtype WHEN 'f' THEN ' MATCH FULL' END,
+                  CASE k.confupdtype WHEN 'r' THEN ' ON UPDATE RESTRICT' WHEN 'c' THEN ' ON UPDATE CASCADE'
+                                     WHEN 'n' THEN ' ON UPDATE SET NULL' WHEN 'd' THEN ' ON UPDATE SET DEFAULT' END,
+                  CASE WHEN k.condeferred THEN ' DEFERRABLE INITIALLY DEFERRED'
+                       WHEN k.condeferrable THEN ' DEFERRABLE' END,
+                  CASE WHEN to_jsonb(k) ->> 'conenforced' = 'false' THEN ' NOT ENFORCED'
+                       WHEN NOT k.convalidated THEN ' NOT VALID' END)
       FROM pg_constraint k
+     CROSS JOIN LATERAL (
+            SELECT string_agg(quote_ident(o.attname), ', ' ORDER BY x.place) AS own,
+                   string_agg(quote_ident(r.attname), ', ' ORDER BY x.place) AS other
+              FROM unnest(k.conkey, k.confkey) WITH ORDINALITY AS x(own, other, place)
+              JOIN pg_attribute o ON o.attrelid = k.conrelid AND o.attnum = x.own
+              JOIN pg_attribute r ON r.attrelid = k.confrelid AND r.attnum = x.other) AS c
      WHERE k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd') AND k.conparentid = 0
        AND k.confrelid IN (SELECT d.objid FROM pg_depend d
                              JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid

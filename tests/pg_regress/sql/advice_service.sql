@@ -56,6 +56,18 @@ SELECT severity, code, object, problem FROM neon_auth.advice WHERE object ~ '\ma
 SELECT code, object, remedy, outcome FROM public.follow_advice('%advised%');
 SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'Odd name';
 ROLLBACK;
+-- A name that looks like the end of a constraint stays a name.
+BEGIN;
+CREATE SCHEMA advised;
+CREATE TABLE advised.odd (
+    ") REFERENCES advised.odd; -- ON DELETE SET NULL (" text,
+    CONSTRAINT odd FOREIGN KEY (") REFERENCES advised.odd; -- ON DELETE SET NULL (") REFERENCES neon_auth.users_sync (id)
+        ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED NOT VALID);
+CREATE PUBLICATION advised_all FOR ALL TABLES;
+ALTER TABLE advised.odd ENABLE ROW LEVEL SECURITY;
+SELECT code, object, remedy, outcome FROM public.follow_advice('%odd%');
+SELECT remedy FROM neon_auth.advice WHERE object = 'publication advised_all';
+ROLLBACK;
 
 -- A table like Citus's, which names the tables that it distributes.
 BEGIN;
