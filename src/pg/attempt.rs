@@ -1,18 +1,20 @@
 //! Work that may raise an error, which then is its result: a sub-transaction is rolled back in each case.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 
 use super::pinned::Pinned;
+use super::raised;
 use crate::error;
 
 /// Runs work with the rights of a role, in a restricted operation. What the work allocates in the current memory
 /// context stays; nothing else does. `None` after an ERROR, unless it ends the caller's statement.
 ///
 /// # Safety
-/// In a transaction; the work must call PostgreSQL through pgrx's guard.
+/// In a transaction. Between functions of PostgreSQL that are called without pgrx's guard, such as walkers of trees,
+/// the work must own nothing that needs dropping; what it owns may leak after their ERRORs.
 pub unsafe fn attempt<R>(role: pg_sys::Oid, work: impl FnOnce() -> R) -> Option<R> {
     unsafe {
         let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
@@ -20,9 +22,16 @@ pub unsafe fn attempt<R>(role: pg_sys::Oid, work: impl FnOnce() -> R) -> Option<
         pg_sys::MemoryContextSwitchTo(context);
         let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
             let pinned = Pinned::enter(role, pg_sys::SECURITY_RESTRICTED_OPERATION);
-            let result = work();
-            pinned.leave_without_settings();
-            Ok(result)
+            // A panic must not unwind the C function that catches ERRORs.
+            match raised::attempt(|| catch_unwind(AssertUnwindSafe(work))) {
+                Ok(Ok(result)) => {
+                    pinned.leave_without_settings();
+                    Ok(Some(result))
+                }
+                Ok(Err(panic)) => resume_unwind(panic),
+                // Of a walker, which runs nobody's code and cannot be cancelled.
+                Err(_) => Ok(None),
+            }
         }))
         .catch_others(Err)
         .catch_rust_panic(Err)
@@ -31,7 +40,7 @@ pub unsafe fn attempt<R>(role: pg_sys::Oid, work: impl FnOnce() -> R) -> Option<
         pg_sys::MemoryContextSwitchTo(context);
         pg_sys::CurrentResourceOwner = owner;
         match outcome {
-            Ok(result) => Some(result),
+            Ok(result) => result,
             Err(error) if ends_the_statement(&error) => error.rethrow(),
             Err(_) => None,
         }

@@ -39,8 +39,11 @@ unsafe extern "C-unwind" fn condition_facts(call: pg_sys::FunctionCallInfo) -> p
             pg_getarg(call, 3),
             pg_getarg(call, 4),
         ) {
+            // A condition that PostgreSQL cannot read, such as one that is nested too deeply, gives no row.
+            let Some(facts) = Facts::of(&condition, table, role, user_id, uid) else {
+                return pg_sys::Datum::null();
+            };
             set.add(|| {
-                let facts = Facts::of(&condition, table, role);
                 [
                     facts.nobody.map(Passes::name).into_datum(),
                     facts.ownerless.map(Passes::name).into_datum(),
@@ -51,7 +54,7 @@ unsafe extern "C-unwind" fn condition_facts(call: pg_sys::FunctionCallInfo) -> p
                     facts.shape.is_correlated.into_datum(),
                     facts.shape.row_calls.into_datum(),
                     facts.shape.volatile.into_datum(),
-                    by_uuid(facts.original, table, user_id, uid).into_datum(),
+                    facts.written.into_datum(),
                 ]
             });
         }
@@ -60,18 +63,27 @@ unsafe extern "C-unwind" fn condition_facts(call: pg_sys::FunctionCallInfo) -> p
 }
 
 struct Facts {
-    original: *mut pg_sys::Node,
     /// With nobody signed in; `None` if PostgreSQL raised an error.
     nobody: Option<Passes>,
     /// Likewise, for rows that belong to nobody.
     ownerless: Option<Passes>,
     shape: Shape,
+    /// With comparisons as UUIDs, as text.
+    written: Option<String>,
 }
 
 impl Facts {
-    unsafe fn of(condition: &CString, table: pg_sys::Oid, role: Option<pg_sys::Oid>) -> Self {
+    unsafe fn of(
+        condition: &CString,
+        table: pg_sys::Oid,
+        role: Option<pg_sys::Oid>,
+        user_id: pg_sys::Oid,
+        uid: pg_sys::Oid,
+    ) -> Option<Self> {
         unsafe {
-            let original: *mut pg_sys::Node = pg_sys::stringToNode(condition.as_ptr()).cast();
+            let reader = pg_sys::GetUserId();
+            let original = attempt(reader, || pg_sys::stringToNode(condition.as_ptr()))?;
+            let original: *mut pg_sys::Node = original.cast();
             // Simplifying may run functions of others, if they are IMMUTABLE: only as a role whose queries run them.
             let inlined = role.and_then(|role| {
                 attempt(role, || {
@@ -79,7 +91,10 @@ impl Facts {
                 })
             });
             let inlined = inlined.unwrap_or(original);
-            let role = role.unwrap_or_else(|| pg_sys::GetUserId());
+            let (shape, written) = attempt(reader, || {
+                (Shape::of(inlined), by_uuid(original, table, user_id, uid))
+            })?;
+            let role = role.unwrap_or(reader);
             let assume = |is_ownerless| {
                 let assumed = Assumed {
                     table,
@@ -88,16 +103,16 @@ impl Facts {
                 attempt(role, || passes(inlined, assumed))
             };
             let nobody = assume(false);
-            Self {
-                original,
+            Some(Self {
                 nobody,
                 ownerless: if nobody == Some(Passes::All) {
                     nobody
                 } else {
                     assume(true)
                 },
-                shape: Shape::of(inlined),
-            }
+                shape,
+                written,
+            })
         }
     }
 }

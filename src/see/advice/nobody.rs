@@ -207,6 +207,7 @@ unsafe fn returns_no_row(query: &pg_sys::Query) -> bool {
         if always_returns
             || !query.groupingSets.is_null()
             || !query.setOperations.is_null()
+            || !query.havingQual.is_null()
             || query.jointree.is_null()
         {
             return false;

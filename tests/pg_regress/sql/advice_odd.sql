@@ -62,6 +62,18 @@ ALTER ROLE authenticated NOSUPERUSER;
 SELECT object, remedy, outcome FROM public.follow_advice('%Od%') WHERE code = 'passes_without_user';
 ROLLBACK;
 
+-- A policy that is nested too deeply for a walk through it gives no finding, and the others are found.
+BEGIN;
+CREATE TABLE deep (owner text);
+CREATE TABLE beside (id int);
+ALTER TABLE deep ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON deep, beside TO authenticated;
+SET LOCAL max_stack_depth = '6MB';
+DO $$BEGIN EXECUTE format('CREATE POLICY p ON deep USING (owner%s = auth.user_id())', repeat(' || owner', 1500)); END$$;
+SET LOCAL max_stack_depth = '200kB';
+SELECT code, object FROM neon_auth.advice WHERE object ~ 'deep|beside';
+ROLLBACK;
+
 -- A cancel is not taken for an error of a policy.
 BEGIN;
 CREATE SCHEMA advised;
