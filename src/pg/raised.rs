@@ -41,6 +41,7 @@ pub unsafe fn caught_as_raised<T>(call: impl FnOnce() -> T) -> T {
 #[derive(Clone, Debug)]
 pub struct Raised {
     code: i32,
+    is_interrupt: bool,
     pub message: String,
 }
 
@@ -52,9 +53,11 @@ impl Raised {
             .collect()
     }
 
-    /// Whether the user, or a limit of time, has cancelled the statement.
+    /// Whether the user, or a limit of time, has cancelled the statement, and not other people's code that raised
+    /// this code.
     pub fn is_cancel(&self) -> bool {
-        PgSqlErrorCode::from(self.code) == PgSqlErrorCode::ERRCODE_QUERY_CANCELED
+        self.is_interrupt
+            && PgSqlErrorCode::from(self.code) == PgSqlErrorCode::ERRCODE_QUERY_CANCELED
     }
 
     /// Raises it as the error of the whole call.
@@ -82,8 +85,11 @@ pub unsafe fn attempt<T>(call: impl FnOnce() -> T) -> Result<T, Raised> {
                 .to_string_lossy()
                 .into_owned(),
         };
+        let file = (*error).filename;
         let raised = Raised {
             code: (*error).sqlerrcode,
+            is_interrupt: !file.is_null()
+                && CStr::from_ptr(file).to_bytes().ends_with(b"postgres.c"),
             message,
         };
         pg_sys::FreeErrorData(error);

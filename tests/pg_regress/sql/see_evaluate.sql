@@ -15,6 +15,8 @@ CREATE FUNCTION writes() RETURNS boolean LANGUAGE sql AS $$INSERT INTO written V
 CREATE FUNCTION leaves() RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RESET ROLE; RETURN true; END$$;
 CREATE FUNCTION own_state() RETURNS boolean LANGUAGE plpgsql AS
     $$BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'AB123'; END$$;
+CREATE FUNCTION own_cancel() RETURNS boolean LANGUAGE plpgsql AS
+    $$BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'query_canceled'; END$$;
 ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY a_own ON notes USING (owner = auth.user_id() AND NOT public);
 CREATE POLICY b_shared ON notes USING (public OR EXISTS (SELECT FROM shares s WHERE s.note = notes.id));
@@ -24,6 +26,7 @@ CREATE POLICY e_leaves ON notes USING (leaves());
 CREATE POLICY f_raises ON notes USING (1 / (id - 1) = 1);
 CREATE POLICY g_stored ON notes USING (ctid IS NOT NULL OR public);
 CREATE POLICY h_state ON notes USING (own_state());
+CREATE POLICY h_cancel ON notes USING (own_cancel());
 CREATE POLICY i_whole ON notes USING (EXISTS (SELECT FROM (SELECT notes.*) AS n WHERE n = notes AND n.owner = 'ann'));
 CREATE POLICY j_hidden ON notes USING (EXISTS (SELECT FROM written));
 CREATE POLICY k_nobody ON notes USING (auth.user_id() IS NOT NULL AND owner = auth.user_id());
@@ -71,4 +74,4 @@ RESET statement_timeout;
 SELECT current_user = session_user, current_setting('role'), auth.user_id();
 DROP TABLE notes, shares, written;
 DROP SCHEMA hidden CASCADE;
-DROP FUNCTION results, own_state, writes, leaves;
+DROP FUNCTION results, own_state, own_cancel, writes, leaves;
