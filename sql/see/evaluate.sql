@@ -24,3 +24,10 @@ LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHN
 COMMENT ON FUNCTION neon_auth_internal.passes_as(text[], oid, text, oid, text, jsonb, text, boolean) IS
     'Whether conditions of the catalog are all fulfilled for a row, evaluated as evaluate_as does; filters as those of '
     'a WHERE clause';
+
+CREATE FUNCTION neon_auth_internal.populate_as(relation oid, base text, given jsonb, role oid, user_id text,
+    claims jsonb, path text, OUT imagined text, OUT imagined_values text, OUT sqlstate text, OUT message text)
+RETURNS SETOF record
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'neon_auth_populate_as';
+COMMENT ON FUNCTION neon_auth_internal.populate_as(oid, text, jsonb, oid, text, jsonb, text) IS
+    'A row of a table with given values, those of another row or NULL in the other columns, made as evaluate_as does';

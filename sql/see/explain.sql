@@ -13,7 +13,7 @@ AS $$
          CROSS JOIN LATERAL (
                SELECT CASE WHEN EXISTS (SELECT FROM pg_options_to_table(v.reloptions) AS o
                                          WHERE o.option_name = 'security_invoker' AND o.option_value::boolean)
-                           THEN b.role ELSE v.relowner END) AS i(role)
+                           THEN relations_behind.role ELSE v.relowner END) AS i(role)
           JOIN pg_rewrite r ON r.ev_class = v.oid
          CROSS JOIN LATERAL (
                SELECT DISTINCT d.refobjid FROM pg_depend d
@@ -91,6 +91,8 @@ CREATE FUNCTION neon_auth_internal.explain_policy(relation oid, asked text, give
     claims jsonb, path text)
 RETURNS TABLE (step text, name text, kind text, expression text, result boolean, reason text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+-- Rows are passed on as text.
+SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET extra_float_digits = 1
 AS $$
 DECLARE
     relkind text := neon_auth_internal.explained_kind(relation);
@@ -101,8 +103,11 @@ DECLARE
     changed_values jsonb;
     defaults jsonb;
     failures text[];
-    -- Of the first step that refuses.
+    failure text;
+    -- Of the first step that refuses, and whether it is about the new row, which a BEFORE trigger can change.
     refusal text;
+    is_late boolean := false;
+    has_trigger boolean := false;
     no_schema text;
     -- What stops a statement before it reads a row: recursion, privileges that policies lack, no policy at all.
     recursion text;
@@ -141,6 +146,9 @@ BEGIN
     END LOOP;
 
     SELECT s.* INTO bound FROM neon_auth_internal.row_security(relation, role) AS s;
+    IF relkind = 'm' AND command <> 'SELECT' THEN
+        refusal := coalesce(refusal, 'rows of a materialized view cannot be changed or locked');
+    END IF;
     step := 'row security';
     name := relation::regclass::text;
     kind := bound.kind;
@@ -154,7 +162,7 @@ BEGIN
     IF relkind = 'v' THEN
         step := 'behind';
         FOR name, kind, result, reason IN SELECT * FROM neon_auth_internal.relations_behind(relation, role) LOOP
-            IF NOT result THEN
+            IF NOT result AND command NOT LIKE 'INSERT%' THEN
                 refusal := coalesce(refusal, format('42501: no privilege SELECT on %s, %s', name, kind));
             END IF;
             RETURN NEXT;
@@ -177,32 +185,48 @@ BEGIN
                 kind := 'imagined';
                 SELECT jsonb_object_agg(d.name, to_jsonb(d)) INTO defaults
                   FROM neon_auth_internal.column_defaults(relation, given, role, user_id, claims, path) AS d;
-                SELECT i.* INTO changed, changed_values
+                SELECT i.* INTO changed, changed_values, failure
                   FROM neon_auth_internal.imagined_row(
                            relation, NULL,
                            coalesce((SELECT jsonb_object_agg(d.key, d.value -> 'value') FROM jsonb_each(defaults) AS d
-                                      WHERE jsonb_typeof(d.value -> 'value') <> 'null'), '{}') || given) AS i;
+                                      WHERE jsonb_typeof(d.value -> 'value') <> 'null'), '{}') || given,
+                           role, user_id, claims, path) AS i;
                 result := true;
                 reason := (SELECT 'without the values of a sequence: ' || string_agg(quote_ident(d.key), ', ')
                              FROM jsonb_each(defaults) AS d WHERE (d.value ->> 'from_sequence')::boolean);
             ELSE
                 kind := 'stored';
-                SELECT r.is_stored, r.stored, r.changed, r.changed_values INTO result, stored, changed, changed_values
-                  FROM neon_auth_internal.stored_row(relation, given) AS r;
+                stored := neon_auth_internal.stored_row(relation, given);
+                result := stored IS NOT NULL;
                 reason := CASE WHEN NOT result THEN 'no row has this key' END;
                 IF NOT result THEN
                     refusal := coalesce(refusal, 'no row has this key');
+                ELSIF command = 'UPDATE' THEN
+                    SELECT i.* INTO changed, changed_values, failure
+                      FROM neon_auth_internal.imagined_row(
+                               relation, stored, given - neon_auth_internal.key_columns(relation)::text[],
+                               role, user_id, claims, path) AS i;
                 END IF;
             END IF;
-            IF changed IS NOT NULL AND command IN ('INSERT', 'INSERT RETURNING', 'UPDATE') THEN
+            IF changed IS NOT NULL THEN
                 SELECT g.* INTO changed, changed_values, failures
                   FROM neon_auth_internal.with_generated(relation, role, user_id, claims, path, changed,
                                                          changed_values) AS g;
-                IF failures IS NOT NULL THEN
-                    result := false;
-                    reason := array_to_string(failures, '; ');
-                    refusal := coalesce(refusal, reason);
-                END IF;
+                failure := array_to_string(failures, '; ');
+            END IF;
+            IF failure LIKE '23502: %' AND EXISTS (
+                   SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid AND t.typtype = 'd'
+                    WHERE a.attrelid = relation
+                      AND (a.attgenerated <> ''
+                           OR (defaults #>> ARRAY[a.attname::text, 'from_sequence'])::boolean)) THEN
+                result := NULL;
+                reason := 'not made, as a value that is not known yet cannot be NULL: ' || failure;
+                unknown := true;
+            ELSIF failure IS NOT NULL THEN
+                result := false;
+                reason := failure;
+                is_late := refusal IS NULL;
+                refusal := coalesce(refusal, reason);
             END IF;
             RETURN NEXT;
         END IF;
@@ -236,7 +260,10 @@ BEGIN
                             WHEN kind LIKE '%: USING' THEN format('the row is not found, without an error: %s', reason)
                             ELSE format('42501: new row violates row-level security policy for table %I: %s',
                                         (SELECT c.relname FROM pg_class c WHERE c.oid = relation), reason) END;
-                        refusal := coalesce(refusal, refused);
+                        IF refusal IS NULL OR is_late AND kind LIKE '%: USING' THEN
+                            refusal := refused;
+                            is_late := kind NOT LIKE '%: USING';
+                        END IF;
                         IF reason LIKE 'default deny%' AND kind LIKE '%: USING' THEN
                             closed := coalesce(closed, refused);
                         END IF;
@@ -252,6 +279,7 @@ BEGIN
                                                                      defaults, role, user_id, claims, path)
             LOOP
                 IF NOT result THEN
+                    is_late := is_late OR refusal IS NULL;
                     refusal := coalesce(refusal, format('%s %s: %s', kind, name, reason));
                 END IF;
                 RETURN NEXT;
@@ -270,23 +298,30 @@ BEGIN
                                    WHEN command = 'DELETE' THEN 8 ELSE 0 END <> 0
              ORDER BY t.tgname
         LOOP
+            has_trigger := true;
             RETURN NEXT;
         END LOOP;
     END IF;
 
     IF recursion IS NOT NULL AND no_schema IS NULL THEN
         refusal := recursion;
+        is_late := false;
     ELSIF denied IS NOT NULL AND refusal NOT LIKE '42501: no privilege %' THEN
         refusal := denied;
+        is_late := false;
     ELSIF closed IS NOT NULL AND refusal LIKE '% raises %' THEN
         refusal := closed;
+        is_late := false;
     END IF;
     step := 'verdict';
     name := verdict_name;
     kind := 'as ' || quote_ident(pg_get_userbyid(role));
     expression := NULL;
-    result := CASE WHEN refusal IS NOT NULL THEN false WHEN NOT unknown THEN true END;
-    reason := CASE WHEN refusal IS NOT NULL THEN refusal
+    result := CASE WHEN is_late AND has_trigger THEN NULL WHEN refusal IS NOT NULL THEN false
+                   WHEN NOT unknown THEN true END;
+    reason := CASE WHEN is_late AND has_trigger
+                   THEN 'refused, unless a BEFORE trigger changes the row: ' || refusal
+                   WHEN refusal IS NOT NULL THEN refusal
                    WHEN relkind = 'v' THEN 'the relations behind the view decide: explain each as its role'
                    WHEN unknown AND given IS NULL THEN 'depends on the row'
                    WHEN unknown THEN 'cannot be decided: see the policies'

@@ -158,7 +158,11 @@ unsafe extern "C-unwind" fn prepare_as(call: pg_sys::FunctionCallInfo) -> pg_sys
 }
 
 /// A role with the user, claims and search_path of the arguments from this place on.
-unsafe fn user(call: pg_sys::FunctionCallInfo, role: pg_sys::Oid, place: usize) -> AsUser {
+pub(super) unsafe fn user(
+    call: pg_sys::FunctionCallInfo,
+    role: pg_sys::Oid,
+    place: usize,
+) -> AsUser {
     let (user_id, claims, path) = unsafe {
         let claims = pg_getarg::<AnyElement>(call, place + 1);
         (
@@ -178,6 +182,6 @@ unsafe fn user(call: pg_sys::FunctionCallInfo, role: pg_sys::Oid, place: usize) 
     }
 }
 
-fn held(text: &str) -> CString {
+pub(super) fn held(text: &str) -> CString {
     CString::new(text).expect("text contains no NUL")
 }

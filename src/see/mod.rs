@@ -2,7 +2,7 @@
 //!
 //! `explain` and `functions` are what SQL calls. `as_user` switches role and identity in a subtransaction that is
 //! always rolled back, `expression` puts one row in the place of a table's columns, `execute` runs the expression, and `outcome`
-//! says what became of it and of the parts that decide. `advice` is about the conditions of policies themselves.
+//! says what became of it and of the parts that decide. `populate` makes a row that is not stored. `advice` is about the conditions of policies themselves.
 
 mod advice;
 mod as_user;
@@ -11,4 +11,5 @@ mod explain;
 mod expression;
 mod functions;
 mod outcome;
+mod populate;
 mod test_database;

@@ -36,6 +36,8 @@ BEGIN
          WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull
            AND changed_values ->> a.attname::text IS NULL
            AND NOT coalesce((defaults #>> ARRAY[a.attname, 'from_sequence'])::boolean, false)
+           -- A stored value may be the null of JSON.
+           AND (a.atttypid NOT IN ('json'::regtype, 'jsonb'::regtype) OR written IS NULL OR a.attname = ANY (written))
          ORDER BY a.attnum
     LOOP
         name := quote_ident(item.attname);
@@ -73,6 +75,7 @@ BEGIN
          CROSS JOIN LATERAL neon_auth_internal.evaluate_as(c.conbin::text, relation, changed, role, user_id, claims,
                                                            path) AS e
          WHERE c.conrelid = relation AND c.contype = 'c' AND e.part = 0
+           AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true)
            AND (e.failure = 'raised' OR NOT e.value::boolean)
          ORDER BY c.conname
     LOOP
@@ -109,18 +112,31 @@ DECLARE
 BEGIN
     FOR reference IN
         SELECT c.conname, c.confrelid, pg_get_constraintdef(c.oid) AS definition,
-               string_agg(format('%I = $%s::%s', t.attname, k.place, format_type(t.atttypid, t.atttypmod)), ' AND '
-                          ORDER BY k.place) AS condition,
+               string_agg(neon_auth_internal.key_condition(quote_ident(t.attname), k.operator, a.atttypid, k.place),
+                          ' AND ' ORDER BY k.place) AS condition,
                array_agg(new ->> a.attname::text ORDER BY k.place) AS key
           FROM pg_constraint c
-         CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(own, other, place)
+         CROSS JOIN LATERAL unnest(c.conkey, c.confkey, c.conpfeqop) WITH ORDINALITY AS k(own, other, operator, place)
           JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.own
           JOIN pg_attribute t ON t.attrelid = c.confrelid AND t.attnum = k.other
          WHERE c.conrelid = relation AND c.contype = 'f'
-         GROUP BY c.oid, c.conname, c.confrelid
+           AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true)
+           AND NOT coalesce((to_jsonb(c) ->> 'conperiod')::boolean, false)
+           -- A key that refers to a partitioned table has a constraint for each of its partitions, too.
+           AND NOT (c.conparentid <> 0
+                    AND EXISTS (SELECT FROM pg_constraint w
+                                 WHERE w.conrelid = c.conrelid AND w.contype = 'f' AND w.conkey = c.conkey
+                                   AND w.confrelid <> c.confrelid
+                                   AND w.confrelid IN (SELECT p.relid
+                                                         FROM pg_partition_ancestors(c.confrelid) AS p(relid))))
+         GROUP BY c.oid, c.conname, c.confrelid, c.confmatchtype
         -- Without MATCH FULL, a key with a NULL refers to nothing.
-        HAVING bool_and(new ->> a.attname::text IS NOT NULL)
+        HAVING CASE c.confmatchtype WHEN 'f' THEN bool_or(new ->> a.attname::text IS NOT NULL)
+                                    ELSE bool_and(new ->> a.attname::text IS NOT NULL) END
            AND (written IS NULL OR bool_or(a.attname = ANY (written)))
+           -- A row can refer to itself.
+           AND NOT (c.confrelid = relation
+                    AND bool_and(coalesce(new ->> a.attname::text = new ->> t.attname::text, false)))
     LOOP
         IF NOT EXISTS (SELECT FROM neon_auth_internal.read_as_owner(
                reference.confrelid, format('SELECT 1 FROM %s WHERE %s',

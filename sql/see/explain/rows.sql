@@ -1,7 +1,8 @@
 -- The row that explain_policy is about: a stored one by its primary key, or an imagined one.
 
 -- Rows are passed on as record_out writes them, for evaluate_as. They are read with the rights of the table's owner,
--- so that code of that role gains nothing.
+-- so that code of that role gains nothing; only types' output functions run then, which are PostgreSQL's or a
+-- superuser's.
 CREATE FUNCTION neon_auth_internal.key_columns(relation oid) RETURNS name[]
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 RETURN (SELECT array_agg(a.attname ORDER BY k.place)
@@ -10,6 +11,22 @@ RETURN (SELECT array_agg(a.attname ORDER BY k.place)
           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
          WHERE i.indrelid = relation AND i.indisprimary);
 COMMENT ON FUNCTION neon_auth_internal.key_columns(oid) IS 'Columns of the primary key of a table; NULL without one';
+
+-- The value gets the type that the operator compares, and of a domain its base type, so that nothing of the owners of
+-- types runs.
+CREATE FUNCTION neon_auth_internal.key_condition(compared text, comparison oid, column_type oid, place bigint)
+RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN (SELECT format('%s OPERATOR(%I.%s) $%s::%s', compared, n.nspname, o.oprname, place,
+                      format_type(CASE WHEN r.typtype <> 'p' THEN r.oid WHEN t.typtype = 'd' THEN t.typbasetype
+                                       ELSE t.oid END, -1))
+          FROM pg_operator o
+          JOIN pg_namespace n ON n.oid = o.oprnamespace
+          JOIN pg_type r ON r.oid = o.oprright
+          JOIN pg_type t ON t.oid = column_type
+         WHERE o.oid = comparison);
+COMMENT ON FUNCTION neon_auth_internal.key_condition(text, oid, oid, bigint) IS
+    'A comparison of a column of a key with a parameter, by an operator of an index or a foreign key';
 
 CREATE FUNCTION neon_auth_internal.check_members(relation oid, given jsonb) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -40,14 +57,12 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.check_members(oid, jsonb) IS
     'Fails unless a row for explain_policy is an object whose members are columns';
 
-CREATE FUNCTION neon_auth_internal.stored_row(relation oid, given jsonb, OUT is_stored boolean, OUT stored text,
-    OUT changed text, OUT changed_values jsonb)
+CREATE FUNCTION neon_auth_internal.stored_row(relation oid, given jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     key name[] := neon_auth_internal.key_columns(relation);
     condition text;
-    result jsonb;
 BEGIN
     IF key IS NULL THEN
         RAISE EXCEPTION USING
@@ -64,25 +79,30 @@ BEGIN
                             (SELECT string_agg(quote_ident(k), ', ') FROM unnest(key) AS k)),
             HINT = 'A stored row is found by its whole primary key; other members are its new values for UPDATE.';
     END IF;
-    SELECT string_agg(format('neon_auth_stored.%I = $%s::%s', a.attname, k.place + 1,
-                             format_type(a.atttypid, a.atttypmod)), ' AND ')
+    -- Strategy 3 of B-trees; GiST has another number.
+    SELECT string_agg(neon_auth_internal.key_condition(format('neon_auth_stored.%I', a.attname), o.oid, a.atttypid,
+                                                       k.place), ' AND ')
       INTO condition
-      FROM unnest(key) WITH ORDINALITY AS k(attname, place)
-      JOIN pg_attribute a ON a.attrelid = relation AND a.attname = k.attname;
-    SELECT r::jsonb INTO result
-      FROM neon_auth_internal.read_as_owner(relation, format(
-               'SELECT pg_catalog.jsonb_build_array((neon_auth_stored.*)::text, (c.*)::text, pg_catalog.to_jsonb(c.*))'
-               ' FROM %s AS neon_auth_stored, LATERAL pg_catalog.jsonb_populate_record(neon_auth_stored.*, $1::jsonb)'
-               ' AS c WHERE %s', neon_auth_internal.qualified(relation), condition),
-               (given - key::text[])::text || ARRAY(SELECT given ->> k FROM unnest(key) AS k)) AS r;
-    is_stored := result IS NOT NULL;
-    stored := result ->> 0;
-    changed := result ->> 1;
-    changed_values := result -> 2;
+      FROM pg_index i
+     CROSS JOIN LATERAL unnest(i.indkey[:i.indnkeyatts - 1], i.indclass[:i.indnkeyatts - 1]) WITH ORDINALITY
+                        AS k(attnum, class, place)
+      JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+      JOIN pg_opclass c ON c.oid = k.class
+      JOIN pg_amop m ON m.amopfamily = c.opcfamily AND m.amoppurpose = 's'
+                    AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
+      JOIN pg_am t ON t.oid = c.opcmethod
+      JOIN pg_operator o ON o.oid = m.amopopr
+                        AND CASE t.amname WHEN 'btree' THEN m.amopstrategy = 3 ELSE o.oprname = '=' END
+     WHERE i.indrelid = relation AND i.indisprimary;
+    RETURN (SELECT r FROM neon_auth_internal.read_as_owner(relation, format(
+                       'SELECT (neon_auth_stored.*)::text FROM %s AS neon_auth_stored WHERE %s',
+                       neon_auth_internal.qualified(relation), condition),
+                       ARRAY(SELECT given ->> k FROM unnest(key) AS k)) AS r
+             LIMIT 1);
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.stored_row(oid, jsonb) IS
-    'Returns the row with a primary key, and as it is with the other members as new values';
+    'Returns the row with a primary key; NULL if there is none';
 
 CREATE FUNCTION neon_auth_internal.qualified(relation oid) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -90,24 +110,16 @@ RETURN (SELECT format('%I.%I', n.nspname, c.relname)
           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation);
 COMMENT ON FUNCTION neon_auth_internal.qualified(oid) IS 'The name of a relation with its schema, also in pg_catalog';
 
-CREATE FUNCTION neon_auth_internal.imagined_row(relation oid, base text, given jsonb, OUT imagined text,
-    OUT imagined_values jsonb)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+-- The role makes the row, as in real use: the CHECK of a domain runs code of the domain's owner.
+CREATE FUNCTION neon_auth_internal.imagined_row(relation oid, base text, given jsonb, role oid, user_id text,
+    claims jsonb, path text, OUT imagined text, OUT imagined_values jsonb, OUT failure text)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    result jsonb;
-BEGIN
-    SELECT r::jsonb INTO STRICT result
-      FROM neon_auth_internal.read_as_owner(relation, format(
-               'SELECT pg_catalog.jsonb_build_array((c.*)::text, pg_catalog.to_jsonb(c.*))'
-               ' FROM pg_catalog.jsonb_populate_record($1::%s, $2::jsonb) AS c',
-               neon_auth_internal.qualified(relation)), ARRAY[base, given::text]) AS r;
-    imagined := result ->> 0;
-    imagined_values := result -> 1;
-END
+    SELECT p.imagined, p.imagined_values::jsonb, p.sqlstate || ': ' || p.message
+      FROM neon_auth_internal.populate_as(relation, base, given, role, user_id, claims, path) AS p
 $$;
-COMMENT ON FUNCTION neon_auth_internal.imagined_row(oid, text, jsonb) IS
-    'Returns a row with the given values, and those of another row or NULL in the other columns';
+COMMENT ON FUNCTION neon_auth_internal.imagined_row(oid, text, jsonb, oid, text, jsonb, text) IS
+    'Returns a row with the given values, and those of another row or NULL in the other columns; or why there is none';
 
 -- A default that takes a number of a sequence is left out: no rollback would give it back.
 CREATE FUNCTION neon_auth_internal.column_defaults(relation oid, given jsonb, role oid, user_id text, claims jsonb,
@@ -151,8 +163,10 @@ BEGIN
                                                        path) AS e
      WHERE a.attrelid = relation AND a.attgenerated <> '' AND NOT a.attisdropped AND e.part = 0;
     IF given IS NOT NULL THEN
-        SELECT i.imagined, i.imagined_values INTO imagined, imagined_values
-          FROM neon_auth_internal.imagined_row(relation, imagined, given) AS i;
+        SELECT i.imagined, i.imagined_values, coalesce(failures, '{}') || i.failure
+          INTO imagined, imagined_values, failures
+          FROM neon_auth_internal.imagined_row(relation, imagined, given, role, user_id, claims, path) AS i;
+        failures := nullif(array_remove(failures, NULL), '{}');
     END IF;
 END
 $$;
