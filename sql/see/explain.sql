@@ -43,7 +43,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the command cannot be explained',
-            DETAIL = coalesce(format('It is %s.', left(plain, 100)), 'It is NULL.'),
+            DETAIL = format('It is %s.', coalesce(left(plain, 100), 'NULL')),
             HINT = 'SELECT, SELECT FOR UPDATE, INSERT, INSERT RETURNING, UPDATE or DELETE.';
     END IF;
     RETURN plain;

@@ -80,6 +80,7 @@ SELECT id, step, kind, result, reason
 -- Bad input
 \set VERBOSITY default
 SELECT count(*) FROM neon_auth.explain_policy(NULL);
+SELECT count(*) FROM neon_auth.explain_policy('odd', NULL);
 SELECT count(*) FROM neon_auth.explain_policy(0);
 SELECT count(*) FROM neon_auth.explain_policy('odd_pkey');
 SELECT count(*) FROM neon_auth.explain_policy('odd', 'TRUNCATE');
