@@ -68,6 +68,10 @@ COMMENT ON FUNCTION neon_auth_internal.stays(timestamptz, timestamptz, timestamp
 -- of no index, so that no other index than that of the ids is used. One plan for all calls: a plan for each of
 -- the first calls of a session would contain copies of the whole array, and cost as much as the writing.
 --
+-- New rows before known ones, because a user whom one call finds new may be known to another, which began later. Whoever
+-- inserts holds no rows but those that he has inserted, of which nobody else knows; whoever updates waits for nobody
+-- who inserts; and both go in the order of the ids.
+--
 -- known and new are places, counted from 0, in given or in texts. Texts are converted one by one: a whole response as
 -- jsonb needs much memory, and most of the time to convert it is for that. Nothing else is done with them, because
 -- each function that makes an array of them copies all.
@@ -79,7 +83,34 @@ AS $$
 DECLARE
     changed bigint := 0;
     inserted bigint := 0;
+    others integer[] := ARRAY[]::integer[];
 BEGIN
+    IF cardinality(new) = 1 THEN
+        -- Without a subtransaction: a transaction of many such calls would have one for each, and with more than 64 of
+        -- them all sessions take longer to see which rows are visible.
+        others := neon_auth_internal.insert_rows(kind, given, texts, new);
+        inserted := cardinality(new) - cardinality(others);
+    ELSIF new IS NOT NULL THEN
+        -- ON CONFLICT searches the index once more for each row, and is needed only if another transaction has
+        -- inserted the same at this moment.
+        BEGIN
+            IF kind = 'user' THEN
+                INSERT INTO neon_auth_internal.users_sync (raw_json, updated_at)
+                SELECT coalesce(given -> place, texts[place + 1]::jsonb), clock_timestamp() FROM unnest(new) AS place;
+            ELSE
+                INSERT INTO neon_auth_internal.teams_sync (raw_json, updated_at)
+                SELECT coalesce(given -> place, texts[place + 1]::jsonb), clock_timestamp() FROM unnest(new) AS place;
+            END IF;
+            GET DIAGNOSTICS inserted = ROW_COUNT;
+        EXCEPTION WHEN unique_violation THEN
+            others := neon_auth_internal.insert_rows(kind, given, texts, new);
+            inserted := cardinality(new) - cardinality(others);
+        END;
+    END IF;
+    IF cardinality(others) > 0 THEN
+        known := ARRAY(SELECT place FROM unnest(known || others) AS place
+                        ORDER BY coalesce(given -> place, texts[place + 1]::jsonb) ->> 'id' COLLATE "C");
+    END IF;
     -- OFFSET 0, or each use of an object would convert it again.
     IF known IS NOT NULL THEN
         IF kind = 'user' THEN
@@ -99,26 +130,6 @@ BEGIN
         END IF;
         GET DIAGNOSTICS changed = ROW_COUNT;
     END IF;
-    IF cardinality(new) = 1 THEN
-        -- Without a subtransaction: a transaction of many such calls would have one for each, and with more than 64 of
-        -- them all sessions take longer to see which rows are visible.
-        inserted := neon_auth_internal.upsert_rows(kind, given, texts, new, moment);
-    ELSIF new IS NOT NULL THEN
-        -- ON CONFLICT searches the index once more for each row, and is needed only if another transaction has
-        -- inserted the same at this moment.
-        BEGIN
-            IF kind = 'user' THEN
-                INSERT INTO neon_auth_internal.users_sync (raw_json, updated_at)
-                SELECT coalesce(given -> place, texts[place + 1]::jsonb), clock_timestamp() FROM unnest(new) AS place;
-            ELSE
-                INSERT INTO neon_auth_internal.teams_sync (raw_json, updated_at)
-                SELECT coalesce(given -> place, texts[place + 1]::jsonb), clock_timestamp() FROM unnest(new) AS place;
-            END IF;
-            GET DIAGNOSTICS inserted = ROW_COUNT;
-        EXCEPTION WHEN unique_violation THEN
-            inserted := neon_auth_internal.upsert_rows(kind, given, texts, new, moment);
-        END;
-    END IF;
     RETURN changed + inserted;
 END
 $$;
@@ -126,43 +137,32 @@ COMMENT ON FUNCTION
     neon_auth_internal.write_rows(text, jsonb, text[], integer[], integer[], timestamptz) IS
     'Writes known and new objects, at places of given or texts, but not over rows that stay; counts changed rows';
 
-CREATE FUNCTION neon_auth_internal.upsert_rows(
-    kind text, given jsonb, texts text[], new integer[], moment timestamptz) RETURNS bigint
+CREATE FUNCTION neon_auth_internal.insert_rows(kind text, given jsonb, texts text[], new integer[]) RETURNS integer[]
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    inserted text[];
+    place integer;
+    others integer[] := ARRAY[]::integer[];
 BEGIN
-    IF kind = 'user' THEN
-        WITH written AS (
+    FOREACH place IN ARRAY new LOOP
+        IF kind = 'user' THEN
             INSERT INTO neon_auth_internal.users_sync (raw_json, updated_at)
-            SELECT coalesce(given -> place, texts[place + 1]::jsonb), clock_timestamp() FROM unnest(new) AS place
-                ON CONFLICT (id) DO NOTHING
-            RETURNING id
-        )
-        SELECT coalesce(array_agg(w.id), '{}') INTO inserted FROM written w;
-    ELSE
-        WITH written AS (
+            VALUES (coalesce(given -> place, texts[place + 1]::jsonb), clock_timestamp())
+                ON CONFLICT (id) DO NOTHING;
+        ELSE
             INSERT INTO neon_auth_internal.teams_sync (raw_json, updated_at)
-            SELECT coalesce(given -> place, texts[place + 1]::jsonb), clock_timestamp() FROM unnest(new) AS place
-                ON CONFLICT (id) DO NOTHING
-            RETURNING id
-        )
-        SELECT coalesce(array_agg(w.id), '{}') INTO inserted FROM written w;
-    END IF;
-    IF cardinality(inserted) = cardinality(new) THEN
-        RETURN cardinality(new);
-    END IF;
-    -- The others are known by now.
-    RETURN cardinality(inserted) + neon_auth_internal.write_rows(
-        kind, given, texts,
-        ARRAY(SELECT place FROM unnest(new) WITH ORDINALITY AS n(place, number)
-               WHERE coalesce(given -> place, texts[place + 1]::jsonb) ->> 'id' <> ALL (inserted) ORDER BY number),
-        NULL, moment);
+            VALUES (coalesce(given -> place, texts[place + 1]::jsonb), clock_timestamp())
+                ON CONFLICT (id) DO NOTHING;
+        END IF;
+        IF NOT FOUND THEN
+            others := others || place;
+        END IF;
+    END LOOP;
+    RETURN others;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.upsert_rows(text, jsonb, text[], integer[], timestamptz) IS
-    'Writes new objects, of which another transaction may have inserted some; counts changed rows';
+COMMENT ON FUNCTION neon_auth_internal.insert_rows(text, jsonb, text[], integer[]) IS
+    'Inserts objects one by one; returns the places of those that have a row by now, or that a trigger has kept out';
 
 CREATE FUNCTION neon_auth_internal.write_objects(kind text, given jsonb) RETURNS bigint
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan

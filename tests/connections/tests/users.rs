@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use neon_auth_connections::{Database, Random, Session, await_lock, together};
+use neon_auth_connections::{Database, Random, Session, await_lock, eventually, together};
 use postgres::error::SqlState;
 use serde_json::{Value, json};
 
@@ -180,6 +180,55 @@ fn an_upsert_of_a_user_whom_somebody_else_inserts_meanwhile_has_the_last_word() 
         database.superuser().value(name, &[]),
         Some("version 1".to_owned())
     );
+}
+
+/// Whom one writer finds new may be known to another.
+#[test]
+fn whoever_was_new_to_one_writer_and_known_to_another_is_written_by_both() {
+    let database = Database::create();
+    for kind in ["user", "team"] {
+        let write = format!("SELECT neon_auth.upsert_{kind}s($1::text::jsonb)::text");
+        let objects = |numbers: &[usize], version| {
+            let objects: Vec<_> = numbers.iter().map(|n| user(*n, version)).collect();
+            Value::from(objects).to_string()
+        };
+        let [mut early, mut late, mut inserter, mut updater, mut observer] =
+            std::array::from_fn(|_| database.superuser());
+        let [first, second] = [early.pid(), late.pid()];
+        let mut await_blocker = |waiting: i32, blocker: i32| {
+            let query = format!("SELECT ({blocker} = ANY (pg_blocking_pids({waiting})))::text");
+            eventually("one waits for the other", || {
+                observer.value(&query, &[]).as_deref() == Some("true")
+            });
+        };
+        updater.value(&write, &[&objects(&[9], 0)]);
+        inserter.run("BEGIN");
+        inserter.value(&write, &[&objects(&[1], 0)]);
+        thread::scope(|scope| {
+            let early = scope.spawn(|| early.value(&write, &[&objects(&[1, 2, 5], 1)]));
+            await_blocker(first, inserter.pid());
+            updater.value(&write, &[&objects(&[5], 0)]);
+            updater.run("BEGIN");
+            updater.value(&write, &[&objects(&[9], 1)]);
+            let late = scope.spawn(|| late.value(&write, &[&objects(&[2, 5, 9], 2)]));
+            await_blocker(second, updater.pid());
+            inserter.run("COMMIT");
+            await_blocker(first, second);
+            updater.run("COMMIT");
+            for writer in [early, late] {
+                let written = writer.join().expect("there is no deadlock");
+                assert_eq!(written.as_deref(), Some("3"));
+            }
+        });
+        let names = format!(
+            "SELECT string_agg(raw_json ->> 'display_name', ', ' ORDER BY id) FROM neon_auth.{kind}s_sync"
+        );
+        let names = observer.value(&names, &[]);
+        assert_eq!(
+            names.as_deref(),
+            Some("version 1, version 1, version 1, version 2")
+        );
+    }
 }
 
 /// Whoever refers to a user or a team whom somebody else has inserted meanwhile keeps nobody waiting, either.
