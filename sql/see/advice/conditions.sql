@@ -3,7 +3,8 @@
 CREATE FUNCTION neon_auth_internal.condition_facts(
     condition pg_node_tree, "table" oid, role oid, user_id oid, uid oid
 ) RETURNS TABLE (
-    nobody text, ownerless text, has_reader boolean, compared smallint[], cast_columns smallint[], columns smallint[],
+    nobody text, ownerless text, signed_in text, has_reader boolean, compared smallint[], cast_columns smallint[],
+    columns smallint[],
     is_correlated boolean, row_calls oid[], volatile_calls oid[], written text)
 LANGUAGE c STABLE ROWS 1 COST 100 AS 'MODULE_PATHNAME', 'neon_auth_condition_facts';
 COMMENT ON FUNCTION neon_auth_internal.condition_facts(pg_node_tree, oid, oid, oid, oid) IS
@@ -33,7 +34,8 @@ COMMENT ON FUNCTION neon_auth_internal.advised_policies() IS
 CREATE FUNCTION neon_auth_internal.advised_conditions() RETURNS TABLE (
     policy oid, name text, "table" oid, command "char", is_permissive boolean, roles oid[], role_names text,
     for_everybody boolean, is_check boolean,
-    nobody text, ownerless text, has_reader boolean, compared smallint[], cast_columns smallint[], columns smallint[],
+    nobody text, ownerless text, signed_in text, has_reader boolean, compared smallint[], cast_columns smallint[],
+    columns smallint[],
     is_correlated boolean, row_calls oid[], volatile_calls oid[], written text)
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 1000 SET search_path = pg_catalog, pg_temp
 AS $$

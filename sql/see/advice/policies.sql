@@ -21,9 +21,14 @@ AS $$
                               AND r.roles @> c.roles AND (r.nobody = 'none' OR r.has_reader AND NOT c.has_reader)
                               AND CASE WHEN c.is_check THEN r.checks_new ELSE NOT r.is_check END)
     ), owned AS MATERIALIZED (
-        SELECT DISTINCT c.policy, c."table", x.number
+        SELECT DISTINCT c.policy, c."table", x.number, false AS by_list
           FROM conditions c, unnest(c.compared || c.cast_columns) AS x(number)
          WHERE NOT c.is_check AND c.is_permissive
+        UNION ALL
+        -- Such as a team of the user: team IN (SELECT ... WHERE user_id = auth.user_id()).
+        SELECT DISTINCT c.policy, c."table", x.number, true
+          FROM conditions c, unnest(c.columns) AS x(number)
+         WHERE NOT c.is_check AND c.is_permissive AND c.has_reader AND c.compared || c.cast_columns = '{}'
     )
     SELECT CASE WHEN c.nobody = 'all' THEN 'error' ELSE 'warning' END,
            CASE WHEN c.nobody = 'all' THEN 'passes_without_user' ELSE 'passes_ownerless_rows' END,
@@ -40,12 +45,17 @@ AS $$
      WHERE c.has_reader AND (c.nobody = 'all' OR c.ownerless = 'all')
     UNION ALL
     SELECT 'warning', 'open_writes', c.object,
-           format('It is true for every row, so %s can %s the rows of all users.', c.role_names,
+           format('It is true for every row%s, so %s can %s the rows of all users.',
+                  CASE WHEN c.has_reader THEN ' if anybody is signed in' END, c.role_names,
                   CASE c.command WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'change' END),
            format('DROP POLICY %s ON %s;', c.name, c."table"::regclass)
-      FROM opening c
-     WHERE NOT c.is_check AND c.command IN ('w', 'd', '*') AND c.for_everybody AND NOT c.has_reader
-       AND c.nobody = 'all'
+      FROM conditions c
+     WHERE NOT c.is_check AND c.is_permissive AND c.command IN ('w', 'd', '*') AND c.for_everybody
+       AND c.signed_in = 'all'
+       AND NOT EXISTS (SELECT FROM conditions r
+                        WHERE NOT r.is_permissive AND r."table" = c."table" AND r.command IN ('*', c.command)
+                          AND r.roles @> c.roles AND NOT r.is_check AND r.has_reader
+                          AND r.signed_in IS DISTINCT FROM 'all')
        AND (c.command <> '*' OR EXISTS (SELECT FROM unnest(c.roles) AS r(oid)
                                          WHERE has_any_column_privilege(r.oid, c."table", 'UPDATE')
                                             OR has_table_privilege(r.oid, c."table", 'DELETE')))
@@ -79,7 +89,7 @@ AS $$
      CROSS JOIN LATERAL (
             SELECT string_agg(DISTINCT quote_ident(a.attname), ', ') AS names, min(o.policy) AS policy
               FROM owned o JOIN pg_attribute a ON a.attrelid = o."table" AND a.attnum = o.number
-             WHERE o."table" = c."table" AND NOT o.number = ANY (c.columns)
+             WHERE o."table" = c."table" AND NOT o.by_list AND NOT o.number = ANY (c.columns)
                AND EXISTS (SELECT FROM unnest(c.roles) AS r(oid)
                             WHERE has_column_privilege(r.oid, o."table", o.number, 'INSERT'))
                AND NOT EXISTS (SELECT FROM conditions t

@@ -47,6 +47,7 @@ unsafe extern "C-unwind" fn condition_facts(call: pg_sys::FunctionCallInfo) -> p
                 [
                     facts.nobody.map(Passes::name).into_datum(),
                     facts.ownerless.map(Passes::name).into_datum(),
+                    facts.signed_in.map(Passes::name).into_datum(),
                     facts.shape.has_reader.into_datum(),
                     facts.shape.compared.into_datum(),
                     facts.shape.cast.into_datum(),
@@ -67,6 +68,8 @@ struct Facts {
     nobody: Option<Passes>,
     /// Likewise, for rows that belong to nobody.
     ownerless: Option<Passes>,
+    /// With anybody signed in.
+    signed_in: Option<Passes>,
     shape: Shape,
     /// With comparisons as UUIDs, as text.
     written: Option<String>,
@@ -95,20 +98,26 @@ impl Facts {
                 (Shape::of(inlined), by_uuid(original, table, user_id, uid))
             })?;
             let role = role.unwrap_or(reader);
-            let assume = |is_ownerless| {
+            let assume = |is_ownerless, signed_in| {
                 let assumed = Assumed {
                     table,
                     is_ownerless,
+                    signed_in,
                 };
                 attempt(role, || passes(inlined, assumed))
             };
-            let nobody = assume(false);
+            let nobody = assume(false, None);
             Some(Self {
                 nobody,
                 ownerless: if nobody == Some(Passes::All) {
                     nobody
                 } else {
-                    assume(true)
+                    assume(true, None)
+                },
+                signed_in: if shape.has_reader {
+                    assume(false, Some([user_id, uid]))
+                } else {
+                    nobody
                 },
                 shape,
                 written,

@@ -41,6 +41,8 @@ pub struct Assumed {
     pub table: pg_sys::Oid,
     /// A column that can be NULL, and is compared with a reader by `IS DISTINCT FROM`, is NULL.
     pub is_ownerless: bool,
+    /// Somebody is signed in, of whom only that is known: `auth.user_id()` and `auth.uid()` are not NULL.
+    pub signed_in: Option<[pg_sys::Oid; 2]>,
 }
 
 /// Which rows a condition lets pass if nobody is signed in.
@@ -68,7 +70,14 @@ unsafe extern "C-unwind" fn nobody(
         if node.is_null() {
             return node;
         }
+        let signed_in = (*context.cast::<Assumed>()).signed_in;
         match (*node).type_ {
+            T_NullTest if signed_in.is_some_and(|ids| tests_user(node.cast(), ids)) => {
+                let test = &*node.cast::<pg_sys::NullTest>();
+                let is_true = test.nulltesttype == pg_sys::NullTestType::IS_NOT_NULL;
+                pg_sys::makeBoolConst(is_true, false)
+            }
+            _ if is_reader_call(node) && signed_in.is_some() => unknown_like(node),
             _ if is_reader_call(node) => null_like(node),
             T_Query => {
                 let query = pg_sys::copyObjectImpl(node.cast()).cast::<pg_sys::Query>();
@@ -89,6 +98,21 @@ unsafe extern "C-unwind" fn nobody(
                 }
             }
         }
+    }
+}
+
+/// Whether it asks if the user's id is NULL.
+unsafe fn tests_user(test: *mut pg_sys::NullTest, ids: [pg_sys::Oid; 2]) -> bool {
+    unsafe {
+        let mut node: *mut pg_sys::Node = (*test).arg.cast();
+        while (*node).type_ == pg_sys::NodeTag::T_SubLink {
+            match only_expression(&*node.cast()) {
+                Some(expression) => node = expression,
+                None => return false,
+            }
+        }
+        (*node).type_ == pg_sys::NodeTag::T_FuncExpr
+            && ids.contains(&(*node.cast::<pg_sys::FuncExpr>()).funcid)
     }
 }
 
@@ -253,6 +277,12 @@ unsafe fn unknown_unless_null(node: *mut pg_sys::Node, is_strict: bool) -> *mut 
         if is_strict && expression_tree_walker(node, is_null, nothing) {
             return null_like(node);
         }
+        unknown_like(node)
+    }
+}
+
+unsafe fn unknown_like(node: *mut pg_sys::Node) -> *mut pg_sys::Node {
+    unsafe {
         let mut unknown = PgBox::<pg_sys::Param>::alloc_node(pg_sys::NodeTag::T_Param);
         unknown.paramkind = pg_sys::ParamKind::PARAM_EXTERN;
         unknown.paramid = 1;

@@ -86,7 +86,19 @@ ALTER POLICY p ON advised.closed_by_staff TO advised_staff;
 REVOKE ALL ON advised.closed_by_staff FROM authenticated;
 GRANT UPDATE ON advised.closed_by_staff TO advised_staff;
 
+-- Anybody who is signed in, and a claim that not everybody has.
+SELECT advised.make('auth.user_id() IS NOT NULL', 'all_signed_in', 'UPDATE'),
+       advised.make('(SELECT auth.uid() IS NOT NULL)', 'all_uids', 'DELETE'),
+       advised.make('true', 'all_restrictive', 'UPDATE'), advised.make('true', 'closed_by_owner', 'UPDATE'),
+       advised.make('auth.user_id() IS NOT NULL AND auth.claim(''staff'') = ''true''', 'closed_staff', 'UPDATE'),
+       advised.make('auth.claim(''staff'') IS NOT NULL', 'closed_some_claim', 'UPDATE');
+CREATE POLICY r ON advised.all_restrictive AS RESTRICTIVE USING (auth.user_id() IS NOT NULL);
+CREATE POLICY r ON advised.closed_by_owner AS RESTRICTIVE USING (owner = auth.user_id());
+
 -- Rows that can be given away.
+SELECT advised.make('editor IN (SELECT b.user_id FROM advised.blocked b WHERE b.user_id = auth.user_id())', 'given_team', 'UPDATE'),
+       advised.make('editor IN (SELECT b.user_id FROM advised.blocked b WHERE b.user_id = auth.user_id())', 'kept_team', 'UPDATE');
+ALTER POLICY p ON advised.given_team WITH CHECK (NOT published);
 SELECT advised.make('owner = auth.user_id()', 'given', 'UPDATE'), advised.make('owner = auth.user_id()', 'given_partly', 'UPDATE'),
        advised.make('owner = auth.user_id()', 'given_signed_in', 'UPDATE'), advised.make('owner = auth.user_id()', 'given_restrictive', 'UPDATE'),
        advised.make('owner = auth.user_id()', 'kept_list', 'UPDATE'),
