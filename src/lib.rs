@@ -192,7 +192,8 @@ extension_sql_file!(
     requires = ["explain_policies"]
 );
 extension_sql_file!("../sql/see/explain.sql", requires = ["explain_constraints"]);
-extension_sql_file!("../sql/internal_views.sql", requires = ["explain"]);
+extension_sql_file!("../sql/see/access_report.sql", requires = ["explain"]);
+extension_sql_file!("../sql/internal_views.sql", requires = ["access_report"]);
 extension_sql_file!("../sql/shared_schema.sql", requires = ["internal_views"]);
 extension_sql_file!("../sql/grants.sql", requires = ["shared_schema"]);
 extension_sql_file!("../sql/move_in.sql", requires = ["grants"]);

@@ -153,6 +153,44 @@ pub unsafe fn can_set_role(user: pg_sys::Oid, role: pg_sys::Oid) -> bool {
     }
 }
 
+/// The tables of a query: one relation, whose privilege SELECT the query needs. Since 16 privileges have a list of
+/// their own.
+pub struct RangeTable {
+    pub first: *mut pg_sys::RangeTblEntry,
+    state: *mut pg_sys::ParseState,
+}
+
+/// # Safety
+/// In a transaction; the relation must exist.
+pub unsafe fn range_table_of(relation: pg_sys::Oid) -> RangeTable {
+    const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+    unsafe {
+        let open = pg_sys::relation_open(relation, LOCK);
+        let state = pg_sys::make_parsestate(std::ptr::null_mut());
+        let no_alias = std::ptr::null_mut();
+        let item = pg_sys::addRangeTableEntryForRelation(state, open, LOCK, no_alias, true, true);
+        pg_sys::relation_close(open, pg_sys::NoLock as pg_sys::LOCKMODE);
+        RangeTable {
+            first: (*item).p_rte,
+            state,
+        }
+    }
+}
+
+impl RangeTable {
+    /// # Safety
+    /// A query without tables.
+    pub unsafe fn put_into(self, query: *mut pg_sys::Query) {
+        unsafe {
+            (*query).rtable = (*self.state).p_rtable;
+            #[cfg(not(any(feature = "pg14", feature = "pg15")))]
+            {
+                (*query).rteperminfos = (*self.state).p_rteperminfos;
+            }
+        }
+    }
+}
+
 /// Refuses undefined settings with this prefix from now on; 14 warns about them.
 ///
 /// # Safety

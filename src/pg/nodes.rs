@@ -56,6 +56,17 @@ pub unsafe fn mutate_conditions(query: *mut pg_sys::Query, mutator: Mutator, con
     }
 }
 
+/// A list of nodes.
+///
+/// # Safety
+/// They must be nodes.
+pub unsafe fn list_of<T>(nodes: impl IntoIterator<Item = *mut T>) -> *mut pg_sys::List {
+    nodes.into_iter().fold(std::ptr::null_mut(), |list, node| {
+        // SAFETY: a list, and a node.
+        unsafe { pg_sys::lappend(list, node.cast()) }
+    })
+}
+
 /// The pointers of a PostgreSQL list.
 ///
 /// # Safety

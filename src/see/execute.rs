@@ -1,4 +1,4 @@
-//! Runs one expression, and returns its value as text; prepares a statement.
+//! Runs a query of our own; runs one expression, and returns its value as text; prepares a statement.
 
 use std::ffi::{CStr, c_char};
 
@@ -8,7 +8,7 @@ use crate::pg::compat;
 use crate::pg::nodes::elements;
 
 /// What CONTEXT and logs may call it.
-const TEXT: &CStr = c"an expression, evaluated by neon_auth.explain_policy";
+const TEXT: &CStr = c"a query of neon_auth.explain_policy or neon_auth.access_report";
 
 /// A query of one row with one column.
 pub struct Query {
@@ -79,6 +79,67 @@ pub unsafe fn prepare(statement: *const c_char) {
     }
 }
 
+/// The plan of a SELECT. Row-level security of its tables is that of the current user.
+///
+/// # Safety
+/// Inside `raised::attempt`; once, because it changes the query.
+pub unsafe fn plan(query: *mut pg_sys::Query) -> *mut pg_sys::PlannedStmt {
+    unsafe {
+        AcquireRewriteLocks(query, true, false);
+        let rewritten = elements::<pg_sys::Query>(QueryRewrite(query)).next();
+        let query = rewritten.unwrap_or(query);
+        planner(query, TEXT.as_ptr(), 0, std::ptr::null_mut())
+    }
+}
+
+/// Runs a plan, whose rows go to the receiver.
+///
+/// # Safety
+/// Inside `raised::attempt`; the parameters must be those of the plan.
+pub unsafe fn run(
+    plan: *mut pg_sys::PlannedStmt,
+    parameters: pg_sys::ParamListInfo,
+    receiver: *mut pg_sys::DestReceiver,
+) {
+    unsafe {
+        CommandCounterIncrement();
+        PushCopiedSnapshot(GetActiveSnapshot());
+        UpdateActiveSnapshotCommandId();
+        let query = CreateQueryDesc(
+            plan,
+            TEXT.as_ptr(),
+            GetActiveSnapshot(),
+            std::ptr::null_mut(),
+            receiver,
+            parameters,
+            std::ptr::null_mut(),
+            0,
+        );
+        ExecutorStart(query, 0);
+        compat::run_to_the_end(query);
+        ExecutorFinish(query);
+        ExecutorEnd(query);
+        FreeQueryDesc(query);
+        PopActiveSnapshot();
+    }
+}
+
+/// A receiver of rows, with the function that takes each.
+pub fn receiver(
+    receive: unsafe extern "C-unwind" fn(
+        *mut pg_sys::TupleTableSlot,
+        *mut pg_sys::DestReceiver,
+    ) -> bool,
+) -> pg_sys::DestReceiver {
+    pg_sys::DestReceiver {
+        receiveSlot: Some(receive),
+        rStartup: Some(start),
+        rShutdown: Some(end),
+        rDestroy: Some(end),
+        mydest: pg_sys::CommandDest::DestNone,
+    }
+}
+
 impl Query {
     /// `SELECT expression`, or `SELECT true WHERE expression`: as a condition on rows, its parts are evaluated in
     /// the order of their costs.
@@ -116,35 +177,11 @@ impl Query {
     /// Inside `raised::attempt`; once.
     pub unsafe fn run(&self) -> *mut c_char {
         unsafe {
-            // Row-level security of tables in sub-selects is that of the user who runs the query.
-            AcquireRewriteLocks(self.query, true, false);
-            let rewritten = QueryRewrite(self.query);
-            let Some(query) = elements::<pg_sys::Query>(rewritten).next() else {
-                return std::ptr::null_mut();
-            };
             // The plan is made without the row, so that nothing is evaluated before it is needed.
-            let plan = planner(query, TEXT.as_ptr(), 0, std::ptr::null_mut());
+            let plan = plan(self.query);
             let parameters = self.parameters();
-            CommandCounterIncrement();
-            PushCopiedSnapshot(GetActiveSnapshot());
-            UpdateActiveSnapshotCommandId();
             let mut receiver = Receiver::new();
-            let query = CreateQueryDesc(
-                plan,
-                TEXT.as_ptr(),
-                GetActiveSnapshot(),
-                std::ptr::null_mut(),
-                (&raw mut receiver).cast(),
-                parameters,
-                std::ptr::null_mut(),
-                0,
-            );
-            ExecutorStart(query, 0);
-            compat::run_to_the_end(query);
-            ExecutorFinish(query);
-            ExecutorEnd(query);
-            FreeQueryDesc(query);
-            PopActiveSnapshot();
+            run(plan, parameters, (&raw mut receiver).cast());
             receiver.value
         }
     }
@@ -178,13 +215,7 @@ struct Receiver {
 impl Receiver {
     fn new() -> Self {
         Self {
-            base: pg_sys::DestReceiver {
-                receiveSlot: Some(receive),
-                rStartup: Some(start),
-                rShutdown: Some(end),
-                rDestroy: Some(end),
-                mydest: pg_sys::CommandDest::DestNone,
-            },
+            base: receiver(receive),
             // SAFETY: reads a variable of this process.
             context: unsafe { pg_sys::CurrentMemoryContext },
             value: std::ptr::null_mut(),

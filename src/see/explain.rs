@@ -1,16 +1,15 @@
 //! `neon_auth.explain_policy`: who may ask, and where the answer is from.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 
 use pgrx::pg_sys::panic::{ErrorReport, ErrorReportable};
 use pgrx::prelude::*;
 use pgrx::{AnyElement, IntoDatum, pg_getarg};
 
-use crate::error::Problem;
+use super::asked_role;
 use crate::pg::raised::passes_errors;
 use crate::pg::set::ReturnedSet;
-use crate::pg::{compat, jsonb, spi};
-use crate::version;
+use crate::pg::{jsonb, spi};
 
 passes_errors! {
     neon_auth_explain_policy, pg_finfo_neon_auth_explain_policy => explain_policy;
@@ -34,11 +33,10 @@ unsafe extern "C-unwind" fn explain_policy(call: pg_sys::FunctionCallInfo) -> pg
         });
         let user_id: Option<String> = pg_getarg(call, 3);
         let role = pg_getarg::<&CStr>(call, 4).unwrap_or(c"");
-        let role = role_to_ask_about(role)
+        let role = asked_role::of(role)
             .map_err(ErrorReport::from)
             .unwrap_or_report();
-        let path = pg_sys::GetConfigOption(c"search_path".as_ptr(), true, false);
-        let path = CStr::from_ptr(path).to_string_lossy().into_owned();
+        let path = asked_role::search_path();
         let rows = spi::rows(
             "SELECT * FROM neon_auth_internal.explain_policy($1::oid, $2, $3::jsonb, $4, $5::oid, $6::jsonb, $7)",
             &[
@@ -67,25 +65,4 @@ unsafe extern "C-unwind" fn explain_policy(call: pg_sys::FunctionCallInfo) -> pg
         }
     }
     pg_sys::Datum::null()
-}
-
-fn role_to_ask_about(name: &CStr) -> Result<pg_sys::Oid, Problem> {
-    version::agree()?;
-    // SAFETY: look-ups in the catalog, inside a transaction.
-    unsafe {
-        let role = pg_sys::get_role_oid(name.as_ptr(), true);
-        let text = |name: &CStr| name.to_string_lossy().into_owned();
-        if role == pg_sys::InvalidOid {
-            return Err(Problem::UnknownRole { role: text(name) });
-        }
-        let caller = pg_sys::GetUserId();
-        if compat::can_set_role(caller, role) {
-            return Ok(role);
-        }
-        let name: CString = name.to_owned();
-        Err(Problem::RoleOfOthers {
-            role: text(&name),
-            caller: text(CStr::from_ptr(pg_sys::GetUserNameFromId(caller, false))),
-        })
-    }
 }

@@ -45,6 +45,11 @@ impl Expression {
         }
     }
 
+    /// The tree, whose columns are those of the relation number 1.
+    pub fn node(self) -> *mut pg_sys::Node {
+        self.node
+    }
+
     /// As SQL.
     pub fn sql(self) -> String {
         // SAFETY: an expression of the table, which exists while its row type does.

@@ -158,11 +158,10 @@ unsafe extern "C-unwind" fn prepare_as(call: pg_sys::FunctionCallInfo) -> pg_sys
 }
 
 /// A role with the user, claims and search_path of the arguments from this place on.
-pub(super) unsafe fn user(
-    call: pg_sys::FunctionCallInfo,
-    role: pg_sys::Oid,
-    place: usize,
-) -> AsUser {
+///
+/// # Safety
+/// The arguments must have the types text, jsonb and text.
+pub unsafe fn user(call: pg_sys::FunctionCallInfo, role: pg_sys::Oid, place: usize) -> AsUser {
     let (user_id, claims, path) = unsafe {
         let claims = pg_getarg::<AnyElement>(call, place + 1);
         (

@@ -93,7 +93,9 @@ fn calls(world: &World) -> Vec<(&'static str, &'static str, String)> {
 
 /// Those that write no table, or have a worker of their own do it, or need the Neon console or the tables
 /// of Better Auth.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 14] = [
+    "access_map",
+    "access_report",
     "add_better_auth",
     "claim_url",
     "create_keys",

@@ -1,0 +1,255 @@
+-- access_report: what users, and nobody, can do with the rows of each table.
+
+CREATE FUNCTION neon_auth_internal.count_as(relation oid, permissive text[], restrictive text[], role oid, user_id text,
+    claims jsonb, path text, OUT rows bigint, OUT share real, OUT sqlstate text, OUT message text)
+RETURNS SETOF record
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'neon_auth_count_as';
+COMMENT ON FUNCTION neon_auth_internal.count_as(oid, text[], text[], oid, text, jsonb, text) IS
+    'Counts the rows that a role with an identity sees and that other conditions let pass; share: of the pages read';
+
+CREATE FUNCTION neon_auth_internal.conditions_of(relation oid, role oid, command text, what text,
+    OUT permissive text[], OUT restrictive text[])
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg(p.expression) FILTER (WHERE p.permissive), array_agg(p.expression) FILTER (WHERE NOT p.permissive)
+      FROM neon_auth_internal.applying_policies(relation, role, command, what) AS p
+$$;
+COMMENT ON FUNCTION neon_auth_internal.conditions_of(oid, oid, text, text) IS
+    'Expressions of the policies that apply to a role and a command; permissive is NULL if there is none';
+
+CREATE FUNCTION neon_auth_internal.has_privilege_on(role oid, relation oid, privilege text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN (SELECT has_schema_privilege(role, c.relnamespace, 'USAGE')
+               -- has_any_column_privilege includes the privilege on the table, and knows no DELETE.
+               AND CASE privilege WHEN 'DELETE' THEN has_table_privilege(role, relation, privilege)
+                                  ELSE has_any_column_privilege(role, relation, privilege) END
+          FROM pg_class c WHERE c.oid = relation);
+COMMENT ON FUNCTION neon_auth_internal.has_privilege_on(oid, oid, text) IS
+    'Whether grants let a role use a command on a relation, or on some of its columns';
+
+-- UPDATE and DELETE find rows by a condition, and so reach only what SELECT shows.
+CREATE FUNCTION neon_auth_internal.counted_access(relation oid, command text, role oid, user_id text, path text,
+    OUT rows bigint, OUT note text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    bound boolean := (SELECT s.binds FROM neon_auth_internal.row_security(relation, role) AS s);
+    conditions record;
+    counted record;
+BEGIN
+    IF NOT neon_auth_internal.has_privilege_on(role, relation, command)
+       OR NOT neon_auth_internal.has_privilege_on(role, relation, 'SELECT') THEN
+        rows := 0;
+        IF neon_auth_internal.has_privilege_on(role, relation, command) THEN
+            note := format('%s without SELECT reaches rows only if it names no column', command);
+        END IF;
+        RETURN;
+    END IF;
+    SELECT NULL::text[] AS permissive, NULL::text[] AS restrictive INTO conditions;
+    IF bound AND command <> 'SELECT' THEN
+        SELECT c.* INTO conditions FROM neon_auth_internal.conditions_of(relation, role, command, 'USING') AS c;
+        IF conditions.permissive IS NULL THEN
+            rows := 0;
+            RETURN;
+        END IF;
+    END IF;
+    SELECT c.* INTO counted
+      FROM neon_auth_internal.count_as(relation, conditions.permissive, conditions.restrictive, role, user_id, '{}',
+                                       path) AS c;
+    rows := counted.rows;
+    note := CASE WHEN counted.sqlstate IS NOT NULL
+                 THEN format('%s raises %s: %s', command, counted.sqlstate, counted.message)
+                 WHEN counted.message IS NOT NULL THEN format('%s is not counted: %s', command, counted.message)
+                 WHEN counted.share < 1
+                 THEN format('%s is estimated from %s %% of the pages', command, round(counted.share::numeric * 100, 2))
+            END;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.counted_access(oid, text, oid, text, text) IS
+    'How many rows SELECT, UPDATE or DELETE reaches as a role with an identity, and what is to be said about it';
+
+CREATE FUNCTION neon_auth_internal.stored_rows(relation oid, OUT stored text, OUT stored_values jsonb)
+RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r::jsonb ->> 0, r::jsonb -> 1
+      FROM neon_auth_internal.read_as_owner(relation, format(
+               'SELECT pg_catalog.jsonb_build_array((neon_auth_stored.*)::text, '
+               'pg_catalog.to_jsonb(neon_auth_stored.*)) FROM %s AS neon_auth_stored LIMIT 100',
+               neon_auth_internal.qualified(relation)), '{}') AS r
+$$;
+COMMENT ON FUNCTION neon_auth_internal.stored_rows(oid) IS
+    'Some rows of a table, as record_out writes them and as objects';
+
+CREATE FUNCTION neon_auth_internal.owner_columns(relation oid, role oid) RETURNS name[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN (SELECT coalesce(array_agg(DISTINCT a.attname), '{}')
+          FROM pg_policy p
+         CROSS JOIN LATERAL (VALUES (p.polqual), (p.polwithcheck)) AS c(condition)
+         CROSS JOIN LATERAL neon_auth_internal.condition_facts(
+                c.condition, relation, role, 'auth.user_id()'::regprocedure, 'auth.uid()'::regprocedure) AS f
+          JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = ANY (f.compared || f.cast_columns)
+         WHERE p.polrelid = relation);
+COMMENT ON FUNCTION neon_auth_internal.owner_columns(oid, oid) IS
+    'Columns that policies of a table compare with the signed-in user';
+
+-- A row of the user's own has defaults, and the user's id in the columns that policies compare with it.
+CREATE FUNCTION neon_auth_internal.insert_access(relation oid, role oid, user_id text, path text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kind text := (SELECT c.relkind::text FROM pg_class c WHERE c.oid = relation);
+    conditions record;
+    every text[];
+    owners name[] := neon_auth_internal.owner_columns(relation, role);
+    own text;
+    found text;
+BEGIN
+    IF kind = 'm' OR NOT neon_auth_internal.has_privilege_on(role, relation, 'INSERT') THEN
+        RETURN 'none';
+    ELSIF kind = 'v' THEN
+        RETURN NULL;
+    ELSIF NOT (SELECT s.binds FROM neon_auth_internal.row_security(relation, role) AS s) THEN
+        RETURN 'any';
+    END IF;
+    SELECT c.* INTO conditions FROM neon_auth_internal.conditions_of(relation, role, 'INSERT', 'WITH CHECK') AS c;
+    IF conditions.permissive IS NULL THEN
+        RETURN 'none';
+    END IF;
+    every := format('{BOOLEXPR :boolop or :args (%s) :location -1}', array_to_string(conditions.permissive, ' '))
+             || coalesce(conditions.restrictive, '{}');
+    SELECT CASE WHEN p.value = 't' THEN 'any' WHEN p.failure IS NULL THEN 'none' END INTO found
+      FROM neon_auth_internal.passes_as(every, relation, NULL, role, user_id, '{}', path, false) AS p;
+    IF found IS NOT NULL THEN
+        RETURN found;
+    END IF;
+    SELECT i.imagined INTO own
+      FROM (SELECT coalesce(jsonb_object_agg(d.name, d.value) FILTER (WHERE jsonb_typeof(d.value) <> 'null'), '{}')
+              FROM neon_auth_internal.column_defaults(relation, '{}', role, user_id, '{}', path) AS d) AS d(given)
+     CROSS JOIN (SELECT coalesce(jsonb_object_agg(o, user_id) FILTER (WHERE user_id IS NOT NULL), '{}')
+                   FROM unnest(owners) AS o) AS o(given)
+     CROSS JOIN LATERAL neon_auth_internal.imagined_row(relation, NULL, d.given || o.given, role, user_id, '{}',
+                                                        path) AS i;
+    SELECT CASE max(CASE WHEN r.is_own THEN 2 WHEN r.is_of_another THEN 3 ELSE 1 END)
+                WHEN 3 THEN 'others' WHEN 2 THEN 'own' WHEN 1 THEN 'some' ELSE 'none' END INTO found
+      FROM (SELECT own AS "row", true AS is_own, false AS is_of_another
+             UNION ALL
+            SELECT s.stored, false,
+                   EXISTS (SELECT FROM unnest(owners) AS o WHERE s.stored_values ->> o IS DISTINCT FROM user_id)
+              FROM neon_auth_internal.stored_rows(relation) AS s) AS r
+     CROSS JOIN LATERAL neon_auth_internal.passes_as(every, relation, r."row", role, user_id, '{}', path, false) AS p
+     WHERE p.value = 't';
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.insert_access(oid, oid, text, text) IS
+    'Which rows INSERT may write: any, none, own, also rows that name other users (others), or some; NULL for a view';
+
+CREATE FUNCTION neon_auth_internal.reported_relations(role oid, schemas name[])
+RETURNS TABLE (relation oid, kind "char")
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unknown text := (SELECT string_agg(quote_ident(s), ', ') FROM unnest(schemas) AS s
+                      WHERE NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = s));
+BEGIN
+    IF schemas IS NULL OR unknown IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_schema_name',
+            MESSAGE = 'the schema does not exist',
+            DETAIL = CASE WHEN schemas IS NULL THEN 'It is NULL.' ELSE format('There is no schema %s.', unknown) END,
+            HINT = 'SELECT nspname FROM pg_namespace;';
+    END IF;
+    RETURN QUERY
+        SELECT c.oid, c.relkind
+          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = ANY (schemas)
+           AND (c.relkind IN ('r', 'p') AND NOT c.relispartition
+                OR c.relkind IN ('r', 'p', 'v', 'm')
+                   AND (SELECT bool_or(neon_auth_internal.has_privilege_on(role, c.oid, p))
+                          FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p))
+         ORDER BY n.nspname, c.relname COLLATE "C";
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.reported_relations(oid, name[]) IS
+    'Tables of schemas, and those of their partitions, views and materialized views that a role has a privilege on';
+
+CREATE FUNCTION neon_auth_internal.access_report(user_ids text[], role oid, schemas name[], path text)
+RETURNS TABLE ("table" text, user_id text, selects bigint, inserts text, updates bigint, deletes bigint, policies jsonb,
+    note text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    asked text[] := coalesce(user_ids, array(SELECT u.id FROM neon_auth_internal.users_sync u
+                                              WHERE u.deleted_at IS NULL ORDER BY u.created_at, u.id LIMIT 5));
+    reported record;
+    bound record;
+    counted record;
+    notes text[];
+    who text;
+BEGIN
+    FOR reported IN SELECT * FROM neon_auth_internal.reported_relations(role, schemas) LOOP
+        SELECT s.* INTO bound FROM neon_auth_internal.row_security(reported.relation, role) AS s;
+        "table" := reported.relation::regclass::text;
+        policies := CASE WHEN bound.binds
+                         THEN (SELECT coalesce(jsonb_agg(p.polname ORDER BY p.polname), '[]') FROM pg_policy p
+                                WHERE p.polrelid = reported.relation
+                                  AND EXISTS (SELECT FROM unnest(p.polroles) AS r
+                                               WHERE r = 0 OR pg_has_role(role, r, 'USAGE'))) ELSE '[]' END;
+        -- Nobody last.
+        FOREACH who IN ARRAY (SELECT array_agg(DISTINCT a) FROM unnest(asked) AS a WHERE a IS NOT NULL)
+                             || NULL::text LOOP
+            user_id := who;
+            notes := ARRAY[CASE WHEN reported.kind IN ('r', 'p') AND NOT bound.binds
+                                THEN 'row security: ' || bound.kind END];
+            SELECT c.* INTO counted
+              FROM neon_auth_internal.counted_access(reported.relation, 'SELECT', role, who, path) AS c;
+            selects := counted.rows;
+            notes := notes || counted.note;
+            -- One odd table must not end the report.
+            BEGIN
+                inserts := neon_auth_internal.insert_access(reported.relation, role, who, path);
+            EXCEPTION WHEN OTHERS THEN
+                inserts := NULL;
+                notes := notes || format('INSERT is not known: %s: %s', SQLSTATE, SQLERRM);
+            END;
+            updates := NULL;
+            deletes := NULL;
+            IF reported.kind <> 'v' OR NOT neon_auth_internal.has_privilege_on(role, reported.relation, 'UPDATE') THEN
+                SELECT c.* INTO counted
+                  FROM neon_auth_internal.counted_access(reported.relation, 'UPDATE', role, who, path) AS c;
+                updates := CASE WHEN reported.kind = 'm' THEN 0 ELSE counted.rows END;
+                notes := notes || counted.note;
+            END IF;
+            IF reported.kind <> 'v' OR NOT neon_auth_internal.has_privilege_on(role, reported.relation, 'DELETE') THEN
+                SELECT c.* INTO counted
+                  FROM neon_auth_internal.counted_access(reported.relation, 'DELETE', role, who, path) AS c;
+                deletes := CASE WHEN reported.kind = 'm' THEN 0 ELSE counted.rows END;
+                notes := notes || counted.note;
+            END IF;
+            note := nullif(array_to_string(notes, '; '), '');
+            RETURN NEXT;
+        END LOOP;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION neon_auth_internal.access_report(text[], oid, name[], text) IS
+    'The rows of neon_auth.access_report, for a caller who may become the role';
+
+CREATE FUNCTION neon_auth.access_report(user_ids text[] DEFAULT NULL, role name DEFAULT 'authenticated',
+    schemas name[] DEFAULT '{public}')
+RETURNS TABLE ("table" text, user_id text, selects bigint, inserts text, updates bigint, deletes bigint,
+    policies text[], note text)
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 100 AS 'MODULE_PATHNAME', 'neon_auth_access_report';
+COMMENT ON FUNCTION neon_auth.access_report(text[], name, name[]) IS
+    'How many rows of each table users, and nobody, can read, change and delete, and which they may insert; changes '
+    'nothing';
+REVOKE ALL ON FUNCTION neon_auth.access_report(text[], name, name[]) FROM PUBLIC;
+
+CREATE FUNCTION neon_auth.access_map(user_ids text[] DEFAULT NULL, role name DEFAULT 'authenticated',
+    schemas name[] DEFAULT '{public}') RETURNS text
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'neon_auth_access_map';
+COMMENT ON FUNCTION neon_auth.access_map(text[], name, name[]) IS
+    'The answer of neon_auth.access_report as an HTML page: who by what, and why on hover';
+REVOKE ALL ON FUNCTION neon_auth.access_map(text[], name, name[]) FROM PUBLIC;

@@ -1,0 +1,118 @@
+-- How many rows users, and nobody, can read, change and delete, and which they may insert.
+\set SHOW_CONTEXT never
+BEGIN;
+CREATE SCHEMA shop;
+GRANT USAGE ON SCHEMA shop TO authenticated;
+SET LOCAL search_path = shop, public;
+SELECT neon_auth.upsert_users('[{"id": "alice"}, {"id": "bob"}]');
+
+-- Own rows; nobody else's may be written.
+CREATE TABLE own (id int PRIMARY KEY, user_id text DEFAULT auth.user_id(), n int DEFAULT 1);
+INSERT INTO own VALUES (1, 'alice'), (2, 'alice'), (3, 'bob'), (4, NULL);
+ALTER TABLE own ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON own TO authenticated USING (user_id = auth.user_id());
+GRANT SELECT, INSERT, UPDATE, DELETE ON own TO authenticated;
+-- Everybody reads, one changes; a restrictive policy leaves rows out; rows in the name of others may be inserted.
+CREATE TABLE shared (id int PRIMARY KEY, user_id text, is_locked boolean);
+INSERT INTO shared VALUES (1, 'alice', false), (2, 'alice', true), (3, 'bob', false), (4, 'bob', false);
+ALTER TABLE shared ENABLE ROW LEVEL SECURITY;
+CREATE POLICY reads ON shared FOR SELECT USING (true);
+CREATE POLICY adds ON shared FOR INSERT WITH CHECK (auth.user_id() IS NOT NULL AND NOT is_locked);
+CREATE POLICY changes ON shared FOR UPDATE USING (user_id = auth.user_id());
+CREATE POLICY locked ON shared AS RESTRICTIVE FOR UPDATE USING (NOT is_locked);
+GRANT SELECT, INSERT, UPDATE, DELETE ON shared TO authenticated;
+-- No policies, no privileges, no row security; privileges on columns; INSERT that depends on nothing.
+CREATE TABLE closed AS TABLE own;
+ALTER TABLE closed ENABLE ROW LEVEL SECURITY;
+GRANT ALL ON closed TO authenticated;
+CREATE TABLE ungranted AS TABLE own;
+CREATE TABLE unprotected AS TABLE own;
+GRANT SELECT, INSERT ON unprotected TO authenticated;
+CREATE TABLE columns (LIKE own INCLUDING DEFAULTS);
+INSERT INTO columns TABLE own;
+ALTER TABLE columns ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everything ON columns USING (true);
+GRANT SELECT (id), UPDATE (n) ON columns TO authenticated;
+CREATE TABLE box (body text);
+ALTER TABLE box ENABLE ROW LEVEL SECURITY;
+CREATE POLICY drops ON box FOR INSERT WITH CHECK (true);
+GRANT INSERT, DELETE ON box TO authenticated;
+-- A policy that raises an error for one user, and one that writes.
+CREATE TABLE log (line text);
+CREATE FUNCTION count_calls() RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS
+'BEGIN INSERT INTO shop.log VALUES (current_user); PERFORM set_config(''shop.seen'', ''yes'', false); RETURN true; END';
+CREATE TABLE broken (id int, n int);
+INSERT INTO broken VALUES (1, 0), (2, 1);
+ALTER TABLE broken ENABLE ROW LEVEL SECURITY;
+CREATE POLICY breaks ON broken USING (count_calls() AND CASE WHEN auth.user_id() = 'bob' THEN 1 / n > 0 ELSE true END);
+GRANT SELECT ON broken TO authenticated;
+-- Views, a materialized view, partitions.
+CREATE VIEW over_own AS SELECT * FROM own;
+CREATE MATERIALIZED VIEW stored_own AS SELECT * FROM own;
+GRANT SELECT ON over_own, stored_own TO authenticated;
+CREATE VIEW ungranted_view AS SELECT * FROM own;
+CREATE TABLE parts (id int, user_id text) PARTITION BY LIST (id);
+CREATE TABLE part_1 PARTITION OF parts FOR VALUES IN (1);
+CREATE TABLE part_2 PARTITION OF parts FOR VALUES IN (2);
+INSERT INTO parts VALUES (1, 'alice'), (2, 'bob');
+ALTER TABLE parts ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON parts USING (user_id = auth.user_id());
+GRANT SELECT ON parts, part_2 TO authenticated;
+
+SELECT * FROM neon_auth.access_report('{alice,bob}', schemas => '{shop}');
+
+-- Nothing of it stays: neither what policies wrote, nor a role or an identity.
+SELECT count(*) AS written FROM log;
+SELECT current_user, auth.user_id(), current_setting('shop.seen', true) AS seen;
+-- Without ids it is about the first users, and about nobody.
+SELECT array_agg(DISTINCT coalesce(user_id, 'nobody') ORDER BY coalesce(user_id, 'nobody')) AS users
+  FROM neon_auth.access_report(schemas => '{shop}');
+-- A user who does not exist, once; an empty list; a schema without tables.
+SELECT "table", user_id, selects FROM neon_auth.access_report('{carol,carol,NULL}', schemas => '{shop}') WHERE "table" = 'shop.own';
+SELECT count(*) FROM neon_auth.access_report('{}', schemas => '{shop}') WHERE user_id IS NOT NULL;
+SELECT * FROM neon_auth.access_report(schemas => '{}');
+-- As another role
+CREATE ROLE clerk;
+SELECT "table", selects, note FROM neon_auth.access_report('{alice}', 'clerk', '{shop}') WHERE user_id = 'alice' AND "table" IN ('shop.own', 'shop.shared');
+GRANT SELECT ON shared TO clerk;
+SELECT selects FROM neon_auth.access_report('{alice}', 'clerk', '{shop}') WHERE user_id = 'alice' AND "table" = 'shop.shared';
+GRANT USAGE ON SCHEMA shop TO clerk;
+SELECT selects, updates FROM neon_auth.access_report('{alice}', 'clerk', '{shop}') WHERE user_id = 'alice' AND "table" = 'shop.shared';
+
+-- The map has the same, and whatever is in names is text.
+CREATE TABLE "<script>alert('x')</script>" (id int);
+GRANT SELECT ON "<script>alert('x')</script>" TO authenticated;
+SELECT position('<script' IN page) AS script, position('&lt;script&gt;alert(&#39;x' IN page) > 0 AS escaped,
+       position('<b>"&' IN page) AS bold, (SELECT count(*) FROM regexp_matches(page, '<rect ', 'g')) AS cells
+  FROM (SELECT neon_auth.access_map(ARRAY['alice', '<b>"&'], schemas => '{shop}')) AS m(page);
+
+-- Who may ask: whom an administrator grants it, about roles that he can become.
+CREATE ROLE auditor;
+GRANT USAGE ON SCHEMA neon_auth TO auditor;
+SAVEPOINT s;
+SET LOCAL ROLE auditor;
+SELECT FROM neon_auth.access_report();
+ROLLBACK TO s;
+GRANT EXECUTE ON FUNCTION neon_auth.access_report, neon_auth.access_map TO auditor;
+SAVEPOINT s;
+SET LOCAL ROLE auditor;
+SELECT FROM neon_auth.access_report(schemas => '{shop}');
+ROLLBACK TO s;
+SET LOCAL ROLE auditor;
+SELECT neon_auth.access_map(schemas => '{shop}');
+ROLLBACK TO s;
+GRANT authenticated TO auditor;
+SET LOCAL ROLE auditor;
+SELECT count(*) > 10 AS answered FROM neon_auth.access_report(schemas => '{shop}');
+RESET ROLE;
+-- Bad input
+SAVEPOINT s;
+SELECT * FROM neon_auth.access_report(schemas => '{shop,"no such"}');
+ROLLBACK TO s;
+SELECT * FROM neon_auth.access_report(schemas => NULL);
+ROLLBACK TO s;
+SELECT * FROM neon_auth.access_report(role => 'no such');
+ROLLBACK TO s;
+SELECT * FROM neon_auth.access_report(role => NULL);
+ROLLBACK TO s;
+ROLLBACK;
