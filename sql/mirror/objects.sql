@@ -68,9 +68,9 @@ COMMENT ON FUNCTION neon_auth_internal.stays(timestamptz, timestamptz, timestamp
 -- of no index, so that no other index than that of the ids is used. One plan for all calls: a plan for each of
 -- the first calls of a session would contain copies of the whole array, and cost as much as the writing.
 --
--- New rows before known ones, because a user whom one call finds new may be known to another, which began later. Whoever
--- inserts holds no rows but those that he has inserted, of which nobody else knows; whoever updates waits for nobody
--- who inserts; and both go in the order of the ids.
+-- New rows before known ones, because a user whom one call finds new may be known to another, which began later.
+-- Whoever inserts holds no rows but those that he has inserted, of which nobody else knows; whoever updates waits for
+-- nobody who inserts; and both go in the order of the ids.
 --
 -- known and new are places, counted from 0, in given or in texts. Texts are converted one by one: a whole response as
 -- jsonb needs much memory, and most of the time to convert it is for that. Nothing else is done with them, because
