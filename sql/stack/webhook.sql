@@ -70,14 +70,15 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.apply_event(text, text, jsonb, text) IS
     'Applies an event that is not of a created or updated user; returns the outcome';
 
--- Without a search_path of its own, for functions of the extension that pin one.
+-- Without a search_path of its own, for functions of the extension that pin one. enable_seqscan is off because the
+-- library keeps its plans, and a table that had one row when they were made may soon have a million.
 CREATE FUNCTION neon_auth_internal.handle_webhook(body text, headers jsonb) RETURNS jsonb
-LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'neon_auth_handle_webhook';
+LANGUAGE c VOLATILE PARALLEL UNSAFE SET enable_seqscan = off AS 'MODULE_PATHNAME', 'neon_auth_handle_webhook';
 COMMENT ON FUNCTION neon_auth_internal.handle_webhook(text, jsonb) IS
     'The body of neon_auth.handle_webhook(), for other functions of the extension';
 
 CREATE FUNCTION neon_auth.handle_webhook(body text, headers jsonb) RETURNS jsonb
-LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS 'MODULE_PATHNAME', 'neon_auth_handle_webhook';
 COMMENT ON FUNCTION neon_auth.handle_webhook(text, jsonb) IS
     'Verifies a delivery, applies it once, returns the outcome. body: the raw text; headers: an object. Grant it '

@@ -86,3 +86,12 @@ BEGIN;
 SELECT neon_auth.handle_webhook(d ->> 'body', (d -> 'headers')::jsonb) FROM (VALUES (:'delivery'::json)) AS v(d);
 SELECT id, name FROM neon_auth.users_sync;
 ROLLBACK;
+
+-- A row is found over its index, even if the plan was made when the table had one row.
+BEGIN;
+SELECT neon_auth.upsert_user('{"id": "u1"}');
+ANALYZE neon_auth.users_sync;
+SELECT seq_scan AS before FROM pg_stat_xact_user_tables WHERE relid = 'neon_auth.users_sync'::regclass \gset
+SELECT deliver('user.updated', '{"id": "u1", "display_name": "Alice"}');
+SELECT seq_scan - :before AS scans FROM pg_stat_xact_user_tables WHERE relid = 'neon_auth.users_sync'::regclass;
+ROLLBACK;
