@@ -68,18 +68,15 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.counted_access(oid, text, oid, text, text) IS
     'How many rows SELECT, UPDATE or DELETE reaches as a role with an identity, and what is to be said about it';
 
-CREATE FUNCTION neon_auth_internal.stored_rows(relation oid, OUT stored text, OUT stored_values jsonb)
-RETURNS SETOF record
+CREATE FUNCTION neon_auth_internal.stored_rows(relation oid) RETURNS SETOF text
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT r::jsonb ->> 0, r::jsonb -> 1
-      FROM neon_auth_internal.read_as_owner(relation, format(
-               'SELECT pg_catalog.jsonb_build_array((neon_auth_stored.*)::text, '
-               'pg_catalog.to_jsonb(neon_auth_stored.*)) FROM %s AS neon_auth_stored LIMIT 100',
-               neon_auth_internal.qualified(relation)), '{}') AS r
+    SELECT r FROM neon_auth_internal.read_as_owner(relation, format(
+                      'SELECT (neon_auth_stored.*)::text FROM %s AS neon_auth_stored LIMIT 100',
+                      neon_auth_internal.qualified(relation)), '{}') AS r
 $$;
 COMMENT ON FUNCTION neon_auth_internal.stored_rows(oid) IS
-    'Some rows of a table, as record_out writes them and as objects';
+    'Some rows of a table, as record_out writes them';
 
 CREATE FUNCTION neon_auth_internal.owner_columns(relation oid, role oid) RETURNS name[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -135,8 +132,11 @@ BEGIN
       FROM (SELECT own AS "row", true AS is_own, false AS is_of_another
              UNION ALL
             SELECT s.stored, false,
-                   EXISTS (SELECT FROM unnest(owners) AS o WHERE s.stored_values ->> o IS DISTINCT FROM user_id)
-              FROM neon_auth_internal.stored_rows(relation) AS s) AS r
+                   EXISTS (SELECT FROM unnest(owners) AS o WHERE i.imagined_values ->> o IS DISTINCT FROM user_id)
+              FROM neon_auth_internal.stored_rows(relation) AS s(stored)
+             -- As the role: a cast of a type to json is code of the owner of the type.
+             CROSS JOIN LATERAL neon_auth_internal.imagined_row(relation, s.stored, '{}', role, user_id, '{}',
+                                                                path) AS i) AS r
      CROSS JOIN LATERAL neon_auth_internal.passes_as(every, relation, r."row", role, user_id, '{}', path, false) AS p
      WHERE p.value = 't';
     RETURN found;

@@ -116,3 +116,16 @@ ROLLBACK TO s;
 SELECT * FROM neon_auth.access_report(role => NULL);
 ROLLBACK TO s;
 ROLLBACK;
+-- A cast of the owner of a column's type does not run with the rights of the table's owner.
+CREATE TYPE mood AS ENUM ('fine');
+CREATE FUNCTION mood_as_json(mood) RETURNS json LANGUAGE plpgsql AS
+    'BEGIN IF current_user <> ''authenticated'' THEN RAISE NOTICE ''runs as %'', current_user; END IF; RETURN ''"fine"''; END';
+CREATE CAST (mood AS json) WITH FUNCTION mood_as_json(mood);
+CREATE TABLE moods (id int PRIMARY KEY, owner text, mood mood);
+INSERT INTO moods VALUES (1, 'ann', 'fine');
+ALTER TABLE moods ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON moods USING (owner = auth.user_id());
+GRANT SELECT, INSERT ON moods TO authenticated;
+SELECT "table", selects, inserts FROM neon_auth.access_report('{ann}') WHERE "table" = 'public.moods';
+DROP TABLE moods;
+DROP TYPE mood CASCADE;
