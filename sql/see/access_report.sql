@@ -33,10 +33,17 @@ CREATE FUNCTION neon_auth_internal.counted_access(relation oid, command text, ro
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    kind text := (SELECT c.relkind::text FROM pg_class c WHERE c.oid = relation);
     bound boolean := (SELECT s.binds FROM neon_auth_internal.row_security(relation, role) AS s);
     conditions record;
     counted record;
 BEGIN
+    -- A materialized view cannot be written, and what a view lets write, its tables decide.
+    IF command <> 'SELECT'
+       AND (kind = 'm' OR kind = 'v' AND neon_auth_internal.has_privilege_on(role, relation, command)) THEN
+        rows := CASE kind WHEN 'm' THEN 0 END;
+        RETURN;
+    END IF;
     IF NOT neon_auth_internal.has_privilege_on(role, relation, command)
        OR NOT neon_auth_internal.has_privilege_on(role, relation, 'SELECT') THEN
         rows := 0;
@@ -98,7 +105,7 @@ DECLARE
     kind text := (SELECT c.relkind::text FROM pg_class c WHERE c.oid = relation);
     conditions record;
     every text[];
-    owners name[] := neon_auth_internal.owner_columns(relation, role);
+    owners name[];
     own text;
     found text;
 BEGIN
@@ -120,6 +127,7 @@ BEGIN
     IF found IS NOT NULL THEN
         RETURN found;
     END IF;
+    owners := neon_auth_internal.owner_columns(relation, role);
     SELECT i.imagined INTO own
       FROM (SELECT coalesce(jsonb_object_agg(d.name, d.value) FILTER (WHERE jsonb_typeof(d.value) <> 'null'), '{}')
               FROM neon_auth_internal.column_defaults(relation, '{}', role, user_id, '{}', path) AS d) AS d(given)
@@ -214,20 +222,14 @@ BEGIN
                 inserts := NULL;
                 notes := notes || format('INSERT is not known: %s: %s', SQLSTATE, SQLERRM);
             END;
-            updates := NULL;
-            deletes := NULL;
-            IF reported.kind <> 'v' OR NOT neon_auth_internal.has_privilege_on(role, reported.relation, 'UPDATE') THEN
-                SELECT c.* INTO counted
-                  FROM neon_auth_internal.counted_access(reported.relation, 'UPDATE', role, who, path) AS c;
-                updates := CASE WHEN reported.kind = 'm' THEN 0 ELSE counted.rows END;
-                notes := notes || counted.note;
-            END IF;
-            IF reported.kind <> 'v' OR NOT neon_auth_internal.has_privilege_on(role, reported.relation, 'DELETE') THEN
-                SELECT c.* INTO counted
-                  FROM neon_auth_internal.counted_access(reported.relation, 'DELETE', role, who, path) AS c;
-                deletes := CASE WHEN reported.kind = 'm' THEN 0 ELSE counted.rows END;
-                notes := notes || counted.note;
-            END IF;
+            SELECT c.* INTO counted
+              FROM neon_auth_internal.counted_access(reported.relation, 'UPDATE', role, who, path) AS c;
+            updates := counted.rows;
+            notes := notes || counted.note;
+            SELECT c.* INTO counted
+              FROM neon_auth_internal.counted_access(reported.relation, 'DELETE', role, who, path) AS c;
+            deletes := counted.rows;
+            notes := notes || counted.note;
             note := nullif(array_to_string(notes, '; '), '');
             RETURN NEXT;
         END LOOP;

@@ -12,7 +12,7 @@ use super::expression::Expression;
 use super::functions;
 use crate::pg::compat;
 use crate::pg::nodes::list_of;
-use crate::pg::raised::passes_errors;
+use crate::pg::raised::{Raised, passes_errors};
 use crate::pg::set::ReturnedSet;
 
 /// Plans that cost more, in the planner's units, are not run: they take longer than some seconds. A scan of ten million
@@ -80,7 +80,7 @@ unsafe fn count(
     relation: pg_sys::Oid,
     conditions: &[Vec<String>; 2],
     share: Option<f64>,
-) -> Result<Result<u64, f64>, crate::pg::raised::Raised> {
+) -> Result<Result<u64, f64>, Raised> {
     unsafe {
         let query = query(relation, conditions, share);
         user.attempt(|| {
@@ -99,8 +99,8 @@ unsafe fn count(
     }
 }
 
-/// `SELECT true FROM relation WHERE (permissive OR …) AND restrictive AND …`. Only names are missing from it, so it is
-/// not written as text, which would be parsed with the rights of the role.
+/// `SELECT true FROM relation WHERE (permissive OR …) AND restrictive AND …`. It is not written as text, because the role
+/// may lack USAGE on the schemas that the text would name.
 unsafe fn query(
     relation: pg_sys::Oid,
     [permissive, restrictive]: &[Vec<String>; 2],

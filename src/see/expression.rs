@@ -138,19 +138,25 @@ unsafe extern "C-unwind" fn bind(
     }
 }
 
+/// The parameter `$1`, which is the row.
+pub fn row_parameter(row_type: pg_sys::Oid) -> *mut pg_sys::Node {
+    // SAFETY: makes a node.
+    let mut row = unsafe { PgBox::<pg_sys::Param>::alloc_node(pg_sys::NodeTag::T_Param) };
+    row.paramkind = pg_sys::ParamKind::PARAM_EXTERN;
+    row.paramid = 1;
+    row.paramtype = row_type;
+    row.paramtypmod = -1;
+    row.location = -1;
+    row.into_pg().cast()
+}
+
 unsafe fn field(column: &pg_sys::Var, binding: &mut Binding) -> *mut pg_sys::Node {
     unsafe {
         binding.reads_system_column |= column.varattno < 0;
         binding.reads_row = true;
-        let mut row = PgBox::<pg_sys::Param>::alloc_node(pg_sys::NodeTag::T_Param);
-        row.paramkind = pg_sys::ParamKind::PARAM_EXTERN;
-        row.paramid = 1;
-        row.paramtype = binding.row_type;
-        row.paramtypmod = -1;
-        row.location = -1;
-        let row = row.into_pg();
+        let row = row_parameter(binding.row_type);
         if column.varattno <= 0 {
-            return row.cast();
+            return row;
         }
         let mut field = PgBox::<pg_sys::FieldSelect>::alloc_node(pg_sys::NodeTag::T_FieldSelect);
         field.arg = row.cast();

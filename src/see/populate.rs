@@ -7,7 +7,9 @@ use pgrx::prelude::*;
 use pgrx::{IntoDatum, pg_getarg};
 
 use super::execute::Query;
+use super::expression::row_parameter;
 use super::functions::{held, user};
+use crate::pg::nodes::list_of;
 use crate::pg::raised::passes_errors;
 use crate::pg::set::ReturnedSet;
 
@@ -69,13 +71,7 @@ unsafe fn populated(
 ) -> *mut pg_sys::Node {
     unsafe {
         let base = if has_base {
-            let mut base = PgBox::<pg_sys::Param>::alloc_node(pg_sys::NodeTag::T_Param);
-            base.paramkind = pg_sys::ParamKind::PARAM_EXTERN;
-            base.paramid = 1;
-            base.paramtype = row_type;
-            base.paramtypmod = -1;
-            base.location = -1;
-            base.into_pg().cast()
+            row_parameter(row_type)
         } else {
             pg_sys::makeNullConst(row_type, -1, pg_sys::InvalidOid).cast()
         };
@@ -91,14 +87,10 @@ unsafe fn called(
     arguments: &[*mut pg_sys::Node],
 ) -> *mut pg_sys::Node {
     unsafe {
-        let mut list = std::ptr::null_mut();
-        for argument in arguments {
-            list = pg_sys::lappend(list, argument.cast());
-        }
         pg_sys::makeFuncExpr(
             pg_sys::Oid::from(function),
             result,
-            list,
+            list_of(arguments.iter().copied()),
             pg_sys::InvalidOid,
             pg_sys::InvalidOid,
             pg_sys::CoercionForm::COERCE_EXPLICIT_CALL,
