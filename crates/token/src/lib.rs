@@ -66,6 +66,8 @@ mod small_order;
 mod token;
 mod value;
 mod verify;
+#[cfg(test)]
+mod wycheproof;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use bad_key_set::BadKeySet;
