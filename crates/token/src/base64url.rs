@@ -11,7 +11,7 @@ pub(crate) fn decode(text: &str) -> Result<Vec<u8>, String> {
             format!("a character outside the alphabet at offset {offset}")
         }
         DecodeError::InvalidLength(length) => format!("an impossible length of {length}"),
-        DecodeError::InvalidLastSymbol(offset, _) => {
+        DecodeError::InvalidLastSymbol { offset, .. } => {
             format!("unused bits that are not zero at offset {offset}")
         }
         DecodeError::InvalidPadding => "padding".to_owned(),

@@ -72,7 +72,7 @@ impl Delivery {
 /// The `v1` signature of a message. None: the secret is not a valid one.
 pub fn sign(secret: &str, id: &str, timestamp: i64, body: &str) -> Option<String> {
     let key = secret.strip_prefix(SECRET_PREFIX).unwrap_or(secret);
-    let key = EncodingKey::from_secret(&STANDARD.decode(key).ok()?);
+    let key = EncodingKey::from_secret(&STANDARD.decode(key).ok()?).ok()?;
     let content = format!("{id}.{timestamp}.{body}");
     // HS256 is HMAC-SHA256; only the alphabet of its base64 is another one.
     let mac = crypto::sign(content.as_bytes(), &key, Algorithm::HS256).ok()?;
