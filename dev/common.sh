@@ -51,6 +51,17 @@ check_lock() { # [DIRECTORY of the manifest]
     cargo metadata --locked --quiet --format-version 1 --manifest-path "${1:-$ROOT}/Cargo.toml" >/dev/null
 }
 
+# The directory of a tool from crates.io in the cache, built there once.
+cargo_tool() { # CRATE VERSION
+    local root=$CACHE/$1-$2
+    if [ ! -x "$root/bin/$1" ]; then
+        command -v cargo >/dev/null || die "cargo is missing; install Rust with rustup"
+        say "Building $1 $2 (once, some minutes)"
+        cargo install --quiet --locked --debug "$1" --version "$2" --root "$root" >&2
+    fi
+    echo "$root/bin"
+}
+
 # Tells cargo and cargo-pgrx which PostgreSQL to build for. pgrx needs a directory with a configuration:
 # each pg_config has one in the cache, so nothing is built twice, and the user's own is not changed.
 use_pgrx() {
