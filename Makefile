@@ -1,7 +1,7 @@
 # README.md, "Development", documents each target. The scripts in dev/ do the work. Without PG_CONFIG,
 # `install` takes the pg_config on PATH, and each other target takes a private PostgreSQL.
 
-.PHONY: install demo example test test-all test-clients test-drivers test-example test-monitoring test-policies test-image bench soak fuzz fuzz-queries lint spot plpgsql package
+.PHONY: install demo example test test-all test-clients test-drivers test-example test-monitoring test-policies test-image bench soak fuzz fuzz-queries lint spot plpgsql package checksums
 
 install:
 	PG_CONFIG="$${PG_CONFIG:-pg_config}" dev/setup
@@ -61,3 +61,6 @@ plpgsql:
 package:
 	dev/package $(PG_MAJORS)
 	dev/test-package $(PG_MAJORS)
+
+checksums:
+	dev/checksums
