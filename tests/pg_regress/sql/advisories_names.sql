@@ -14,7 +14,8 @@ SELECT neon_auth.setup_roles();
 SELECT set_config('test.odd', :'odd', false) IS NOT NULL AS kept;
 CREATE FUNCTION named(template text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    EXECUTE replace(template, 'ODD', quote_ident(current_setting('test.odd')));
+    EXECUTE replace(replace(replace(template, 'ODD', quote_ident(current_setting('test.odd'))),
+        'ODI', quote_ident(current_setting('test.odd') || 'i')), 'ODE', quote_ident(current_setting('test.odd') || 'e'));
 END
 $$;
 SELECT named('CREATE ROLE ODD; CREATE SCHEMA ODD AUTHORIZATION ODD');
@@ -25,9 +26,10 @@ CREATE TABLE session (id text PRIMARY KEY, "expiresAt" timestamptz NOT NULL, "cr
 CREATE TABLE organization (id text PRIMARY KEY, name text NOT NULL, slug text);
 CREATE TABLE member (id text PRIMARY KEY, "organizationId" text NOT NULL, "userId" text NOT NULL, role text NOT NULL, "createdAt" timestamptz NOT NULL DEFAULT now());
 SELECT public.named('ALTER TABLE "user" RENAME TO ODD');
-SELECT public.named('ALTER TABLE session ADD ODD text UNIQUE');
+SELECT public.named('ALTER TABLE session ADD ODD text UNIQUE'), public.named('ALTER TABLE session RENAME id TO ODI'),
+       public.named('ALTER TABLE session RENAME "expiresAt" TO ODE');
 RESET ROLE;
-SELECT jsonb_build_object('user', :'odd', 'session', jsonb_build_object('token', :'odd')) AS names \gset
+SELECT jsonb_build_object('user', :'odd', 'session', jsonb_build_object('token', :'odd', 'id', :'odd' || 'i', 'expiresAt', :'odd' || 'e')) AS names \gset
 -- Better Auth: found, bound, read, mirrored, written as the owner.
 SELECT "table", position(quote_ident(:'odd') IN relation::text) > 0 AS odd, owner::text IN (:'odd', quote_ident(:'odd')) AS owner
   FROM neon_auth.add_better_auth('https://shop.example.com', schema => :'odd', names => :'names');
@@ -40,7 +42,7 @@ SELECT id = :'odd' AS "user" FROM neon_auth.users_sync;
 SELECT team_id = :'odd' AS team, user_id = :'odd' AS "user" FROM neon_auth.team_members_sync;
 SET neon_auth.session_update_age = '1d';
 SELECT auth.authenticate('the-token', false) = :'odd' AS signed_in;
-SELECT "expiresAt" > now() + interval '6 days' AS extended FROM session;
+SELECT (to_jsonb(s) ->> (:'odd' || 'e'))::timestamptz > now() + interval '6 days' AS extended FROM session s;
 SELECT auth.is_team_member(:'odd') AS is_member, auth.team_ids() = ARRAY[:'odd'] AS teams;
 SELECT component FROM neon_auth.status WHERE NOT ok;
 SELECT auth.logout();
