@@ -1,6 +1,6 @@
 //! A server of a test's own.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
@@ -20,8 +20,8 @@ pub struct Cluster {
     directory: PathBuf,
     /// The most 512-byte blocks of a file that it may write.
     file_blocks: Cell<Option<u32>>,
-    /// What RUST_BACKTRACE says to it.
-    backtraces: Cell<Option<&'static str>>,
+    /// Variables of its environment.
+    environment: RefCell<Vec<(&'static str, String)>>,
 }
 
 impl Cluster {
@@ -46,9 +46,14 @@ impl Cluster {
 
     /// Starts a server that is asked for all of Rust's backtraces.
     pub fn with_backtraces(configuration: &str) -> Self {
+        Self::with_environment(configuration, vec![("RUST_BACKTRACE", "full".to_owned())])
+    }
+
+    /// Starts a server with these variables in its environment.
+    pub fn with_environment(configuration: &str, environment: Vec<(&'static str, String)>) -> Self {
         let cluster = Self::in_new_directory();
         cluster.make(configuration);
-        cluster.backtraces.set(Some("full"));
+        cluster.environment.replace(environment);
         cluster.run();
         cluster
     }
@@ -178,7 +183,7 @@ impl Cluster {
         Self {
             directory,
             file_blocks: Cell::new(None),
-            backtraces: Cell::new(None),
+            environment: RefCell::default(),
         }
     }
 
@@ -212,9 +217,7 @@ impl Cluster {
             .args(["--options", &socket])
             .stdin(process::Stdio::null())
             .stdout(process::Stdio::null());
-        if let Some(which) = self.backtraces.get() {
-            command.env("RUST_BACKTRACE", which);
-        }
+        command.envs(self.environment.borrow().iter().cloned());
         match self.file_blocks.get() {
             Some(blocks) => limited(&command, blocks),
             None => command,

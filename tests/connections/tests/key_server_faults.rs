@@ -1,7 +1,9 @@
 //! What goes wrong at the key server: without keys tokens are refused with the reason, and a
 //! good set at hand goes on serving.
 
-use neon_auth_connections::World;
+use std::net::{Ipv4Addr, TcpListener};
+
+use neon_auth_connections::{Cluster, World};
 use neon_auth_stack::Fault;
 use postgres::error::SqlState;
 
@@ -148,6 +150,29 @@ fn a_redirect_is_not_followed() {
     });
     world.app().sign_in_refused(&world.token());
     assert_eq!(elsewhere.fetches(), 0);
+}
+
+/// Not for keys, and not for the REST API, to which the secret key is sent.
+#[test]
+fn a_proxy_of_the_environment_is_not_used() {
+    let proxy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    proxy.set_nonblocking(true).expect("it is a socket");
+    let url = format!("http://{}", proxy.local_addr().expect("it is bound"));
+    let variables = [
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+    ];
+    let environment = variables.map(|name| (name, url.clone()));
+    let cluster = Cluster::with_environment("", environment.into());
+    let world = World::in_server(cluster.server());
+    world.database.set("neon_auth.jwks_timeout", "5s");
+    world.app().sign_in_for_session(&world.token());
+    world.superuser().run("CALL neon_auth.sync()");
+    assert!(proxy.accept().is_err(), "the proxy was connected to");
 }
 
 #[test]
