@@ -346,6 +346,8 @@ pub enum Problem {
     RoleHeld,
     /// `impersonate` was called with arguments that do not form an identity.
     BadImpersonation { reason: String },
+    /// The user or the claims that an administrator asks about.
+    BadAskedUser { reason: String },
     /// The provider that was named does not exist.
     NoSuchProvider { provider: String },
     /// A webhook arrived, but no secret is set to verify it with.
@@ -995,6 +997,12 @@ impl From<&Problem> for ErrorReport {
                 "invalid arguments for auth.impersonate".to_owned(),
                 reason.clone(),
                 r#"For example: SELECT auth.impersonate('user-id', '{"role": "authenticated"}');"#.to_owned(),
+            ),
+            Problem::BadAskedUser { reason } => (
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "no user can have this id or these claims".to_owned(),
+                reason.clone(),
+                r#"Pass NULL for nobody, or the id of a user, and claims as an object: '{"role": "authenticated"}'."#.to_owned(),
             ),
             Problem::NoSuchProvider { provider } => (
                 Code::ERRCODE_UNDEFINED_OBJECT,

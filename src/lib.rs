@@ -182,16 +182,36 @@ extension_sql_file!(
     requires = ["explain_rows"]
 );
 extension_sql_file!(
+    "../sql/see/explain/defaults.sql",
+    name = "explain_defaults",
+    requires = ["explain_privileges"]
+);
+extension_sql_file!(
     "../sql/see/explain/policies.sql",
     name = "explain_policies",
-    requires = ["explain_privileges"]
+    requires = ["explain_defaults"]
 );
 extension_sql_file!(
     "../sql/see/explain/constraints.sql",
     name = "explain_constraints",
     requires = ["explain_policies"]
 );
-extension_sql_file!("../sql/see/explain.sql", requires = ["explain_constraints"]);
+extension_sql_file!(
+    "../sql/see/explain/references.sql",
+    name = "explain_references",
+    requires = ["explain_constraints"]
+);
+extension_sql_file!(
+    "../sql/see/explain/triggers.sql",
+    name = "explain_triggers",
+    requires = ["explain_references"]
+);
+extension_sql_file!(
+    "../sql/see/explain/users.sql",
+    name = "explain_users",
+    requires = ["explain_triggers"]
+);
+extension_sql_file!("../sql/see/explain.sql", requires = ["explain_users"]);
 extension_sql_file!("../sql/see/access_report.sql", requires = ["explain"]);
 extension_sql_file!("../sql/internal_views.sql", requires = ["access_report"]);
 extension_sql_file!("../sql/shared_schema.sql", requires = ["internal_views"]);

@@ -98,17 +98,32 @@ DECLARE
     relkind text := neon_auth_internal.explained_kind(relation);
     command text := neon_auth_internal.explained_command(asked);
     bound record;
+    -- The rows with the key, and the only one.
+    alike jsonb[];
+    found jsonb;
     stored text;
+    stored_values jsonb;
+    written text[];
     changed text;
     changed_values jsonb;
     defaults jsonb;
+    -- Columns of the new row with the null of JSON, and those whose values are not known.
+    json_nulls smallint[] := '{}';
+    unknown_columns smallint[] := '{}';
+    is_certain boolean;
+    changes_rows boolean;
     failures text[];
     failure text;
     -- Of the first step that refuses, and whether it is about the new row, which a BEFORE trigger can change.
     refusal text;
     is_late boolean := false;
     has_trigger boolean := false;
+    -- Why nothing is known of the whole command, and why the user cannot sign in.
+    replaced text;
+    several text;
+    no_identity text;
     no_schema text;
+    misplaced text;
     -- What stops a statement before it reads a row: recursion, privileges that policies lack, no policy at all.
     recursion text;
     denied text;
@@ -120,12 +135,10 @@ BEGIN
     step := 'user';
     name := user_id;
     kind := CASE WHEN user_id IS NULL THEN 'nobody' ELSE 'signed in' END;
-    reason := CASE WHEN user_id IS NULL THEN NULL
-                   WHEN NOT EXISTS (SELECT FROM neon_auth_internal.users_sync u WHERE u.id = user_id)
-                   THEN 'neon_auth.users_sync has no row with this id'
-                   WHEN EXISTS (SELECT FROM neon_auth_internal.users_sync u
-                                 WHERE u.id = user_id AND u.deleted_at IS NOT NULL)
-                   THEN 'the user is deleted' END;
+    IF user_id IS NOT NULL THEN
+        SELECT s.result, s.reason INTO result, reason FROM neon_auth_internal.explain_user(user_id) AS s;
+        no_identity := CASE WHEN NOT result THEN 'the user cannot sign in: ' || reason END;
+    END IF;
     RETURN NEXT;
 
     IF given IS NOT NULL AND relkind IN ('r', 'p') THEN
@@ -183,52 +196,87 @@ BEGIN
             expression := NULL;
             IF command LIKE 'INSERT%' THEN
                 kind := 'imagined';
-                SELECT jsonb_object_agg(d.name, to_jsonb(d)) INTO defaults
+                SELECT jsonb_object_agg(d.name, to_jsonb(d)),
+                       coalesce(array_agg(d.number) FILTER (WHERE d.is_json_null), '{}'),
+                       coalesce(array_agg(d.number) FILTER (WHERE d.from_sequence), '{}')
+                  INTO defaults, json_nulls, unknown_columns
                   FROM neon_auth_internal.column_defaults(relation, given, role, user_id, claims, path) AS d;
                 SELECT i.* INTO changed, changed_values, failure
                   FROM neon_auth_internal.imagined_row(
                            relation, NULL,
                            coalesce((SELECT jsonb_object_agg(d.key, d.value -> 'value') FROM jsonb_each(defaults) AS d
                                       WHERE jsonb_typeof(d.value -> 'value') <> 'null'), '{}') || given,
-                           role, user_id, claims, path) AS i;
+                           role, user_id, claims, path, json_nulls) AS i;
                 result := true;
                 reason := (SELECT 'without the values of a sequence: ' || string_agg(quote_ident(d.key), ', ')
                              FROM jsonb_each(defaults) AS d WHERE (d.value ->> 'from_sequence')::boolean);
             ELSE
                 kind := 'stored';
-                stored := neon_auth_internal.stored_row(relation, given);
-                result := stored IS NOT NULL;
+                alike := neon_auth_internal.stored_rows_of_key(relation, given);
+                result := cardinality(alike) > 0;
                 reason := CASE WHEN NOT result THEN 'no row has this key' END;
+                IF cardinality(alike) = 1 THEN
+                    found := alike[1];
+                    stored := found ->> 'row';
+                END IF;
                 IF NOT result THEN
-                    refusal := coalesce(refusal, 'no row has this key');
+                    refusal := coalesce(refusal, reason);
+                ELSIF cardinality(alike) > 1 THEN
+                    several := format('several rows have this key, in %s and %s',
+                                      (alike[1] ->> 'table')::oid::regclass, (alike[2] ->> 'table')::oid::regclass);
+                    reason := several;
+                    unknown := true;
                 ELSIF command = 'UPDATE' THEN
+                    written := ARRAY(SELECT jsonb_object_keys(given - neon_auth_internal.key_columns(relation)::text[]));
                     SELECT i.* INTO changed, changed_values, failure
                       FROM neon_auth_internal.imagined_row(
                                relation, stored, given - neon_auth_internal.key_columns(relation)::text[],
                                role, user_id, claims, path) AS i;
                 END IF;
             END IF;
+            -- A trigger can only change what a row of the types has.
+            is_certain := failure IS NOT NULL;
             IF changed IS NOT NULL THEN
-                SELECT g.* INTO changed, changed_values, failures
-                  FROM neon_auth_internal.with_generated(relation, role, user_id, claims, path, changed,
-                                                         changed_values) AS g;
+                SELECT g.* INTO unknown_columns, changed, changed_values, failures
+                  FROM neon_auth_internal.with_generated(relation, role, user_id, claims, path, json_nulls,
+                                                         unknown_columns, changed, changed_values) AS g;
                 failure := array_to_string(failures, '; ');
             END IF;
             IF failure LIKE '23502: %' AND EXISTS (
                    SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid AND t.typtype = 'd'
-                    WHERE a.attrelid = relation
-                      AND (a.attgenerated <> ''
-                           OR (defaults #>> ARRAY[a.attname::text, 'from_sequence'])::boolean)) THEN
+                    WHERE a.attrelid = relation AND (a.attgenerated <> '' OR a.attnum = ANY (unknown_columns))) THEN
                 result := NULL;
                 reason := 'not made, as a value that is not known yet cannot be NULL: ' || failure;
                 unknown := true;
             ELSIF failure IS NOT NULL THEN
                 result := false;
                 reason := failure;
-                is_late := refusal IS NULL;
+                is_late := refusal IS NULL AND NOT is_certain;
                 refusal := coalesce(refusal, reason);
             END IF;
             RETURN NEXT;
+            FOR step, name, kind, expression, result, reason IN
+                SELECT * FROM neon_auth_internal.explain_generated(relation, command, given)
+            LOOP
+                misplaced := coalesce(misplaced, format('428C9: %s is %s: %s', name, kind, reason));
+                RETURN NEXT;
+            END LOOP;
+            FOR step, name, kind, expression, result, reason IN
+                SELECT * FROM neon_auth_internal.explain_defaults(defaults, role)
+            LOOP
+                IF NOT result THEN
+                    -- Before triggers, and before the new row is checked.
+                    IF refusal IS NULL OR is_late THEN
+                        refusal := CASE step WHEN 'sequence'
+                                             THEN format('42501: no privilege %s on sequence %s', kind, name)
+                                             ELSE format('%s %s: %s', kind, name, reason) END;
+                        is_late := false;
+                    END IF;
+                ELSIF result IS NULL AND reason LIKE 'not known%' THEN
+                    unknown := true;
+                END IF;
+                RETURN NEXT;
+            END LOOP;
         END IF;
 
         IF bound.binds THEN
@@ -248,8 +296,8 @@ BEGIN
         END IF;
         IF bound.binds AND refusal IS DISTINCT FROM 'no row has this key' THEN
             FOR step, name, kind, expression, result, reason IN
-                SELECT * FROM neon_auth_internal.explain_policies(relation, command, stored, changed, role, user_id,
-                                                                  claims, path)
+                SELECT * FROM neon_auth_internal.explain_policies(relation, command, stored, changed, unknown_columns,
+                                                                  role, user_id, claims, path)
             LOOP
                 IF step = 'policies' THEN
                     unknown := unknown OR result IS NULL;
@@ -276,9 +324,12 @@ BEGIN
         IF changed IS NOT NULL AND command IN ('INSERT', 'INSERT RETURNING', 'UPDATE') THEN
             FOR step, name, kind, expression, result, reason IN
                 SELECT * FROM neon_auth_internal.explain_constraints(relation, command, given, changed, changed_values,
-                                                                     defaults, role, user_id, claims, path)
+                                                                     defaults, json_nulls, unknown_columns, role, user_id,
+                                                                     claims, path)
             LOOP
-                IF NOT result THEN
+                IF result IS NULL THEN
+                    unknown := true;
+                ELSIF NOT result THEN
                     is_late := is_late OR refusal IS NULL;
                     refusal := coalesce(refusal, format('%s %s: %s', kind, name, reason));
                 END IF;
@@ -286,25 +337,41 @@ BEGIN
             END LOOP;
         END IF;
 
-        step := 'trigger';
-        kind := 'BEFORE';
-        expression := NULL;
-        result := NULL;
-        reason := 'not run: it may change the row or refuse it';
-        FOR name IN
-            SELECT quote_ident(t.tgname) FROM pg_trigger t
-             WHERE t.tgrelid = relation AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 3 = 3
-               AND t.tgtype & CASE WHEN command LIKE 'INSERT%' THEN 4 WHEN command = 'UPDATE' THEN 16
-                                   WHEN command = 'DELETE' THEN 8 ELSE 0 END <> 0
-             ORDER BY t.tgname
-        LOOP
-            has_trigger := true;
-            RETURN NEXT;
-        END LOOP;
+        IF found IS NOT NULL AND (command = 'DELETE' OR changed IS NOT NULL) AND found -> 'keys' <> '{}' THEN
+            IF command = 'UPDATE' THEN
+                SELECT i.imagined_values INTO stored_values
+                  FROM neon_auth_internal.imagined_row(relation, stored, '{}', role, user_id, claims, path) AS i;
+            END IF;
+            FOR step, name, kind, expression, result, reason, is_certain IN
+                SELECT * FROM neon_auth_internal.explain_references(
+                    (found ->> 'table')::oid, found ->> 'place', found -> 'keys',
+                    -- A key that gets the same value does not change.
+                    CASE command WHEN 'UPDATE'
+                                 THEN ARRAY(SELECT k FROM jsonb_object_keys(found -> 'keys') AS k
+                                             WHERE changed_values ->> k IS DISTINCT FROM stored_values ->> k) END)
+            LOOP
+                unknown := unknown OR NOT is_certain;
+                IF NOT result THEN
+                    is_late := is_late OR refusal IS NULL;
+                    refusal := coalesce(refusal, format('%s %s: %s', CASE WHEN reason LIKE 'a row of %'
+                                                                          THEN 'FOREIGN KEY' ELSE kind END,
+                                                        name, reason));
+                END IF;
+                RETURN NEXT;
+            END LOOP;
+        END IF;
     END IF;
 
-    IF recursion IS NOT NULL AND no_schema IS NULL THEN
-        refusal := recursion;
+    FOR step, name, kind, expression, result, reason, changes_rows IN
+        SELECT * FROM neon_auth_internal.explain_triggers(relation, (found ->> 'table')::oid, command, written)
+    LOOP
+        has_trigger := has_trigger OR changes_rows;
+        replaced := CASE WHEN kind = 'INSTEAD' THEN 'a rule replaces the command' ELSE replaced END;
+        RETURN NEXT;
+    END LOOP;
+
+    IF coalesce(misplaced, recursion) IS NOT NULL AND no_schema IS NULL THEN
+        refusal := coalesce(misplaced, recursion);
         is_late := false;
     ELSIF denied IS NOT NULL AND refusal NOT LIKE '42501: no privilege %' THEN
         refusal := denied;
@@ -317,13 +384,20 @@ BEGIN
     name := verdict_name;
     kind := 'as ' || quote_ident(pg_get_userbyid(role));
     expression := NULL;
-    result := CASE WHEN is_late AND has_trigger THEN NULL WHEN refusal IS NOT NULL THEN false
+    result := CASE WHEN no_identity IS NOT NULL THEN false
+                   WHEN replaced IS NOT NULL AND coalesce(refusal, '') NOT LIKE '42501: no privilege %' THEN NULL
+                   WHEN is_late AND has_trigger THEN NULL WHEN refusal IS NOT NULL THEN false
                    WHEN NOT unknown THEN true END;
-    reason := CASE WHEN is_late AND has_trigger
+    reason := CASE WHEN no_identity IS NOT NULL THEN no_identity
+                   WHEN replaced IS NOT NULL AND coalesce(refusal, '') NOT LIKE '42501: no privilege %' THEN replaced
+                   WHEN is_late AND has_trigger
                    THEN 'refused, unless a BEFORE trigger changes the row: ' || refusal
                    WHEN refusal IS NOT NULL THEN refusal
                    WHEN relkind = 'v' THEN 'the relations behind the view decide: explain each as its role'
                    WHEN unknown AND given IS NULL THEN 'depends on the row'
+                   WHEN unknown AND several IS NOT NULL THEN several
+                   WHEN unknown AND unknown_columns <> '{}'
+                   THEN 'depends on the number that a sequence gives: to know, give the column a value in "row"'
                    WHEN unknown THEN 'cannot be decided: see the policies'
                    WHEN relkind = 'f' THEN 'as far as this server decides'
                    WHEN NOT bound.binds THEN 'no policy binds the role'

@@ -59,6 +59,7 @@ pub use signatures::define as share_signatures;
 pub use standing::{can_end, still_stands};
 pub use tables::{Bound, What, bound, bound_if_any};
 pub use trust::current;
+pub use user_standing::demand_of_each;
 
 /// Registers for changes of tables.
 pub fn define() {

@@ -215,6 +215,13 @@ impl Trust {
         name.map(|name| self.named(name)).transpose()
     }
 
+    /// The names of all providers, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.providers.keys().cloned().collect();
+        names.sort();
+        names
+    }
+
     /// An error if there is no provider.
     pub fn demand_any(&self) -> Result<(), Problem> {
         if self.providers.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::mirrored_user::{UserRow, look_up};
 use super::table_users::{self, Demand};
-use super::trust::Provider;
+use super::trust::{self, Provider};
 use crate::error::{Credential, Problem};
 use crate::kind::Kind;
 
@@ -41,6 +41,16 @@ pub fn demand(provider: &Provider, subject: &str) -> Result<bool, Problem> {
         }
         found => Ok(found.is_some()),
     }
+}
+
+/// What each provider demands of a user, by the providers' names.
+pub fn demand_of_each(subject: &str) -> Result<Vec<(String, Result<(), Problem>)>, Problem> {
+    let trust = trust::current()?;
+    let outcome = |name: String| {
+        let provider = trust.named(&name)?;
+        Ok((name, demand(&provider, subject).map(|_| ())))
+    };
+    trust.names().into_iter().map(outcome).collect()
 }
 
 /// What a user meets whom `demand` does not refuse, as a sentence.

@@ -6,7 +6,7 @@ use pgrx::pg_sys::panic::{ErrorReport, ErrorReportable};
 use pgrx::prelude::*;
 use pgrx::{AnyElement, IntoDatum, pg_getarg};
 
-use super::asked_role;
+use super::{asked_role, functions};
 use crate::pg::raised::passes_errors;
 use crate::pg::set::ReturnedSet;
 use crate::pg::{jsonb, spi};
@@ -36,6 +36,9 @@ unsafe extern "C-unwind" fn explain_policy(call: pg_sys::FunctionCallInfo) -> pg
         let role = asked_role::of(role)
             .map_err(ErrorReport::from)
             .unwrap_or_report();
+        // Before anything is evaluated; also the claims of nobody.
+        let asked = functions::identity(user_id.as_deref().unwrap_or("nobody"), claims.as_deref());
+        asked.map_err(ErrorReport::from).unwrap_or_report();
         let path = asked_role::search_path();
         let rows = spi::rows(
             "SELECT * FROM neon_auth_internal.explain_policy($1::oid, $2, $3::jsonb, $4, $5::oid, $6::jsonb, $7)",

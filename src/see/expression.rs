@@ -30,6 +30,8 @@ pub struct Bound {
     pub reads_row: bool,
     /// A column such as ctid, which an imagined row does not have.
     pub reads_system_column: bool,
+    /// A column whose value is not known.
+    pub reads_unknown_column: bool,
 }
 
 impl Expression {
@@ -82,13 +84,15 @@ impl Expression {
         }
     }
 
-    /// A copy that reads the row from a parameter of this type.
-    pub fn bound(self, row_type: pg_sys::Oid) -> Bound {
+    /// A copy that reads the row from a parameter of this type. The values of some columns, by number, are unknown.
+    pub fn bound(self, row_type: pg_sys::Oid, unknown: &[i16]) -> Bound {
         let mut binding = Binding {
             row_type,
+            unknown,
             depth: 0,
             reads_row: false,
             reads_system_column: false,
+            reads_unknown_column: false,
         };
         // SAFETY: an expression of a table, whose columns have the number 1.
         let node = unsafe { bind(self.node, (&raw mut binding).cast()) };
@@ -96,16 +100,19 @@ impl Expression {
             node,
             reads_row: binding.reads_row,
             reads_system_column: binding.reads_system_column,
+            reads_unknown_column: binding.reads_unknown_column,
         }
     }
 }
 
-struct Binding {
+struct Binding<'a> {
     row_type: pg_sys::Oid,
+    unknown: &'a [i16],
     /// How many queries the node is in.
     depth: u32,
     reads_row: bool,
     reads_system_column: bool,
+    reads_unknown_column: bool,
 }
 
 /// A mutator that replaces the table's columns.
@@ -118,7 +125,7 @@ unsafe extern "C-unwind" fn bind(
         if node.is_null() {
             return node;
         }
-        let binding = &mut *context.cast::<Binding>();
+        let binding = &mut *context.cast::<Binding<'_>>();
         match (*node).type_ {
             pg_sys::NodeTag::T_Var => {
                 let column = &*node.cast::<pg_sys::Var>();
@@ -129,7 +136,7 @@ unsafe extern "C-unwind" fn bind(
             pg_sys::NodeTag::T_Query => {
                 binding.depth += 1;
                 let query = query_tree_mutator(node.cast(), bind, context, 0);
-                (*context.cast::<Binding>()).depth -= 1;
+                (*context.cast::<Binding<'_>>()).depth -= 1;
                 return query.cast();
             }
             _ => {}
@@ -150,9 +157,13 @@ pub fn row_parameter(row_type: pg_sys::Oid) -> *mut pg_sys::Node {
     row.into_pg().cast()
 }
 
-unsafe fn field(column: &pg_sys::Var, binding: &mut Binding) -> *mut pg_sys::Node {
+unsafe fn field(column: &pg_sys::Var, binding: &mut Binding<'_>) -> *mut pg_sys::Node {
     unsafe {
         binding.reads_system_column |= column.varattno < 0;
+        binding.reads_unknown_column |= match column.varattno {
+            0 => !binding.unknown.is_empty(),
+            number => binding.unknown.contains(&number),
+        };
         binding.reads_row = true;
         let row = row_parameter(binding.row_type);
         if column.varattno <= 0 {

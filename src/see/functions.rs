@@ -12,6 +12,8 @@ use super::as_user::AsUser;
 use super::execute;
 use super::expression::Expression;
 use super::outcome::{Evaluation, Outcome};
+use crate::error::Problem;
+use crate::identity::Identity;
 use crate::pg::jsonb;
 use crate::pg::raised::passes_errors;
 use crate::pg::set::ReturnedSet;
@@ -23,8 +25,8 @@ passes_errors! {
     neon_auth_prepare_as, pg_finfo_neon_auth_prepare_as => prepare_as;
 }
 
-/// `neon_auth_internal.evaluate_as(expression, relation, row, role, user_id, claims, path)`: first the expression,
-/// then the parts that decide.
+/// `neon_auth_internal.evaluate_as(expression, relation, row, role, user_id, claims, path, unknown)`: first the
+/// expression, then the parts that decide.
 ///
 /// # Safety
 /// PostgreSQL calls it.
@@ -36,7 +38,7 @@ unsafe extern "C-unwind" fn evaluate_as(call: pg_sys::FunctionCallInfo) -> pg_sy
         let Some(text) = pg_getarg::<&str>(call, 0) else {
             return pg_sys::Datum::null();
         };
-        with_evaluation(call, |evaluation, relation| {
+        with_evaluation(call, 7, |evaluation, relation| {
             let found = evaluation.find(Expression::read(text, relation));
             for (part, found) in (0i32..).zip(found) {
                 let told = Told::of(found.outcome);
@@ -51,8 +53,8 @@ unsafe extern "C-unwind" fn evaluate_as(call: pg_sys::FunctionCallInfo) -> pg_sy
     pg_sys::Datum::null()
 }
 
-/// `neon_auth_internal.passes_as(conditions, relation, row, role, user_id, claims, path, are_filters)`: whether all
-/// conditions are fulfilled.
+/// `neon_auth_internal.passes_as(conditions, relation, row, role, user_id, claims, path, are_filters, unknown)`:
+/// whether all conditions are fulfilled.
 ///
 /// # Safety
 /// PostgreSQL calls it.
@@ -63,7 +65,7 @@ unsafe extern "C-unwind" fn passes_as(call: pg_sys::FunctionCallInfo) -> pg_sys:
         let set = ReturnedSet::begin(call);
         let conditions: Vec<String> = pg_getarg(call, 0).unwrap_or_default();
         let are_filters = pg_getarg(call, 7).unwrap_or(false);
-        with_evaluation(call, |evaluation, relation| {
+        with_evaluation(call, 8, |evaluation, relation| {
             let read = |text: &String| Expression::read(text, relation);
             let conditions: Vec<Expression> = conditions.iter().map(read).collect();
             let told = Told::of(evaluation.pass(&conditions, are_filters));
@@ -73,9 +75,11 @@ unsafe extern "C-unwind" fn passes_as(call: pg_sys::FunctionCallInfo) -> pg_sys:
     pg_sys::Datum::null()
 }
 
-/// Hands over the evaluation that the arguments from the second on describe, and the table.
+/// Hands over the evaluation that the arguments from the second on describe, and the table. The numbers of columns
+/// without known values are at the place.
 unsafe fn with_evaluation(
     call: pg_sys::FunctionCallInfo,
+    place_of_unknown: usize,
     work: impl FnOnce(&Evaluation<'_>, pg_sys::Oid),
 ) {
     unsafe {
@@ -86,11 +90,13 @@ unsafe fn with_evaluation(
             return;
         };
         let row: Option<CString> = pg_getarg::<&str>(call, 2).map(held);
+        let unknown: Vec<i16> = pg_getarg(call, place_of_unknown).unwrap_or_default();
         pg_sys::LockRelationOid(relation, pg_sys::AccessShareLock as i32);
         let evaluation = Evaluation {
             user: &user(call, role, 4),
             row_type: pg_sys::get_rel_type_id(relation),
             row: row.as_deref(),
+            unknown: &unknown,
         };
         work(&evaluation, relation);
     }
@@ -113,6 +119,7 @@ impl Told {
             }
             Outcome::NeedsRow => (None, Some("needs row"), None),
             Outcome::NeedsStoredRow => (None, Some("needs stored row"), None),
+            Outcome::NeedsNumber => (None, Some("needs number"), None),
         };
         Self {
             value,
@@ -171,7 +178,7 @@ pub unsafe fn user(call: pg_sys::FunctionCallInfo, role: pg_sys::Oid, place: usi
         )
     };
     let identity = user_id.map(|user_id| {
-        let identity = session::impersonated(user_id, Some(claims.as_deref().unwrap_or("{}")));
+        let identity = identity(user_id, claims.as_deref());
         Rc::new(identity.map_err(ErrorReport::from).unwrap_or_report())
     });
     AsUser {
@@ -179,6 +186,14 @@ pub unsafe fn user(call: pg_sys::FunctionCallInfo, role: pg_sys::Oid, place: usi
         identity,
         search_path: path.map(held),
     }
+}
+
+/// The identity of a user whom an administrator asks about.
+pub(super) fn identity(user_id: &str, claims: Option<&str>) -> Result<Identity, Problem> {
+    session::impersonated(user_id, Some(claims.unwrap_or("{}"))).map_err(|problem| match problem {
+        Problem::BadImpersonation { reason } => Problem::BadAskedUser { reason },
+        problem => problem,
+    })
 }
 
 pub(super) fn held(text: &str) -> CString {

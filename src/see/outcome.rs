@@ -19,6 +19,8 @@ pub enum Outcome {
     NeedsRow,
     /// It reads a column that only a stored row has.
     NeedsStoredRow,
+    /// It reads a column whose value is not known before the row is stored, such as a number of a sequence.
+    NeedsNumber,
 }
 
 impl Outcome {
@@ -28,6 +30,10 @@ impl Outcome {
             Self::Value(value) => Some(value.as_deref() == Some("t")),
             _ => None,
         }
+    }
+
+    fn is_unknown(&self) -> bool {
+        !matches!(self, Self::Value(_) | Self::Raised(_))
     }
 }
 
@@ -43,6 +49,8 @@ pub struct Evaluation<'a> {
     pub row_type: pg_sys::Oid,
     /// As `record_out` writes it.
     pub row: Option<&'a CStr>,
+    /// Numbers of columns whose values are not known.
+    pub unknown: &'a [i16],
 }
 
 impl Evaluation<'_> {
@@ -80,9 +88,8 @@ impl Evaluation<'_> {
             let outcome = self.outcome(*condition, are_filters);
             let lacks_privilege =
                 matches!(&outcome, Outcome::Raised(raised) if raised.sqlstate() == "42501");
-            let refuses_without_row =
-                matches!(result, Outcome::NeedsRow) && outcome.passes() == Some(false);
-            if lacks_privilege || refuses_without_row || result.passes() == Some(true) {
+            let refuses_all_the_same = result.is_unknown() && outcome.passes() == Some(false);
+            if lacks_privilege || refuses_all_the_same || result.passes() == Some(true) {
                 result = outcome;
             }
             if lacks_privilege {
@@ -93,10 +100,11 @@ impl Evaluation<'_> {
     }
 
     fn outcome(&self, expression: Expression, is_filter: bool) -> Outcome {
-        let bound = expression.bound(self.row_type);
+        let bound = expression.bound(self.row_type, self.unknown);
         let lacks = match self.row {
             None if bound.reads_row => Outcome::NeedsRow,
             _ if bound.reads_system_column => Outcome::NeedsStoredRow,
+            _ if bound.reads_unknown_column => Outcome::NeedsNumber,
             _ => {
                 let row = self.row.map(|row| (self.row_type, row.as_ptr()));
                 // SAFETY: a copy of the expression, bound to the row; in a transaction.

@@ -20,8 +20,8 @@ passes_errors! {
 const JSONB_POPULATE_RECORD: u32 = 3209;
 const TO_JSONB: u32 = 3787;
 
-/// `neon_auth_internal.populate_as(relation, base, given, role, user_id, claims, path)`: the row as text and as JSON,
-/// or the error that it raises.
+/// `neon_auth_internal.populate_as(relation, base, given, role, user_id, claims, path, json_nulls)`: the row as text and
+/// as JSON, or the error that it raises. The columns with these numbers have the null of JSON.
 ///
 /// # Safety
 /// PostgreSQL calls it.
@@ -39,11 +39,16 @@ unsafe extern "C-unwind" fn populate_as(call: pg_sys::FunctionCallInfo) -> pg_sy
         };
         let base: Option<CString> = pg_getarg::<&str>(call, 1).map(held);
         let user = user(call, role, 4);
+        let json_nulls: Vec<i16> = pg_getarg(call, 7).unwrap_or_default();
         pg_sys::LockRelationOid(relation, pg_sys::AccessShareLock as i32);
         let row_type = pg_sys::get_rel_type_id(relation);
         let base = base.as_ref().map(|base| (row_type, base.as_ptr()));
-        let row = Query::of(populated(row_type, base.is_some(), given), base, false);
-        let values = populated(row_type, base.is_some(), given);
+        let populated = || {
+            let row = populated(row_type, base.is_some(), given);
+            with_json_nulls(row, relation, row_type, &json_nulls)
+        };
+        let row = Query::of(populated(), base, false);
+        let values = populated();
         let values = Query::of(called(TO_JSONB, pg_sys::JSONBOID, &[values]), base, false);
         match user.attempt(|| [row.run(), values.run()]) {
             Ok(columns) => set.add(|| {
@@ -78,6 +83,38 @@ unsafe fn populated(
         let none = pg_sys::InvalidOid;
         let given = pg_sys::makeConst(pg_sys::JSONBOID, -1, none, -1, given, false, false);
         called(JSONB_POPULATE_RECORD, row_type, &[base, given.cast()])
+    }
+}
+
+/// A row in which some columns of type json or jsonb have the null of JSON, which jsonb_populate_record does not set.
+unsafe fn with_json_nulls(
+    row: *mut pg_sys::Node,
+    relation: pg_sys::Oid,
+    row_type: pg_sys::Oid,
+    columns: &[i16],
+) -> *mut pg_sys::Node {
+    unsafe {
+        if columns.is_empty() {
+            return row;
+        }
+        let null = |column: &i16| {
+            let of = pg_sys::getBaseType(pg_sys::get_atttype(relation, *column));
+            let (mut function, mut io_type) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
+            pg_sys::getTypeInputInfo(of, &raw mut function, &raw mut io_type);
+            let text = c"null".as_ptr().cast_mut();
+            let value = pg_sys::OidInputFunctionCall(function, text, io_type, -1);
+            pg_sys::makeConst(of, -1, pg_sys::InvalidOid, -1, value, false, false)
+        };
+        let mut numbers = std::ptr::null_mut();
+        for column in columns {
+            numbers = pg_sys::lappend_int(numbers, i32::from(*column));
+        }
+        let mut store = PgBox::<pg_sys::FieldStore>::alloc_node(pg_sys::NodeTag::T_FieldStore);
+        store.arg = row.cast();
+        store.newvals = list_of(columns.iter().map(null));
+        store.fieldnums = numbers;
+        store.resulttype = row_type;
+        store.into_pg().cast()
     }
 }
 

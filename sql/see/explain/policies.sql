@@ -43,8 +43,8 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.applying_policies(oid, oid, text, text) IS
     'Policies of a table that apply to a role and a command, with the expression that is checked';
 
-CREATE FUNCTION neon_auth_internal.explain_policies(relation oid, command text, stored text, changed text, role oid,
-    user_id text, claims jsonb, path text)
+CREATE FUNCTION neon_auth_internal.explain_policies(relation oid, command text, stored text, changed text,
+    unknown smallint[], role oid, user_id text, claims jsonb, path text)
 RETURNS TABLE (step text, name text, kind text, expression text, result boolean, reason text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -80,7 +80,8 @@ BEGIN
             END IF;
             FOR item IN
                 SELECT * FROM neon_auth_internal.evaluate_as(policy.expression, relation, tested, role, user_id, claims,
-                                                             path)
+                                                             path,
+                                                             CASE WHEN checked.what <> 'USING' THEN unknown END)
             LOOP
                 step := CASE item.part WHEN 0 THEN 'policy' ELSE 'part' END;
                 name := quote_ident(policy.name);
@@ -90,6 +91,7 @@ BEGIN
                 result := CASE WHEN item.failure IS NULL THEN coalesce(item.value::boolean, false) END;
                 reason := CASE WHEN item.failure = 'raised' THEN item.sqlstate || ': ' || item.message
                                WHEN item.failure = 'needs row' THEN 'depends on the row'
+                               WHEN item.failure = 'needs number' THEN 'depends on the number that a sequence gives'
                                WHEN item.failure = 'needs stored row' THEN 'not evaluated: it reads a system column'
                                WHEN item.value IS NULL THEN 'is NULL, which does not pass' END;
                 RETURN NEXT;
@@ -114,7 +116,8 @@ BEGIN
           FROM neon_auth_internal.passes_as(
                    CASE WHEN NOT some_permissive THEN '{}'
                         WHEN checked.what = 'USING' THEN restrictive || permissive ELSE permissive || restrictive END,
-                   relation, tested, role, user_id, claims, path, checked.what = 'USING') AS p;
+                   relation, tested, role, user_id, claims, path, checked.what = 'USING',
+                   CASE WHEN checked.what <> 'USING' THEN unknown END) AS p;
         result := CASE WHEN NOT some_permissive THEN false
                        WHEN item.failure IS NULL THEN coalesce(item.value::boolean, false)
                        WHEN item.failure = 'raised' THEN false END;
@@ -124,6 +127,7 @@ BEGIN
                                        WHERE right(f, length(item.message)) = item.message LIMIT 1),
                                      'a policy raises ' || item.message)
                        WHEN result THEN format('the policy %s passes', allowed)
+                       WHEN item.failure = 'needs number' THEN 'depends on the number that a sequence gives'
                        WHEN result IS NULL THEN 'depends on the row'
                        WHEN refused IS NOT NULL THEN format('the restrictive policy %s refuses', refused)
                        ELSE 'no permissive policy passes' END;
@@ -131,5 +135,5 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.explain_policies(oid, text, text, text, oid, text, jsonb, text) IS
+COMMENT ON FUNCTION neon_auth_internal.explain_policies(oid, text, text, text, smallint[], oid, text, jsonb, text) IS
     'Steps of explain_policy: each policy that applies, the parts that decide, and all policies together';

@@ -11,12 +11,37 @@ RETURN CASE command WHEN 'SELECT' THEN ARRAY['SELECT']
 COMMENT ON FUNCTION neon_auth_internal.needed_privileges(text) IS
     'Privileges that a command needs on its table: UPDATE and DELETE find their row by its key, and so read it';
 
+-- PostgreSQL and extensions decide about their objects. 16384 is the first OID of others.
+CREATE FUNCTION neon_auth_internal.belongs_to(class oid, object oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN CASE WHEN object < 16384 AND (class, object) <> ('pg_namespace'::regclass, 'public'::regnamespace)
+            THEN 'PostgreSQL'
+            ELSE (SELECT format('the extension %I', e.extname)
+                    FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+                   WHERE d.classid = class AND d.objid = object AND d.deptype = 'e'
+                     AND d.refclassid = 'pg_extension'::regclass) END;
+COMMENT ON FUNCTION neon_auth_internal.belongs_to(oid, oid) IS
+    'PostgreSQL or the extension that an object belongs to; NULL for objects of users';
+
+CREATE FUNCTION neon_auth_internal.missing_grant(privilege text, what text, object oid, role oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN (SELECT CASE WHEN o.owner IS NULL
+                    THEN format('missing: GRANT %s ON %s%s TO %I;', privilege, nullif(what, 'TABLE') || ' ', o.name,
+                                pg_get_userbyid(role))
+                    ELSE format('missing; %s belongs to %s, whose documentation says what to grant', o.name,
+                                o.owner) END
+          FROM (SELECT CASE what WHEN 'SCHEMA' THEN object::regnamespace::text ELSE object::regclass::text END,
+                       neon_auth_internal.belongs_to(
+                           CASE what WHEN 'SCHEMA' THEN 'pg_namespace'::regclass ELSE 'pg_class'::regclass END, object)
+               ) AS o(name, owner));
+COMMENT ON FUNCTION neon_auth_internal.missing_grant(text, text, oid, oid) IS
+    'What to do about a privilege that a role lacks on a TABLE, a SEQUENCE or a SCHEMA';
+
 CREATE FUNCTION neon_auth_internal.explain_privileges(relation oid, command text, given jsonb, role oid)
 RETURNS TABLE (step text, name text, kind text, expression text, result boolean, reason text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    grantee text := quote_ident(pg_get_userbyid(role));
     key text[] := neon_auth_internal.key_columns(relation);
     schema record;
     privilege text;
@@ -29,7 +54,7 @@ BEGIN
     name := quote_ident(schema.nspname);
     kind := 'USAGE';
     result := has_schema_privilege(role, schema.oid, 'USAGE');
-    reason := CASE WHEN NOT result THEN format('missing: GRANT USAGE ON SCHEMA %I TO %s;', schema.nspname, grantee) END;
+    reason := CASE WHEN NOT result THEN neon_auth_internal.missing_grant('USAGE', 'SCHEMA', schema.oid, role) END;
     RETURN NEXT;
 
     FOREACH privilege IN ARRAY neon_auth_internal.needed_privileges(command) LOOP
@@ -40,7 +65,7 @@ BEGIN
         result := has_table_privilege(role, relation, privilege);
         IF result OR privilege = 'DELETE' OR NOT has_any_column_privilege(role, relation, privilege) THEN
             IF NOT result THEN
-                reason := format('missing: GRANT %s ON %s TO %s;', privilege, relation::regclass, grantee);
+                reason := neon_auth_internal.missing_grant(privilege, 'TABLE', relation, role);
             END IF;
             RETURN NEXT;
             CONTINUE;
@@ -60,7 +85,7 @@ BEGIN
         step := 'column';
         result := false;
         FOR name IN SELECT c FROM unnest(used) AS c WHERE NOT has_column_privilege(role, relation, c, privilege) LOOP
-            reason := format('missing: GRANT %s (%I) ON %s TO %s;', privilege, name, relation::regclass, grantee);
+            reason := neon_auth_internal.missing_grant(format('%s (%I)', privilege, name), 'TABLE', relation, role);
             name := quote_ident(name);
             RETURN NEXT;
         END LOOP;
@@ -70,19 +95,26 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.explain_privileges(oid, text, jsonb, oid) IS
     'Steps of explain_policy: privileges on the schema, the table and columns';
 
+CREATE FUNCTION neon_auth_internal.row_security_remedy(relation oid, what text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN coalesce('; the table belongs to ' || neon_auth_internal.belongs_to('pg_class'::regclass, relation),
+                format(': ALTER TABLE %s %s ROW LEVEL SECURITY;', relation::regclass, what));
+COMMENT ON FUNCTION neon_auth_internal.row_security_remedy(oid, text) IS
+    'The end of a reason why no policy binds a role: the statement that changes it, or whose table it is';
+
 CREATE FUNCTION neon_auth_internal.row_security(relation oid, role oid, OUT binds boolean, OUT kind text,
     OUT reason text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT k.kind = 'on', k.kind,
            CASE k.kind WHEN 'off'
-                       THEN format('not enabled: ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', relation::regclass)
+                       THEN 'not enabled' || neon_auth_internal.row_security_remedy(relation, 'ENABLE')
                        WHEN 'none' THEN 'relations of this kind have no policies'
                        WHEN 'superuser' THEN 'the role is a superuser, whom no policy binds'
                        WHEN 'bypassrls' THEN 'the role has BYPASSRLS, so no policy binds it'
                        WHEN 'owner' THEN format('the role has the rights of the owner %I, whom no policy binds without '
-                                                'FORCE: ALTER TABLE %s FORCE ROW LEVEL SECURITY;',
-                                                pg_get_userbyid(k.relowner), relation::regclass)
+                                                'FORCE', pg_get_userbyid(k.relowner))
+                                         || neon_auth_internal.row_security_remedy(relation, 'FORCE')
                        ELSE 'the policies decide' END
       FROM (SELECT c.relowner,
                    CASE WHEN c.relkind NOT IN ('r', 'p') THEN 'none' WHEN NOT c.relrowsecurity THEN 'off'

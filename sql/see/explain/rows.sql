@@ -12,20 +12,31 @@ RETURN (SELECT array_agg(a.attname ORDER BY k.place)
          WHERE i.indrelid = relation AND i.indisprimary);
 COMMENT ON FUNCTION neon_auth_internal.key_columns(oid) IS 'Columns of the primary key of a table; NULL without one';
 
+CREATE FUNCTION neon_auth_internal.qualified(relation oid) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+RETURN (SELECT format('%I.%I', n.nspname, c.relname)
+          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation);
+COMMENT ON FUNCTION neon_auth_internal.qualified(oid) IS 'The name of a relation with its schema, also in pg_catalog';
+
 -- The value gets the type that the operator compares, and of a domain its base type, so that nothing of the owners of
 -- types runs.
-CREATE FUNCTION neon_auth_internal.key_condition(compared text, comparison oid, column_type oid, place bigint)
+CREATE FUNCTION neon_auth_internal.key_condition(compared text, comparison oid, value_type oid, place bigint,
+    value_is_left boolean DEFAULT false)
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-RETURN (SELECT format('%s OPERATOR(%I.%s) $%s::%s', compared, n.nspname, o.oprname, place,
-                      format_type(CASE WHEN r.typtype <> 'p' THEN r.oid WHEN t.typtype = 'd' THEN t.typbasetype
-                                       ELSE t.oid END, -1))
+RETURN (SELECT format(CASE WHEN value_is_left THEN '%2$s OPERATOR(%3$I.%4$s) %1$s'
+                           ELSE '%1$s OPERATOR(%3$I.%4$s) %2$s' END,
+                      compared,
+                      format('$%s::%s', place, format_type(CASE WHEN r.typtype <> 'p' THEN r.oid
+                                                                WHEN t.typtype = 'd' THEN t.typbasetype
+                                                                ELSE t.oid END, -1)),
+                      n.nspname, o.oprname)
           FROM pg_operator o
           JOIN pg_namespace n ON n.oid = o.oprnamespace
-          JOIN pg_type r ON r.oid = o.oprright
-          JOIN pg_type t ON t.oid = column_type
+          JOIN pg_type r ON r.oid = CASE WHEN value_is_left THEN o.oprleft ELSE o.oprright END
+          JOIN pg_type t ON t.oid = value_type
          WHERE o.oid = comparison);
-COMMENT ON FUNCTION neon_auth_internal.key_condition(text, oid, oid, bigint) IS
+COMMENT ON FUNCTION neon_auth_internal.key_condition(text, oid, oid, bigint, boolean) IS
     'A comparison of a column of a key with a parameter, by an operator of an index or a foreign key';
 
 CREATE FUNCTION neon_auth_internal.check_members(relation oid, given jsonb) RETURNS void
@@ -57,7 +68,36 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.check_members(oid, jsonb) IS
     'Fails unless a row for explain_policy is an object whose members are columns';
 
-CREATE FUNCTION neon_auth_internal.stored_row(relation oid, given jsonb) RETURNS text
+-- Keys are written by format(), which calls only the output functions of types.
+CREATE FUNCTION neon_auth_internal.identified_row(relation oid, is_only boolean DEFAULT false) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN (SELECT format($f$SELECT jsonb_build_object(
+                             'table', neon_auth_stored.tableoid,
+                             'place', format('%%s %%s', neon_auth_stored.tableoid, neon_auth_stored.ctid),
+                             'row', (neon_auth_stored.*)::text,
+                             'keys', jsonb_object(ARRAY[%s]::text[], ARRAY[%s]::text[]))
+                         FROM %s%s AS neon_auth_stored$f$,
+                      string_agg(quote_literal(a.attname), ', ' ORDER BY a.attnum),
+                      string_agg(format($f$CASE WHEN neon_auth_stored.%1$I IS NOT NULL
+                                                THEN format('%%s', neon_auth_stored.%1$I) END$f$, a.attname), ', '
+                                 ORDER BY a.attnum),
+                      CASE WHEN is_only AND (SELECT c.relkind FROM pg_class c WHERE c.oid = relation) = 'r'
+                           THEN 'ONLY ' END,
+                      neon_auth_internal.qualified(relation))
+          FROM pg_attribute a
+         WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+           AND EXISTS (SELECT FROM pg_constraint c
+                         JOIN pg_attribute k ON k.attrelid = c.confrelid AND k.attnum = ANY (c.confkey)
+                        WHERE c.contype = 'f' AND k.attname = a.attname
+                          AND c.confrelid IN (SELECT relation
+                                               UNION ALL
+                                              SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = relation
+                                               UNION ALL
+                                              SELECT p.relid FROM pg_partition_tree(relation) AS p)));
+COMMENT ON FUNCTION neon_auth_internal.identified_row(oid, boolean) IS
+    'A SELECT of rows with their table and place, and of the columns that foreign keys refer to';
+
+CREATE FUNCTION neon_auth_internal.stored_rows_of_key(relation oid, given jsonb) RETURNS jsonb[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -94,81 +134,34 @@ BEGIN
       JOIN pg_operator o ON o.oid = m.amopopr
                         AND CASE t.amname WHEN 'btree' THEN m.amopstrategy = 3 ELSE o.oprname = '=' END
      WHERE i.indrelid = relation AND i.indisprimary;
-    RETURN (SELECT r FROM neon_auth_internal.read_as_owner(relation, format(
-                       'SELECT (neon_auth_stored.*)::text FROM %s AS neon_auth_stored WHERE %s',
-                       neon_auth_internal.qualified(relation), condition),
-                       ARRAY(SELECT given ->> k FROM unnest(key) AS k)) AS r
-             LIMIT 1);
+    -- The children of a table may have the same key.
+    RETURN ARRAY(SELECT r::jsonb FROM neon_auth_internal.read_as_owner(
+                            relation,
+                            format('%s WHERE %s LIMIT 2', neon_auth_internal.identified_row(relation), condition),
+                            ARRAY(SELECT given ->> k FROM unnest(key) AS k)) AS r);
+EXCEPTION WHEN OTHERS THEN
+    -- A type refuses the value.
+    IF left(SQLSTATE, 2) NOT IN ('22', '42') OR SQLSTATE = '22023' THEN
+        RAISE;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = 'no row can be found by these values of the primary key',
+        DETAIL = format('%s: %s.', SQLSTATE, SQLERRM),
+        HINT = 'Pass values that the types of the columns accept: ''{"id": 1}''.';
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.stored_row(oid, jsonb) IS
-    'Returns the row with a primary key; NULL if there is none';
-
-CREATE FUNCTION neon_auth_internal.qualified(relation oid) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-RETURN (SELECT format('%I.%I', n.nspname, c.relname)
-          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation);
-COMMENT ON FUNCTION neon_auth_internal.qualified(oid) IS 'The name of a relation with its schema, also in pg_catalog';
+COMMENT ON FUNCTION neon_auth_internal.stored_rows_of_key(oid, jsonb) IS
+    'Returns the row with a primary key, or two if a table and its children have several';
 
 -- The role makes the row, as in real use: the CHECK of a domain runs code of the domain's owner.
 CREATE FUNCTION neon_auth_internal.imagined_row(relation oid, base text, given jsonb, role oid, user_id text,
-    claims jsonb, path text, OUT imagined text, OUT imagined_values jsonb, OUT failure text)
+    claims jsonb, path text, json_nulls smallint[] DEFAULT '{}', OUT imagined text, OUT imagined_values jsonb,
+    OUT failure text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT p.imagined, p.imagined_values::jsonb, p.sqlstate || ': ' || p.message
-      FROM neon_auth_internal.populate_as(relation, base, given, role, user_id, claims, path) AS p
+      FROM neon_auth_internal.populate_as(relation, base, given, role, user_id, claims, path, json_nulls) AS p
 $$;
-COMMENT ON FUNCTION neon_auth_internal.imagined_row(oid, text, jsonb, oid, text, jsonb, text) IS
+COMMENT ON FUNCTION neon_auth_internal.imagined_row(oid, text, jsonb, oid, text, jsonb, text, smallint[]) IS
     'Returns a row with the given values, and those of another row or NULL in the other columns; or why there is none';
-
--- A default that takes a number of a sequence is left out: no rollback would give it back.
-CREATE FUNCTION neon_auth_internal.column_defaults(relation oid, given jsonb, role oid, user_id text, claims jsonb,
-    path text)
-RETURNS TABLE (name name, expression text, from_sequence boolean, value jsonb, failure text)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT a.attname, pg_get_expr(d.adbin, d.adrelid), s.from_sequence,
-           CASE WHEN a.atttypid IN ('json'::regtype, 'jsonb'::regtype) THEN e.value::jsonb ELSE to_jsonb(e.value) END,
-           e.sqlstate || ': ' || e.message
-      FROM pg_attribute a
-      LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-     CROSS JOIN LATERAL (
-               -- 1574, 1575: nextval, setval
-               SELECT a.attidentity <> '' OR coalesce(d.adbin::text ~ ':funcid 157[45] |\{NEXTVALUEEXPR ', false)
-           ) AS s(from_sequence)
-      LEFT JOIN LATERAL neon_auth_internal.evaluate_as(d.adbin::text, relation, NULL, role, user_id, claims, path) e
-           ON e.part = 0 AND NOT s.from_sequence
-     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-       AND NOT coalesce(given ? a.attname::text, false) AND (d.adbin IS NOT NULL OR a.attidentity <> '')
-     ORDER BY a.attnum
-$$;
-COMMENT ON FUNCTION neon_auth_internal.column_defaults(oid, jsonb, oid, text, jsonb, text) IS
-    'Defaults of the columns that a new row does not name, evaluated as a role with an identity';
-
-CREATE FUNCTION neon_auth_internal.with_generated(relation oid, role oid, user_id text, claims jsonb, path text,
-    INOUT imagined text, INOUT imagined_values jsonb, OUT failures text[])
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    given jsonb;
-BEGIN
-    SELECT jsonb_object_agg(a.attname, CASE WHEN a.atttypid IN ('json'::regtype, 'jsonb'::regtype)
-                                            THEN e.value::jsonb ELSE to_jsonb(e.value) END),
-           array_agg(format('the generated column %I raises %s: %s', a.attname, e.sqlstate, e.message))
-               FILTER (WHERE e.failure = 'raised')
-      INTO given, failures
-      FROM pg_attribute a
-      JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-     CROSS JOIN LATERAL neon_auth_internal.evaluate_as(d.adbin::text, relation, imagined, role, user_id, claims,
-                                                       path) AS e
-     WHERE a.attrelid = relation AND a.attgenerated <> '' AND NOT a.attisdropped AND e.part = 0;
-    IF given IS NOT NULL THEN
-        SELECT i.imagined, i.imagined_values, coalesce(failures, '{}') || i.failure
-          INTO imagined, imagined_values, failures
-          FROM neon_auth_internal.imagined_row(relation, imagined, given, role, user_id, claims, path) AS i;
-        failures := nullif(array_remove(failures, NULL), '{}');
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION neon_auth_internal.with_generated(oid, oid, text, jsonb, text, text, jsonb) IS
-    'Computes the generated columns of an imagined row';
