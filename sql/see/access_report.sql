@@ -59,6 +59,16 @@ BEGIN
             rows := 0;
             RETURN;
         END IF;
+        -- The rows are counted by a SELECT, in which policies for other commands do not refer to each other.
+        SELECT format('%s raises %s: %s', command, p.sqlstate, p.message) INTO note
+          FROM neon_auth_internal.prepare_as(
+                   neon_auth_internal.sample_statement(relation, CASE command WHEN 'UPDATE' THEN 'SELECT FOR UPDATE'
+                                                                              ELSE command END),
+                   role, user_id, '{}', path) AS p
+         WHERE p.sqlstate = '42P17';
+        IF note IS NOT NULL THEN
+            RETURN;
+        END IF;
     END IF;
     SELECT c.* INTO counted
       FROM neon_auth_internal.count_as(relation, conditions.permissive, conditions.restrictive, role, user_id, '{}',
@@ -120,8 +130,7 @@ BEGIN
     IF conditions.permissive IS NULL THEN
         RETURN 'none';
     END IF;
-    every := format('{BOOLEXPR :boolop or :args (%s) :location -1}', array_to_string(conditions.permissive, ' '))
-             || coalesce(conditions.restrictive, '{}');
+    every := neon_auth_internal.any_of(conditions.permissive) || coalesce(conditions.restrictive, '{}');
     SELECT CASE WHEN p.value = 't' THEN 'any' WHEN p.failure IS NULL THEN 'none' END INTO found
       FROM neon_auth_internal.passes_as(every, relation, NULL, role, user_id, '{}', path, false) AS p;
     IF found IS NOT NULL THEN
@@ -203,8 +212,7 @@ BEGIN
         policies := CASE WHEN bound.binds
                          THEN (SELECT coalesce(jsonb_agg(p.polname ORDER BY p.polname), '[]') FROM pg_policy p
                                 WHERE p.polrelid = reported.relation
-                                  AND EXISTS (SELECT FROM unnest(p.polroles) AS r
-                                               WHERE r = 0 OR pg_has_role(role, r, 'USAGE'))) ELSE '[]' END;
+                                  AND neon_auth_internal.applies_to(p.polroles, role)) ELSE '[]' END;
         -- Nobody last.
         FOREACH who IN ARRAY (SELECT array_agg(DISTINCT a) FROM unnest(asked) AS a WHERE a IS NOT NULL)
                              || NULL::text LOOP

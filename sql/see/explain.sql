@@ -103,6 +103,7 @@ DECLARE
     found jsonb;
     stored text;
     stored_values jsonb;
+    given_values jsonb;
     written text[];
     changed text;
     changed_values jsonb;
@@ -227,11 +228,11 @@ BEGIN
                     reason := several;
                     unknown := true;
                 ELSIF command = 'UPDATE' THEN
-                    written := ARRAY(SELECT jsonb_object_keys(given - neon_auth_internal.key_columns(relation)::text[]));
+                    given_values := given - neon_auth_internal.key_columns(relation)::text[];
+                    written := ARRAY(SELECT jsonb_object_keys(given_values));
                     SELECT i.* INTO changed, changed_values, failure
-                      FROM neon_auth_internal.imagined_row(
-                               relation, stored, given - neon_auth_internal.key_columns(relation)::text[],
-                               role, user_id, claims, path) AS i;
+                      FROM neon_auth_internal.imagined_row(relation, stored, given_values, role, user_id, claims,
+                                                           path) AS i;
                 END IF;
             END IF;
             -- A trigger can only change what a row of the types has.
@@ -324,8 +325,8 @@ BEGIN
         IF changed IS NOT NULL AND command IN ('INSERT', 'INSERT RETURNING', 'UPDATE') THEN
             FOR step, name, kind, expression, result, reason IN
                 SELECT * FROM neon_auth_internal.explain_constraints(relation, command, given, changed, changed_values,
-                                                                     defaults, json_nulls, unknown_columns, role, user_id,
-                                                                     claims, path)
+                                                                     defaults, json_nulls, unknown_columns, role,
+                                                                     user_id, claims, path)
             LOOP
                 IF result IS NULL THEN
                     unknown := true;
@@ -398,7 +399,7 @@ BEGIN
                    WHEN unknown AND several IS NOT NULL THEN several
                    WHEN unknown AND unknown_columns <> '{}'
                    THEN 'depends on the number that a sequence gives: to know, give the column a value in "row"'
-                   WHEN unknown THEN 'cannot be decided: see the policies'
+                   WHEN unknown THEN 'cannot be decided: see the steps'
                    WHEN relkind = 'f' THEN 'as far as this server decides'
                    WHEN NOT bound.binds THEN 'no policy binds the role'
                    ELSE 'allowed' END;

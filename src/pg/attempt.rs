@@ -17,33 +17,45 @@ use crate::error;
 /// the work must own nothing that needs dropping; what it owns may leak after their ERRORs.
 pub unsafe fn attempt<R>(role: pg_sys::Oid, work: impl FnOnce() -> R) -> Option<R> {
     unsafe {
-        let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
-        pg_sys::BeginInternalSubTransaction(std::ptr::null());
-        pg_sys::MemoryContextSwitchTo(context);
-        let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
+        let outcome = rolled_back(|| {
             let pinned = Pinned::enter(role, pg_sys::SECURITY_RESTRICTED_OPERATION);
             // A panic must not unwind the C function that catches ERRORs.
             match raised::attempt(|| catch_unwind(AssertUnwindSafe(work))) {
                 Ok(Ok(result)) => {
                     pinned.leave_without_settings();
-                    Ok(Some(result))
+                    Some(result)
                 }
                 Ok(Err(panic)) => resume_unwind(panic),
                 // Of a walker, which runs nobody's code and cannot be cancelled.
-                Err(_) => Ok(None),
+                Err(_) => None,
             }
-        }))
-        .catch_others(Err)
-        .catch_rust_panic(Err)
-        .execute();
-        pg_sys::RollbackAndReleaseCurrentSubTransaction();
-        pg_sys::MemoryContextSwitchTo(context);
-        pg_sys::CurrentResourceOwner = owner;
+        });
         match outcome {
             Ok(result) => result,
             Err(error) if ends_the_statement(&error) => error.rethrow(),
             Err(_) => None,
         }
+    }
+}
+
+/// Runs work in a subtransaction that is rolled back in each case, after which the memory context and the resource
+/// owner are those of before; the user is that of the beginning of the subtransaction.
+///
+/// # Safety
+/// In a transaction.
+pub unsafe fn rolled_back<R>(work: impl FnOnce() -> R) -> Result<R, CaughtError> {
+    unsafe {
+        let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(context);
+        let outcome = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
+            .catch_others(Err)
+            .catch_rust_panic(Err)
+            .execute();
+        pg_sys::RollbackAndReleaseCurrentSubTransaction();
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::CurrentResourceOwner = owner;
+        outcome
     }
 }
 

@@ -6,7 +6,8 @@
 //! `append` adds rows to a table without indexes, also without a query;
 //! `jsonb` reads and builds values of that type, and `array` builds arrays; `kept_plan` prepares
 //! statements once; `lock` has the extension's own locks; `nodes` walks query trees; `raised`
-//! preserves errors as they were raised; `attempt` runs what may raise one; `value` builds results of
+//! preserves errors as they were raised; `attempt` runs what may raise one; `setting` sets one of the
+//! session; `value` builds results of
 //! functions without a Rust value in between.
 
 pub mod append;
@@ -27,6 +28,7 @@ pub mod pinned;
 pub mod raised;
 pub mod row;
 pub mod set;
+pub mod setting;
 pub mod settled;
 pub mod spi;
 pub mod tables;

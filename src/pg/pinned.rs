@@ -4,6 +4,8 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
+use super::setting;
+
 /// What was in force before. After an ERROR, the abort of the (sub)transaction restores all of it, so
 /// there is no Drop.
 pub struct Pinned {
@@ -37,16 +39,8 @@ impl Pinned {
     /// Between `enter` and `leave`.
     pub unsafe fn set(&self, name: &CStr, value: &CStr) {
         unsafe {
-            pg_sys::set_config_option(
-                name.as_ptr(),
-                value.as_ptr(),
-                pg_sys::GucContext::PGC_SUSET,
-                pg_sys::GucSource::PGC_S_SESSION,
-                pg_sys::GucAction::GUC_ACTION_SAVE,
-                true,
-                0,
-                false,
-            );
+            let action = pg_sys::GucAction::GUC_ACTION_SAVE;
+            setting::set(name, value, pg_sys::GucContext::PGC_SUSET, action);
         }
     }
 

@@ -6,14 +6,14 @@
 //! session's user could set it, as in real use.
 
 use std::ffi::{CStr, CString};
-use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
-use pgrx::{PgLogLevel, PgTryBuilder, pg_sys};
+use pgrx::pg_sys;
 
 use crate::identity::Identity;
-use crate::pg::compat;
+use crate::pg::attempt::rolled_back;
 use crate::pg::raised::{self, Raised};
+use crate::pg::{compat, setting};
 use crate::session;
 
 /// A role, and who is signed in.
@@ -31,23 +31,14 @@ impl AsUser {
     /// In a transaction. `work` must own nothing that needs dropping, and call no function with pgrx's guard.
     pub unsafe fn attempt<T>(&self, work: impl FnOnce() -> T) -> Result<T, Raised> {
         unsafe {
-            let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
             let (mut user, mut restrictions) = (pg_sys::InvalidOid, 0);
             pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut restrictions);
             // The setting `role` cannot change while another role's rights are borrowed.
             pg_sys::SetUserIdAndSecContext(pg_sys::GetOuterUserId(), 0);
-            pg_sys::BeginInternalSubTransaction(std::ptr::null());
-            pg_sys::MemoryContextSwitchTo(context);
-            let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
+            let outcome = rolled_back(|| {
                 self.enter();
-                Ok(raised::attempt(work))
-            }))
-            .catch_others(Err)
-            .catch_rust_panic(Err)
-            .execute();
-            pg_sys::RollbackAndReleaseCurrentSubTransaction();
-            pg_sys::MemoryContextSwitchTo(context);
-            pg_sys::CurrentResourceOwner = owner;
+                raised::attempt(work)
+            });
             // The setting's return has changed the user.
             pg_sys::SetUserIdAndSecContext(user, restrictions);
             session::taken_back();
@@ -79,16 +70,6 @@ impl AsUser {
 
 /// Gives a setting a value until the subtransaction ends.
 unsafe fn set(name: &CStr, value: &CStr) {
-    unsafe {
-        pg_sys::set_config_option(
-            name.as_ptr(),
-            value.as_ptr(),
-            pg_sys::GucContext::PGC_USERSET,
-            pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_LOCAL,
-            true,
-            PgLogLevel::ERROR as i32,
-            false,
-        );
-    }
+    let action = pg_sys::GucAction::GUC_ACTION_LOCAL;
+    unsafe { setting::set(name, value, pg_sys::GucContext::PGC_USERSET, action) };
 }

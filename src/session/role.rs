@@ -3,10 +3,11 @@
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
 
-use pgrx::{PgLogLevel, pg_sys};
+use pgrx::pg_sys;
 
 use super::scope::{Scope, in_block};
 use crate::error::Problem;
+use crate::pg::setting;
 
 thread_local! {
     /// Whether an identity of session scope has set a role so far.
@@ -69,16 +70,8 @@ fn set(role: &CStr, scope: Scope) -> Result<(), Problem> {
         if is_held() {
             return Err(Problem::RoleHeld);
         }
-        pg_sys::set_config_option(
-            c"role".as_ptr(),
-            role.as_ptr(),
-            pg_sys::GucContext::PGC_USERSET,
-            pg_sys::GucSource::PGC_S_SESSION,
-            scope.action(),
-            true,
-            PgLogLevel::ERROR as i32,
-            false,
-        );
+        let context = pg_sys::GucContext::PGC_USERSET;
+        setting::set(c"role", role, context, scope.action());
     }
     Ok(())
 }

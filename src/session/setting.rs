@@ -13,6 +13,7 @@ use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PgSqlErrorCode};
 
 use super::scope::Scope;
 use super::wal;
+use crate::pg::setting;
 
 const NAME: &CStr = c"neon_auth.identity";
 
@@ -73,19 +74,9 @@ pub fn set(value: &CStr, scope: Scope) {
     }
     ASSUMING.set(true);
     let _assuming = Assuming;
-    // SAFETY: both are C strings that live through the call.
-    unsafe {
-        pg_sys::set_config_option(
-            NAME.as_ptr(),
-            value.as_ptr(),
-            pg_sys::GucContext::PGC_SUSET,
-            pg_sys::GucSource::PGC_S_SESSION,
-            scope.action(),
-            true,
-            PgLogLevel::ERROR as i32,
-            false,
-        );
-    }
+    let context = pg_sys::GucContext::PGC_SUSET;
+    // SAFETY: inside a transaction.
+    unsafe { setting::set(NAME, value, context, scope.action()) };
 }
 
 #[pg_guard]

@@ -25,6 +25,18 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.policy_checks(text) IS
     'Which expressions of policies for which commands a command checks';
 
+CREATE FUNCTION neon_auth_internal.applies_to(policy_roles oid[], role oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN EXISTS (SELECT FROM unnest(policy_roles) AS r WHERE r = 0 OR pg_has_role(role, r, 'USAGE'));
+COMMENT ON FUNCTION neon_auth_internal.applies_to(oid[], oid) IS
+    'Whether a policy with these polroles applies to a role; 0 is everybody';
+
+-- The text is of a tree in the catalog, so that nothing is written as SQL and parsed again.
+CREATE FUNCTION neon_auth_internal.any_of(conditions text[]) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+RETURN format('{BOOLEXPR :boolop or :args (%s) :location -1}', array_to_string(conditions, ' '));
+COMMENT ON FUNCTION neon_auth_internal.any_of(text[]) IS 'The OR of conditions of the catalog, as the catalog has it';
+
 CREATE FUNCTION neon_auth_internal.applying_policies(relation oid, role oid, policy_command text, what text)
 RETURNS TABLE (name name, permissive boolean, expression text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -36,7 +48,7 @@ AS $$
      WHERE p.polrelid = relation
        AND p.polcmd::text IN ('*', CASE policy_command WHEN 'SELECT' THEN 'r' WHEN 'INSERT' THEN 'a'
                                                        WHEN 'UPDATE' THEN 'w' ELSE 'd' END)
-       AND EXISTS (SELECT FROM unnest(p.polroles) AS r WHERE r = 0 OR pg_has_role(role, r, 'USAGE'))
+       AND neon_auth_internal.applies_to(p.polroles, role)
        AND e.expression IS NOT NULL
      ORDER BY NOT p.polpermissive, p.polname
 $$;
@@ -56,8 +68,7 @@ DECLARE
     allowed text;
     refused text;
     failed text[];
-    some_permissive boolean;
-    permissive text;
+    permissive text[];
     restrictive text[];
 BEGIN
     FOR checked IN SELECT * FROM neon_auth_internal.policy_checks(command) LOOP
@@ -65,16 +76,14 @@ BEGIN
         allowed := NULL;
         refused := NULL;
         failed := '{}';
-        some_permissive := false;
-        permissive := NULL;
+        permissive := '{}';
         restrictive := '{}';
         FOR policy IN
             SELECT * FROM neon_auth_internal.applying_policies(relation, role, checked.policy_command, checked.what)
         LOOP
             IF policy.permissive THEN
                 -- PostgreSQL evaluates them in the reverse order of their names.
-                some_permissive := true;
-                permissive := concat_ws(' ', policy.expression, permissive);
+                permissive := array_prepend(policy.expression, permissive);
             ELSE
                 restrictive := restrictive || policy.expression;
             END IF;
@@ -109,19 +118,18 @@ BEGIN
         name := relation::regclass::text;
         kind := format('%s: %s', checked.policy_command, checked.what);
         expression := NULL;
-        -- Whether a policy that raises an error is evaluated depends on the others. The texts are of trees in the
-        -- catalog, so that nothing is written as SQL and parsed again.
-        permissive := format('{BOOLEXPR :boolop or :args (%s) :location -1}', permissive);
+        -- Whether a policy that raises an error is evaluated depends on the others.
         SELECT p.value, p.failure, p.sqlstate || ': ' || p.message AS message INTO item
           FROM neon_auth_internal.passes_as(
-                   CASE WHEN NOT some_permissive THEN '{}'
-                        WHEN checked.what = 'USING' THEN restrictive || permissive ELSE permissive || restrictive END,
+                   CASE WHEN permissive = '{}' THEN '{}'
+                        WHEN checked.what = 'USING' THEN restrictive || neon_auth_internal.any_of(permissive)
+                        ELSE neon_auth_internal.any_of(permissive) || restrictive END,
                    relation, tested, role, user_id, claims, path, checked.what = 'USING',
                    CASE WHEN checked.what <> 'USING' THEN unknown END) AS p;
-        result := CASE WHEN NOT some_permissive THEN false
+        result := CASE WHEN permissive = '{}' THEN false
                        WHEN item.failure IS NULL THEN coalesce(item.value::boolean, false)
                        WHEN item.failure = 'raised' THEN false END;
-        reason := CASE WHEN NOT some_permissive THEN 'default deny: no permissive policy applies'
+        reason := CASE WHEN permissive = '{}' THEN 'default deny: no permissive policy applies'
                        WHEN item.failure = 'raised'
                        THEN coalesce((SELECT f FROM unnest(failed) AS f
                                        WHERE right(f, length(item.message)) = item.message LIMIT 1),

@@ -61,6 +61,13 @@ CREATE TABLE metas (id int PRIMARY KEY, meta jsonb NOT NULL, note text);
 INSERT INTO metas VALUES (1, 'null');
 SELECT * FROM compare('metas', 'UPDATE', '{"id": 1, "note": "x"}', $$UPDATE metas SET note = 'x' WHERE id = 1$$);
 SELECT * FROM compare('metas', 'UPDATE', '{"id": 1, "meta": null}', 'UPDATE metas SET meta = NULL WHERE id = 1');
+CREATE DOMAIN document AS json;
+CREATE TABLE nulls (id int PRIMARY KEY, meta jsonb NOT NULL DEFAULT 'null', doc document NOT NULL DEFAULT '{"a": 1}');
+ALTER TABLE nulls ENABLE ROW LEVEL SECURITY;
+CREATE POLICY typed ON nulls USING (jsonb_typeof(meta) = 'null' AND doc ->> 'a' = '1');
+SELECT * FROM compare('nulls', 'INSERT', '{"id": 1}', 'INSERT INTO nulls VALUES (1)');
+SELECT * FROM compare('nulls', 'INSERT', '{"id": 1, "meta": null}', 'INSERT INTO nulls VALUES (1, NULL)');
+SELECT * FROM compare('nulls', 'INSERT', '{"id": 1, "meta": 1}', 'INSERT INTO nulls VALUES (1, ''1'')');
 
 -- A value that is not known yet is not taken for NULL.
 CREATE DOMAIN number AS int NOT NULL;

@@ -89,8 +89,14 @@ SELECT count(*) FROM neon_auth.explain_policy('odd', 'SELECT', '{"no": 1}');
 SELECT count(*) FROM neon_auth.explain_policy('todos', 'SELECT', '{"task": "a"}');
 SELECT count(*) FROM neon_auth.explain_policy('written', 'SELECT', '{"what": "a"}');
 SELECT count(*) FROM neon_auth.explain_policy('odd', 'SELECT', '{"id": "one"}');
+SELECT count(*) FROM neon_auth.explain_policy('odd', 'DELETE', '{"id": 3000000000}');
 SELECT count(*) FROM neon_auth.explain_policy('odd', role => 'nobody_has_this');
 SELECT count(*) FROM neon_auth.explain_policy('odd', user_id => '');
+-- Also where no policy would use the identity
+SELECT count(*) FROM neon_auth.explain_policy('parted', 'DELETE', user_id => '');
+SELECT count(*) FROM neon_auth.explain_policy('parted', user_id => 'ann', claims => '[]');
+SELECT count(*) FROM neon_auth.explain_policy('parted', claims => '[]');
+SELECT count(*) > 0 FROM neon_auth.explain_policy('parted', user_id => 'ann', claims => NULL);
 SELECT result, reason FROM neon_auth.explain_policy('odd', 'SELECT', '{"id": 9}') WHERE step = 'verdict';
 GRANT EXECUTE ON FUNCTION neon_auth.explain_policy TO explain_owner;
 SET ROLE explain_owner;
