@@ -1,7 +1,7 @@
 # README.md, "Development", documents each target. The scripts in dev/ do the work. Without PG_CONFIG,
 # `install` takes the pg_config on PATH, and each other target takes a private PostgreSQL.
 
-.PHONY: install demo example test test-all test-clients test-drivers test-example test-monitoring test-policies test-image bench soak fuzz fuzz-queries lint spot plpgsql package checksums
+.PHONY: install demo example test test-all test-clients test-drivers test-example test-monitoring test-policies test-image test-cassert bench soak fuzz fuzz-queries lint spot plpgsql package checksums
 
 install:
 	PG_CONFIG="$${PG_CONFIG:-pg_config}" dev/setup
@@ -36,6 +36,9 @@ test-policies:
 
 test-image:
 	dev/test-image
+
+test-cassert:
+	dev/test-cassert
 
 bench:
 	dev/bench

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{self, Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 
 use crate::server::Server;
 use crate::session::Session;
@@ -195,6 +196,20 @@ impl Cluster {
         self.directory.join("log")
     }
 
+    /// The lines of the log about processes that crashed: a failed assertion, or a signal that a process
+    /// gets for what it does itself (SIGILL to SIGFPE, SIGSEGV). No test wants one.
+    fn crashes(&self) -> Vec<String> {
+        let signals = [4, 6, 7, 8, 11].map(|signal| format!("terminated by signal {signal}:"));
+        let log = fs::read(self.log_file()).unwrap_or_default();
+        String::from_utf8_lossy(&log)
+            .lines()
+            .filter(|line| {
+                line.starts_with("TRAP: ") || signals.iter().any(|words| line.contains(words))
+            })
+            .map(str::to_owned)
+            .collect()
+    }
+
     fn append_configuration(&self, lines: &str) {
         let path = self.data().join("postgresql.conf");
         let mut file = OpenOptions::new()
@@ -237,7 +252,10 @@ impl Drop for Cluster {
         if self.data().join("postmaster.pid").exists() {
             let _ = self.pg_ctl("stop").args(["--mode", "immediate"]).output();
         }
+        let crashes = self.crashes();
         let _ = fs::remove_dir_all(&self.directory);
+        // A second panic would end the process, with the other tests in it.
+        assert!(crashes.is_empty() || thread::panicking(), "{crashes:#?}");
     }
 }
 
