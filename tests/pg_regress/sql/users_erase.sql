@@ -19,12 +19,18 @@ SELECT neon_auth.erase_user('u1');
 SELECT raw_json, id, name, email, created_at, deleted_at = updated_at AS now, deleted_at BETWEEN now() AND clock_timestamp() AS deleted
   FROM neon_auth.users_sync WHERE id = 'u1' \gx
 -- Every table of the extension that names users: of the erased one there is one row.
-SELECT c.relname, n.rows
+CREATE FUNCTION pg_temp.rows_of_users(named regclass) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    rows text;
+BEGIN
+    EXECUTE format('SELECT count(*) FILTER (WHERE t::text ~ ''u1'') || '' '' || count(*) FILTER (WHERE t::text ~ ''u2'') FROM %s t', named) INTO rows;
+    RETURN rows;
+END
+$$;
+SELECT c.relname, pg_temp.rows_of_users(c.oid) AS rows
   FROM pg_class c
   JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
-  JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'neon_auth',
-       LATERAL (SELECT (xpath('//n/text()', query_to_xml(
-           format('SELECT count(*) FILTER (WHERE t::text ~ ''u1'') || '' '' || count(*) FILTER (WHERE t::text ~ ''u2'') AS n FROM %s t', c.oid::regclass), true, true, '')))[1] AS rows) AS n
+  JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'neon_auth'
  WHERE c.relkind = 'r' AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND (a.attname = 'user_id' OR c.relname = 'users_sync'))
  ORDER BY c.relname COLLATE "C";
 -- Once is enough.
