@@ -121,20 +121,23 @@ impl Evaluation<'_> {
                 };
             }
         };
-        // A part that does not need the row may decide.
+        // Parts that are known may decide.
         let Some((joint, parts)) = expression.parts() else {
             return lacks;
         };
-        let (decisive, value) = match joint {
-            Joint::And => (false, "f"),
-            Joint::Or => (true, "t"),
-        };
-        let is_decided = parts
+        let parts: Vec<Outcome> = parts
             .into_iter()
-            .any(|part| self.outcome(part, is_filter).passes() == Some(decisive));
-        match is_decided {
-            true => Outcome::Value(Some(value.to_owned())),
-            false => lacks,
+            .map(|part| self.outcome(part, is_filter))
+            .collect();
+        let is_any = |passes| parts.iter().any(|part| part.passes() == Some(passes));
+        match joint {
+            Joint::And if is_any(false) => Outcome::Value(Some("f".to_owned())),
+            Joint::Or if is_any(true) => Outcome::Value(Some("t".to_owned())),
+            Joint::Or if parts.iter().all(|part| part.passes().is_some()) => {
+                let is_null = parts.iter().any(|part| matches!(part, Outcome::Value(None)));
+                Outcome::Value((!is_null).then(|| "f".to_owned()))
+            }
+            _ => lacks,
         }
     }
 }

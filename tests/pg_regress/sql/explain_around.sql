@@ -39,7 +39,7 @@ GRANT ALL ON SEQUENCE tickets_id_seq TO authenticated;
 ALTER TABLE tickets ENABLE ROW LEVEL SECURITY;
 CREATE POLICY positive ON tickets USING (twice > 0 AND owner = auth.user_id());
 SELECT given, step, result, reason
-  FROM unnest('{"{\"owner\": \"ann\"}","{\"owner\": \"ann\", \"id\": 3}"}'::jsonb[]) AS given,
+  FROM unnest('{"{\"owner\": \"ann\"}","{\"owner\": \"ann\", \"id\": 3}","{\"owner\": \"bob\"}"}'::jsonb[]) AS given,
        neon_auth.explain_policy('tickets', 'INSERT', given, 'ann') WHERE step ~ 'pol|verdict';
 CREATE TABLE checked (id serial PRIMARY KEY CHECK (id > 0), ticket serial REFERENCES tickets);
 GRANT ALL ON ALL SEQUENCES IN SCHEMA world TO authenticated;
