@@ -20,6 +20,7 @@ GRANT EXECUTE ON FUNCTION neon_auth_internal.fills_mirror(text),
     neon_auth_internal.actor_in_wal(), neon_auth_internal.worker_state(), neon_auth_internal.counters(),
     neon_auth_internal.token_cache(),
     neon_auth_internal.advise_tables(), neon_auth_internal.advise_policies(), neon_auth_internal.advise_roles(),
+    neon_auth_internal.advise_mistakes(), neon_auth_internal.advise_privileges(),
     neon_auth_internal.advise_views(), neon_auth_internal.advise_functions(), neon_auth_internal.advise_speed(),
     neon_auth_internal.advise_grants(), neon_auth_internal.advise_providers(), neon_auth_internal.advise_data(),
     neon_auth_internal.advise_citus() TO PUBLIC;

@@ -156,9 +156,19 @@ extension_sql_file!(
     requires = ["advice_tables"]
 );
 extension_sql_file!(
+    "../sql/see/advice/mistakes.sql",
+    name = "advice_mistakes",
+    requires = ["advice_policies"]
+);
+extension_sql_file!(
+    "../sql/see/advice/privileges.sql",
+    name = "advice_privileges",
+    requires = ["advice_mistakes"]
+);
+extension_sql_file!(
     "../sql/see/advice/bypasses.sql",
     name = "advice_bypasses",
-    requires = ["advice_policies"]
+    requires = ["advice_privileges"]
 );
 extension_sql_file!(
     "../sql/see/advice/speed.sql",

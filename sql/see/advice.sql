@@ -6,6 +6,10 @@ CREATE VIEW neon_auth.advice AS
             UNION ALL
             SELECT * FROM neon_auth_internal.advise_policies()
             UNION ALL
+            SELECT * FROM neon_auth_internal.advise_mistakes()
+            UNION ALL
+            SELECT * FROM neon_auth_internal.advise_privileges()
+            UNION ALL
             SELECT * FROM neon_auth_internal.advise_roles()
             UNION ALL
             SELECT * FROM neon_auth_internal.advise_views()
@@ -26,7 +30,7 @@ CREATE VIEW neon_auth.advice AS
 COMMENT ON VIEW neon_auth.advice IS
     'What is wrong with policies, grants, roles and providers: one row for each finding, with SQL that ends it';
 COMMENT ON COLUMN neon_auth.advice.severity IS
-    'error: somebody can read or write more than policies say; warning: probably not meant; info: good to know';
+    'error: somebody can do more than policies say, or queries fail; warning: probably not meant; info: good to know';
 COMMENT ON COLUMN neon_auth.advice.code IS 'The stable name of the finding, as docs/advice.md explains it';
 COMMENT ON COLUMN neon_auth.advice.object IS 'The kind and the name of the object';
 COMMENT ON COLUMN neon_auth.advice.problem IS 'What is wrong, and why that matters';

@@ -24,7 +24,10 @@ AS $$
     UNION ALL
     SELECT 'error', 'role_bypasses_policies', format('role %s', l.name),
            format('It can set the role %I, to which no policy applies.', r.rolname),
-           format('REVOKE %I FROM %I;', r.rolname, pg_get_userbyid(m.member))
+           -- Since PostgreSQL 16 each grantor has a grant of its own; 10 is whom a superuser revokes for.
+           format('REVOKE %I FROM %I%s;', r.rolname, pg_get_userbyid(m.member),
+                  CASE WHEN m.grantor <> 10 AND current_setting('server_version_num')::integer >= 160000
+                       THEN format(' GRANTED BY %I', pg_get_userbyid(m.grantor)) END)
       FROM logins l
       JOIN pg_roles r ON (r.rolsuper OR r.rolbypassrls) AND r.oid <> l.oid
                      AND neon_auth_internal.can_act_as(l.oid, r.oid)
@@ -83,7 +86,7 @@ AS $$
                   string_agg(DISTINCT n.role_name, ', ')),
            coalesce(CASE WHEN v.relkind = 'v' AND current_setting('server_version_num')::integer >= 150000
                          THEN format('ALTER VIEW %s SET (security_invoker = true);', v.oid::regclass)
-                         ELSE string_agg(DISTINCT neon_auth_internal.revoke_all(n.granted), ' ') END,
+                         ELSE string_agg(DISTINCT neon_auth_internal.revoke_from(n.granted), ' ') END,
                     neon_auth_internal.as_comment('Let another role own it than the one that users act as.'))
       FROM reached n
       JOIN views v ON v.oid = n.view AND NOT v.is_invoker
@@ -103,16 +106,20 @@ CREATE FUNCTION neon_auth_internal.advise_functions() RETURNS TABLE (
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH definers AS MATERIALIZED (
-        SELECT p.oid, p.prokind, p.proconfig, p.prosqlbody IS NOT NULL AS is_parsed, n.nspname,
-               pg_get_userbyid(p.proowner) AS owner, a.roles,
+        SELECT p.oid, p.prosqlbody IS NOT NULL AS is_parsed, n.nspname, pg_get_userbyid(p.proowner) AS owner,
+               a.roles, a.have_temp,
+               (SELECT substr(s.setting, length('search_path=') + 1) FROM unnest(p.proconfig) AS s(setting)
+                 WHERE s.setting LIKE 'search_path=%') AS path,
                format('%s %s', CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END,
                       p.oid::regprocedure) AS name
           FROM pg_proc p
           JOIN pg_namespace n ON n.oid = p.pronamespace
           JOIN pg_roles o ON o.oid = p.proowner
          CROSS JOIN LATERAL (
-                SELECT string_agg(a.name, ', ' ORDER BY a.name COLLATE "C") AS roles
+                SELECT string_agg(a.name, ', ' ORDER BY a.name COLLATE "C") AS roles,
+                       bool_or(has_database_privilege(a.oid, t.oid, 'TEMP')) AS have_temp
                   FROM neon_auth_internal.application_roles() a
+                  JOIN pg_database t ON t.datname = current_database()
                  WHERE has_function_privilege(a.oid, p.oid, 'EXECUTE')
                    AND has_schema_privilege(a.oid, p.pronamespace, 'USAGE')) AS a
          WHERE p.prosecdef AND p.prokind IN ('f', 'p') AND a.roles IS NOT NULL
@@ -131,12 +138,23 @@ AS $$
                           AND u.refobjid = d.oid)
     UNION ALL
     SELECT 'warning', 'definer_search_path', lower(split_part(d.name, ' ', 1)) || ' ' || d.oid::regprocedure,
-           format('It runs as %I with the search_path of its caller, who can let it use other objects than it means.',
-                  d.owner),
-           format('ALTER %s SET search_path = pg_catalog, %I, pg_temp;', d.name, d.nspname)
+           format(CASE WHEN d.path IS NULL
+                       THEN 'It runs as %s with the search_path of its caller, who can let it use other objects than '
+                            'it means.'
+                       ELSE 'It runs as %s, and its search_path does not end with pg_temp, so temporary tables of its '
+                            'caller are found before the tables that it means.' END, d.owner),
+           format('ALTER %s SET search_path = %s, pg_temp;', d.name,
+                  coalesce(s.schemas, format('pg_catalog, %I', d.nspname)))
       FROM definers d
-     WHERE NOT d.is_parsed
-       AND NOT EXISTS (SELECT FROM unnest(d.proconfig) AS s(setting) WHERE s.setting LIKE 'search_path=%')
+     CROSS JOIN LATERAL (
+            SELECT string_agg(quote_ident(e.schema), ', ' ORDER BY e.place) FILTER (WHERE e.schema <> 'pg_temp')
+                       AS schemas,
+                   bool_or(e.schema NOT IN ('pg_temp', 'pg_catalog', '')) AS has_tables,
+                   min(e.place) FILTER (WHERE e.schema = 'pg_temp') = max(e.place) AS ends_with_temp
+              FROM (SELECT coalesce(replace(m.parts[1], '""', '"'), m.parts[2]) AS schema, m.place
+                      FROM regexp_matches(d.path, '"((?:[^"]|"")*)"|([^", ]+)', 'g') WITH ORDINALITY AS m(parts, place)
+                   ) AS e) AS s
+     WHERE NOT d.is_parsed AND (d.path IS NULL OR s.has_tables AND s.ends_with_temp IS NOT TRUE AND d.have_temp)
 $$;
 COMMENT ON FUNCTION neon_auth_internal.advise_functions() IS
     'Rows of neon_auth.advice: definer functions of roles to which policies do not apply';

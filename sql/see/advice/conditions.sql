@@ -5,7 +5,9 @@ CREATE FUNCTION neon_auth_internal.condition_facts(
 ) RETURNS TABLE (
     nobody text, ownerless text, signed_in text, has_reader boolean, compared smallint[], cast_columns smallint[],
     columns smallint[],
-    is_correlated boolean, row_calls oid[], volatile_calls oid[], written text)
+    is_correlated boolean, row_calls oid[], volatile_calls oid[], written text, settings text[],
+    set_clause_calls oid[], set_clause_row_calls oid[], set_clause_compared smallint[], called_once text,
+    reads oid[], hidden text[], unhidden text)
 LANGUAGE c STABLE ROWS 1 COST 100 AS 'MODULE_PATHNAME', 'neon_auth_condition_facts';
 COMMENT ON FUNCTION neon_auth_internal.condition_facts(pg_node_tree, oid, oid, oid, oid) IS
     'What is known of a condition of a policy: what passes with nobody signed in, and how it is evaluated';
@@ -36,7 +38,9 @@ CREATE FUNCTION neon_auth_internal.advised_conditions() RETURNS TABLE (
     for_everybody boolean, is_check boolean,
     nobody text, ownerless text, signed_in text, has_reader boolean, compared smallint[], cast_columns smallint[],
     columns smallint[],
-    is_correlated boolean, row_calls oid[], volatile_calls oid[], written text)
+    is_correlated boolean, row_calls oid[], volatile_calls oid[], written text, settings text[],
+    set_clause_calls oid[], set_clause_row_calls oid[], set_clause_compared smallint[], called_once text,
+    reads oid[], hidden text[], unhidden text)
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 1000 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT a.*, w.is_check, f.*

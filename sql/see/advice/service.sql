@@ -24,13 +24,13 @@ AS $$
     )
     SELECT 'error', 'administration_granted', format('table %s', r.oid::regclass),
            format('%s can write it: only administrators should.', r.roles),
-           neon_auth_internal.revoke_all(r.oid)
+           neon_auth_internal.revoke_from(r.oid)
       FROM reached r
      WHERE r.writes
     UNION ALL
     SELECT 'warning', 'administration_granted', format('table %s', r.oid::regclass),
            format('%s can read it, with what it contains about everybody.', r.roles),
-           neon_auth_internal.revoke_all(r.oid)
+           neon_auth_internal.revoke_from(r.oid)
       FROM reached r
      WHERE r.reads AND NOT r.writes
        AND r.relname NOT IN ('users_sync', 'teams_sync', 'team_members_sync', 'permission_definitions')
@@ -38,8 +38,10 @@ AS $$
     SELECT 'warning', 'mirror_exposed', format('table %s', r.oid::regclass),
            format('%s can read the columns %s of every user: no policy restricts rows of the mirror.', x.roles,
                   x.columns),
-           format('%1$s GRANT SELECT (id, name, deleted_at) ON %2$s TO %3$s;', neon_auth_internal.revoke_all(r.oid),
-                  r.oid::regclass, substring(neon_auth_internal.revoke_all(r.oid) FROM ' FROM (.*);'))
+           format('%1$s GRANT SELECT (id, name, deleted_at) ON %2$s TO %3$s;', neon_auth_internal.revoke_from(r.oid),
+                  r.oid::regclass,
+                  neon_auth_internal.grantees(
+                      neon_auth_internal.relation_acl(r.oid), (SELECT c.relowner FROM pg_class c WHERE c.oid = r.oid)))
       FROM reached r
      CROSS JOIN LATERAL (
             SELECT string_agg(DISTINCT a.name, ', ') AS roles,
@@ -52,8 +54,8 @@ AS $$
     -- These verify what they are passed, and return what its sender knows.
     SELECT 'error', 'administration_granted', format('function %s', p.oid::regprocedure),
            format('%s can call it: only administrators should.', a.roles),
-           format('REVOKE EXECUTE ON ROUTINE %s FROM %s;', p.oid::regprocedure,
-                  neon_auth_internal.grantees(coalesce(p.proacl, acldefault('f', p.proowner)), p.proowner))
+           neon_auth_internal.revoke('{EXECUTE}', format('ROUTINE %s', p.oid::regprocedure),
+                                     coalesce(p.proacl, acldefault('f', p.proowner)), p.proowner)
       FROM members m
       JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
       JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -67,8 +69,7 @@ AS $$
     UNION ALL
     SELECT 'error', 'administration_granted', 'schema neon_auth_internal',
            format('%s may use this schema of the extension: nobody should.', string_agg(a.name, ', ')),
-           format('REVOKE ALL ON SCHEMA neon_auth_internal FROM %s;',
-                  neon_auth_internal.grantees(n.nspacl, n.nspowner))
+           neon_auth_internal.revoke(NULL, 'SCHEMA neon_auth_internal', n.nspacl, n.nspowner)
       FROM pg_namespace n CROSS JOIN neon_auth_internal.application_roles() a
      WHERE n.nspname = 'neon_auth_internal' AND has_schema_privilege(a.oid, n.oid, 'USAGE')
      GROUP BY n.nspacl, n.nspowner

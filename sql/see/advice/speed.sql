@@ -54,11 +54,37 @@ AS $$
      CROSS JOIN LATERAL (
             SELECT string_agg(DISTINCT r.oid::regproc::text, ', ') AS names,
                    bool_and(p.pronamespace = 'auth'::regnamespace) AS are_of_teams
-              FROM unnest(c.row_calls) AS r(oid) JOIN pg_proc p ON p.oid = r.oid) AS f
+              FROM unnest(c.row_calls) AS r(oid) JOIN pg_proc p ON p.oid = r.oid
+             WHERE r.oid <> ALL (c.set_clause_calls)) AS f
       LEFT JOIN pg_attribute a ON a.attrelid = c."table" AND c.columns = ARRAY[a.attnum]
                               AND a.atttypid = 'text'::regtype
      WHERE NOT c.is_check AND c.is_large AND c.compared = '{}'
        AND (c.is_correlated OR f.names IS NOT NULL)
+    UNION ALL
+    -- Without its SET clause, a body that is a string would find its objects by the path of whoever queries the table.
+    SELECT 'info', 'set_clause_per_row', c.object,
+           format('%s has a SET clause (%s), so it is not inlined, and each call, which can be one for each row, '
+                  'changes the settings.', p.oid::regprocedure, s.names),
+           CASE WHEN p.prosqlbody IS NOT NULL AND NOT p.prosecdef AND s.are_paths
+                THEN format('ALTER FUNCTION %s RESET search_path;', p.oid::regprocedure)
+                WHEN p.oid <> ALL (c.set_clause_row_calls) AND c.called_once IS NOT NULL
+                THEN neon_auth_internal.alter_policy(c.policy, false, c.called_once)
+                WHEN p.prosecdef OR NOT s.are_paths THEN neon_auth_internal.as_comment(
+                    'Let it return all that the user may see: column = ANY (ARRAY(SELECT function())).')
+                ELSE neon_auth_internal.as_comment('Write its body as RETURN ..., which needs no search_path, and '
+                    'ALTER FUNCTION ... RESET search_path.') END
+      FROM conditions c
+     CROSS JOIN LATERAL (SELECT DISTINCT r.oid FROM unnest(c.set_clause_calls) AS r(oid)) AS r
+      JOIN pg_proc p ON p.oid = r.oid
+     CROSS JOIN LATERAL (
+            SELECT string_agg(split_part(x.setting, '=', 1), ', ') AS names,
+                   bool_and(x.setting LIKE 'search_path=%') AS are_paths
+              FROM unnest(p.proconfig) AS x(setting)) AS s
+     WHERE NOT c.is_check AND c.is_large AND c.compared = '{}'
+       AND (p.oid = ANY (c.set_clause_row_calls)
+            OR NOT EXISTS (SELECT FROM indexes i
+                            WHERE i.indrelid = c."table" AND i.number = ANY (c.set_clause_compared)))
+       AND neon_auth_internal.is_advised('pg_proc'::regclass, p.oid, p.pronamespace)
     UNION ALL
     SELECT 'warning', 'volatile_function', c.object,
            format('%s is VOLATILE, so it runs for each row, no index is used, and each row may get another result.',

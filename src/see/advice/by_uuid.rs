@@ -1,10 +1,12 @@
 //! `owner::text = auth.user_id()`, where `owner` is a uuid, as `owner = auth.uid()`: then an index finds the rows.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::c_void;
 
 use pgrx::prelude::*;
 
-use super::shape::{cast_of, column};
+use super::columns::column;
+use super::shape::cast_of;
+use super::written::written;
 use crate::pg::nodes::{elements, expression_tree_mutator};
 use crate::session::only_expression;
 
@@ -34,13 +36,11 @@ pub unsafe fn by_uuid(
             has_changed: false,
         };
         let changed = change(condition, std::ptr::from_mut(&mut readers).cast());
-        let name = pg_sys::get_rel_name(table);
-        if !readers.has_changed || name.is_null() {
-            return None;
+        if readers.has_changed {
+            written(changed, table)
+        } else {
+            None
         }
-        let context = pg_sys::deparse_context_for(name, table);
-        let text = pg_sys::deparse_expression(changed, context, false, false);
-        Some(CStr::from_ptr(text).to_string_lossy().into_owned())
     }
 }
 

@@ -8,8 +8,11 @@ use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum};
 
 use super::by_uuid::by_uuid;
-use super::nobody::{Assumed, Passes, passes};
+use super::nobody::{Assumed, Passes, assuming, passes};
+use super::set_clauses::SetClauses;
+use super::settings::settings;
 use super::shape::Shape;
+use super::sub_selects::SubSelects;
 use crate::pg::attempt::attempt;
 use crate::pg::raised::passes_errors;
 use crate::pg::set::ReturnedSet;
@@ -56,6 +59,14 @@ unsafe extern "C-unwind" fn condition_facts(call: pg_sys::FunctionCallInfo) -> p
                     facts.shape.row_calls.into_datum(),
                     facts.shape.volatile.into_datum(),
                     facts.written.into_datum(),
+                    facts.settings.into_datum(),
+                    facts.set_clauses.calls.into_datum(),
+                    facts.set_clauses.by_row.into_datum(),
+                    facts.set_clauses.compared.into_datum(),
+                    facts.set_clauses.written.into_datum(),
+                    facts.sub_selects.reads.into_datum(),
+                    facts.sub_selects.hidden.into_datum(),
+                    facts.sub_selects.written.into_datum(),
                 ]
             });
         }
@@ -73,6 +84,10 @@ struct Facts {
     shape: Shape,
     /// With comparisons as UUIDs, as text.
     written: Option<String>,
+    /// Customised settings that let rows pass with nobody signed in.
+    settings: Vec<String>,
+    set_clauses: SetClauses,
+    sub_selects: SubSelects,
 }
 
 impl Facts {
@@ -94,8 +109,13 @@ impl Facts {
                 })
             });
             let inlined = inlined.unwrap_or(original);
-            let (shape, written) = attempt(reader, || {
-                (Shape::of(inlined), by_uuid(original, table, user_id, uid))
+            let (shape, written, set_clauses, sub_selects) = attempt(reader, || {
+                (
+                    Shape::of(inlined),
+                    by_uuid(original, table, user_id, uid),
+                    SetClauses::of(original, inlined, table),
+                    SubSelects::of(original, table),
+                )
             })?;
             let role = role.unwrap_or(reader);
             let assume = |is_ownerless, signed_in| {
@@ -104,9 +124,25 @@ impl Facts {
                     is_ownerless,
                     signed_in,
                 };
-                attempt(role, || passes(inlined, assumed))
+                attempt(role, || passes(assuming(inlined, assumed), table))
             };
-            let nobody = assume(false, None);
+            let unsigned = attempt(role, || {
+                let condition = assuming(
+                    inlined,
+                    Assumed {
+                        table,
+                        is_ownerless: false,
+                        signed_in: None,
+                    },
+                );
+                let passed = passes(condition, table);
+                let settings = match passed {
+                    Passes::None => Vec::new(),
+                    Passes::All | Passes::Some => settings(condition),
+                };
+                (passed, settings)
+            });
+            let (nobody, settings) = unsigned.unzip();
             Some(Self {
                 nobody,
                 ownerless: if nobody == Some(Passes::All) {
@@ -121,6 +157,9 @@ impl Facts {
                 },
                 shape,
                 written,
+                settings: settings.unwrap_or_default(),
+                set_clauses,
+                sub_selects,
             })
         }
     }

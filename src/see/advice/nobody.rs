@@ -7,6 +7,8 @@ use std::ffi::{c_char, c_void};
 
 use pgrx::prelude::*;
 
+use super::always::is_always_true;
+use super::columns::is_never_null;
 use crate::pg::nodes::{
     check_functions_in_node, elements, expression_tree_mutator, expression_tree_walker,
     mutate_query,
@@ -45,17 +47,26 @@ pub struct Assumed {
     pub signed_in: Option<[pg_sys::Oid; 2]>,
 }
 
-/// Which rows a condition lets pass if nobody is signed in.
+/// A condition in which what is assumed is written.
 ///
 /// # Safety
 /// It must be a condition of a policy of the table.
-pub unsafe fn passes(condition: *mut pg_sys::Node, mut assumed: Assumed) -> Passes {
+pub unsafe fn assuming(condition: *mut pg_sys::Node, mut assumed: Assumed) -> *mut pg_sys::Node {
+    unsafe { nobody(condition, std::ptr::from_mut(&mut assumed).cast()) }
+}
+
+/// Which rows such a condition of the table lets pass.
+///
+/// # Safety
+/// It must be of `assuming`.
+pub unsafe fn passes(condition: *mut pg_sys::Node, table: pg_sys::Oid) -> Passes {
     unsafe {
-        let context = std::ptr::from_mut(&mut assumed).cast();
-        match constant(nobody(condition, context)) {
-            None => Passes::Some,
+        let simplified = pg_sys::eval_const_expressions(std::ptr::null_mut(), condition);
+        match constant(simplified) {
             Some(value) if !value.constisnull && value.constvalue.value() != 0 => Passes::All,
             Some(_) => Passes::None,
+            None if is_always_true(simplified, table) => Passes::All,
+            None => Passes::Some,
         }
     }
 }
@@ -157,31 +168,6 @@ unsafe fn compared_with_list(node: *mut pg_sys::ScalarArrayOpExpr) -> *mut pg_sy
     }
 }
 
-unsafe fn is_never_null(node: *mut pg_sys::Node, table: pg_sys::Oid) -> bool {
-    unsafe {
-        let node = pg_sys::strip_implicit_coercions(node);
-        if (*node).type_ != pg_sys::NodeTag::T_Var {
-            return false;
-        }
-        let column = &*node.cast::<pg_sys::Var>();
-        if column.varlevelsup > 0 {
-            return false;
-        }
-        let attribute = pg_sys::SearchSysCache2(
-            pg_sys::SysCacheIdentifier::ATTNUM as i32,
-            table.into(),
-            column.varattno.into(),
-        );
-        if attribute.is_null() {
-            return false;
-        }
-        let row = pg_sys::GETSTRUCT(attribute).cast::<pg_sys::FormData_pg_attribute>();
-        let is_never_null = (*row).attnotnull;
-        pg_sys::ReleaseSysCache(attribute);
-        is_never_null
-    }
-}
-
 /// A sub-select that returns no row has a known value.
 unsafe fn sub_link(link: *mut pg_sys::SubLink, context: *mut c_void) -> *mut pg_sys::Node {
     use pg_sys::SubLinkType::*;
@@ -236,8 +222,17 @@ unsafe fn returns_no_row(query: &pg_sys::Query) -> bool {
         {
             return false;
         }
-        constant((*query.jointree).quals)
-            .is_some_and(|value| value.constisnull || value.constvalue.value() == 0)
+        never_true((*query.jointree).quals)
+    }
+}
+
+/// Whether a condition is NULL or false for every row.
+///
+/// # Safety
+/// It must be a condition, of which no function of others is called.
+pub unsafe fn never_true(condition: *mut pg_sys::Node) -> bool {
+    unsafe {
+        constant(condition).is_some_and(|value| value.constisnull || value.constvalue.value() == 0)
     }
 }
 

@@ -4,6 +4,7 @@ use std::ffi::c_void;
 
 use pgrx::prelude::*;
 
+use super::columns::{column, without_relabel};
 use super::nobody::{is_of_others, is_volatile};
 use crate::pg::nodes::{
     check_functions_in_node, elements, expression_tree_mutator, expression_tree_walker,
@@ -138,26 +139,6 @@ unsafe extern "C-unwind" fn note_call(function: pg_sys::Oid, context: *mut c_voi
         called.volatile = Some(function);
     }
     false
-}
-
-/// The number of a column of the policy's table.
-pub unsafe fn column(node: *mut pg_sys::Node) -> Option<i16> {
-    unsafe {
-        if (*node).type_ != pg_sys::NodeTag::T_Var {
-            return None;
-        }
-        let column = &*node.cast::<pg_sys::Var>();
-        (column.varlevelsup == 0 && column.varattno > 0).then_some(column.varattno)
-    }
-}
-
-unsafe fn without_relabel(mut node: *mut pg_sys::Node) -> *mut pg_sys::Node {
-    unsafe {
-        while (*node).type_ == pg_sys::NodeTag::T_RelabelType {
-            node = (*node.cast::<pg_sys::RelabelType>()).arg.cast();
-        }
-        node
-    }
 }
 
 /// What a cast casts.

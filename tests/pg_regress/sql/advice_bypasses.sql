@@ -59,6 +59,14 @@ GRANT SELECT ON of_plain, mine, of_bound TO authenticated;
 CREATE FUNCTION definer() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = advised, pg_temp AS 'SELECT count(*) FROM notes';
 CREATE FUNCTION unpinned() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN (SELECT count(*) FROM notes); END';
 CREATE PROCEDURE "Odd name"("a b" int) LANGUAGE plpgsql SECURITY DEFINER SET search_path = advised, pg_temp AS 'BEGIN END';
+CREATE FUNCTION temp_first() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, "Odd, pg_temp", advised AS 'BEGIN RETURN (SELECT count(*) FROM notes); END';
+CREATE FUNCTION temp_between() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_temp, "a=b", advised, pg_temp AS 'BEGIN RETURN (SELECT count(*) FROM notes); END';
+CREATE FUNCTION user_schema() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = "$user", advised AS 'BEGIN RETURN (SELECT count(*) FROM notes); END';
+-- Alike: a path in which no table is found but by its schema; an SQL body.
+CREATE FUNCTION path_empty() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS 'BEGIN RETURN (SELECT count(*) FROM advised.notes); END';
+CREATE FUNCTION path_of_postgres() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS 'BEGIN RETURN (SELECT count(*) FROM advised.notes); END';
+CREATE FUNCTION path_quoted() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = advised, "pg_temp" AS 'BEGIN RETURN (SELECT count(*) FROM notes); END';
+CREATE FUNCTION parsed() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = advised RETURN (SELECT count(*) FROM notes);
 -- Alike: of the caller; a trigger; in a policy; not granted; of an owner whom policies bind.
 CREATE FUNCTION invoker() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM advised.notes';
 CREATE FUNCTION trigger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN new; END';
@@ -75,4 +83,19 @@ SELECT severity, code, object, problem FROM neon_auth.advice WHERE object ~ '\ma
 SELECT code, object, CASE WHEN code = 'view_bypasses_policies' THEN '' ELSE remedy END AS remedy, outcome
   FROM public.follow_advice('%advised%');
 SELECT severity, code, object, problem FROM neon_auth.advice WHERE object ~ '\madvised[._]';
+ROLLBACK;
+
+-- A temporary table is found before another one, unless pg_temp is last; so is none if nobody can make one.
+BEGIN;
+CREATE TABLE public.advised_notes AS SELECT 'of everybody' AS note;
+ALTER TABLE public.advised_notes ENABLE ROW LEVEL SECURITY;
+CREATE FUNCTION public.advised_read() RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS 'BEGIN RETURN (SELECT note FROM advised_notes); END';
+SELECT code FROM neon_auth.advice WHERE object ~ 'advised_read' AND code = 'definer_search_path';
+CREATE TEMP TABLE advised_notes AS SELECT 'of the caller' AS note;
+SELECT public.advised_read();
+SELECT code, remedy, outcome FROM public.follow_advice('%advised_read%') WHERE code = 'definer_search_path';
+SELECT public.advised_read();
+ALTER FUNCTION public.advised_read SET search_path = public;
+SELECT format('REVOKE TEMP ON DATABASE %I FROM PUBLIC', current_database()) \gexec
+SELECT code FROM neon_auth.advice WHERE object ~ 'advised_read' AND code = 'definer_search_path';
 ROLLBACK;

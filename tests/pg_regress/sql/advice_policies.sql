@@ -36,7 +36,9 @@ SELECT count(advised.make(condition, 'open_' || name)) FROM (VALUES
     ('not_in', 'coalesce(owner IN (SELECT b.user_id FROM advised.blocked b WHERE b.user_id = auth.user_id()), true) IS FALSE'),
     ('empty_array', 'owner <> ALL (ARRAY(SELECT b.user_id FROM advised.blocked b WHERE b.user_id = auth.user_id()))'),
     ('function', 'advised.is_mine(owner)'),
-    ('strict', 'advised.strict(auth.user_id()) IS NULL')) AS c(name, condition);
+    ('strict', 'advised.strict(auth.user_id()) IS NULL'),
+    ('by_form', 'auth.user_id() = owner OR editor IS NULL OR editor IS NOT NULL'),
+    ('by_form_nobody', 'auth.user_id() IS NULL AND (published OR NOT published)')) AS c(name, condition);
 SELECT count(advised.make(condition, 'ownerless_' || name)) FROM (VALUES
     ('not_distinct', 'editor IS NOT DISTINCT FROM auth.user_id()'),
     ('or', 'owner = auth.user_id() OR NOT (editor IS DISTINCT FROM auth.user_id())')) AS c(name, condition);
@@ -49,6 +51,7 @@ SELECT count(advised.make(condition, 'closed_' || name)) FROM (VALUES
     ('not_distinct', 'owner IS NOT DISTINCT FROM auth.user_id()'),
     ('coalesce', 'coalesce(owner = auth.user_id(), false)'),
     ('signed_in', 'auth.user_id() IS NOT NULL'),
+    ('by_form', 'auth.user_id() IS NULL AND (editor = ''x'' OR editor <> ''x'')'),
     ('claim', 'auth.user_id() = owner AND auth.claim(''blocked'') IS DISTINCT FROM ''true'''),
     ('function', 'advised.is_fine(owner)'),
     ('opaque', 'advised.opaque(auth.user_id()) AND owner = auth.user_id()'),
@@ -94,6 +97,27 @@ SELECT advised.make('auth.user_id() IS NOT NULL', 'all_signed_in', 'UPDATE'),
        advised.make('auth.claim(''staff'') IS NOT NULL', 'closed_some_claim', 'UPDATE');
 CREATE POLICY r ON advised.all_restrictive AS RESTRICTIVE USING (auth.user_id() IS NOT NULL);
 CREATE POLICY r ON advised.closed_by_owner AS RESTRICTIVE USING (owner = auth.user_id());
+
+-- True by its form, and alike: a column that can be NULL, a comparison, another value, a volatile function, two unknown
+-- values, more facts than are tried.
+SELECT count(advised.make(condition, 'all_' || name, 'UPDATE')) FROM (VALUES
+    ('or_not', 'published OR NOT published'),
+    ('same', 'owner = owner'),
+    ('null_test', 'editor IS NULL OR editor IS NOT NULL'),
+    ('negated', '(owner = ''x'') IS NULL OR owner = ''x'' OR owner <> ''x'''),
+    ('three_values', '(editor = ''x'') IS TRUE OR (editor = ''x'') IS FALSE OR (editor = ''x'') IS UNKNOWN'),
+    ('not_unknown', '(editor = editor) IS NOT FALSE'),
+    ('and', '(published OR NOT published) AND (owner IS NOT NULL)')) AS c(name, condition);
+SELECT count(advised.make(condition, 'closed_' || name, 'UPDATE')) FROM (VALUES
+    ('same_null', 'editor = editor'),
+    ('compared', 'owner = ''x'' OR owner <> ''x'''),
+    ('negated_null', 'editor = ''x'' OR editor <> ''x'''),
+    ('not_negated', 'owner = ''x'' OR owner <> ''y'''),
+    ('volatile', 'random() < 0.5 OR random() >= 0.5'),
+    ('unknown_values', 'auth.claim(''a'') = owner OR auth.claim(''b'') <> owner'),
+    ('and_false', 'published AND NOT published'),
+    ('row', 'ROW(editor, owner) IS NULL OR ROW(editor, owner) IS NOT NULL'),
+    ('many', (SELECT string_agg(format('owner = ''%s''', n), ' OR ') FROM generate_series(1, 9) AS n) || ' OR published OR NOT published')) AS c(name, condition);
 
 -- Rows that can be given away.
 SELECT advised.make('editor IN (SELECT b.user_id FROM advised.blocked b WHERE b.user_id = auth.user_id())', 'given_team', 'UPDATE'),

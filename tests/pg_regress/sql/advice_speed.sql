@@ -60,6 +60,29 @@ CALL advised.make('once_in', 'team_id IN (SELECT m.team_id FROM advised.members 
 CALL advised.make('after_index', 'team_id = ANY (auth.team_ids()) AND auth.has_permission(''read'', team_id)');
 CREATE INDEX ON advised.after_index (team_id);
 
+-- Functions with a SET clause.
+CREATE FUNCTION advised.me() RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 'SELECT auth.user_id()';
+CREATE FUNCTION advised.my_teams() RETURNS text[] LANGUAGE plpgsql STABLE SET search_path = advised, pg_temp AS 'BEGIN RETURN auth.team_ids(); END';
+CREATE FUNCTION advised.parsed(text) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp RETURN $1 = auth.user_id();
+CREATE FUNCTION advised.in_zone(text) RETURNS boolean LANGUAGE sql STABLE SET TimeZone = 'UTC' RETURN $1 = auth.user_id() AND now()::text <> $1;
+CREATE FUNCTION advised.definer(text) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = advised, pg_temp AS 'BEGIN RETURN $1 = auth.user_id(); END';
+CREATE FUNCTION advised.changing_me() RETURNS text LANGUAGE plpgsql SET search_path = advised, pg_temp AS 'BEGIN RETURN auth.user_id(); END';
+CALL advised.make('set_me', 'owner = advised.me() OR team_id = ANY (advised.my_teams())');
+CALL advised.make('set_parsed', 'advised.parsed(owner)');
+CALL advised.make('set_zone', 'advised.in_zone(owner)');
+CALL advised.make('set_definer', 'advised.definer(owner)');
+CALL advised.make('set_wrapped_row', '(SELECT advised.definer(owner))');
+CALL advised.make('set_changing', 'owner = advised.changing_me()');
+-- Alike: in a sub-select that runs once; beside an index that finds the rows; a table that is known to be small.
+CALL advised.make('set_once', 'owner = (SELECT advised.me())');
+CALL advised.make('set_index', 'owner = advised.me()');
+CREATE INDEX ON advised.set_index (owner);
+CALL advised.make('set_after_index', 'owner = auth.user_id() AND advised.definer(owner)');
+CREATE INDEX ON advised.set_after_index (owner);
+CALL advised.make('set_small', 'owner = advised.me()');
+INSERT INTO advised.set_small SELECT 'u' FROM generate_series(1, 10);
+ANALYZE advised.set_small;
+
 -- Volatile functions, and one in a sub-select, which runs once.
 CALL advised.make('volatile', 'owner = advised.changing()');
 CALL advised.make('volatile_own', 'random() < 0.5');
@@ -77,4 +100,14 @@ CREATE INDEX ON advised.tags_open USING gin (tags);
 \pset format unaligned
 SELECT severity, code, object, problem FROM neon_auth.advice WHERE object LIKE '%advised.%' AND code NOT LIKE 'rls%';
 SELECT code, object, remedy, outcome FROM public.follow_advice('%advised.%') WHERE code NOT LIKE 'rls%';
+-- The remedies do what they say: one call for all rows, and a function that is inlined.
+SET LOCAL track_functions = 'all';
+INSERT INTO advised.set_me (owner) SELECT 'u' FROM generate_series(1, 50);
+INSERT INTO advised.set_parsed SELECT * FROM advised.set_me;
+GRANT authenticated TO CURRENT_USER;
+SET LOCAL ROLE authenticated;
+SELECT count(*) FROM advised.set_me, advised.set_parsed;
+RESET ROLE;
+SELECT f.name, pg_stat_get_xact_function_calls(f.name) AS calls
+  FROM (VALUES ('advised.me'::regproc), ('advised.my_teams'), ('advised.parsed')) AS f(name);
 ROLLBACK;

@@ -69,6 +69,53 @@ CREATE POLICY p ON both_kinds AS RESTRICTIVE USING (id > 0);
 CREATE POLICY q ON both_kinds FOR SELECT USING (id < 10);
 GRANT SELECT ON both_kinds TO authenticated;
 
+-- Partitions and children of a table with policies: an error if applications may use them, whatever they may do.
+CREATE TABLE parent (id int, user_id text NOT NULL) PARTITION BY RANGE (id);
+CREATE INDEX ON parent (user_id);
+ALTER TABLE parent ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON parent USING (user_id = auth.user_id());
+CREATE TABLE part PARTITION OF parent FOR VALUES FROM (0) TO (10) PARTITION BY RANGE (id);
+CREATE TABLE part_of_part PARTITION OF part FOR VALUES FROM (0) TO (10);
+CREATE TABLE child (extra text) INHERITS (enabled);
+CREATE TABLE part_not_granted PARTITION OF parent FOR VALUES FROM (10) TO (20);
+CREATE TABLE part_enabled PARTITION OF parent FOR VALUES FROM (20) TO (30);
+ALTER TABLE part_enabled ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON parent, part, part_of_part, child, part_enabled TO authenticated;
+-- Alike: of a table without policies.
+CREATE TABLE open_parent (id int) PARTITION BY RANGE (id);
+CREATE TABLE open_part PARTITION OF open_parent FOR VALUES FROM (0) TO (10);
+GRANT SELECT ON open_part TO authenticated;
+
+-- Without a policy, but with a column that says whose the row is: a reference, or a default.
+CREATE TABLE referring (id int, "Of user" text REFERENCES neon_auth.users_sync (id));
+CREATE TABLE by_default (id int, who text DEFAULT auth.user_id());
+ALTER TABLE referring ENABLE ROW LEVEL SECURITY;
+ALTER TABLE by_default ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON by_default TO stranger USING (true);
+GRANT SELECT ON referring, by_default TO authenticated;
+
+-- Policies for UPDATE and DELETE, but none for SELECT.
+CREATE FUNCTION make_writes(name text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE TABLE %I (id int, user_id text NOT NULL, open boolean)', name);
+    EXECUTE format('CREATE INDEX ON %I (user_id)', name);
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
+    EXECUTE format('CREATE POLICY read ON %I FOR UPDATE USING (user_id = auth.user_id())', name);
+    EXECUTE format('CREATE POLICY q ON %I FOR DELETE USING (user_id = auth.user_id() AND open)', name);
+    EXECUTE format('GRANT SELECT, UPDATE, DELETE ON %I TO authenticated', name);
+END
+$$;
+SELECT count(make_writes(name)) FROM unnest('{blind,blind_delete,with_select,with_all,without_grant,blind_inserts}'::text[]) AS name;
+DROP POLICY read ON blind_delete;
+-- Alike: with one for SELECT, or ALL; roles that may not SELECT, so that WHERE is refused; only inserts.
+CREATE POLICY r ON with_select FOR SELECT USING (user_id = auth.user_id());
+CREATE POLICY r ON with_all USING (user_id = auth.user_id());
+REVOKE SELECT ON without_grant FROM authenticated;
+DROP POLICY read ON blind_inserts;
+ALTER POLICY q ON blind_inserts TO stranger;
+CREATE POLICY i ON blind_inserts FOR INSERT TO authenticated WITH CHECK (user_id = auth.user_id());
+GRANT INSERT ON blind_inserts TO authenticated;
+
 -- A foreign table.
 CREATE FOREIGN DATA WRAPPER advised_wrapper;
 CREATE SERVER advised_server FOREIGN DATA WRAPPER advised_wrapper;
@@ -85,6 +132,31 @@ UPDATE neon_auth.providers SET role_claim = 'role', allowed_roles = '{advised_st
 SELECT severity, code, object, problem FROM neon_auth.advice WHERE object ~ 'advised\.';
 UPDATE neon_auth.providers SET role_claim = NULL, allowed_roles = '{}' WHERE name = 'stack';
 SELECT * FROM public.follow_advice('%advised.%');
+-- Where a table has got policies or has lost grants, users still reach their rows.
+GRANT authenticated TO CURRENT_USER;
+INSERT INTO parent VALUES (1, 'alice'), (2, 'bob');
+SELECT neon_auth.upsert_user('{"id": "alice"}');
+INSERT INTO referring VALUES (1, 'alice');
+INSERT INTO blind VALUES (1, 'alice', true), (2, 'bob', true);
+SELECT auth.impersonate('alice');
+SET LOCAL ROLE authenticated;
+SELECT * FROM parent;
+SELECT * FROM referring;
+UPDATE blind SET open = false WHERE id > 0 RETURNING *;
+RESET ROLE;
+ROLLBACK;
+
+-- From one finding to the next, a table that a user can use.
+BEGIN;
+CREATE TABLE public.advised_chain (id int, user_id text DEFAULT auth.user_id());
+GRANT SELECT, INSERT ON public.advised_chain TO authenticated;
+GRANT authenticated TO CURRENT_USER;
+SELECT code, remedy, outcome FROM public.follow_advice('%advised_chain%');
+SELECT code, remedy, outcome FROM public.follow_advice('%advised_chain%');
+SELECT code, remedy, outcome FROM public.follow_advice('%advised_chain%');
+SELECT auth.impersonate('alice');
+SET LOCAL ROLE authenticated;
+INSERT INTO public.advised_chain VALUES (1) RETURNING *;
 ROLLBACK;
 
 -- Nothing is wrong with the extension itself.
