@@ -138,8 +138,11 @@ AS $$
          WHERE a.attrelid = create_policy.relation AND a.attnum > 0 AND NOT a.attisdropped
            AND a.atttypid IN ('text'::regtype, 'varchar'::regtype)
            AND (EXISTS (SELECT FROM pg_constraint k
+                          JOIN pg_class u ON u.oid = k.confrelid AND u.relname = 'users_sync'
+                          JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = u.oid
+                          JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
                          WHERE k.contype = 'f' AND k.conrelid = a.attrelid AND k.conkey = ARRAY[a.attnum]
-                           AND k.confrelid = 'neon_auth.users_sync'::regclass)
+                           AND e.extname = 'neon_auth' AND d.deptype = 'e')
                 OR EXISTS (SELECT FROM pg_attrdef f
                              JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
                                              AND d.refclassid = 'pg_proc'::regclass
