@@ -163,6 +163,13 @@ pub enum Problem {
     },
     /// A statement needs an ordinary table, and the relation is not one.
     NotATable { relation: String, is: &'static str },
+    /// A table that inherits from another, such as a partition, belongs to a role without the rights of that table's
+    /// owner.
+    HeirOfOthers {
+        table: String,
+        heir: String,
+        owner: String,
+    },
     /// No role has this name.
     UnknownRole { role: String },
     /// The caller asks what a role can do that it cannot become.
@@ -555,6 +562,14 @@ impl From<&Problem> for ErrorReport {
                 "the relation is not an ordinary table".to_owned(),
                 format!("The relation {relation} {is}."),
                 String::new(),
+            ),
+            Problem::HeirOfOthers { table, heir, owner } => (
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "a partition belongs to a role that lacks the rights of the table's owner".to_owned(),
+                format!(
+                    "To read {table} as its owner would run code of the owner of {heir}, which inherits from it."
+                ),
+                format!("ALTER TABLE {heir} OWNER TO {owner};"),
             ),
             Problem::UnknownRole { role } => (
                 Code::ERRCODE_UNDEFINED_OBJECT,

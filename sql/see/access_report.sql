@@ -38,18 +38,11 @@ DECLARE
     conditions record;
     counted record;
 BEGIN
-    -- A materialized view cannot be written, and what a view lets write, its tables decide.
-    IF command <> 'SELECT'
-       AND (kind = 'm' OR kind = 'v' AND neon_auth_internal.has_privilege_on(role, relation, command)) THEN
-        rows := CASE kind WHEN 'm' THEN 0 END;
-        RETURN;
-    END IF;
-    IF NOT neon_auth_internal.has_privilege_on(role, relation, command)
-       OR NOT neon_auth_internal.has_privilege_on(role, relation, 'SELECT') THEN
+    IF NOT neon_auth_internal.has_privilege_on(role, relation, command) OR kind = 'm' AND command <> 'SELECT' THEN
         rows := 0;
-        IF neon_auth_internal.has_privilege_on(role, relation, command) THEN
-            note := format('%s without SELECT reaches rows only if it names no column', command);
-        END IF;
+        RETURN;
+    -- What a view lets write, its tables decide.
+    ELSIF kind = 'v' AND command <> 'SELECT' THEN
         RETURN;
     END IF;
     SELECT NULL::text[] AS permissive, NULL::text[] AS restrictive INTO conditions;
@@ -70,6 +63,15 @@ BEGIN
             RETURN;
         END IF;
     END IF;
+    note := CASE WHEN NOT neon_auth_internal.has_privilege_on(role, relation, 'SELECT')
+                 THEN 'without SELECT it reaches rows only if it names no column'
+                 WHEN kind = 'f' THEN 'another server may decide'
+                 WHEN kind = 'v' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.oid = role)
+                 THEN 'code of a view would have the rights of a superuser' END;
+    IF note IS NOT NULL THEN
+        note := format('%s is not counted: %s', command, note);
+        RETURN;
+    END IF;
     SELECT c.* INTO counted
       FROM neon_auth_internal.count_as(relation, conditions.permissive, conditions.restrictive, role, user_id, '{}',
                                        path) AS c;
@@ -85,12 +87,19 @@ $$;
 COMMENT ON FUNCTION neon_auth_internal.counted_access(oid, text, oid, text, text) IS
     'How many rows SELECT, UPDATE or DELETE reaches as a role with an identity, and what is to be said about it';
 
+-- Large rows are left out: a hundred of them might not fit into memory.
 CREATE FUNCTION neon_auth_internal.stored_rows(relation oid) RETURNS SETOF text
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT r FROM neon_auth_internal.read_as_owner(relation, format(
-                      'SELECT (neon_auth_stored.*)::text FROM %s AS neon_auth_stored LIMIT 100',
-                      neon_auth_internal.qualified(relation)), '{}') AS r
+    SELECT r
+      FROM (SELECT concat_ws(' + ', '0', string_agg(
+                       format('coalesce(pg_column_size(neon_auth_stored.%I), 0)', a.attname), ' + ')) AS bytes
+              FROM pg_attribute a
+             WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attlen < 0) AS s
+     CROSS JOIN LATERAL neon_auth_internal.read_as_owner(relation, format(
+                      'SELECT CASE WHEN %s < 10000 THEN (neon_auth_stored.*)::text END FROM %s AS neon_auth_stored '
+                      'LIMIT 100', s.bytes, neon_auth_internal.qualified(relation)), '{}') AS r
+     WHERE r IS NOT NULL
 $$;
 COMMENT ON FUNCTION neon_auth_internal.stored_rows(oid) IS
     'Some rows of a table, as record_out writes them';
@@ -102,13 +111,30 @@ RETURN (SELECT coalesce(array_agg(DISTINCT a.attname), '{}')
          CROSS JOIN LATERAL (VALUES (p.polqual), (p.polwithcheck)) AS c(condition)
          CROSS JOIN LATERAL neon_auth_internal.condition_facts(
                 c.condition, relation, role, 'auth.user_id()'::regprocedure, 'auth.uid()'::regprocedure) AS f
-          JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = ANY (f.compared || f.cast_columns)
+          JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = ANY (f.owner_columns)
          WHERE p.polrelid = relation);
 COMMENT ON FUNCTION neon_auth_internal.owner_columns(oid, oid) IS
-    'Columns that policies of a table compare with the signed-in user';
+    'Columns that policies of a table compare with the id of the signed-in user';
 
--- A row of the user's own has defaults, and the user's id in the columns that policies compare with it.
-CREATE FUNCTION neon_auth_internal.insert_access(relation oid, role oid, user_id text, path text) RETURNS text
+-- Whether policies for INSERT let no row pass, whatever it contains: as far as that can be known without a row, and of
+-- the user only whether there is one.
+CREATE FUNCTION neon_auth_internal.inserts_nothing(relation oid, role oid, is_nobody boolean) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN (SELECT bool_or(NOT a.permissive AND k.passes_none) OR bool_and(NOT a.permissive OR k.passes_none)
+          FROM neon_auth_internal.applying_policies(relation, role, 'INSERT', 'WITH CHECK') AS a
+          JOIN pg_policy p ON p.polrelid = relation AND p.polname = a.name
+          LEFT JOIN LATERAL neon_auth_internal.condition_facts(
+                coalesce(p.polwithcheck, p.polqual), relation, role,
+                'auth.user_id()'::regprocedure, 'auth.uid()'::regprocedure) AS f ON true
+         CROSS JOIN LATERAL (SELECT coalesce(CASE WHEN is_nobody THEN f.nobody ELSE f.signed_in END = 'none', false))
+                            AS k(passes_none));
+COMMENT ON FUNCTION neon_auth_internal.inserts_nothing(oid, oid, boolean) IS
+    'Whether policies let nobody, or nobody who is signed in, insert any row; false if that is not known';
+
+-- A row of the user's own has defaults, or the values of a stored row, and the user's id in the columns that policies
+-- compare with it.
+CREATE FUNCTION neon_auth_internal.insert_access(relation oid, role oid, user_id text, path text, OUT which text,
+    OUT note text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -116,51 +142,65 @@ DECLARE
     conditions record;
     every text[];
     owners name[];
-    own text;
-    found text;
+    own jsonb;
 BEGIN
     IF kind = 'm' OR NOT neon_auth_internal.has_privilege_on(role, relation, 'INSERT') THEN
-        RETURN 'none';
+        which := 'none';
+        RETURN;
     ELSIF kind = 'v' THEN
-        RETURN NULL;
+        RETURN;
     ELSIF NOT (SELECT s.binds FROM neon_auth_internal.row_security(relation, role) AS s) THEN
-        RETURN 'any';
+        which := 'any';
+        RETURN;
     END IF;
     SELECT c.* INTO conditions FROM neon_auth_internal.conditions_of(relation, role, 'INSERT', 'WITH CHECK') AS c;
-    IF conditions.permissive IS NULL THEN
-        RETURN 'none';
+    IF conditions.permissive IS NULL OR neon_auth_internal.inserts_nothing(relation, role, user_id IS NULL) THEN
+        which := 'none';
+        RETURN;
     END IF;
     every := neon_auth_internal.any_of(conditions.permissive) || coalesce(conditions.restrictive, '{}');
-    SELECT CASE WHEN p.value = 't' THEN 'any' WHEN p.failure IS NULL THEN 'none' END INTO found
+    SELECT CASE WHEN p.value = 't' THEN 'any' WHEN p.failure IS NULL THEN 'none' END INTO which
       FROM neon_auth_internal.passes_as(every, relation, NULL, role, user_id, '{}', path, false) AS p;
-    IF found IS NOT NULL THEN
-        RETURN found;
+    IF which IS NOT NULL THEN
+        RETURN;
     END IF;
     owners := neon_auth_internal.owner_columns(relation, role);
-    SELECT i.imagined INTO own
-      FROM (SELECT coalesce(jsonb_object_agg(d.name, d.value) FILTER (WHERE jsonb_typeof(d.value) <> 'null'), '{}')
-              FROM neon_auth_internal.column_defaults(relation, '{}', role, user_id, '{}', path) AS d) AS d(given)
-     CROSS JOIN (SELECT coalesce(jsonb_object_agg(o, user_id) FILTER (WHERE user_id IS NOT NULL), '{}')
-                   FROM unnest(owners) AS o) AS o(given)
-     CROSS JOIN LATERAL neon_auth_internal.imagined_row(relation, NULL, d.given || o.given, role, user_id, '{}',
-                                                        path) AS i;
-    SELECT CASE max(CASE WHEN r.is_own THEN 2 WHEN r.is_of_another THEN 3 ELSE 1 END)
-                WHEN 3 THEN 'others' WHEN 2 THEN 'own' WHEN 1 THEN 'some' ELSE 'none' END INTO found
-      FROM (SELECT own AS "row", true AS is_own, false AS is_of_another
-             UNION ALL
-            SELECT s.stored, false,
-                   EXISTS (SELECT FROM unnest(owners) AS o WHERE i.imagined_values ->> o IS DISTINCT FROM user_id)
-              FROM neon_auth_internal.stored_rows(relation) AS s(stored)
-             -- As the role: a cast of a type to json is code of the owner of the type.
-             CROSS JOIN LATERAL neon_auth_internal.imagined_row(relation, s.stored, '{}', role, user_id, '{}',
-                                                                path) AS i) AS r
-     CROSS JOIN LATERAL neon_auth_internal.passes_as(every, relation, r."row", role, user_id, '{}', path, false) AS p
+    own := (SELECT coalesce(jsonb_object_agg(o, user_id), '{}') FROM unnest(owners) AS o WHERE user_id IS NOT NULL);
+    WITH stored AS MATERIALIZED (
+        SELECT s AS "row" FROM neon_auth_internal.stored_rows(relation) AS s
+    ), tried (rank, "row") AS (
+        SELECT 2, g.imagined
+          FROM (SELECT coalesce(jsonb_object_agg(d.name, d.value) FILTER (WHERE jsonb_typeof(d.value) <> 'null'), '{}')
+                  FROM neon_auth_internal.column_defaults(relation, '{}', role, user_id, '{}', path) AS d) AS d(given)
+         CROSS JOIN LATERAL neon_auth_internal.imagined_row(relation, NULL, d.given || own, role, user_id, '{}',
+                                                            path) AS i
+         CROSS JOIN LATERAL neon_auth_internal.with_generated(relation, role, user_id, '{}', path, '{}', '{}', i.imagined,
+                                                              i.imagined_values) AS g
+        UNION ALL
+        SELECT 2, g.imagined
+          FROM stored s
+         CROSS JOIN LATERAL neon_auth_internal.imagined_row(relation, s."row", own, role, user_id, '{}', path) AS i
+         CROSS JOIN LATERAL neon_auth_internal.with_generated(relation, role, user_id, '{}', path, '{}', '{}', i.imagined,
+                                                              i.imagined_values) AS g
+         WHERE own <> '{}'
+        UNION ALL
+        -- As the role: a cast of a type to json is code of the owner of the type.
+        SELECT CASE WHEN EXISTS (SELECT FROM unnest(owners) AS o WHERE i.imagined_values ->> o IS DISTINCT FROM user_id)
+                    THEN 3 ELSE 1 END, s."row"
+          FROM stored s
+         CROSS JOIN LATERAL neon_auth_internal.imagined_row(relation, s."row", '{}', role, user_id, '{}', path) AS i
+    )
+    SELECT (ARRAY['some', 'own', 'others'])[max(t.rank)] INTO which
+      FROM tried t
+     CROSS JOIN LATERAL neon_auth_internal.passes_as(every, relation, t."row", role, user_id, '{}', path, false) AS p
      WHERE p.value = 't';
-    RETURN found;
+    IF which IS NULL THEN
+        note := 'INSERT is not known: no row that was tried passes';
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.insert_access(oid, oid, text, text) IS
-    'Which rows INSERT may write: any, none, own, also rows that name other users (others), or some; NULL for a view';
+    'Which rows INSERT may write: any, none, own, also rows that name other users (others), or some; NULL: not known';
 
 CREATE FUNCTION neon_auth_internal.reported_relations(role oid, schemas name[])
 RETURNS TABLE (relation oid, kind "char")
@@ -182,19 +222,21 @@ BEGIN
           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = ANY (schemas)
            AND (c.relkind IN ('r', 'p') AND NOT c.relispartition
-                OR c.relkind IN ('r', 'p', 'v', 'm')
+                OR c.relkind IN ('r', 'p', 'v', 'm', 'f')
                    AND (SELECT bool_or(neon_auth_internal.has_privilege_on(role, c.oid, p))
                           FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p))
          ORDER BY n.nspname, c.relname COLLATE "C";
 END
 $$;
 COMMENT ON FUNCTION neon_auth_internal.reported_relations(oid, name[]) IS
-    'Tables of schemas, and those of their partitions, views and materialized views that a role has a privilege on';
+    'Tables of schemas, and those of their partitions, views and foreign tables that a role has a privilege on';
 
 CREATE FUNCTION neon_auth_internal.access_report(user_ids text[], role oid, schemas name[], path text)
 RETURNS TABLE ("table" text, user_id text, selects bigint, inserts text, updates bigint, deletes bigint, policies jsonb,
     note text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+-- Rows are passed on as text.
+SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET extra_float_digits = 1
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -202,11 +244,22 @@ DECLARE
                                               WHERE u.deleted_at IS NULL ORDER BY u.created_at, u.id LIMIT 5));
     reported record;
     bound record;
-    counted record;
+    command text;
+    counted bigint;
+    told text;
     notes text[];
     who text;
 BEGIN
+    IF '' = ANY (asked) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'a user id is empty',
+            DETAIL = 'One of user_ids is the empty string.',
+            HINT = 'Leave it out: nobody, who has no id, is always in the report.';
+    END IF;
     FOR reported IN SELECT * FROM neon_auth_internal.reported_relations(role, schemas) LOOP
+        -- It may have been dropped in the meantime.
+        CONTINUE WHEN NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = reported.relation);
         SELECT s.* INTO bound FROM neon_auth_internal.row_security(reported.relation, role) AS s;
         "table" := reported.relation::regclass::text;
         policies := CASE WHEN bound.binds
@@ -217,27 +270,30 @@ BEGIN
         FOREACH who IN ARRAY (SELECT array_agg(DISTINCT a) FROM unnest(asked) AS a WHERE a IS NOT NULL)
                              || NULL::text LOOP
             user_id := who;
+            selects := NULL;
+            inserts := NULL;
+            updates := NULL;
+            deletes := NULL;
             notes := ARRAY[CASE WHEN reported.kind IN ('r', 'p') AND NOT bound.binds
                                 THEN 'row security: ' || bound.kind END];
-            SELECT c.* INTO counted
-              FROM neon_auth_internal.counted_access(reported.relation, 'SELECT', role, who, path) AS c;
-            selects := counted.rows;
-            notes := notes || counted.note;
-            -- One odd table must not end the report.
-            BEGIN
-                inserts := neon_auth_internal.insert_access(reported.relation, role, who, path);
-            EXCEPTION WHEN OTHERS THEN
-                inserts := NULL;
-                notes := notes || format('INSERT is not known: %s: %s', SQLSTATE, SQLERRM);
-            END;
-            SELECT c.* INTO counted
-              FROM neon_auth_internal.counted_access(reported.relation, 'UPDATE', role, who, path) AS c;
-            updates := counted.rows;
-            notes := notes || counted.note;
-            SELECT c.* INTO counted
-              FROM neon_auth_internal.counted_access(reported.relation, 'DELETE', role, who, path) AS c;
-            deletes := counted.rows;
-            notes := notes || counted.note;
+            FOREACH command IN ARRAY ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'] LOOP
+                -- One odd table must not end the report.
+                BEGIN
+                    IF command = 'INSERT' THEN
+                        SELECT i.which, i.note INTO inserts, told
+                          FROM neon_auth_internal.insert_access(reported.relation, role, who, path) AS i;
+                    ELSE
+                        SELECT c.rows, c.note INTO counted, told
+                          FROM neon_auth_internal.counted_access(reported.relation, command, role, who, path) AS c;
+                        selects := CASE command WHEN 'SELECT' THEN counted ELSE selects END;
+                        updates := CASE command WHEN 'UPDATE' THEN counted ELSE updates END;
+                        deletes := CASE command WHEN 'DELETE' THEN counted ELSE deletes END;
+                    END IF;
+                EXCEPTION WHEN OTHERS THEN
+                    told := format('%s is not known: %s: %s', command, SQLSTATE, SQLERRM);
+                END;
+                notes := notes || told;
+            END LOOP;
             note := nullif(array_to_string(notes, '; '), '');
             RETURN NEXT;
         END LOOP;

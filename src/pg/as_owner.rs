@@ -17,16 +17,21 @@
 //!
 //! Row-level security that the owner forces upon itself is set aside.
 //!
+//! A query on the table also reads the tables that inherit from it, its partitions. When it is planned, constant
+//! expressions of their indexes and CHECKs are evaluated, which is code of their owners. So each of these must have
+//! the rights of the table's owner anyway.
+//!
 //! The statement names the table by a text that was made before the table is locked here. A lock keeps
 //! the name of the table but not that of its schema, whose owner can rename it and put another table
 //! in its place; so the name is looked up before and after the statement.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_char};
 
 use pgrx::iter::SetOfIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{pg_extern, pg_sys};
 
+use super::heirs::heirs;
 use super::pinned::Pinned;
 use super::raised::passes_errors;
 use super::spi::{self, Argument};
@@ -44,7 +49,7 @@ fn as_owner(
 }
 
 /// `neon_auth_internal.read_as_owner(relation, statement, arguments)`: the same for a SELECT, whose table may also
-/// be partitioned or a partition: others own the partitions, but nothing of theirs runs when they are read.
+/// be partitioned or a partition.
 #[pg_extern(sql = false)]
 fn read_as_owner(
     relation: pg_sys::Oid,
@@ -129,6 +134,7 @@ impl Table {
                 name: CStr::from_ptr(class.relname.data.as_ptr()).to_owned(),
             };
             pg_sys::relation_close(open, pg_sys::NoLock as i32);
+            table.check_heirs()?;
             let fits = match kinds {
                 Kinds::Ordinary => kind == pg_sys::RELKIND_RELATION && !is_partition,
                 Kinds::WithPolicies => {
@@ -149,13 +155,30 @@ impl Table {
         }
     }
 
+    /// Locks the tables that inherit from it, and fails if the owner of one lacks the rights of this one's owner.
+    unsafe fn check_heirs(&self) -> Result<(), Problem> {
+        unsafe {
+            for heir in heirs(self.oid) {
+                if !pg_sys::has_privs_of_role(spi::owner_of(heir), self.owner) {
+                    let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(heir));
+                    let owner = pg_sys::GetUserNameFromId(self.owner, false);
+                    return Err(Problem::HeirOfOthers {
+                        table: self.qualified(),
+                        heir: qualified(schema, pg_sys::get_rel_name(heir)),
+                        owner: CStr::from_ptr(pg_sys::quote_identifier(owner))
+                            .to_string_lossy()
+                            .into_owned(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// As regclass writes it while `search_path` does not contain the schema.
     fn qualified(&self) -> String {
-        // SAFETY: it copies the two names.
-        unsafe {
-            let text = pg_sys::quote_qualified_identifier(self.schema.as_ptr(), self.name.as_ptr());
-            CStr::from_ptr(text).to_string_lossy().into_owned()
-        }
+        // SAFETY: two names.
+        unsafe { qualified(self.schema.as_ptr(), self.name.as_ptr()) }
     }
 
     /// Fails if the name is that of another table now.
@@ -177,6 +200,15 @@ impl Table {
         Problem::RenamedTable {
             table: self.qualified(),
         }
+    }
+}
+
+/// # Safety
+/// Of the names of a schema and of a table in it.
+unsafe fn qualified(schema: *const c_char, table: *const c_char) -> String {
+    unsafe {
+        let text = pg_sys::quote_qualified_identifier(schema, table);
+        CStr::from_ptr(text).to_string_lossy().into_owned()
     }
 }
 

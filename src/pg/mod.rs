@@ -3,7 +3,7 @@
 //! `spi` runs SQL as the tables' owner, and `as_owner` as the owner of another role's table, both with
 //! what `pinned` puts in force; `heap` reads all rows of a small table and `index` rows by
 //! their key, both without a query, from the `tables` that are named there, and each as a `row`;
-//! `append` adds rows to a table without indexes, also without a query;
+//! `append` adds rows to a table without indexes, also without a query; `heirs` finds partitions;
 //! `jsonb` reads and builds values of that type, and `array` builds arrays; `kept_plan` prepares
 //! statements once; `lock` has the extension's own locks; `nodes` walks query trees; `raised`
 //! preserves errors as they were raised; `attempt` runs what may raise one; `setting` sets one of the
@@ -18,6 +18,7 @@ pub mod compat;
 pub mod context;
 pub mod functions;
 pub mod heap;
+pub mod heirs;
 pub mod index;
 pub mod jsonb;
 pub mod kept_plan;

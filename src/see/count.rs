@@ -11,6 +11,7 @@ use super::execute;
 use super::expression::Expression;
 use super::functions;
 use crate::pg::compat;
+use crate::pg::heirs::heirs;
 use crate::pg::nodes::list_of;
 use crate::pg::raised::{Raised, passes_errors};
 use crate::pg::set::ReturnedSet;
@@ -18,8 +19,10 @@ use crate::pg::set::ReturnedSet;
 /// Plans that cost more, in the planner's units, are not run: they take longer than some seconds. A scan of ten million
 /// rows costs about as much.
 const MOST: f64 = 250_000.0;
-/// How much a sample may cost.
-const MOST_OF_SAMPLE: f64 = MOST / 10.0;
+/// What reading a sample costs.
+const COST_OF_SAMPLE: f64 = MOST / 10.0;
+/// With fewer rows in a sample, it says nothing about the whole.
+const FEWEST: u64 = 10;
 
 passes_errors! {
     neon_auth_count_as, pg_finfo_neon_auth_count_as => count_as;
@@ -47,12 +50,18 @@ unsafe extern "C-unwind" fn count_as(call: pg_sys::FunctionCallInfo) -> pg_sys::
         let mut share = 1.0;
         let mut counted = count(&user, relation, &conditions, None);
         if let Ok(Err(cost)) = &counted
-            && pg_sys::get_rel_relkind(relation) as u8 != pg_sys::RELKIND_VIEW
+            && has_pages(relation)
         {
-            share = MOST_OF_SAMPLE / cost;
+            share = COST_OF_SAMPLE / cost;
             counted = count(&user, relation, &conditions, Some(share));
         }
         set.add(|| match counted {
+            Ok(Ok(rows)) if share < 1.0 && rows < FEWEST => [
+                None,
+                None,
+                None,
+                "it would take too long, and a sample has too few such rows".into_datum(),
+            ],
             Ok(Ok(rows)) => {
                 let estimated = (rows as f64 / share).round() as i64;
                 [
@@ -86,7 +95,7 @@ unsafe fn count(
         user.attempt(|| {
             let plan = execute::plan(query);
             let cost = (*(*plan).planTree).total_cost;
-            if share.is_none() && cost > MOST {
+            if cost > MOST {
                 return Err(cost);
             }
             let mut counter = Counter {
@@ -137,6 +146,15 @@ unsafe fn query(
         entry.put_into(query);
         query
     }
+}
+
+/// Whether a sample can be read. TABLESAMPLE is without effect on foreign tables, which partitions may be.
+unsafe fn has_pages(relation: pg_sys::Oid) -> bool {
+    let kind = |relation| unsafe { pg_sys::get_rel_relkind(relation) } as u8;
+    kind(relation) != pg_sys::RELKIND_VIEW
+        && unsafe { heirs(relation) }
+            .into_iter()
+            .all(|heir| kind(heir) != pg_sys::RELKIND_FOREIGN_TABLE)
 }
 
 /// `TABLESAMPLE SYSTEM (percent)`: whole pages.

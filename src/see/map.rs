@@ -151,7 +151,8 @@ fn text(svg: &mut String, class: &str, x: usize, y: usize, content: &str, most: 
     );
 }
 
-/// For content and attributes of HTML. Control characters, which HTML forbids, are shown as a replacement.
+/// For content and attributes of HTML. Control characters, which HTML forbids, are shown as a replacement, and so are
+/// those that change the direction of the text after them, which could make one name look like another.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -162,6 +163,11 @@ fn escaped(text: &str) -> String {
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
             '\n' => escaped.push('\n'),
+            '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => escaped.push(char::REPLACEMENT_CHARACTER),
             character if character.is_control() => escaped.push(char::REPLACEMENT_CHARACTER),
             character => escaped.push(character),
         }

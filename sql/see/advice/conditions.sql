@@ -4,7 +4,7 @@ CREATE FUNCTION neon_auth_internal.condition_facts(
     condition pg_node_tree, "table" oid, role oid, user_id oid, uid oid
 ) RETURNS TABLE (
     nobody text, ownerless text, signed_in text, has_reader boolean, compared smallint[], cast_columns smallint[],
-    columns smallint[],
+    owner_columns smallint[], columns smallint[],
     is_correlated boolean, row_calls oid[], volatile_calls oid[], written text, settings text[],
     set_clause_calls oid[], set_clause_row_calls oid[], set_clause_compared smallint[], called_once text,
     reads oid[], hidden text[], unhidden text)
@@ -37,7 +37,7 @@ CREATE FUNCTION neon_auth_internal.advised_conditions() RETURNS TABLE (
     policy oid, name text, "table" oid, command "char", is_permissive boolean, roles oid[], role_names text,
     for_everybody boolean, is_check boolean,
     nobody text, ownerless text, signed_in text, has_reader boolean, compared smallint[], cast_columns smallint[],
-    columns smallint[],
+    owner_columns smallint[], columns smallint[],
     is_correlated boolean, row_calls oid[], volatile_calls oid[], written text, settings text[],
     set_clause_calls oid[], set_clause_row_calls oid[], set_clause_compared smallint[], called_once text,
     reads oid[], hidden text[], unhidden text)

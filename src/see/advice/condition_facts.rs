@@ -54,6 +54,7 @@ unsafe extern "C-unwind" fn condition_facts(call: pg_sys::FunctionCallInfo) -> p
                     facts.shape.has_reader.into_datum(),
                     facts.shape.compared.into_datum(),
                     facts.shape.cast.into_datum(),
+                    facts.shape.owners.into_datum(),
                     facts.shape.columns.into_datum(),
                     facts.shape.is_correlated.into_datum(),
                     facts.shape.row_calls.into_datum(),
@@ -111,7 +112,7 @@ impl Facts {
             let inlined = inlined.unwrap_or(original);
             let (shape, written, set_clauses, sub_selects) = attempt(reader, || {
                 (
-                    Shape::of(inlined),
+                    Shape::of(inlined, [user_id, uid]),
                     by_uuid(original, table, user_id, uid),
                     SetClauses::of(original, inlined, table),
                     SubSelects::of(original, table),

@@ -62,7 +62,8 @@ pub unsafe fn assuming(condition: *mut pg_sys::Node, mut assumed: Assumed) -> *m
 pub unsafe fn passes(condition: *mut pg_sys::Node, table: pg_sys::Oid) -> Passes {
     unsafe {
         let simplified = pg_sys::eval_const_expressions(std::ptr::null_mut(), condition);
-        match constant(simplified) {
+        // A condition that is NULL lets no row pass, so that an AND with NULL is false.
+        match constant(pg_sys::canonicalize_qual(simplified.cast(), false).cast()) {
             Some(value) if !value.constisnull && value.constvalue.value() != 0 => Passes::All,
             Some(_) => Passes::None,
             None if is_always_true(simplified, table) => Passes::All,

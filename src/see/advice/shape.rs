@@ -19,6 +19,8 @@ pub struct Shape {
     pub compared: Vec<i16>,
     /// Columns that are cast before they are so compared.
     pub cast: Vec<i16>,
+    /// Those of both that are compared with the user's id.
+    pub owners: Vec<i16>,
     /// All columns of the table in it.
     pub columns: Vec<i16>,
     /// Whether a sub-select in it depends on the row.
@@ -27,13 +29,18 @@ pub struct Shape {
     pub row_calls: Vec<pg_sys::Oid>,
     /// Volatile functions, which run for each row.
     pub volatile: Vec<pg_sys::Oid>,
+    /// `auth.user_id()` and `auth.uid()`.
+    ids: [pg_sys::Oid; 2],
 }
 
 impl Shape {
     /// # Safety
-    /// It must be a condition of a policy.
-    pub unsafe fn of(condition: *mut pg_sys::Node) -> Self {
-        let mut shape = Self::default();
+    /// It must be a condition of a policy; the functions must be `auth.user_id()` and `auth.uid()`.
+    pub unsafe fn of(condition: *mut pg_sys::Node, ids: [pg_sys::Oid; 2]) -> Self {
+        let mut shape = Self {
+            ids,
+            ..Self::default()
+        };
         unsafe {
             let nothing = std::ptr::null_mut();
             let condition = without_sub_selects(condition, nothing);
@@ -47,10 +54,16 @@ impl Shape {
         unsafe {
             if finds_reader(other, std::ptr::null_mut()) && !pg_sys::contain_var_clause(other) {
                 let one = without_relabel(one);
-                if let Some(column) = column(one) {
-                    self.compared.push(column);
-                } else if let Some(column) = cast_of(one).and_then(|inner| column(inner)) {
-                    self.cast.push(column);
+                let (found, columns) = match column(one) {
+                    Some(found) => (found, &mut self.compared),
+                    None => match cast_of(one).and_then(|inner| column(inner)) {
+                        Some(found) => (found, &mut self.cast),
+                        None => return,
+                    },
+                };
+                columns.push(found);
+                if is_call_of(other, self.ids) {
+                    self.owners.push(found);
                 }
             }
         }
@@ -139,6 +152,16 @@ unsafe extern "C-unwind" fn note_call(function: pg_sys::Oid, context: *mut c_voi
         called.volatile = Some(function);
     }
     false
+}
+
+/// Whether it is the user's id, or a cast of it.
+unsafe fn is_call_of(node: *mut pg_sys::Node, ids: [pg_sys::Oid; 2]) -> bool {
+    unsafe {
+        let node = without_relabel(node);
+        let node = cast_of(node).unwrap_or(node);
+        (*node).type_ == pg_sys::NodeTag::T_FuncExpr
+            && ids.contains(&(*node.cast::<pg_sys::FuncExpr>()).funcid)
+    }
 }
 
 /// What a cast casts.

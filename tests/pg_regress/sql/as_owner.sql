@@ -107,9 +107,21 @@ CREATE TABLE app.ours (who name DEFAULT current_user);
 SELECT neon_auth_internal.as_owner('app.ours',
                                    'INSERT INTO app.ours DEFAULT VALUES RETURNING who') = session_user AS own;
 
+-- Nor is a table that another role's table inherits from: a query on it would run code of that role, as the owner. A
+-- role that has the owner's rights gains nothing.
+CREATE ROLE heir;
+CREATE TABLE app.parent (id int);
+ALTER TABLE app.parent OWNER TO mallory;
+CREATE TABLE app.child () INHERITS (app.parent);
+ALTER TABLE app.child OWNER TO heir;
+SELECT neon_auth_internal.as_owner('app.parent', 'SELECT id FROM app.parent');
+SELECT neon_auth_internal.read_as_owner('app.parent', 'SELECT id FROM app.parent');
+GRANT mallory TO heir;
+SELECT count(*) FROM neon_auth_internal.read_as_owner('app.parent', 'SELECT id FROM app.parent');
+
 -- It is for the extension's own functions.
 SET ROLE mallory;
 SELECT neon_auth_internal.as_owner('app.ours', 'SELECT 1');
 RESET ROLE;
 DROP SCHEMA app CASCADE;
-DROP ROLE mallory;
+DROP ROLE mallory, heir;
