@@ -174,14 +174,14 @@ BEGIN
                   FROM neon_auth_internal.column_defaults(relation, '{}', role, user_id, '{}', path) AS d) AS d(given)
          CROSS JOIN LATERAL neon_auth_internal.imagined_row(relation, NULL, d.given || own, role, user_id, '{}',
                                                             path) AS i
-         CROSS JOIN LATERAL neon_auth_internal.with_generated(relation, role, user_id, '{}', path, '{}', '{}', i.imagined,
-                                                              i.imagined_values) AS g
+         CROSS JOIN LATERAL neon_auth_internal.with_generated(relation, role, user_id, '{}', path, '{}', '{}',
+                                                              i.imagined, i.imagined_values) AS g
         UNION ALL
         SELECT 2, g.imagined
           FROM stored s
          CROSS JOIN LATERAL neon_auth_internal.imagined_row(relation, s."row", own, role, user_id, '{}', path) AS i
-         CROSS JOIN LATERAL neon_auth_internal.with_generated(relation, role, user_id, '{}', path, '{}', '{}', i.imagined,
-                                                              i.imagined_values) AS g
+         CROSS JOIN LATERAL neon_auth_internal.with_generated(relation, role, user_id, '{}', path, '{}', '{}',
+                                                              i.imagined, i.imagined_values) AS g
          WHERE own <> '{}'
         UNION ALL
         -- As the role: a cast of a type to json is code of the owner of the type.
