@@ -5,8 +5,8 @@
 use jsonwebtoken::signature::Verifier;
 use serde_json::{Value, json};
 
-use super::Cases::These;
-use super::{Differs, compare};
+use super::compare::Cases::These;
+use super::compare::{Differs, compare};
 use crate::header::Header;
 use crate::parts::Parts;
 use crate::{KeySet, LONGEST, Token};

