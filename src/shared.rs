@@ -17,8 +17,10 @@ const DATABASES: usize = 1024;
 /// The time of a run that is not planned.
 pub const NEVER: i64 = i64::MAX;
 
+// SAFETY: the only atomic of this name, and initialised in _PG_init before a process uses it.
 static SHARED: PgAtomic<Shared> = unsafe { PgAtomic::new(c"neon_auth") };
 /// Held to allocate or free a slot; without it two sessions could allocate two for one database.
+// SAFETY: the only lock of this name, and initialised in _PG_init before a process uses it.
 static PLACES: PgLwLock<u32> = unsafe { PgLwLock::new(c"neon_auth_places") };
 
 thread_local! {

@@ -88,6 +88,8 @@ unsafe fn commit() {
     unsafe extern "C-unwind" {
         fn SPI_commit();
     }
+    // SAFETY: as the caller promises, SPI is connected as non-atomic; an ERROR is caught before it passes
+    // Rust's frames.
     unsafe { raised::caught_as_raised(|| SPI_commit()) }
 }
 
@@ -98,6 +100,8 @@ unsafe fn commit() {
 /// A transaction must be active, with an active snapshot; the body must leave no subtransaction
 /// open.
 unsafe fn in_subtransaction(body: &mut dyn FnMut()) {
+    // SAFETY: as the caller promises, a transaction is active; context and owner are those that it has now,
+    // and outlive the subtransaction.
     unsafe {
         let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
         let restore = move || {
@@ -122,6 +126,7 @@ unsafe fn in_subtransaction(body: &mut dyn FnMut()) {
 /// The next statement must see what other sessions commit, whatever this session's default
 /// isolation level is.
 unsafe fn read_committed() {
+    // SAFETY: the process's own variable, which PostgreSQL reads when the transaction takes its next snapshot.
     unsafe {
         pg_sys::XactIsoLevel = pg_sys::XACT_READ_COMMITTED as i32;
     }

@@ -215,6 +215,8 @@ unsafe fn qualified(schema: *const c_char, table: *const c_char) -> String {
 /// # Safety
 /// After a statement that SPI has executed, before `SPI_finish`.
 unsafe fn first_column() -> Vec<Option<String>> {
+    // SAFETY: as the caller promises, SPI has executed a statement, so its table is NULL or lives until
+    // SPI_finish; texts are copied.
     unsafe {
         let table = pg_sys::SPI_tuptable;
         if table.is_null() {

@@ -96,6 +96,8 @@ pub unsafe fn run_to_the_end(query: *mut pg_sys::QueryDesc) {
         );
     }
     let forward = pg_sys::ScanDirection::ForwardScanDirection;
+    // SAFETY: as the caller promises, the query has been started; this is the function's signature in each
+    // major.
     unsafe {
         #[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17"))]
         ExecutorRun(query, forward, 0, true);
@@ -114,6 +116,7 @@ pub unsafe fn index_beginscan(
     snapshot: pg_sys::Snapshot,
     keys: c_int,
 ) -> pg_sys::IndexScanDesc {
+    // SAFETY: as the caller promises, both relations are open and the snapshot lasts as long as the scan.
     unsafe {
         #[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17"))]
         let scan = pg_sys::index_beginscan(relation, index, snapshot, keys, 0);
@@ -131,6 +134,7 @@ pub unsafe fn index_beginscan(
 /// # Safety
 /// The handler must do what is safe in one.
 pub unsafe fn handle_signal(signal: u32, handler: unsafe extern "C-unwind" fn(c_int)) {
+    // SAFETY: the caller promises that the handler does only what is safe in one.
     unsafe {
         #[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17"))]
         pg_sys::pqsignal(signal as c_int, Some(handler));
@@ -144,6 +148,7 @@ pub unsafe fn handle_signal(signal: u32, handler: unsafe extern "C-unwind" fn(c_
 /// # Safety
 /// Inside a transaction.
 pub unsafe fn can_set_role(user: pg_sys::Oid, role: pg_sys::Oid) -> bool {
+    // SAFETY: as the caller promises, a transaction is active, so roles can be looked up.
     unsafe {
         #[cfg(any(feature = "pg14", feature = "pg15"))]
         let can_set = pg_sys::is_member_of_role(user, role);
@@ -164,6 +169,8 @@ pub struct RangeTable {
 /// In a transaction; the relation must exist.
 pub unsafe fn range_table_of(relation: pg_sys::Oid) -> RangeTable {
     const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+    // SAFETY: as the caller promises, the relation exists; its entry is copied before it is closed, and the
+    // lock stays.
     unsafe {
         let open = pg_sys::relation_open(relation, LOCK);
         let state = pg_sys::make_parsestate(std::ptr::null_mut());
@@ -181,6 +188,8 @@ impl RangeTable {
     /// # Safety
     /// A query without tables.
     pub unsafe fn put_into(self, query: *mut pg_sys::Query) {
+        // SAFETY: as the caller promises, the query has no tables, so that the only entry gets the number 1;
+        // both are nodes of this memory context.
         unsafe {
             (*query).rtable = (*self.state).p_rtable;
             #[cfg(not(any(feature = "pg14", feature = "pg15")))]
@@ -196,6 +205,8 @@ impl RangeTable {
 /// # Safety
 /// While the library is loaded.
 pub unsafe fn reserve_settings(prefix: &CStr) {
+    // SAFETY: as the caller promises, the library is being loaded; the prefix is a C string, which PostgreSQL
+    // copies.
     unsafe {
         #[cfg(feature = "pg14")]
         pg_sys::EmitWarningsOnPlaceholders(prefix.as_ptr());
@@ -218,6 +229,8 @@ pub unsafe fn log_message(prefix: &CStr, message: &[u8]) {
             #[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16")))] flush: bool,
         ) -> pg_sys::XLogRecPtr;
     }
+    // SAFETY: the prefix is a C string and the message has the length that is passed; both are copied into the
+    // WAL.
     unsafe {
         LogLogicalMessage(
             prefix.as_ptr(),
@@ -241,6 +254,7 @@ pub unsafe fn heap_fetch(
     row: pg_sys::HeapTuple,
     buffer: *mut pg_sys::Buffer,
 ) -> bool {
+    // SAFETY: as the caller promises, the relation is an open heap; row and buffer are the caller's own.
     unsafe {
         pg_sys::heap_fetch(
             relation,
@@ -261,6 +275,7 @@ pub unsafe fn attribute(
     description: pg_sys::TupleDesc,
     place: c_int,
 ) -> *const pg_sys::FormData_pg_attribute {
+    // SAFETY: as the caller promises, the description has that many columns, so the place is one of its own.
     unsafe {
         #[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17"))]
         let attribute = (*description).attrs.as_ptr().add(place as usize);
@@ -293,6 +308,8 @@ mod shmem_request {
 
     /// Joins the hook's chain.
     pub unsafe fn join(request: fn()) {
+        // SAFETY: only the postmaster's one thread loads the library, so nobody else reads or writes the hook
+        // or our variables.
         unsafe {
             OURS = Some(request);
             PREVIOUS = pg_sys::shmem_request_hook;

@@ -110,6 +110,7 @@ impl Table {
     }
 
     unsafe fn open(self) -> pg_sys::Relation {
+        // SAFETY: the caller is in a transaction, and closes the relation that this opens and locks.
         unsafe {
             let relation = pg_sys::try_relation_open(self.table(), LOCK);
             if !relation.is_null() {

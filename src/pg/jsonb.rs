@@ -45,6 +45,8 @@ impl Jsonb {
     /// # Safety
     /// It must be a `jsonb`.
     pub unsafe fn from_datum(datum: pg_sys::Datum) -> Self {
+        // SAFETY: as the caller promises, the datum is a `jsonb`; its bytes are copied before the detoasted
+        // copy is freed.
         unsafe {
             let stored = datum.cast_mut_ptr::<pg_sys::varlena>();
             let value = pg_sys::pg_detoast_datum(stored);
@@ -110,6 +112,8 @@ impl JsonbPart {
     /// Neither it nor any part of it may be used after the argument, or the now current memory
     /// context, is freed.
     pub unsafe fn whole(jsonb: &AnyElement) -> Self {
+        // SAFETY: the SQL declaration makes the argument a `jsonb`; the caller promises not to use the parts
+        // for longer than it lasts.
         unsafe { Self::of_datum(jsonb.datum()) }
     }
 
@@ -141,6 +145,8 @@ impl JsonbPart {
     /// # Safety
     /// It must be a `jsonb`.
     pub unsafe fn read<T>(jsonb: pg_sys::Datum, read: impl FnOnce(&Self) -> T) -> T {
+        // SAFETY: as the caller promises, the datum is a `jsonb`; `read` returns nothing that borrows from it
+        // before the copy is freed.
         unsafe {
             let value = pg_sys::pg_detoast_datum(jsonb.cast_mut_ptr());
             let result = read(&Self::of_datum(pg_sys::Datum::from(value)));
@@ -384,6 +390,7 @@ impl JsonbPart {
     /// # Safety
     /// The datum must be a `jsonb`.
     pub unsafe fn equals(&self, datum: pg_sys::Datum) -> bool {
+        // SAFETY: as the caller promises, the datum is a `jsonb`.
         unsafe { self.is_same(datum, |other| self.order(other).is_eq()) }
     }
 
@@ -409,6 +416,7 @@ impl JsonbPart {
                         && (mine.1.order(&theirs.1).is_eq() || alike(name, &mine.1, &theirs.1))
                 })
         };
+        // SAFETY: as the caller promises, the datum is a `jsonb`.
         unsafe { self.is_same(datum, have_like_members) }
     }
 
@@ -561,6 +569,8 @@ impl Object {
 // SAFETY: a copy as a separate jsonb, in the caller's memory context.
 unsafe impl BoxRet for JsonbPart {
     unsafe fn box_into<'fcx>(self, call: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        // SAFETY: the datum is a `jsonb`, which the SQL function returns by its declaration, in the caller's
+        // memory context.
         unsafe { call.return_raw_datum(self.to_datum()) }
     }
 }

@@ -25,6 +25,7 @@ unsafe extern "C-unwind" {
 /// # Safety
 /// It must be an expression, a query or null, and the context what the walker expects.
 pub unsafe fn walk_into(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool {
+    // SAFETY: the node has the type that its tag says, and the caller promises what the walker expects.
     unsafe {
         if !node.is_null() && (*node).type_ == pg_sys::NodeTag::T_Query {
             let flags = pg_sys::QTW_IGNORE_JOINALIASES as i32;
@@ -40,6 +41,7 @@ pub unsafe fn walk_into(node: *mut pg_sys::Node, walker: Walker, context: *mut c
 /// It must be a query that may be changed, and the context what the mutator expects.
 pub unsafe fn mutate_query(query: *mut pg_sys::Query, mutator: Mutator, context: *mut c_void) {
     let flags = pg_sys::QTW_DONT_COPY_QUERY | pg_sys::QTW_IGNORE_JOINALIASES;
+    // SAFETY: the caller promises a query that may be changed, and what the mutator expects.
     unsafe { query_tree_mutator(query, mutator, context, flags as i32) };
 }
 
@@ -48,6 +50,7 @@ pub unsafe fn mutate_query(query: *mut pg_sys::Query, mutator: Mutator, context:
 /// # Safety
 /// As `mutate_query`.
 pub unsafe fn mutate_conditions(query: *mut pg_sys::Query, mutator: Mutator, context: *mut c_void) {
+    // SAFETY: as the caller promises for `mutate_query`; the entries of a range table are range table entries.
     unsafe {
         (*query).jointree = mutator((*query).jointree.cast(), context).cast();
         for entry in elements::<pg_sys::RangeTblEntry>((*query).rtable) {
@@ -75,8 +78,10 @@ pub unsafe fn elements<T>(list: *mut pg_sys::List) -> impl Iterator<Item = *mut 
     let length = if list.is_null() {
         0
     } else {
+        // SAFETY: as the caller promises, a list that is not null.
         unsafe { (*list).length }
     };
+    // SAFETY: as the caller promises, a list of pointers to this type; the number is below its length.
     (0..length).map(move |n| unsafe { (*(*list).elements.offset(n as isize)).ptr_value.cast() })
 }
 
@@ -85,6 +90,7 @@ pub unsafe fn elements<T>(list: *mut pg_sys::List) -> impl Iterator<Item = *mut 
 /// # Safety
 /// It must be the range table of a query or of a plan.
 pub unsafe fn reads_a_table(entries: *mut pg_sys::List) -> bool {
+    // SAFETY: as the caller promises, the list is a range table.
     unsafe {
         elements::<pg_sys::RangeTblEntry>(entries)
             .any(|entry| (*entry).rtekind == pg_sys::RTEKind::RTE_RELATION)

@@ -229,6 +229,8 @@ impl OthersTable {
 
     /// The open index for look-ups by a column, if there is a usable one.
     unsafe fn index(&self, column: &Column, plain: &PlainIndex) -> Option<pg_sys::Relation> {
+        // SAFETY: the table is open and locked, so its index with this OID exists; one that is not usable is
+        // closed again.
         unsafe {
             let open_if_usable = |index: pg_sys::Oid| {
                 let open = pg_sys::index_open(index, LOCK);
@@ -285,6 +287,8 @@ struct PlainIndex {
 impl PlainIndex {
     /// Whether an index begins with the column, and its search executes only built-in functions.
     unsafe fn is(&self, index: pg_sys::Relation, column: pg_sys::AttrNumber) -> bool {
+        // SAFETY: the caller has opened the index, so its entries in the relation cache are set and have as
+        // many elements as it has columns.
         unsafe {
             let form = &*(*index).rd_index;
             let key_columns = form.indnatts as usize;
@@ -303,6 +307,7 @@ impl PlainIndex {
 
 /// Neither an expression nor a predicate; their texts are read, not evaluated.
 unsafe fn has_no_expression(index: pg_sys::Relation) -> bool {
+    // SAFETY: the caller has opened the index, so the relation cache has its row of pg_index.
     unsafe {
         let tuple = (*index).rd_indextuple;
         [
@@ -316,6 +321,7 @@ unsafe fn has_no_expression(index: pg_sys::Relation) -> bool {
 
 /// An index that was built over rows in use misses versions of them that old snapshots see.
 unsafe fn is_visible_to_all(index: pg_sys::Relation) -> bool {
+    // SAFETY: the caller has opened the index, so the relation cache has its row of pg_index, with a header.
     unsafe {
         let header = &*(*(*index).rd_indextuple).t_data;
         let built_by = header.t_choice.t_heap.t_xmin;
@@ -532,6 +538,7 @@ impl OthersRow {
 /// # Safety
 /// The datum must be a text.
 pub unsafe fn with_text<T>(text: pg_sys::Datum, read: impl FnOnce(&[u8]) -> T) -> T {
+    // SAFETY: as the caller promises, the datum is a text; the detoasted copy lives until `read` has returned.
     unsafe {
         let stored = text.cast_mut_ptr::<pg_sys::varlena>();
         let packed = pg_sys::pg_detoast_datum_packed(stored);

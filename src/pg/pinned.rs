@@ -19,6 +19,7 @@ impl Pinned {
     /// A transaction must be active; `leave` or an ERROR must follow. `context` is made of flags that
     /// `GetUserIdAndSecContext` returns.
     pub unsafe fn enter(as_user: pg_sys::Oid, context: u32) -> Self {
+        // SAFETY: as the caller promises, a transaction is active; the out-parameters are fields of a local.
         unsafe {
             let mut before = Self {
                 user: pg_sys::InvalidOid,
@@ -38,6 +39,8 @@ impl Pinned {
     /// # Safety
     /// Between `enter` and `leave`.
     pub unsafe fn set(&self, name: &CStr, value: &CStr) {
+        // SAFETY: as the caller promises, this is entered, so the setting ends with its level; both are C
+        // strings, which are copied.
         unsafe {
             let action = pg_sys::GucAction::GUC_ACTION_SAVE;
             setting::set(name, value, pg_sys::GucContext::PGC_SUSET, action);
@@ -49,6 +52,7 @@ impl Pinned {
     /// # Safety
     /// In the (sub)transaction in which it was entered, with nothing of it left open.
     pub unsafe fn leave(self) {
+        // SAFETY: as the caller promises, in the (sub)transaction in which it was entered.
         unsafe { self.restore(true) }
     }
 
@@ -57,10 +61,12 @@ impl Pinned {
     /// # Safety
     /// As for `leave`.
     pub unsafe fn leave_without_settings(self) {
+        // SAFETY: as the caller promises, in the (sub)transaction in which it was entered.
         unsafe { self.restore(false) }
     }
 
     unsafe fn restore(self, keeps_settings: bool) {
+        // SAFETY: level, user and context are those that `enter` found in this (sub)transaction.
         unsafe {
             pg_sys::AtEOXact_GUC(keeps_settings, self.level);
             pg_sys::SetUserIdAndSecContext(self.user, self.context);

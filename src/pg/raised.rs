@@ -29,6 +29,8 @@ thread_local! {
 /// # Safety
 /// As the call itself requires; it must own nothing that needs dropping.
 pub unsafe fn caught_as_raised<T>(call: impl FnOnce() -> T) -> T {
+    // SAFETY: as the caller promises, the call owns nothing that needs dropping; after an ERROR, which is on
+    // PostgreSQL's stack, `keep` takes it from there.
     unsafe {
         match caught(call) {
             Some(result) => result,
@@ -73,6 +75,8 @@ impl Raised {
 /// # Safety
 /// The call must own nothing that needs dropping, and call no function with pgrx's guard.
 pub unsafe fn attempt<T>(call: impl FnOnce() -> T) -> Result<T, Raised> {
+    // SAFETY: as the caller promises for the call; after an ERROR it is on PostgreSQL's stack, and is copied
+    // before it is flushed.
     unsafe {
         if let Some(result) = caught(call) {
             return Ok(result);
@@ -110,6 +114,8 @@ pub unsafe fn pass(
         fn ReThrowError(error: *mut pg_sys::ErrorData) -> !;
         fn pg_re_throw() -> !;
     }
+    // SAFETY: the call is PostgreSQL's own; no frame of Rust that owns anything is left when the ERROR is
+    // thrown again.
     unsafe {
         if let Some(datum) = caught(|| function(call)) {
             return datum;
@@ -131,6 +137,8 @@ pub unsafe fn pass(
 
 /// `None` after an ERROR, which is then on PostgreSQL's error stack.
 unsafe fn caught<T>(call: impl FnOnce() -> T) -> Option<T> {
+    // SAFETY: the handler is set to a buffer that lives during the call, and set back to the one before
+    // afterwards, either way.
     unsafe {
         let context = pg_sys::CurrentMemoryContext;
         let (handler, callbacks) = (pg_sys::PG_exception_stack, pg_sys::error_context_stack);
@@ -154,6 +162,8 @@ unsafe fn caught<T>(call: impl FnOnce() -> T) -> Option<T> {
 
 /// Saves the caught ERROR, and lets pgrx's panic unwind Rust instead.
 unsafe fn keep() -> ! {
+    // SAFETY: `caught` has just returned `None`, so an ERROR is on PostgreSQL's stack; its copy lives in a
+    // context that outlives the panic.
     unsafe {
         let context = pg_sys::MemoryContextSwitchTo(pg_sys::TopMemoryContext);
         let error = pg_sys::CopyErrorData();
@@ -203,6 +213,7 @@ pub fn file_of(report: &ErrorReportWithLevel) -> String {
 }
 
 unsafe fn is_same(one: *const std::ffi::c_char, other: *const std::ffi::c_char) -> bool {
+    // SAFETY: each is NULL or a C string: both are fields of an ErrorData, or literals.
     unsafe { !one.is_null() && !other.is_null() && CStr::from_ptr(one) == CStr::from_ptr(other) }
 }
 

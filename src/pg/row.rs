@@ -172,5 +172,6 @@ impl Row {
 /// # Safety
 /// The description must last as long as the slot.
 pub unsafe fn slot_for_tuples(description: pg_sys::TupleDesc) -> *mut pg_sys::TupleTableSlot {
+    // SAFETY: as the caller promises, the description outlives the slot.
     unsafe { pg_sys::MakeSingleTupleTableSlot(description, &raw const pg_sys::TTSOpsHeapTuple) }
 }

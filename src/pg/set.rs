@@ -16,6 +16,8 @@ impl ReturnedSet {
     /// # Safety
     /// Of a call that PostgreSQL makes, of a function that returns a set of rows.
     pub unsafe fn begin(call: pg_sys::FunctionCallInfo) -> Self {
+        // SAFETY: as the caller promises, PostgreSQL calls a function that returns a set, so resultinfo is
+        // NULL or a ReturnSetInfo.
         unsafe {
             let info = (*call).resultinfo.cast::<pg_sys::ReturnSetInfo>();
             let modes = if info.is_null() {
@@ -65,6 +67,7 @@ impl ReturnedSet {
 }
 
 unsafe fn new_context(parent: pg_sys::MemoryContext, name: &'static CStr) -> pg_sys::MemoryContext {
+    // SAFETY: the parent is a memory context, and the name is a literal, as PostgreSQL requires.
     unsafe {
         pg_sys::AllocSetContextCreateInternal(
             parent,

@@ -89,6 +89,8 @@ unsafe fn run(query: &str, arguments: &[Argument], read_only: bool) -> Option<St
         !query.contains("neon_auth."),
         "schema neon_auth can belong to another role: {query}"
     );
+    // SAFETY: as the caller promises, a transaction is active; SPI is finished, and the user set back, before
+    // the result, which is copied, is used.
     unsafe {
         let outer_context = pg_sys::CurrentMemoryContext;
         let pinned = Pinned::enter(owner(), pg_sys::SECURITY_LOCAL_USERID_CHANGE);

@@ -136,6 +136,8 @@ impl Relation {
 /// # Safety
 /// A transaction must be under way, and the OID be that of a view of one table.
 unsafe fn table_of(view: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: as the caller promises, the OID is that of a view of one table, so its query has that one entry;
+    // the view is locked meanwhile.
     unsafe {
         let view = PgRelation::with_lock(view, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
         let query = pg_sys::get_view_query(view.as_ptr());

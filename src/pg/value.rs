@@ -28,6 +28,8 @@ impl Value {
 // SAFETY: the datum is of the function's declared type and lives in the caller's context.
 unsafe impl BoxRet for Value {
     unsafe fn box_into<'fcx>(self, call: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        // SAFETY: the datum is of the type that the SQL declares for the function, in the caller's memory
+        // context.
         unsafe { call.return_raw_datum(self.0) }
     }
 }

@@ -18,6 +18,8 @@ use crate::pg::nodes::elements;
 /// It must be an expression.
 pub unsafe fn without_case(case: &pg_sys::CaseExpr) -> Option<*mut pg_sys::Node> {
     use pg_sys::BoolTestType::{IS_NOT_TRUE, IS_TRUE};
+    // SAFETY: as the caller promises, an expression of the planner: its lists have nodes of the types that its
+    // kind demands.
     unsafe {
         let mut branches = elements::<pg_sys::CaseWhen>(case.args);
         let (Some(branch), None) = (branches.next(), branches.next()) else {
@@ -47,6 +49,7 @@ pub unsafe fn without_case(case: &pg_sys::CaseExpr) -> Option<*mut pg_sys::Node>
 }
 
 unsafe fn is_false(node: *mut pg_sys::Node) -> bool {
+    // SAFETY: the node is NULL or has the type that its tag says.
     unsafe {
         if node.is_null() || (*node).type_ != pg_sys::NodeTag::T_Const {
             return false;

@@ -47,6 +47,7 @@ pub fn support_address() -> usize {
 }
 
 unsafe fn simplify(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::SubLink {
+    // SAFETY: the planner passes the request, and nodes that last as long as its query is planned.
     unsafe {
         // Without a query, no InitPlan can be made, nor once the planner processes single tables: a
         // branch of a UNION ALL may have replaced a column by a constant by then. Without a table
@@ -75,6 +76,7 @@ unsafe fn simplify(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::Sub
 /// parts of an EXISTS on behalf of the outer query, and does not plan a sub-select in a query that
 /// is not marked as having one.
 unsafe fn may_stand_in_an_exists(root: &pg_sys::PlannerInfo) -> bool {
+    // SAFETY: the planner's own root, whose query it is planning.
     unsafe {
         if !(*root.parse).hasSubLinks {
             return false;
@@ -92,6 +94,7 @@ unsafe extern "C-unwind" fn finds_unsure_exists(
     node: *mut pg_sys::Node,
     nothing: *mut c_void,
 ) -> bool {
+    // SAFETY: PostgreSQL's walker passes nodes of the query; each has the type that its tag says.
     unsafe {
         if node.is_null() {
             return false;
@@ -112,6 +115,7 @@ unsafe extern "C-unwind" fn finds_unsure_exists(
 /// A walker that ends at a function that is a reader, or may become one: not at PostgreSQL's own
 /// functions, and not at sub-selects that are the same for all rows, which the planner leaves alone.
 unsafe extern "C-unwind" fn finds_function(node: *mut pg_sys::Node, nothing: *mut c_void) -> bool {
+    // SAFETY: PostgreSQL's walker passes nodes of the query; each has the type that its tag says.
     unsafe {
         if node.is_null() {
             return false;

@@ -19,6 +19,8 @@ unsafe extern "C-unwind" {
 /// # Safety
 /// It must be a query whose tables are locked.
 pub unsafe fn looks_at_one_row(query: &pg_sys::Query, is_outermost: bool) -> bool {
+    // SAFETY: as the caller promises, a query whose tables are locked; its lists have nodes of the types that
+    // their places demand.
     unsafe {
         // A sub-query may be executed for each row of the outer query.
         if !is_outermost || query.hasTargetSRFs {
@@ -54,6 +56,8 @@ unsafe fn names_primary_key(
     number: i64,
     conditions: *mut pg_sys::Node,
 ) -> bool {
+    // SAFETY: the query's tables are locked, so the relation can be opened; the bitmap is a copy in this
+    // memory context.
     unsafe {
         let key = pg_sys::RelationGetIndexAttrBitmap(
             PgRelation::open(table.relid).as_ptr(),
@@ -88,6 +92,8 @@ impl ComparedColumns {
     /// Adds the columns of a condition. A condition after the first policy can use an index only if
     /// it cannot leak hidden rows.
     unsafe fn add(&mut self, condition: *mut pg_sys::Node, is_first: bool) {
+        // SAFETY: a condition of the query: NULL, a list of conditions, or a node of the type that its tag
+        // says.
         unsafe {
             if condition.is_null() {
                 return;
@@ -115,6 +121,7 @@ impl ComparedColumns {
     }
 
     unsafe fn add_comparison(&mut self, comparison: &pg_sys::OpExpr) {
+        // SAFETY: the arguments of an operator are expressions.
         unsafe {
             let mut sides = elements::<pg_sys::Node>(comparison.args);
             let (Some(left), Some(right)) = (sides.next(), sides.next()) else {
@@ -137,6 +144,7 @@ impl ComparedColumns {
 
     /// The expression, if it is a column of the table, perhaps cast to a binary-compatible type.
     unsafe fn column<'a>(&self, mut expression: *mut pg_sys::Node) -> Option<&'a pg_sys::Var> {
+        // SAFETY: an expression of the query; each node has the type that its tag says.
         unsafe {
             while (*expression).type_ == pg_sys::NodeTag::T_RelabelType {
                 expression = (*expression.cast::<pg_sys::RelabelType>()).arg.cast();
@@ -152,6 +160,7 @@ impl ComparedColumns {
 
 /// Whether it is the equality operator of a primary key on the column.
 unsafe fn is_equality(comparison: &pg_sys::OpExpr, column: &pg_sys::Var) -> bool {
+    // SAFETY: the type cache's entry lasts as long as the process.
     unsafe {
         let order =
             (*pg_sys::lookup_type_cache(column.vartype, pg_sys::TYPECACHE_BTREE_OPFAMILY as i32))

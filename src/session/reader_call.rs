@@ -21,6 +21,7 @@ pub unsafe extern "C-unwind" fn finds_reader(
     node: *mut pg_sys::Node,
     nothing: *mut c_void,
 ) -> bool {
+    // SAFETY: PostgreSQL's walkers, and the callers, pass an expression or a query.
     unsafe { is_reader_call(node) || walk_into(node, finds_reader, nothing) }
 }
 
@@ -80,6 +81,7 @@ fn has_our_support(function: pg_sys::Oid) -> bool {
 /// # Safety
 /// It must be an expression.
 pub unsafe fn is_reader_call(node: *mut pg_sys::Node) -> bool {
+    // SAFETY: as the caller promises, an expression; it has the type that its tag says.
     unsafe {
         !node.is_null()
             && (*node).type_ == pg_sys::NodeTag::T_FuncExpr

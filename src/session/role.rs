@@ -61,6 +61,7 @@ pub fn can_change() -> bool {
 }
 
 unsafe fn is_held() -> bool {
+    // SAFETY: reads the process's state.
     unsafe { pg_sys::InLocalUserIdChange() || pg_sys::InSecurityRestrictedOperation() }
 }
 

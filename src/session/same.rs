@@ -34,6 +34,7 @@ pub unsafe fn same_for_all_rows(
     expression: *mut pg_sys::Node,
     is_reader: fn(&pg_sys::FuncExpr) -> bool,
 ) -> Option<Same> {
+    // SAFETY: as the caller promises, an expression.
     unsafe { Walk::over(expression, is_reader, false) }
 }
 
@@ -46,6 +47,7 @@ pub unsafe fn is_harmless(
     expression: *mut pg_sys::Node,
     is_reader: fn(&pg_sys::FuncExpr) -> bool,
 ) -> bool {
+    // SAFETY: as the caller promises, an expression.
     unsafe { Walk::over(expression, is_reader, true) }.is_some_and(|same| !same.may_raise)
 }
 
@@ -54,6 +56,7 @@ pub unsafe fn is_harmless(
 /// # Safety
 /// It must be a list of expressions.
 pub unsafe fn are_same_for_all_rows(expressions: *mut pg_sys::List) -> bool {
+    // SAFETY: as the caller promises, a list of expressions.
     unsafe {
         elements(expressions).all(|expression| same_for_all_rows(expression, |_| false).is_some())
     }
@@ -80,6 +83,8 @@ impl Walk {
             has_case_value: false,
             allows_columns,
         };
+        // SAFETY: the callers promise an expression, and the walker gets the `Walk` that it expects, which
+        // nothing else uses meanwhile.
         let differs = unsafe { finds_difference(expression, std::ptr::from_mut(&mut walk).cast()) };
         (!differs).then_some(walk.same)
     }
@@ -91,6 +96,8 @@ unsafe extern "C-unwind" fn finds_difference(
     context: *mut c_void,
 ) -> bool {
     use pg_sys::NodeTag::*;
+    // SAFETY: PostgreSQL's walker passes nodes of the expression, each of the type that its tag says, and the
+    // context of `Walk::over`.
     unsafe {
         if node.is_null() {
             return false;
@@ -174,6 +181,7 @@ unsafe extern "C-unwind" fn finds_difference(
 
 /// The same for a node that calls functions.
 unsafe fn finds_difference_in(node: *mut pg_sys::Node, walk: &mut Walk) -> bool {
+    // SAFETY: the walker passes its own node; the context is the `Walk` that `finds_difference` expects.
     unsafe {
         // Arguments first: most expressions have a column, and each look at a function is a look-up.
         if expression_tree_walker(node, finds_difference, std::ptr::from_mut(walk).cast())

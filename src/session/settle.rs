@@ -70,6 +70,7 @@ unsafe extern "C-unwind" fn before_utility(statement: *const pg_sys::PlannedStmt
 
 unsafe fn resets_all(statement: *const pg_sys::Node) -> bool {
     use pg_sys::VariableSetKind::VAR_RESET_ALL;
+    // SAFETY: the caller passes the statement of a utility command; it has the type that its tag says.
     unsafe {
         (*statement).type_ == pg_sys::NodeTag::T_VariableSetStmt
             && (*statement.cast::<pg_sys::VariableSetStmt>()).kind == VAR_RESET_ALL

@@ -54,6 +54,8 @@ fn misuse(why: String) -> Problem {
 
 /// The row as it is to be written.
 unsafe fn stamped(trigger: &pg_sys::TriggerData) -> Result<pg_sys::HeapTuple, Problem> {
+    // SAFETY: PostgreSQL calls the trigger, so relation and tuples are those of the row, and last through the
+    // call.
     unsafe {
         let is_update = demand_before_each_row(trigger)?;
         let relation = trigger.tg_relation;
@@ -95,6 +97,7 @@ unsafe fn demand_before_each_row(trigger: &pg_sys::TriggerData) -> Result<bool, 
     let event = trigger.tg_event;
     let timing = event & pg_sys::TRIGGER_EVENT_TIMINGMASK;
     if event & pg_sys::TRIGGER_EVENT_ROW == 0 || timing != pg_sys::TRIGGER_EVENT_BEFORE {
+        // SAFETY: a trigger that is being called has a name, a C string.
         let name = unsafe { CStr::from_ptr((*trigger.tg_trigger).tgname) };
         let when = match timing {
             pg_sys::TRIGGER_EVENT_BEFORE => "BEFORE",
@@ -122,6 +125,7 @@ unsafe fn column(
     relation: pg_sys::Relation,
     name: &'static CStr,
 ) -> Result<Option<Column>, Problem> {
+    // SAFETY: the trigger's table is open, so its description has each column up to natts.
     unsafe {
         let description = (*relation).rd_att;
         for place in 0..(*description).natts {
@@ -159,6 +163,7 @@ unsafe fn column(
 }
 
 unsafe fn name_of(relation: pg_sys::Relation) -> String {
+    // SAFETY: the trigger's table is open, and so is in a schema that exists.
     unsafe {
         let schema = pg_sys::get_namespace_name((*(*relation).rd_rel).relnamespace);
         let name = (*(*relation).rd_rel).relname.data.as_ptr();
@@ -187,11 +192,13 @@ impl Values {
             // NULL would say that nobody was signed in.
             Some(identity) if column.type_of == pg_sys::UUIDOID && identity.uuid.is_none() => {
                 return Err(Problem::CannotStamp {
+                    // SAFETY: the relation is the trigger's table.
                     table: unsafe { name_of(relation) },
                     column: column.name.to_string_lossy().into_owned(),
                     is: "has the type uuid, and the id of the signed-in user is not a UUID in lower case with hyphens".to_owned(),
                 });
             }
+            // SAFETY: the column was found in the trigger's table, with this type.
             Some(identity) => unsafe { signature(column, identity) },
             None => None,
         };
@@ -207,6 +214,7 @@ impl Values {
         description: pg_sys::TupleDesc,
     ) {
         let mut is_null = true;
+        // SAFETY: the tuple is a row of the description, which has a column of this number.
         let datum = unsafe { pg_sys::heap_getattr(old, column.number, description, &mut is_null) };
         self.add(column.number, (!is_null).then_some(datum));
     }
@@ -225,6 +233,8 @@ impl Values {
         if self.numbers.is_empty() {
             return tuple;
         }
+        // SAFETY: the tuple is a row of the description; the three arrays have as many elements as is said,
+        // and live through the call.
         unsafe {
             pg_sys::heap_modify_tuple_by_cols(
                 tuple,

@@ -114,6 +114,7 @@ pub fn with_snapshot(snapshot: pg_sys::Snapshot) -> i64 {
 /// # Safety
 /// The query must have been started.
 pub unsafe fn begin(query: *const pg_sys::QueryDesc, began: i64) {
+    // SAFETY: as the caller promises, the query has been started, so it has a state with a memory context.
     unsafe {
         let snapshot = (*query).snapshot;
         if snapshot.is_null() || query_of(snapshot).is_some() {

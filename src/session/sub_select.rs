@@ -12,6 +12,8 @@ use crate::pg::nodes::{elements, expression_tree_mutator};
 /// # Safety
 /// It must be a sub-select that is not planned yet.
 pub unsafe fn only_expression(link: &pg_sys::SubLink) -> Option<*mut pg_sys::Node> {
+    // SAFETY: as the caller promises, a sub-select that is not planned yet, so it has a query, with a
+    // jointree.
     unsafe {
         if link.subLinkType != pg_sys::SubLinkType::EXPR_SUBLINK {
             return None;
@@ -60,6 +62,8 @@ pub unsafe fn only_expression(link: &pg_sys::SubLink) -> Option<*mut pg_sys::Nod
 /// The expression must be without columns, and the query that will contain the sub-select must be
 /// marked as having one.
 pub unsafe fn sub_select(expression: *mut pg_sys::Node) -> *mut pg_sys::SubLink {
+    // SAFETY: as the caller promises, an expression without columns; the new nodes are in the planner's memory
+    // context.
     unsafe {
         // A copy: the planner's node is on its stack.
         let expression = without_sub_selects(expression, std::ptr::null_mut());
@@ -86,6 +90,7 @@ unsafe extern "C-unwind" fn without_sub_selects(
     node: *mut pg_sys::Node,
     nothing: *mut c_void,
 ) -> *mut pg_sys::Node {
+    // SAFETY: PostgreSQL's mutator passes nodes of the expression, each of the type that its tag says.
     unsafe {
         if !node.is_null()
             && (*node).type_ == pg_sys::NodeTag::T_SubLink

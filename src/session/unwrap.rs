@@ -30,6 +30,7 @@ use crate::pg::nodes::{
 /// It must be a query that the planner may change.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn unwrap_sub_selects(query: *mut pg_sys::Query) {
+    // SAFETY: as the caller promises, a query that the planner may change.
     unsafe {
         if finds_replaceable(query.cast(), std::ptr::null_mut()) {
             unwrap_in(query);
@@ -42,6 +43,7 @@ unsafe extern "C-unwind" fn finds_replaceable(
     node: *mut pg_sys::Node,
     nothing: *mut c_void,
 ) -> bool {
+    // SAFETY: PostgreSQL's walker passes nodes of the query; each has the type that its tag says.
     unsafe {
         if node.is_null() {
             return false;
@@ -67,6 +69,7 @@ impl Level {
 }
 
 unsafe fn unwrap_in(query: *mut pg_sys::Query) {
+    // SAFETY: the callers pass a query that may be changed, and `unwrap` gets the `Level` that it expects.
     unsafe {
         let mut level = Level { replaces: true };
         if !(*query).groupingSets.is_null() {
@@ -84,6 +87,8 @@ unsafe extern "C-unwind" fn unwrap(
     node: *mut pg_sys::Node,
     context: *mut c_void,
 ) -> *mut pg_sys::Node {
+    // SAFETY: PostgreSQL's mutator passes nodes of the query, each of the type that its tag says, and the
+    // context of `unwrap_in`.
     unsafe {
         if node.is_null() {
             return node;
@@ -115,6 +120,7 @@ unsafe extern "C-unwind" fn unwrap(
 
 /// The expression that can replace a sub-select, with its columns still numbered as in there.
 unsafe fn replacement(link: &pg_sys::SubLink) -> Option<*mut pg_sys::Node> {
+    // SAFETY: a sub-select of a query that is not planned yet; `finds_outer` gets the `Outer` that it expects.
     unsafe {
         let expression = only_expression(link)?;
         let mut outer = Outer::default();
@@ -129,6 +135,7 @@ unsafe fn replacement(link: &pg_sys::SubLink) -> Option<*mut pg_sys::Node> {
 
 /// Whether it compares what is harmless with what is the same for all rows, such as `auth.user_id()::uuid`.
 unsafe fn is_harmless_comparison(expression: *mut pg_sys::Node) -> bool {
+    // SAFETY: an expression of the query; each node has the type that its tag says.
     unsafe {
         (*expression).type_ == pg_sys::NodeTag::T_OpExpr
             && cannot_raise(pg_sys::get_opcode(
@@ -153,6 +160,8 @@ struct Outer {
 
 /// A walker of the whole expression.
 unsafe extern "C-unwind" fn finds_outer(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+    // SAFETY: PostgreSQL's walker passes nodes of the expression, each of the type that its tag says, and the
+    // context of `replacement`.
     unsafe {
         if node.is_null() {
             return false;

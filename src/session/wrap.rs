@@ -54,6 +54,7 @@ impl Level {
 /// It must be a query that the planner may change, whose tables are locked.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn wrap_readers(query: *mut pg_sys::Query) {
+    // SAFETY: as the caller promises, a query that the planner may change, whose tables are locked.
     unsafe {
         let is_one_row = looks_at_one_row(&*query, true);
         let mut level = Level::new(query, !is_one_row && reads_rows(&*query), false);
@@ -66,6 +67,7 @@ pub unsafe extern "C-unwind" fn wrap_readers(query: *mut pg_sys::Query) {
 }
 
 unsafe fn wrap_in(level: &mut Level) {
+    // SAFETY: the level's query may be changed, and `wrap` gets the `Level` that it expects.
     unsafe {
         if level.wraps && !level.is_in_expression {
             wrap_lone_policies(level);
@@ -87,6 +89,7 @@ unsafe extern "C-unwind" fn finds_loose_reader(
     node: *mut pg_sys::Node,
     nothing: *mut c_void,
 ) -> bool {
+    // SAFETY: PostgreSQL's walker passes nodes of the query; each has the type that its tag says.
     unsafe {
         if node.is_null() {
             return false;
@@ -104,6 +107,8 @@ unsafe extern "C-unwind" fn wrap(
     node: *mut pg_sys::Node,
     context: *mut c_void,
 ) -> *mut pg_sys::Node {
+    // SAFETY: PostgreSQL's mutator passes nodes of the query, each of the type that its tag says, and the
+    // context of `wrap_in`.
     unsafe {
         if node.is_null() {
             return node;
@@ -146,6 +151,7 @@ unsafe extern "C-unwind" fn wrap(
 }
 
 unsafe fn wrap_within(query: *mut pg_sys::Query, around: &Level, is_in_expression: bool) {
+    // SAFETY: the query is a part of one that may be changed, whose tables are locked.
     unsafe {
         let repeats = repeats_within(&*query, around);
         wrap_in(&mut Level::new(query, repeats, is_in_expression));
@@ -155,6 +161,7 @@ unsafe fn wrap_within(query: *mut pg_sys::Query, around: &Level, is_in_expressio
 /// Wraps what may raise an error too in policies that are the only condition of their kind. Where there
 /// are several, one may keep another from being evaluated.
 unsafe fn wrap_lone_policies(level: &mut Level) {
+    // SAFETY: the level's query may be changed; the conditions of its entries are lists of expressions.
     unsafe {
         for entry in elements::<pg_sys::RangeTblEntry>((*level.query).rtable) {
             let policies = (*entry).securityQuals;
@@ -173,6 +180,8 @@ unsafe extern "C-unwind" fn wrap_always_evaluated(
     context: *mut c_void,
 ) -> *mut pg_sys::Node {
     use pg_sys::NodeTag::*;
+    // SAFETY: PostgreSQL's mutator, and `wrap_lone_policies`, pass expressions of the query, and the context
+    // of `wrap_in`.
     unsafe {
         if node.is_null() {
             return node;
@@ -191,6 +200,7 @@ unsafe extern "C-unwind" fn wrap_always_evaluated(
 
 /// Whether an expression with a reader is the same for all rows, and can be a column of a sub-select.
 unsafe fn can_be_wrapped(node: *mut pg_sys::Node, even_if_it_may_raise: bool) -> bool {
+    // SAFETY: an expression of the query; it has the type that its tag says.
     unsafe {
         is_whole((*node).type_)
             && same_for_all_rows(node, is_reader)
@@ -200,6 +210,8 @@ unsafe fn can_be_wrapped(node: *mut pg_sys::Node, even_if_it_may_raise: bool) ->
 }
 
 unsafe fn wrapped(node: *mut pg_sys::Node, level: &Level) -> *mut pg_sys::Node {
+    // SAFETY: the level's query may be changed, and is marked as having a sub-select; the expression was found
+    // to be without columns.
     unsafe {
         (*level.query).hasSubLinks = true;
         sub_select(node).cast()
@@ -237,6 +249,7 @@ fn is_whole(tag: pg_sys::NodeTag) -> bool {
 /// Whether a query inside another may evaluate its expressions many times: one that reads tables,
 /// or is evaluated for each row of the outer query. `(SELECT auth.user_id())` is neither.
 unsafe fn repeats_within(query: &pg_sys::Query, around: &Level) -> bool {
+    // SAFETY: a query that is not planned yet.
     unsafe {
         reads_rows(query)
             || around.repeats
@@ -247,6 +260,7 @@ unsafe fn repeats_within(query: &pg_sys::Query, around: &Level) -> bool {
 /// Whether a query selects from a table, or from a query that may do so.
 unsafe fn reads_rows(query: &pg_sys::Query) -> bool {
     use pg_sys::RTEKind::{RTE_CTE, RTE_RELATION, RTE_SUBQUERY};
+    // SAFETY: a query that is not planned yet; its range table has range table entries.
     unsafe {
         elements::<pg_sys::RangeTblEntry>(query.rtable)
             .any(|entry| matches!((*entry).rtekind, RTE_RELATION | RTE_SUBQUERY | RTE_CTE))
@@ -255,6 +269,7 @@ unsafe fn reads_rows(query: &pg_sys::Query) -> bool {
 
 /// Whether a query selects from one table only, without policies. Then its condition stands alone.
 unsafe fn reads_one_table_without_policies(query: &pg_sys::Query) -> bool {
+    // SAFETY: a query that is not planned yet; its range table has range table entries.
     unsafe {
         let mut tables = elements::<pg_sys::RangeTblEntry>(query.rtable);
         let (Some(table), None) = (tables.next(), tables.next()) else {

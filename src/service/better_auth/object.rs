@@ -282,6 +282,8 @@ fn float(column: &Column, row: &OthersRow) -> pg_sys::JsonbValue {
 /// A time in ISO 8601; with a time zone, in UTC.
 unsafe fn time(datum: pg_sys::Datum, of_type: pg_sys::Oid) -> pg_sys::JsonbValue {
     let no_offset = 0;
+    // SAFETY: the caller passes a datum of the type that it names; the text is in this memory context, and the
+    // value keeps its bytes there.
     unsafe {
         let text =
             pg_sys::JsonEncodeDateTime(std::ptr::null_mut(), datum, of_type, &raw const no_offset);
