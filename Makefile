@@ -1,7 +1,7 @@
 # README.md, "Development", documents each target. The scripts in dev/ do the work. Without PG_CONFIG,
 # `install` takes the pg_config on PATH, and each other target takes a private PostgreSQL.
 
-.PHONY: install demo example test test-all test-clients test-drivers test-example test-monitoring test-policies test-image test-cassert bench soak fuzz fuzz-queries lint spot plpgsql package checksums
+.PHONY: install demo example test test-all test-clients test-drivers test-example test-monitoring test-policies test-image test-cassert bench soak fuzz fuzz-queries mutants miri lint spot plpgsql package checksums
 
 install:
 	PG_CONFIG="$${PG_CONFIG:-pg_config}" dev/setup
@@ -51,6 +51,12 @@ fuzz:
 
 fuzz-queries:
 	dev/fuzz-queries
+
+mutants:
+	dev/mutants $(MUTANTS_FILES)
+
+miri:
+	dev/miri
 
 lint:
 	dev/lint $(STEP)
