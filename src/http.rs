@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use neon_auth_wire::hosts;
 use pgrx::prelude::*;
 use ureq::Agent;
 use ureq::config::ConfigBuilder;
@@ -20,7 +21,7 @@ use ureq::http::Uri;
 use ureq::tls::{PemItem, RootCerts, TlsConfig};
 use ureq::typestate::AgentScope;
 
-use crate::{hosts, settings};
+use crate::settings;
 
 /// How often a waiting main thread checks whether to continue waiting.
 pub const TICK: Duration = Duration::from_millis(200);

@@ -12,7 +12,6 @@ mod error;
 mod hosts;
 mod http;
 mod identity;
-mod iso_8601;
 mod kind;
 mod mirror;
 mod old_servers;

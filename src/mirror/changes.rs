@@ -7,12 +7,13 @@
 
 use std::borrow::Cow;
 
+use neon_auth_wire::id::is_id;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{AnyElement, Array, PgLogLevel, PgMemoryContexts, PgSqlErrorCode, name, pg_extern};
 
 use super::json_text::{Members, Order, string};
-use super::object::{ObjectType, USER, is_id};
+use super::object::{ObjectType, USER};
 use super::response::Answer;
 use crate::error::Problem;
 use crate::pg::append::append;

@@ -1,17 +1,11 @@
 //! Which objects of the auth service can become rows, and why others cannot.
 
+use neon_auth_wire::id as ids;
 use pgrx::AnyElement;
 use pgrx::prelude::*;
 
 use crate::pg::index::Table;
 use crate::pg::jsonb::JsonbPart;
-
-/// Most bytes in an id.
-pub const LONGEST_ID: usize = 255;
-/// Whether the text is the id of an object that can become a row.
-pub fn is_id(text: &str) -> bool {
-    (1..=LONGEST_ID).contains(&text.len()) && !text.contains('\0')
-}
 
 /// The last millisecond of the year 9999.
 pub const LAST_MILLISECOND: u64 = 253_402_300_799_999;
@@ -79,10 +73,11 @@ pub fn id(object: &JsonbPart, member: &str) -> Result<JsonbPart, String> {
             id.kind()
         ));
     };
-    if !(1..=LONGEST_ID).contains(&text.len()) {
+    if !(1..=ids::LONGEST).contains(&text.len()) {
         return Err(format!(
-            r#"Its "{member}" has {} bytes, not 1 to {LONGEST_ID}."#,
-            text.len()
+            r#"Its "{member}" has {} bytes, not 1 to {}."#,
+            text.len(),
+            ids::LONGEST
         ));
     }
     Ok(id)

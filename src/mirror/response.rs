@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
+use neon_auth_wire::id::is_id;
 use pgrx::PgMemoryContexts;
 
 use super::alike::{is_alike_text, is_alike_to_row};
 use super::json_text::{Members, Order, is_unsigned, string};
-use super::object::{AUTH_ISSUER, AUTH_PROVIDER, LAST_MILLISECOND, ObjectType, USER, is_id};
+use super::object::{AUTH_ISSUER, AUTH_PROVIDER, LAST_MILLISECOND, ObjectType, USER};
 use crate::pg::jsonb::JsonbPart;
 use crate::pg::row::Row;
 

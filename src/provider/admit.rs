@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use neon_auth_token::{KeySet, Refusal, Token, verify};
+use neon_auth_wire::api_key::KeyText;
 
 use super::admitted::{Admitted, Proof};
-use super::api_key_text::KeyText;
 use super::credential::{longest, read};
 use super::freshness::KeyFreshness;
 use super::refresh::{self, Cause};

@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use neon_auth_token::{Map, Value};
+use neon_auth_wire::api_key::{self, KeyText};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use super::admitted::{Admitted, Proof};
-use super::api_key_text::{self, KeyText};
 use super::owner;
 use super::user_claims::seconds;
 use crate::clock::{self, SECOND};
@@ -24,13 +24,18 @@ const USE_NOTED_EVERY: i64 = 3600 * SECOND;
 
 /// The identity of the owner of this key.
 pub fn admit(text: &str) -> Result<Rc<Admitted>, Problem> {
-    let text = KeyText::parse(text)?;
+    let text = parsed(text)?;
     let key = Table::ApiKeys.find_latest(&[&text.hash()], |row| Some(Key::read(row)));
     let key = key.ok_or_else(|| Problem::NoApiKey {
         prefix: text.shown().to_owned(),
     })?;
     key.demand_open()?;
     key.admitted()
+}
+
+/// The text of a key, of the right form.
+pub fn parsed(text: &str) -> Result<KeyText<'_>, Problem> {
+    KeyText::parse(text).map_err(|defect| Problem::MalformedApiKey { defect })
 }
 
 /// Records that a key signed in, unless that was recorded within the last hour. Nobody notices it: it
@@ -195,8 +200,8 @@ fn random_api_key() -> Result<
     >,
     ErrorReport,
 > {
-    let key = api_key_text::random();
-    let text = KeyText::parse(&key)?;
+    let key = api_key::random();
+    let text = parsed(&key)?;
     let (hash, prefix) = (text.hash(), text.shown().to_owned());
     Ok(TableIterator::once((key, hash, prefix)))
 }

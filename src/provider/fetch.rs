@@ -5,10 +5,11 @@
 use std::time::{Duration, Instant};
 
 use neon_auth_token::{BadKeySet, KeySet};
+use neon_auth_wire::cache_control::Lifetime;
+use neon_auth_wire::discovery::Origin;
 use ureq::Body;
 use ureq::http::{Response, StatusCode, Uri};
 
-use super::discovery::Origin;
 use crate::error::quoted;
 use crate::http::{self, CancelHandle, RequestThread, milliseconds};
 use crate::old_servers;
@@ -307,22 +308,9 @@ fn unusable(bad: &BadKeySet) -> String {
 
 /// Seconds for which a response may be used: `max-age` within limits, else the setting.
 fn lifetime(cache_control: Option<&str>, limits: &Limits) -> i64 {
-    let directives = || {
-        cache_control
-            .into_iter()
-            .flat_map(|value| value.split(','))
-            .map(str::trim)
-    };
-    let forbidden = directives()
-        .any(|name| name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache"));
-    let max_age = directives().find_map(|directive| {
-        let (name, seconds) = directive.split_once('=')?;
-        name.eq_ignore_ascii_case("max-age")
-            .then(|| seconds.trim_matches('"').parse::<i64>().ok())?
-    });
-    match max_age {
-        _ if forbidden => limits.shortest_cache_time,
-        Some(seconds) => seconds.clamp(limits.shortest_cache_time, LONGEST_CACHE_TIME),
-        None => limits.cache_time,
+    match cache_control.map_or(Lifetime::Unsaid, Lifetime::parse) {
+        Lifetime::Forbidden => limits.shortest_cache_time,
+        Lifetime::Seconds(seconds) => seconds.clamp(limits.shortest_cache_time, LONGEST_CACHE_TIME),
+        Lifetime::Unsaid => limits.cache_time,
     }
 }

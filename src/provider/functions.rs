@@ -2,6 +2,7 @@
 //! check of a JWKS, and the trigger that invalidates what sessions have cached.
 
 use neon_auth_token::KeySet;
+use neon_auth_wire::discovery;
 use pgrx::AnyElement;
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -11,7 +12,7 @@ use pgrx::trigger_support::PgTriggerError;
 use super::defects::Defects;
 use super::refresh::{self, Cause};
 use super::rules::{Rules, issuers_of};
-use super::{admit, discovery, trust};
+use super::{admit, trust};
 use crate::background::wake;
 use crate::clock;
 use crate::error::quoted;

@@ -3,14 +3,14 @@
 use std::rc::Rc;
 
 use neon_auth_token::{KeySet, Step, Token};
+use neon_auth_wire::api_key::KeyText;
 use pgrx::prelude::*;
 
 use super::admit::admit;
 use super::admitted::{Admitted, Proof};
-use super::api_key_text::KeyText;
 use super::credential::{longest, read};
 use super::trust::{self, KeySource, Provider};
-use super::{opaque, revocations, role, table_keys, user_standing};
+use super::{api_key, opaque, revocations, role, table_keys, user_standing};
 use crate::clock;
 use crate::error::{Problem, quoted};
 use crate::pg::raised::passes_errors;
@@ -153,7 +153,7 @@ fn inspect_opaque(provider: &Provider, attempt: Result<Rc<Admitted>, Problem>) -
 
 /// What `inspect_jwt` says of an API key, likewise.
 fn inspect_api_key(text: &str, attempt: Result<Rc<Admitted>, Problem>) -> Vec<Finding> {
-    let mut rows = vec![match KeyText::parse(text) {
+    let mut rows = vec![match api_key::parsed(text) {
         Ok(key) => {
             let detail = format!(
                 "an API key with a right checksum; its prefix is {}",

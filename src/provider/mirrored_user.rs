@@ -1,7 +1,8 @@
 //! The users of the mirror, `users_sync`: whether one exists, and is deleted or banned now.
 
+use neon_auth_wire::iso_8601;
+
 use crate::clock::{self, SECOND};
-use crate::iso_8601;
 use crate::pg::index::Table;
 use crate::pg::jsonb::JsonbPart;
 

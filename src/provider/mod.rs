@@ -9,16 +9,14 @@
 //! of Better Auth that are bound; `table_keys` reads keys, `opaque` sessions, `table_api_keys` API keys
 //! and `table_users` users from them; `mirrored_user` reads users of the mirror, `user_standing` refuses
 //! deleted and banned ones, and `standing` checks an identity again. `api_key` accepts API keys, whose
-//! form is in `api_key_text`, for the user whom `owner` finds.
+//! form is in `neon_auth_wire`, for the user whom `owner` finds.
 
 mod admit;
 mod admitted;
 mod api_key;
-mod api_key_text;
 mod claim_map;
 mod credential;
 mod defects;
-mod discovery;
 mod extend;
 mod fetch;
 mod first_seen;
@@ -48,7 +46,6 @@ mod well_known;
 pub use admit::{admit, admit_api_key, is_api_key};
 pub use admitted::{Admitted, Proof};
 pub use api_key::note_use;
-pub use api_key_text::KeyText;
 pub use credential::read;
 pub use first_seen::create_if_new;
 pub use opaque::{demand_signed, takes_sessions};

@@ -1,17 +1,15 @@
 //! Session tokens of Better Auth: looked up in its table of sessions. A text that is not one may be an
 //! API key of Better Auth.
 //!
-//! A token is random text. It comes bare, or as in the cookie: with a dot and its signature, an
-//! HMAC-SHA256 under the application's secret in base64, URL-encoded or not. If the secret is
-//! stored, a signature must verify. The identity contains the session's id, never the token.
+//! A token is random text. `neon_auth_wire::cookie` reads it, bare or as in the cookie with its signature. If the
+//! application's secret is stored, a signature must verify. The identity contains the session's id, never
+//! the token.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
-use aws_lc_rs::hmac::{self, HMAC_SHA256, Key};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use neon_auth_token::{Map, Value, judge_claims};
+use neon_auth_wire::cookie::{self, BadToken, Presented};
 
 use super::admitted::{Admitted, Proof};
 use super::credential::longest;
@@ -27,15 +25,9 @@ use crate::identity::{Identity, Vouched};
 use crate::pg::index::Table;
 use crate::pg::others::OthersRow;
 
-/// Better Auth's tokens have 32 characters.
-const LONGEST: usize = 255;
 /// The name of the secret in `neon_auth_internal.secrets`; several are separated by line
 /// breaks, because a secret may contain blanks.
 const SECRET: &str = "better_auth_secret";
-/// The length of a signature.
-const SIGNATURE_BYTES: usize = 32;
-/// The end of the cookie's name, with the character after it, which is not in any token.
-const COOKIE: &str = "session_token=";
 /// The prefix of a JWT: `{"` in base64url.
 const JWT_PREFIX: &str = "eyJ";
 
@@ -45,8 +37,7 @@ pub fn provider_for(text: &str) -> Result<Option<Rc<Provider>>, Problem> {
     // Searches for one byte, because every JWT passes here.
     let has_two_dots = || text.split('.').nth(2).is_some();
     let is_bare = || !text.is_empty() && !has_two_dots() && !text.contains(' ');
-    let is_cookie = || text.contains('=') && text.contains(COOKIE);
-    if text.len() > longest() || !(is_bare() || is_cookie()) {
+    if text.len() > longest() || !(is_bare() || cookie::is_named(text)) {
         return Ok(None);
     }
     trust::current()?.better_auth()
@@ -79,8 +70,10 @@ pub fn admit(text: &str, provider: &Rc<Provider>) -> Result<Rc<Admitted>, Proble
 
 /// The session that has this token.
 fn session(text: &str) -> Result<Session, Problem> {
-    let presented = Presented::parse(text)?;
-    presented.demand_signature()?;
+    let presented = presented(text)?;
+    if !presented.may_be_ours(lines(&secrets())) {
+        return Err(Problem::SessionSignature);
+    }
     let session = Session::with_token(&presented.token)?;
     session.ok_or_else(|| Problem::NoSession {
         looks_like_jwt: presented.token.starts_with(JWT_PREFIX),
@@ -133,95 +126,27 @@ pub fn demand_open(id: &str, subject: &str) -> Result<(), Problem> {
 
 /// Refuses the value of a cookie that is not signed, if a secret is stored: as Better Auth does.
 pub fn demand_signed(cookie: &str) -> Result<(), Problem> {
-    match Presented::parse(cookie)?.signature {
-        None if !secrets().is_empty() => Err(Problem::UnsignedCookie),
+    match presented(cookie)?.is_signed() {
+        false if lines(&secrets()).next().is_some() => Err(Problem::UnsignedCookie),
         _ => Ok(()),
     }
 }
 
-/// A token as it was presented.
-struct Presented {
-    token: String,
-    signature: Option<Vec<u8>>,
+fn presented(text: &str) -> Result<Presented, Problem> {
+    Presented::parse(text).map_err(|bad| match bad {
+        BadToken::NamedCookie => Problem::NamedCookie,
+        BadToken::Malformed(defect) => Problem::MalformedSession { defect },
+    })
 }
 
-impl Presented {
-    fn parse(text: &str) -> Result<Self, Problem> {
-        let malformed = |defect: &str| Problem::MalformedSession {
-            defect: defect.to_owned(),
-        };
-        if text.contains(COOKIE) {
-            return Err(Problem::NamedCookie);
-        }
-        let decoded = match text.contains('%') {
-            true => percent_decoded(text)
-                .ok_or_else(|| malformed("It contains an invalid percent-encoding."))?,
-            false => text.to_owned(),
-        };
-        let (token, signature) = match decoded.rsplit_once('.') {
-            None => (decoded, None),
-            Some((token, signature)) => {
-                let bytes = BASE64_STANDARD.decode(signature).ok();
-                let bytes = bytes.filter(|bytes| bytes.len() == SIGNATURE_BYTES);
-                let bytes = bytes.ok_or_else(|| {
-                    malformed("The part after the last dot is not a signature: 32 bytes in base64.")
-                })?;
-                (token.to_owned(), Some(bytes))
-            }
-        };
-        if !(1..=LONGEST).contains(&token.len()) {
-            return Err(malformed(&format!(
-                "The token has {} bytes; 1 to {LONGEST} are accepted.",
-                token.len()
-            )));
-        }
-        if token.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(malformed("It contains a blank or a control character."));
-        }
-        Ok(Self { token, signature })
-    }
-
-    /// Refuses a signature that no stored secret made. Compares in constant time.
-    fn demand_signature(&self) -> Result<(), Problem> {
-        let Some(signature) = &self.signature else {
-            return Ok(());
-        };
-        let keys = secrets();
-        let is_ours = |key: &Key| hmac::verify(key, self.token.as_bytes(), signature).is_ok();
-        if keys.is_empty() || keys.iter().any(is_ours) {
-            return Ok(());
-        }
-        Err(Problem::SessionSignature)
-    }
-}
-
-/// The keys of the stored secrets: more than one while a new one replaces an old one.
-fn secrets() -> Vec<Key> {
+/// The stored secrets, in lines: more than one while a new one replaces an old one.
+fn secrets() -> String {
     let stored = Table::Secrets.find(&[SECRET], |row| row.text(c"value").map(str::to_owned));
-    let stored = stored.unwrap_or_default();
-    let key = |secret: &str| Key::new(HMAC_SHA256, secret.as_bytes());
-    let lines = stored.lines().filter(|line| !line.trim().is_empty());
-    lines.map(key).collect()
+    stored.unwrap_or_default()
 }
 
-/// `None` for what is not percent-encoding of UTF-8.
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [byte, after @ ..] = rest {
-        rest = after;
-        if *byte != b'%' {
-            bytes.push(*byte);
-            continue;
-        }
-        let [high, low, after @ ..] = rest else {
-            return None;
-        };
-        let digit = |byte: u8| char::from(byte).to_digit(16);
-        bytes.push((digit(*high)? * 16 + digit(*low)?) as u8);
-        rest = after;
-    }
-    String::from_utf8(bytes).ok()
+fn lines(secrets: &str) -> impl Iterator<Item = &str> {
+    secrets.lines().filter(|line| !line.trim().is_empty())
 }
 
 /// A row of the table of sessions.

@@ -11,11 +11,11 @@
 //! provider), the session fetches the keys itself and caches them in its memory.
 
 use neon_auth_token::KeySet;
+use neon_auth_wire::discovery::Origin;
 use pgrx::bgworkers::{BackgroundWorker, BackgroundWorkerBuilder};
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use super::discovery::Origin;
 use super::fetch::{self, KeyRequest, KeyResponse};
 use super::freshness;
 use super::trust::{self, KeySource, Provider};

@@ -10,10 +10,10 @@ use neon_auth_token::{
     Algorithm, ClaimPath, Flag, IssuerTemplate, Policy, RequiredClaim, StackRules, TokenType,
     Value, json_value,
 };
+use neon_auth_wire::discovery::{self, Origin};
 
 use super::claim_map::ClaimMap;
 use super::defects::Defects;
-use super::discovery::{self, Origin};
 use super::role_map::RoleMap;
 use super::well_known;
 use crate::error::quoted;

@@ -10,11 +10,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use neon_auth_token::{ClaimPath, KeySet, Policy};
+use neon_auth_wire::discovery::{self, Origin};
 use pgrx::prelude::*;
 
 use super::claim_map::ClaimMap;
 use super::defects::{Defect, Defects};
-use super::discovery::{self, Origin};
 use super::role_map::RoleMap;
 use super::rules::{Rules, issuers_of};
 use crate::error::{Problem, quoted};

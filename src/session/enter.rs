@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use neon_auth_token::{Value, claims_object};
+use neon_auth_wire::api_key::KeyText;
 use pgrx::AnyElement;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -14,7 +15,7 @@ use crate::error::Problem;
 use crate::identity::Identity;
 use crate::pg::jsonb;
 use crate::pg::raised::passes_errors;
-use crate::provider::{Admitted, KeyText};
+use crate::provider::Admitted;
 use crate::refused_for;
 use crate::shared::{self, Counter};
 use crate::{provider, version};

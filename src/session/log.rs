@@ -1,12 +1,13 @@
 //! One line in the server log for each authentication, if `neon_auth.log_authentication` says so.
 //! Never the token; nothing is sent to the client.
 
+use neon_auth_wire::api_key::KeyText;
 use pgrx::PgLogLevel;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgSqlErrorCode, ereport};
 
 use crate::error::{Problem, quoted};
-use crate::provider::{self, Admitted, KeyText, Proof};
+use crate::provider::{self, Admitted, Proof};
 use crate::settings::{LOG_AUTHENTICATION, LogAuthentication};
 
 /// Logs the outcome of an attempt.

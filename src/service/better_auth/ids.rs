@@ -3,7 +3,8 @@
 use std::cell::OnceCell;
 use std::collections::HashSet;
 
-use crate::mirror::object::LONGEST_ID;
+use neon_auth_wire::id;
+
 use crate::pg::heap;
 use crate::pg::others::{Column, OthersRow};
 use crate::pg::tables::PERMISSION_DEFINITIONS;
@@ -18,7 +19,7 @@ pub fn id(row: &OthersRow, column: &Column) -> Option<String> {
 }
 
 fn is_usable(id: &str) -> bool {
-    (1..=LONGEST_ID).contains(&id.len())
+    (1..=id::LONGEST).contains(&id.len())
 }
 
 /// The id that a team has in the mirror.

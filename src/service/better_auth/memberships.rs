@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+use neon_auth_wire::id;
 use pgrx::IntoDatum;
 use pgrx::fcinfo::pg_getarg;
 use pgrx::pg_sys::panic::{ErrorReport, ErrorReportable};
@@ -12,7 +13,6 @@ use pgrx::prelude::*;
 use super::ids::{self, Roles};
 use super::rows::is_few;
 use crate::error::Problem;
-use crate::mirror::object::LONGEST_ID;
 use crate::pg::others::{Column, OthersRow};
 use crate::pg::raised::passes_errors;
 use crate::pg::set::ReturnedSet;
@@ -268,7 +268,7 @@ fn add_statements(roles: &mut Statements, bound: &Bound, row: &OthersRow) {
     for (resource, actions) in granted {
         for action in actions {
             let statement = format!("{resource}:{action}");
-            if statement.len() <= LONGEST_ID && !statement.contains('\0') {
+            if statement.len() <= id::LONGEST && !statement.contains('\0') {
                 statements.push(statement);
             }
         }

@@ -137,3 +137,8 @@ ROLLBACK;
 BEGIN;
 SELECT auth.authenticate(:'alice');
 ROLLBACK;
+-- A text of the length of an API key, which cannot be cut where its checksum would begin; where refusals are logged,
+-- each is examined for a key.
+SET neon_auth.log_authentication = failures;
+SELECT auth.authenticate(repeat('x', 46) || 'é' || repeat('x', 5));
+\echo :SQLSTATE

@@ -5,12 +5,14 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::time::{Duration, Instant, SystemTime};
 
+use neon_auth_wire::items::Reader;
+use neon_auth_wire::list::{self, Part};
+use neon_auth_wire::retry_after::delay;
 use serde::Deserialize;
 use ureq::http::{Response, Uri};
 use ureq::{Agent, Body, Timeout};
 
-use super::answer::{self, ErrorResponse, ResponsePart};
-use super::items::Reader;
+use super::answer::{ErrorResponse, ResponsePart};
 use crate::background::steps::{Steps, Stop};
 use crate::error::{Problem, quoted};
 use crate::http::{self, PlainHttp, RequestThread, Sender, milliseconds};
@@ -191,7 +193,8 @@ impl Api {
     ) -> Result<Option<String>, RequestError> {
         let url = format!("{}/api/v1/{path}/{}", self.base, encoded(id));
         let mut thread = self.ask(&url, |response, _| {
-            answer::read_object(response.body_mut().with_config().limit(u64::MAX).reader())
+            list::read_object(response.body_mut().with_config().limit(u64::MAX).reader())
+                .map(ResponsePart::Object)
         })?;
         match self.next(&mut thread)? {
             ResponsePart::Object(object) => Ok(Some(object)),
@@ -221,11 +224,13 @@ impl Api {
         let listed = self.persist(|attempt| {
             let mut thread = self.ask(&url, move |response, sender| {
                 let body = response.body_mut().with_config().limit(u64::MAX);
-                answer::read_list(body.reader(), item, sender)
+                let receive = |part| sender.send(ResponsePart::Items(part));
+                let end = list::read_list(body.reader(), item, &receive);
+                end.map(|next_cursor| ResponsePart::End { next_cursor })
             })?;
             loop {
                 match self.next(&mut thread)? {
-                    ResponsePart::Items { items, defects } => {
+                    ResponsePart::Items(Part { items, defects }) => {
                         let chunk = Chunk {
                             items,
                             defects,
@@ -413,8 +418,8 @@ fn refusal(response: &mut Response<Body>) -> ErrorResponse {
         let value = response.headers().get(name)?.to_str().ok()?;
         Some(value.trim().to_owned())
     };
-    let retry_after =
-        header("retry-after").and_then(|value| delay(&value, header("date").as_deref()));
+    let retry_after = header("retry-after")
+        .and_then(|value| delay(&value, header("date").as_deref(), SystemTime::now()));
     let code = PREFIXES
         .iter()
         .find_map(|prefix| header(&format!("{prefix}known-error")));
@@ -435,19 +440,6 @@ fn refusal(response: &mut Response<Body>) -> ErrorResponse {
 
 fn is_code(text: &str) -> bool {
     (1..=LONGEST_CODE).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// How long a `Retry-After` requests to wait: seconds, or a date (RFC 9110, 10.2.3). A date refers
-/// to the service's clock, which the response contains.
-fn delay(retry_after: &str, date: Option<&str>) -> Option<Duration> {
-    if let Ok(seconds) = retry_after.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let then = httpdate::parse_http_date(retry_after).ok()?;
-    let now = date.and_then(|date| httpdate::parse_http_date(date).ok());
-    let wait = then.duration_since(now.unwrap_or_else(SystemTime::now));
-    // A date in the past: at once.
-    Some(wait.unwrap_or_default())
 }
 
 /// The error for a response that was not expected.

@@ -1,9 +1,8 @@
 //! The auth service's REST API.
 //!
-//! `api` sends requests, `answer` parses responses, `items` extracts what the mirror needs, and
-//! `users` reads pages of the list of users.
+//! `api` sends requests, `answer` has what arrives of a response, which `neon_auth_wire` parses, and `users`
+//! reads pages of the list of users.
 
 pub mod answer;
 pub mod api;
-pub mod items;
 pub mod users;

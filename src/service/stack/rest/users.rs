@@ -1,7 +1,8 @@
 //! The list of users: of all, or of a team's members.
 
+use neon_auth_wire::items::{self, Reader};
+
 use super::api::{Api, Chunk};
-use super::items::{self, Reader};
 use crate::background::steps::Stop;
 use crate::error::Problem;
 use crate::old_servers::PARAMETERS;

@@ -1,5 +1,7 @@
 //! Reads the list of all teams.
 
+use neon_auth_wire::items;
+
 use super::list::{List, Whole};
 use super::queue::every_page;
 use super::walk::Request;
@@ -7,7 +9,6 @@ use crate::background::steps::Stop;
 use crate::clock;
 use crate::error::Problem;
 use crate::service::stack::rest::api::{Api, Chunk};
-use crate::service::stack::rest::items;
 
 /// Whether the list was read.
 pub enum AllTeams {

@@ -1,5 +1,7 @@
 //! Confirms queued objects, whose events may be stale, with the REST API.
 
+use neon_auth_wire::items::{self, Reader};
+use neon_auth_wire::list::CHUNK;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde::Deserialize;
@@ -12,9 +14,7 @@ use crate::background::steps::{Steps, Stop};
 use crate::clock;
 use crate::error::Problem;
 use crate::pg::spi;
-use crate::service::stack::rest::answer::CHUNK;
 use crate::service::stack::rest::api::{Api, Chunk};
-use crate::service::stack::rest::items::{self, Reader};
 
 #[derive(Deserialize)]
 struct Entry {

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use neon_auth_wire::items::{self, Reader};
 use serde::Deserialize;
 
 use super::all_teams::{self, AllTeams};
@@ -18,7 +19,6 @@ use crate::error::Problem;
 use crate::pg::spi;
 use crate::service::runs::{RunLock, note_problem, recorded};
 use crate::service::stack::rest::api::{Access, Api, Chunk};
-use crate::service::stack::rest::items::{self, Reader};
 
 /// How often all users are listed again because a list was incomplete.
 const RESCANS: u32 = 3;

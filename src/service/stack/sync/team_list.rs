@@ -1,13 +1,13 @@
 //! The list of a team's members, from pages of users.
 
+use neon_auth_wire::id::is_id;
+use neon_auth_wire::items;
 use serde::Deserialize;
 
 use super::user_list::{self, Place, Whole};
 use crate::background::steps::Stop;
 use crate::error::Problem;
-use crate::mirror::object;
 use crate::service::stack::rest::api::{self, Api, Chunk};
-use crate::service::stack::rest::items;
 use crate::service::stack::rest::users::{self, UserPage};
 
 /// Reads the members of a team to their end. `each` receives the ids of users as JSON, some more
@@ -36,7 +36,7 @@ fn id(user: &str) -> Option<String> {
         id: String,
     }
     let User { id } = serde_json::from_str(user).ok()?;
-    object::is_id(&id).then(|| serde_json::to_string(&id).expect("a string is JSON"))
+    is_id(&id).then(|| serde_json::to_string(&id).expect("a string is JSON"))
 }
 
 /// Fails if the service ignores the team: every user would become a member of every team.

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use neon_auth_wire::list::CHUNK;
 use serde::{Deserialize, Serialize};
 
 use super::objects::{self, Found, TEAMS};
@@ -11,7 +12,6 @@ use super::user_list::{Place, Whole};
 use crate::background::steps::{Steps, Stop};
 use crate::clock;
 use crate::pg::spi;
-use crate::service::stack::rest::answer::CHUNK;
 use crate::service::stack::rest::api::Api;
 
 /// Number of teams after which the progress is recorded.

@@ -1,11 +1,12 @@
 //! Reads the list of users, of all or of a team's members.
 
+use neon_auth_wire::items;
+
 use super::list::List;
 pub use super::list::{Place, Whole};
 use super::walk::Request;
 use crate::background::steps::Stop;
 use crate::service::stack::rest::api::{Api, Chunk};
-use crate::service::stack::rest::items;
 use crate::service::stack::rest::users::{self, UserPage};
 
 /// Reads the list to its end. `each` receives users as the service returns them and the time of the

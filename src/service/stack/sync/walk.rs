@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 
+use neon_auth_wire::id;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -15,7 +16,6 @@ use super::pages::Pages;
 use crate::background::steps::Stop;
 use crate::clock;
 use crate::error::Problem;
-use crate::mirror::object;
 use crate::service::stack::rest::api::{Api, Chunk};
 use crate::service::stack::rest::users::LONGEST_PAGE;
 
@@ -47,7 +47,7 @@ impl Listed {
             created_at_millis: Value,
         }
         let object: Object = serde_json::from_str(object).ok()?;
-        object::is_id(&object.id).then(|| Self {
+        id::is_id(&object.id).then(|| Self {
             at: (object.signed_up_at_millis.as_i64()).or(object.created_at_millis.as_i64()),
             id: object.id,
         })

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::mirror::object::{LONGEST_ID, is_id};
+use crate::id::{self, is_id};
 
 /// Maximum number of characters in the description of an invalid item.
 const LONGEST_DEFECT: usize = 200;
@@ -60,7 +60,8 @@ fn checked(ids: &[&str], item: &impl Serialize) -> Result<String, String> {
     if let Some(id) = ids.iter().find(|id| !is_id(id)) {
         let length = id.len();
         return Err(format!(
-            "An item of a list has an id of {length} bytes; 1 to {LONGEST_ID} bytes without NUL are allowed."
+            "An item of a list has an id of {length} bytes; 1 to {} bytes without NUL are allowed.",
+            id::LONGEST
         ));
     }
     Ok(serde_json::to_string(item).expect("strings are JSON"))

@@ -1,6 +1,7 @@
 //! Times in ISO 8601, as JavaScript and PostgreSQL write them into JSON.
 
-use crate::clock::SECOND;
+/// One second, in microseconds.
+const SECOND: i64 = 1_000_000;
 
 /// The microseconds since 1970 of a time in ISO 8601 with seconds and a time zone, such as
 /// `2026-01-31T12:00:00.000Z` or `2026-01-31 12:00:00+01:00`; `None` for any other text.
@@ -115,6 +116,7 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
         1 | 2 => (year - 1, month + 9),
         _ => (year, month - 3),
     };
-    let leap_days = year / 4 - year / 100 + year / 400;
+    // Rounded down: January of the year 0 is in the year -1 here.
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     year * 365 + leap_days + (month * 153 + 2) / 5 + day - 719_469
 }

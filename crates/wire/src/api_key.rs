@@ -4,8 +4,6 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
 
-use crate::error::Problem;
-
 /// How each key begins.
 const PREFIX: &str = "nak_";
 const RANDOM_BYTES: usize = 32;
@@ -26,26 +24,24 @@ impl<'t> KeyText<'t> {
         text.starts_with(PREFIX)
     }
 
-    pub fn parse(text: &'t str) -> Result<Self, Problem> {
-        let malformed = |defect: String| Problem::MalformedApiKey { defect };
+    /// # Errors
+    /// Why the form is wrong, as a sentence.
+    pub fn parse(text: &'t str) -> Result<Self, String> {
         let length = PREFIX.len() + RANDOM_DIGITS + CHECKSUM_DIGITS;
-        let digits = text.strip_prefix(PREFIX).unwrap_or_default();
         if text.len() != length {
-            return Err(malformed(format!(
-                "It has {} bytes instead of {length}.",
-                text.len()
-            )));
+            return Err(format!("It has {} bytes instead of {length}.", text.len()));
         }
+        let Some(digits) = text.strip_prefix(PREFIX) else {
+            return Err(format!("It does not begin with {PREFIX}."));
+        };
         if !digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(malformed(format!(
+            return Err(format!(
                 "After {PREFIX} it contains a character that is neither a letter nor a digit."
-            )));
+            ));
         }
         let (checked, checksum) = text.split_at(length - CHECKSUM_DIGITS);
         if checksum != checksum_of(checked) {
-            return Err(malformed(
-                "Its checksum is wrong: a character was changed.".to_owned(),
-            ));
+            return Err("Its checksum is wrong: a character was changed.".to_owned());
         }
         Ok(Self(text))
     }
