@@ -157,6 +157,8 @@ impl Table {
 
     /// Locks the tables that inherit from it, and fails if the owner of one lacks the rights of this one's owner.
     unsafe fn check_heirs(&self) -> Result<(), Problem> {
+        // SAFETY: the table is locked, so it and its heirs exist, with owners; names are C strings in this
+        // memory context, which are copied.
         unsafe {
             for heir in heirs(self.oid) {
                 if !pg_sys::has_privs_of_role(spi::owner_of(heir), self.owner) {
@@ -206,6 +208,7 @@ impl Table {
 /// # Safety
 /// Of the names of a schema and of a table in it.
 unsafe fn qualified(schema: *const c_char, table: *const c_char) -> String {
+    // SAFETY: as the caller promises, two names, which are C strings; the quoted text is copied.
     unsafe {
         let text = pg_sys::quote_qualified_identifier(schema, table);
         CStr::from_ptr(text).to_string_lossy().into_owned()

@@ -46,6 +46,8 @@ pub unsafe fn attempt<R>(role: pg_sys::Oid, work: impl FnOnce() -> R) -> Option<
 /// # Safety
 /// In a transaction.
 pub unsafe fn rolled_back<R>(work: impl FnOnce() -> R) -> Result<R, CaughtError> {
+    // SAFETY: as the caller promises, a transaction is active; after an ERROR the subtransaction is rolled
+    // back, and context and owner are set back to those from before it.
     unsafe {
         let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
         pg_sys::BeginInternalSubTransaction(std::ptr::null());

@@ -17,6 +17,8 @@ pub unsafe fn heirs(table: pg_sys::Oid) -> Vec<pg_sys::Oid> {
         ) -> *mut pg_sys::List;
     }
     const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+    // SAFETY: as the caller promises, in a transaction; the list has OIDs, and each number is below its
+    // length.
     unsafe {
         let list =
             raised::caught_as_raised(|| find_all_inheritors(table, LOCK, std::ptr::null_mut()));

@@ -14,6 +14,7 @@ pub unsafe fn set(
     context: pg_sys::GucContext::Type,
     action: pg_sys::GucAction::Type,
 ) {
+    // SAFETY: as the caller promises for the time until which it holds; both are C strings, which are copied.
     unsafe {
         pg_sys::set_config_option(
             name.as_ptr(),

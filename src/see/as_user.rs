@@ -30,6 +30,8 @@ impl AsUser {
     /// # Safety
     /// In a transaction. `work` must own nothing that needs dropping, and call no function with pgrx's guard.
     pub unsafe fn attempt<T>(&self, work: impl FnOnce() -> T) -> Result<T, Raised> {
+        // SAFETY: as the caller promises, a transaction is active, and `work` owns nothing; the subtransaction
+        // is rolled back in any case, and the user is set back.
         unsafe {
             let (mut user, mut restrictions) = (pg_sys::InvalidOid, 0);
             pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut restrictions);
@@ -51,6 +53,7 @@ impl AsUser {
     }
 
     unsafe fn enter(&self) {
+        // SAFETY: `attempt` has opened a subtransaction, with which settings, user and identity end.
         unsafe {
             session::lend(self.identity.clone());
             set(c"row_security", c"on");
@@ -71,5 +74,6 @@ impl AsUser {
 /// Gives a setting a value until the subtransaction ends.
 unsafe fn set(name: &CStr, value: &CStr) {
     let action = pg_sys::GucAction::GUC_ACTION_LOCAL;
+    // SAFETY: both are C strings, which are copied; the setting ends with the subtransaction of `attempt`.
     unsafe { setting::set(name, value, pg_sys::GucContext::PGC_USERSET, action) };
 }

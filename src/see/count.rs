@@ -90,6 +90,8 @@ unsafe fn count(
     conditions: &[Vec<String>; 2],
     share: Option<f64>,
 ) -> Result<Result<u64, f64>, Raised> {
+    // SAFETY: the conditions are the catalog's own texts, of this relation; what may raise an ERROR runs in
+    // `attempt`.
     unsafe {
         let query = query(relation, conditions, share);
         user.attempt(|| {
@@ -116,6 +118,8 @@ unsafe fn query(
     share: Option<f64>,
 ) -> *mut pg_sys::Query {
     use pg_sys::BoolExprType::{AND_EXPR, OR_EXPR};
+    // SAFETY: the conditions are the catalog's own texts, of this relation; all nodes are in this memory
+    // context.
     unsafe {
         let read = |text: &String| Expression::read(text, relation).node();
         let mut conditions: Vec<*mut pg_sys::Node> = restrictive.iter().map(read).collect();
@@ -150,8 +154,10 @@ unsafe fn query(
 
 /// Whether a sample can be read. TABLESAMPLE is without effect on foreign tables, which partitions may be.
 unsafe fn has_pages(relation: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up in the catalog, inside a transaction.
     let kind = |relation| unsafe { pg_sys::get_rel_relkind(relation) } as u8;
     kind(relation) != pg_sys::RELKIND_VIEW
+        // SAFETY: a look-up in the catalog, inside a transaction.
         && unsafe { heirs(relation) }
             .into_iter()
             .all(|heir| kind(heir) != pg_sys::RELKIND_FOREIGN_TABLE)
@@ -161,6 +167,7 @@ unsafe fn has_pages(relation: pg_sys::Oid) -> bool {
 unsafe fn sample(share: f64) -> *mut pg_sys::TableSampleClause {
     /// The OID of `system(internal)`, its handler.
     const SYSTEM: u32 = 3314;
+    // SAFETY: a constant of a type that is passed by value; all nodes are in this memory context.
     unsafe {
         let percent = (share * 100.0) as f32;
         let percent = pg_sys::makeConst(
@@ -191,6 +198,7 @@ unsafe extern "C-unwind" fn count_row(
     _row: *mut pg_sys::TupleTableSlot,
     receiver: *mut pg_sys::DestReceiver,
 ) -> bool {
+    // SAFETY: PostgreSQL passes the receiver with which the plan was run, the `Counter`.
     unsafe { (*receiver.cast::<Counter>()).rows += 1 };
     true
 }

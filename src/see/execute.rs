@@ -72,6 +72,8 @@ unsafe extern "C-unwind" {
 /// # Safety
 /// Inside `raised::attempt`.
 pub unsafe fn prepare(statement: *const c_char) {
+    // SAFETY: as the caller promises, inside `raised::attempt`, which ends SPI after an ERROR too; the
+    // statement is a C string.
     unsafe {
         SPI_connect();
         SPI_prepare(statement, 0, std::ptr::null_mut());
@@ -84,6 +86,7 @@ pub unsafe fn prepare(statement: *const c_char) {
 /// # Safety
 /// Inside `raised::attempt`; once, because it changes the query.
 pub unsafe fn plan(query: *mut pg_sys::Query) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: as the caller promises, inside `raised::attempt`; the query may be changed.
     unsafe {
         AcquireRewriteLocks(query, true, false);
         let rewritten = elements::<pg_sys::Query>(QueryRewrite(query)).next();
@@ -101,6 +104,8 @@ pub unsafe fn run(
     parameters: pg_sys::ParamListInfo,
     receiver: *mut pg_sys::DestReceiver,
 ) {
+    // SAFETY: as the caller promises, inside `raised::attempt`; plan, parameters and receiver live through the
+    // call.
     unsafe {
         CommandCounterIncrement();
         PushCopiedSnapshot(GetActiveSnapshot());
@@ -151,6 +156,7 @@ impl Query {
         row: Option<(pg_sys::Oid, *const c_char)>,
         is_filter: bool,
     ) -> Self {
+        // SAFETY: as the caller promises, an expression of its own; all nodes are in this memory context.
         unsafe {
             let name = c"value".as_ptr().cast_mut();
             let (value, condition) = match is_filter {
@@ -176,6 +182,8 @@ impl Query {
     /// # Safety
     /// Inside `raised::attempt`; once.
     pub unsafe fn run(&self) -> *mut c_char {
+        // SAFETY: as the caller promises, inside `raised::attempt` and once; the receiver lives through the
+        // run.
         unsafe {
             // The plan is made without the row, so that nothing is evaluated before it is needed.
             let plan = plan(self.query);
@@ -187,6 +195,7 @@ impl Query {
     }
 
     unsafe fn parameters(&self) -> pg_sys::ParamListInfo {
+        // SAFETY: the text of the row is a C string, which the input function of its type reads.
         unsafe {
             let Some((of, text)) = self.row else {
                 return std::ptr::null_mut();
@@ -236,6 +245,8 @@ unsafe extern "C-unwind" fn receive(
     slot: *mut pg_sys::TupleTableSlot,
     receiver: *mut pg_sys::DestReceiver,
 ) -> bool {
+    // SAFETY: PostgreSQL passes a slot with the one column of the plan, and the receiver with which it was
+    // run, the `Receiver`.
     unsafe {
         let receiver = &mut *receiver.cast::<Receiver>();
         if (*slot).tts_nvalid < 1 {

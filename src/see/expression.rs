@@ -42,6 +42,7 @@ impl Expression {
     pub unsafe fn read(text: &str, table: pg_sys::Oid) -> Self {
         let text = CString::new(text).expect("text contains no NUL");
         Self {
+            // SAFETY: as the caller promises, the catalog's own text, here a C string.
             node: unsafe { pg_sys::stringToNode(text.as_ptr()).cast() },
             table,
         }
@@ -121,6 +122,8 @@ unsafe extern "C-unwind" fn bind(
     node: *mut pg_sys::Node,
     context: *mut c_void,
 ) -> *mut pg_sys::Node {
+    // SAFETY: PostgreSQL's mutator passes nodes of the expression, each of the type that its tag says, and the
+    // `Binding` that the callers pass.
     unsafe {
         if node.is_null() {
             return node;
@@ -158,6 +161,8 @@ pub fn row_parameter(row_type: pg_sys::Oid) -> *mut pg_sys::Node {
 }
 
 unsafe fn field(column: &pg_sys::Var, binding: &mut Binding<'_>) -> *mut pg_sys::Node {
+    // SAFETY: the column is one of the row that the parameter stands for; all nodes are in this memory
+    // context.
     unsafe {
         binding.reads_system_column |= column.varattno < 0;
         binding.reads_unknown_column |= match column.varattno {

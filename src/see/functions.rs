@@ -82,6 +82,7 @@ unsafe fn with_evaluation(
     place_of_unknown: usize,
     work: impl FnOnce(&Evaluation<'_>, pg_sys::Oid),
 ) {
+    // SAFETY: the SQL declarations give the arguments these places and types, and they last through the call.
     unsafe {
         let (Some(relation), Some(role)) = (
             pg_getarg::<pg_sys::Oid>(call, 1),
@@ -169,6 +170,7 @@ unsafe extern "C-unwind" fn prepare_as(call: pg_sys::FunctionCallInfo) -> pg_sys
 /// # Safety
 /// The arguments must have the types text, jsonb and text.
 pub unsafe fn user(call: pg_sys::FunctionCallInfo, role: pg_sys::Oid, place: usize) -> AsUser {
+    // SAFETY: as the caller promises, the arguments have these types; what outlives the call is copied.
     let (user_id, claims, path) = unsafe {
         let claims = pg_getarg::<AnyElement>(call, place + 1);
         (

@@ -134,7 +134,9 @@ impl Evaluation<'_> {
             Joint::And if is_any(false) => Outcome::Value(Some("f".to_owned())),
             Joint::Or if is_any(true) => Outcome::Value(Some("t".to_owned())),
             Joint::Or if parts.iter().all(|part| part.passes().is_some()) => {
-                let is_null = parts.iter().any(|part| matches!(part, Outcome::Value(None)));
+                let is_null = parts
+                    .iter()
+                    .any(|part| matches!(part, Outcome::Value(None)));
                 Outcome::Value((!is_null).then(|| "f".to_owned()))
             }
             _ => lacks,

@@ -65,6 +65,7 @@ unsafe extern "C-unwind" fn populate_as(call: pg_sys::FunctionCallInfo) -> pg_sy
 }
 
 unsafe fn text(value: *const c_char) -> Option<String> {
+    // SAFETY: the value is NULL or a C string, which is copied.
     (!value.is_null()).then(|| unsafe { CStr::from_ptr(value).to_string_lossy().into_owned() })
 }
 
@@ -74,6 +75,7 @@ unsafe fn populated(
     has_base: bool,
     given: pg_sys::Datum,
 ) -> *mut pg_sys::Node {
+    // SAFETY: built-in functions with arguments of their types; all nodes are in this memory context.
     unsafe {
         let base = if has_base {
             row_parameter(row_type)
@@ -93,6 +95,7 @@ unsafe fn with_json_nulls(
     row_type: pg_sys::Oid,
     columns: &[i16],
 ) -> *mut pg_sys::Node {
+    // SAFETY: the columns are those of the relation; all nodes are in this memory context.
     unsafe {
         if columns.is_empty() {
             return row;
@@ -123,6 +126,7 @@ unsafe fn called(
     result: pg_sys::Oid,
     arguments: &[*mut pg_sys::Node],
 ) -> *mut pg_sys::Node {
+    // SAFETY: a built-in function with arguments of its types; all nodes are in this memory context.
     unsafe {
         pg_sys::makeFuncExpr(
             pg_sys::Oid::from(function),

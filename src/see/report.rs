@@ -62,6 +62,8 @@ unsafe extern "C-unwind" fn access_map(call: pg_sys::FunctionCallInfo) -> pg_sys
 /// # Safety
 /// The arguments must be those of both functions.
 unsafe fn report(call: pg_sys::FunctionCallInfo) -> Vec<Access> {
+    // SAFETY: as the caller promises, the arguments have the types that the SQL declarations of both functions
+    // give them.
     unsafe {
         let role = asked_role::of(pg_getarg::<&CStr>(call, 1).unwrap_or(c""));
         let role = role.map_err(ErrorReport::from).unwrap_or_report();
@@ -81,6 +83,8 @@ unsafe fn report(call: pg_sys::FunctionCallInfo) -> Vec<Access> {
 
 /// As `array_out` writes it.
 unsafe fn array_as_text(call: pg_sys::FunctionCallInfo, place: usize) -> Option<String> {
+    // SAFETY: as the caller promises, the argument is an array; its text is in this memory context, and is
+    // copied.
     unsafe {
         let array = pg_getarg_datum(call, place)?;
         let text = pg_sys::OidOutputFunctionCall(pg_sys::F_ARRAY_OUT.into(), array);

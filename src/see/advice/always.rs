@@ -19,6 +19,7 @@ const MOST_FACTS: usize = 6;
 /// # Safety
 /// It must be a simplified condition of a policy of the table.
 pub unsafe fn is_always_true(condition: *mut pg_sys::Node, table: pg_sys::Oid) -> bool {
+    // SAFETY: as the caller promises, a condition of a policy of the table.
     unsafe {
         if pg_sys::contain_volatile_functions(condition) {
             return false;
@@ -74,6 +75,7 @@ struct Facts {
 impl Facts {
     unsafe fn formula(&mut self, node: *mut pg_sys::Node) -> Formula {
         use pg_sys::NodeTag::*;
+        // SAFETY: a node of the policy's condition; it has the type that its tag says.
         unsafe {
             match (*node).type_ {
                 T_Const => {
@@ -105,6 +107,7 @@ impl Facts {
 
     unsafe fn joint(&mut self, joint: &pg_sys::BoolExpr) -> Formula {
         use pg_sys::BoolExprType::*;
+        // SAFETY: the parts of a condition.
         unsafe {
             let mut parts: Vec<Formula> = elements(joint.args)
                 .map(|part| self.formula(part))
@@ -127,6 +130,7 @@ impl Facts {
             IS_UNKNOWN => (None, false),
             _ => (None, true),
         };
+        // SAFETY: the argument of a test of the condition.
         let of = Box::new(unsafe { self.formula(test.arg.cast()) });
         Formula::Test {
             of,
@@ -136,12 +140,14 @@ impl Facts {
     }
 
     unsafe fn fact(&mut self, node: *mut pg_sys::Node) -> Formula {
+        // SAFETY: a part of the condition.
         let (number, is_negated) = unsafe { self.number(node) };
         Formula::Fact { number, is_negated }
     }
 
     /// The number of a fact, and whether the node is its contrary, such as `<>` of `=`.
     unsafe fn number(&mut self, node: *mut pg_sys::Node) -> (usize, bool) {
+        // SAFETY: a node of the policy's condition; it has the type that its tag says.
         unsafe {
             let node = without_relabel(node);
             // A parameter stands for any unknown value, and not always for the same.
@@ -216,6 +222,7 @@ fn joined(parts: &[Formula], facts: &[Value], decides: bool) -> Value {
 
 /// What is compared with itself by an operator that is an equality.
 unsafe fn same(operator: &pg_sys::OpExpr) -> Option<*mut pg_sys::Node> {
+    // SAFETY: the arguments of an operator are expressions.
     unsafe {
         let mut arguments = elements::<pg_sys::Node>(operator.args);
         let (one, other) = (arguments.next()?, arguments.next()?);
@@ -229,6 +236,8 @@ unsafe fn same(operator: &pg_sys::OpExpr) -> Option<*mut pg_sys::Node> {
 
 /// A walker.
 unsafe extern "C-unwind" fn has_parameter(node: *mut pg_sys::Node, nothing: *mut c_void) -> bool {
+    // SAFETY: PostgreSQL's walker passes nodes of the expression, each of the type that its tag says; the
+    // context is not used.
     unsafe {
         !node.is_null()
             && ((*node).type_ == pg_sys::NodeTag::T_Param
@@ -237,6 +246,7 @@ unsafe extern "C-unwind" fn has_parameter(node: *mut pg_sys::Node, nothing: *mut
 }
 
 unsafe fn are_contrary(one: *mut pg_sys::Node, other: *mut pg_sys::Node) -> bool {
+    // SAFETY: two parts of the condition, each of the type that its tag says.
     unsafe {
         if (*one).type_ != pg_sys::NodeTag::T_OpExpr || (*other).type_ != pg_sys::NodeTag::T_OpExpr
         {

@@ -29,6 +29,8 @@ pub unsafe fn by_uuid(
     user_id: pg_sys::Oid,
     uid: pg_sys::Oid,
 ) -> Option<String> {
+    // SAFETY: as the caller promises, a condition of a policy, a copy of which is changed; `change` gets the
+    // `Readers` that it expects.
     unsafe {
         let mut readers = Readers {
             user_id,
@@ -49,6 +51,8 @@ unsafe extern "C-unwind" fn change(
     node: *mut pg_sys::Node,
     context: *mut c_void,
 ) -> *mut pg_sys::Node {
+    // SAFETY: PostgreSQL's mutator passes nodes of the expression, each of the type that its tag says, and the
+    // context of `by_uuid`.
     unsafe {
         if node.is_null() {
             return node;
@@ -89,6 +93,7 @@ unsafe extern "C-unwind" fn change(
 }
 
 unsafe fn uuid_as_text(node: *mut pg_sys::Node) -> Option<*mut pg_sys::Node> {
+    // SAFETY: a node of the policy's condition; it has the type that its tag says.
     unsafe {
         let inner = cast_of(node)?;
         column(inner)?;
@@ -97,6 +102,7 @@ unsafe fn uuid_as_text(node: *mut pg_sys::Node) -> Option<*mut pg_sys::Node> {
 }
 
 unsafe fn is_call_of(node: *mut pg_sys::Node, function: pg_sys::Oid) -> bool {
+    // SAFETY: a node of the policy's condition; it has the type that its tag says.
     unsafe {
         match (*node).type_ {
             pg_sys::NodeTag::T_FuncExpr => (*node.cast::<pg_sys::FuncExpr>()).funcid == function,

@@ -4,6 +4,7 @@ use pgrx::pg_sys;
 
 /// The number of a column of the policy's table.
 pub unsafe fn column(node: *mut pg_sys::Node) -> Option<i16> {
+    // SAFETY: as the callers' conditions, a node of the type that its tag says.
     unsafe {
         if (*node).type_ != pg_sys::NodeTag::T_Var {
             return None;
@@ -15,6 +16,7 @@ pub unsafe fn column(node: *mut pg_sys::Node) -> Option<i16> {
 
 /// Without changes of the type's name, which do nothing to the value.
 pub unsafe fn without_relabel(mut node: *mut pg_sys::Node) -> *mut pg_sys::Node {
+    // SAFETY: as the callers' conditions, a node of the type that its tag says.
     unsafe {
         while (*node).type_ == pg_sys::NodeTag::T_RelabelType {
             node = (*node.cast::<pg_sys::RelabelType>()).arg.cast();
@@ -25,6 +27,8 @@ pub unsafe fn without_relabel(mut node: *mut pg_sys::Node) -> *mut pg_sys::Node 
 
 /// Whether it is a column of the table that is declared NOT NULL.
 pub unsafe fn is_never_null(node: *mut pg_sys::Node, table: pg_sys::Oid) -> bool {
+    // SAFETY: an expression of a policy's condition; the row of pg_attribute is released after its flag is
+    // read.
     unsafe {
         let node = pg_sys::strip_implicit_coercions(node);
         if (*node).type_ != pg_sys::NodeTag::T_Var {

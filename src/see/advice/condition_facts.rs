@@ -99,6 +99,8 @@ impl Facts {
         user_id: pg_sys::Oid,
         uid: pg_sys::Oid,
     ) -> Option<Self> {
+        // SAFETY: the text is the catalog's own, a C string; the trees that it becomes are in this memory
+        // context, and `attempt` catches ERRORs.
         unsafe {
             let reader = pg_sys::GetUserId();
             let original = attempt(reader, || pg_sys::stringToNode(condition.as_ptr()))?;

@@ -52,6 +52,7 @@ pub struct Assumed {
 /// # Safety
 /// It must be a condition of a policy of the table.
 pub unsafe fn assuming(condition: *mut pg_sys::Node, mut assumed: Assumed) -> *mut pg_sys::Node {
+    // SAFETY: as the caller promises, a condition of a policy; `nobody` gets the `Assumed` that it expects.
     unsafe { nobody(condition, std::ptr::from_mut(&mut assumed).cast()) }
 }
 
@@ -60,6 +61,7 @@ pub unsafe fn assuming(condition: *mut pg_sys::Node, mut assumed: Assumed) -> *m
 /// # Safety
 /// It must be of `assuming`.
 pub unsafe fn passes(condition: *mut pg_sys::Node, table: pg_sys::Oid) -> Passes {
+    // SAFETY: as the caller promises, a condition of a policy of the table.
     unsafe {
         let simplified = pg_sys::eval_const_expressions(std::ptr::null_mut(), condition);
         // A condition that is NULL lets no row pass, so that an AND with NULL is false.
@@ -78,6 +80,8 @@ unsafe extern "C-unwind" fn nobody(
     context: *mut c_void,
 ) -> *mut pg_sys::Node {
     use pg_sys::NodeTag::*;
+    // SAFETY: PostgreSQL's mutator passes nodes of the expression, each of the type that its tag says, and the
+    // context of `assuming`.
     unsafe {
         if node.is_null() {
             return node;
@@ -115,6 +119,7 @@ unsafe extern "C-unwind" fn nobody(
 
 /// Whether it asks if the user's id is NULL.
 unsafe fn tests_user(test: *mut pg_sys::NullTest, ids: [pg_sys::Oid; 2]) -> bool {
+    // SAFETY: a test of the condition, whose argument is never NULL; each node has the type that its tag says.
     unsafe {
         let mut node: *mut pg_sys::Node = (*test).arg.cast();
         while (*node).type_ == pg_sys::NodeTag::T_SubLink {
@@ -130,6 +135,7 @@ unsafe fn tests_user(test: *mut pg_sys::NullTest, ids: [pg_sys::Oid; 2]) -> bool
 
 /// `x IS DISTINCT FROM NULL`. `x` is a column that names the owner of the row.
 unsafe fn distinct(node: *mut pg_sys::DistinctExpr, context: *mut c_void) -> *mut pg_sys::Node {
+    // SAFETY: a comparison of the condition, and the context of `assuming`.
     unsafe {
         let assumed = &*context.cast::<Assumed>();
         let mut nulls = 0;
@@ -151,6 +157,8 @@ unsafe fn distinct(node: *mut pg_sys::DistinctExpr, context: *mut c_void) -> *mu
 
 /// `x = ANY (list)`, and `x <> ALL (list)`, are known without `x` if the list is NULL or empty.
 unsafe fn compared_with_list(node: *mut pg_sys::ScalarArrayOpExpr) -> *mut pg_sys::Node {
+    // SAFETY: a comparison of the condition: its second argument is an array, and a constant that is not NULL
+    // has one.
     unsafe {
         let Some(list) = elements((*node).args)
             .nth(1)
@@ -172,6 +180,7 @@ unsafe fn compared_with_list(node: *mut pg_sys::ScalarArrayOpExpr) -> *mut pg_sy
 /// A sub-select that returns no row has a known value.
 unsafe fn sub_link(link: *mut pg_sys::SubLink, context: *mut c_void) -> *mut pg_sys::Node {
     use pg_sys::SubLinkType::*;
+    // SAFETY: a sub-select of the condition, which is not planned yet, and the context of `assuming`.
     unsafe {
         if let Some(expression) = only_expression(&*link) {
             let expression = pg_sys::copyObjectImpl(expression.cast()).cast();
@@ -213,6 +222,7 @@ unsafe fn sub_link(link: *mut pg_sys::SubLink, context: *mut c_void) -> *mut pg_
 
 /// Whether the condition of a query is never true.
 unsafe fn returns_no_row(query: &pg_sys::Query) -> bool {
+    // SAFETY: a query of the condition, which is not planned yet, so it has a jointree.
     unsafe {
         let always_returns = query.hasAggs && query.groupClause.is_null();
         if always_returns
@@ -232,6 +242,7 @@ unsafe fn returns_no_row(query: &pg_sys::Query) -> bool {
 /// # Safety
 /// It must be a condition, of which no function of others is called.
 pub unsafe fn never_true(condition: *mut pg_sys::Node) -> bool {
+    // SAFETY: as the caller promises, a condition.
     unsafe {
         constant(condition).is_some_and(|value| value.constisnull || value.constvalue.value() == 0)
     }
@@ -239,6 +250,8 @@ pub unsafe fn never_true(condition: *mut pg_sys::Node) -> bool {
 
 /// The constant that an expression simplifies to.
 unsafe fn constant<'a>(expression: *mut pg_sys::Node) -> Option<&'a pg_sys::Const> {
+    // SAFETY: NULL or an expression; the simplified one is in this memory context and has the type that its
+    // tag says.
     unsafe {
         if expression.is_null() {
             return None;
@@ -250,11 +263,13 @@ unsafe fn constant<'a>(expression: *mut pg_sys::Node) -> Option<&'a pg_sys::Cons
 }
 
 unsafe fn null_like(node: *mut pg_sys::Node) -> *mut pg_sys::Node {
+    // SAFETY: an expression of the condition.
     unsafe { pg_sys::makeNullConst(pg_sys::exprType(node), -1, pg_sys::exprCollation(node)).cast() }
 }
 
 /// The same, unless it calls a function that is not PostgreSQL's own.
 unsafe fn known(node: *mut pg_sys::Node) -> *mut pg_sys::Node {
+    // SAFETY: an expression of the condition; `is_function_of_others` gets the flag that it expects.
     unsafe {
         let mut is_strict = true;
         let found = std::ptr::from_mut(&mut is_strict).cast();
@@ -268,6 +283,7 @@ unsafe fn known(node: *mut pg_sys::Node) -> *mut pg_sys::Node {
 
 /// NULL if it is strict and has an operand that is NULL; otherwise a value that is not known.
 unsafe fn unknown_unless_null(node: *mut pg_sys::Node, is_strict: bool) -> *mut pg_sys::Node {
+    // SAFETY: an expression of the condition.
     unsafe {
         let nothing = std::ptr::null_mut();
         if is_strict && expression_tree_walker(node, is_null, nothing) {
@@ -278,6 +294,7 @@ unsafe fn unknown_unless_null(node: *mut pg_sys::Node, is_strict: bool) -> *mut 
 }
 
 unsafe fn unknown_like(node: *mut pg_sys::Node) -> *mut pg_sys::Node {
+    // SAFETY: an expression of the condition; the new node is in this memory context.
     unsafe {
         let mut unknown = PgBox::<pg_sys::Param>::alloc_node(pg_sys::NodeTag::T_Param);
         unknown.paramkind = pg_sys::ParamKind::PARAM_EXTERN;
@@ -292,6 +309,8 @@ unsafe fn unknown_like(node: *mut pg_sys::Node) -> *mut pg_sys::Node {
 
 /// A walker of the operands.
 unsafe extern "C-unwind" fn is_null(node: *mut pg_sys::Node, nothing: *mut c_void) -> bool {
+    // SAFETY: PostgreSQL's walker passes nodes of the expression, each of the type that its tag says; the
+    // context is not used.
     unsafe {
         if node.is_null() {
             return false;
@@ -309,6 +328,7 @@ unsafe extern "C-unwind" fn is_function_of_others(
 ) -> bool {
     let is_of_others = is_of_others(function);
     if is_of_others {
+        // SAFETY: the context is the flag of `known`.
         unsafe { *is_strict.cast::<bool>() = func_strict(function) };
     }
     is_of_others

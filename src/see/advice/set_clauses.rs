@@ -43,6 +43,7 @@ impl SetClauses {
             level: 0,
             found: Self::default(),
         };
+        // SAFETY: as the caller promises, conditions of a policy; `look` gets the `Looked` that it expects.
         unsafe {
             look(inlined, std::ptr::from_mut(&mut looked).cast());
             let mut found = looked.found;
@@ -60,6 +61,8 @@ impl SetClauses {
 
 /// A walker, which never ends early.
 unsafe extern "C-unwind" fn look(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+    // SAFETY: PostgreSQL's walker passes nodes of the expression, each of the type that its tag says, and the
+    // context of `of`.
     unsafe {
         if node.is_null() {
             return false;
@@ -103,6 +106,7 @@ unsafe extern "C-unwind" fn look(node: *mut pg_sys::Node, context: *mut c_void) 
 
 impl Looked {
     unsafe fn compare(&mut self, arguments: *mut pg_sys::List) {
+        // SAFETY: a list of expressions: the arguments of a comparison.
         unsafe {
             let arguments: Vec<*mut pg_sys::Node> = elements(arguments).collect();
             let [one, other] = arguments[..] else {
@@ -125,6 +129,8 @@ unsafe extern "C-unwind" fn calls_with_set_clause(
     node: *mut pg_sys::Node,
     nothing: *mut c_void,
 ) -> bool {
+    // SAFETY: PostgreSQL's walker passes nodes of the expression, each of the type that its tag says; the
+    // context is not used.
     unsafe {
         !node.is_null()
             && ((*node).type_ == pg_sys::NodeTag::T_FuncExpr
@@ -138,6 +144,8 @@ unsafe extern "C-unwind" fn wrap(
     node: *mut pg_sys::Node,
     has_changed: *mut c_void,
 ) -> *mut pg_sys::Node {
+    // SAFETY: PostgreSQL's mutator passes nodes of the expression, each of the type that its tag says, and the
+    // flag that the caller passes.
     unsafe {
         if node.is_null() {
             return node;
@@ -163,6 +171,7 @@ unsafe extern "C-unwind" fn wrap(
 
 /// `(SELECT expression)`. No column and no sub-select is in the expression.
 unsafe fn selected(expression: *mut pg_sys::Node) -> *mut pg_sys::Node {
+    // SAFETY: an expression without columns; the new nodes are in this memory context.
     unsafe {
         let entry = pg_sys::makeTargetEntry(expression.cast(), 1, std::ptr::null_mut(), false);
         let mut query = PgBox::<pg_sys::Query>::alloc_node(pg_sys::NodeTag::T_Query);
@@ -180,6 +189,7 @@ unsafe fn selected(expression: *mut pg_sys::Node) -> *mut pg_sys::Node {
 
 /// Functions of PostgreSQL have none.
 unsafe fn has_set_clause(function: pg_sys::Oid) -> bool {
+    // SAFETY: the row of pg_proc is released after it is read.
     unsafe {
         if !is_of_others(function) {
             return false;

@@ -13,12 +13,15 @@ use crate::pg::nodes::{elements, walk_into};
 /// It must be a condition, in which readers are replaced by NULL.
 pub unsafe fn settings(condition: *mut pg_sys::Node) -> Vec<String> {
     let mut names = Vec::new();
+    // SAFETY: as the caller promises, a condition; `look` gets the names that it expects.
     unsafe { look(condition, std::ptr::from_mut(&mut names).cast()) };
     names
 }
 
 /// A walker, which never ends early. What is joined by AND with something that is never true decides nothing.
 unsafe extern "C-unwind" fn look(node: *mut pg_sys::Node, names: *mut c_void) -> bool {
+    // SAFETY: PostgreSQL's walker passes nodes of the expression, each of the type that its tag says, and the
+    // names of `settings`.
     unsafe {
         if node.is_null() {
             return false;
@@ -45,6 +48,7 @@ unsafe extern "C-unwind" fn look(node: *mut pg_sys::Node, names: *mut c_void) ->
 
 /// The name of the setting that `current_setting` is called with, if it is a customised one.
 unsafe fn customised(call: &pg_sys::FuncExpr) -> Option<String> {
+    // SAFETY: a call in the condition, whose arguments are expressions.
     unsafe {
         if !matches!(
             call.funcid.to_u32(),

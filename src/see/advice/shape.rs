@@ -41,6 +41,7 @@ impl Shape {
             ids,
             ..Self::default()
         };
+        // SAFETY: as the caller promises, a condition of a policy; `look` gets the `Shape` that it expects.
         unsafe {
             let nothing = std::ptr::null_mut();
             let condition = without_sub_selects(condition, nothing);
@@ -51,6 +52,7 @@ impl Shape {
     }
 
     unsafe fn compare(&mut self, one: *mut pg_sys::Node, other: *mut pg_sys::Node) {
+        // SAFETY: the two sides of a comparison of the condition.
         unsafe {
             if finds_reader(other, std::ptr::null_mut()) && !pg_sys::contain_var_clause(other) {
                 let one = without_relabel(one);
@@ -75,6 +77,8 @@ unsafe extern "C-unwind" fn without_sub_selects(
     node: *mut pg_sys::Node,
     nothing: *mut c_void,
 ) -> *mut pg_sys::Node {
+    // SAFETY: PostgreSQL's mutator passes nodes of the expression, each of the type that its tag says; the
+    // context is not used.
     unsafe {
         if !node.is_null()
             && (*node).type_ == pg_sys::NodeTag::T_SubLink
@@ -91,6 +95,8 @@ unsafe extern "C-unwind" fn without_sub_selects(
 /// A walker, which never ends early.
 unsafe extern "C-unwind" fn look(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
     use pg_sys::NodeTag::*;
+    // SAFETY: PostgreSQL's walker passes nodes of the expression, each of the type that its tag says, and the
+    // context of `Shape::of`.
     unsafe {
         if node.is_null() {
             return false;
@@ -144,6 +150,7 @@ struct Called {
 }
 
 unsafe extern "C-unwind" fn note_call(function: pg_sys::Oid, context: *mut c_void) -> bool {
+    // SAFETY: the context is the `Called` of `look`.
     let called = unsafe { &mut *context.cast::<Called>() };
     if is_of_others(function) {
         called.of_others = Some(function);
@@ -156,6 +163,7 @@ unsafe extern "C-unwind" fn note_call(function: pg_sys::Oid, context: *mut c_voi
 
 /// Whether it is the user's id, or a cast of it.
 unsafe fn is_call_of(node: *mut pg_sys::Node, ids: [pg_sys::Oid; 2]) -> bool {
+    // SAFETY: a node of the policy's condition; it has the type that its tag says.
     unsafe {
         let node = without_relabel(node);
         let node = cast_of(node).unwrap_or(node);
@@ -167,6 +175,7 @@ unsafe fn is_call_of(node: *mut pg_sys::Node, ids: [pg_sys::Oid; 2]) -> bool {
 /// What a cast casts.
 pub unsafe fn cast_of(node: *mut pg_sys::Node) -> Option<*mut pg_sys::Node> {
     use pg_sys::CoercionForm::{COERCE_EXPLICIT_CAST, COERCE_IMPLICIT_CAST};
+    // SAFETY: a node of the policy's condition; it has the type that its tag says.
     unsafe {
         match (*node).type_ {
             pg_sys::NodeTag::T_CoerceViaIO => {

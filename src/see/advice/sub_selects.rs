@@ -36,6 +36,8 @@ impl SubSelects {
             queries: Vec::new(),
             found: Self::default(),
         };
+        // SAFETY: as the caller promises, a condition of a policy, which is copied; `look` gets the `Inside`
+        // that it expects.
         unsafe {
             let condition: *mut pg_sys::Node = pg_sys::copyObjectImpl(condition.cast()).cast();
             look(condition, std::ptr::from_mut(&mut inside).cast());
@@ -49,6 +51,8 @@ impl SubSelects {
 
 /// A walker, which never ends early, and corrects the comparisons.
 unsafe extern "C-unwind" fn look(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+    // SAFETY: PostgreSQL's walker passes nodes of the expression, each of the type that its tag says, and the
+    // context of `of`.
     unsafe {
         if node.is_null() {
             return false;
@@ -79,6 +83,7 @@ impl Inside {
     /// A comparison of a column with itself, if the policy's table has a column of this name and type, becomes one with
     /// that column.
     unsafe fn compare(&mut self, operator: &pg_sys::OpExpr) {
+        // SAFETY: a comparison inside the condition, whose arguments are expressions.
         unsafe {
             let arguments: Vec<*mut pg_sys::Node> = elements::<pg_sys::Node>(operator.args)
                 .map(|argument| without_relabel(argument))
@@ -108,6 +113,7 @@ impl Inside {
 
     /// The column of the policy's table that has the name and the type of this column of a sub-select.
     unsafe fn hidden_by(&self, column: &pg_sys::Var) -> Option<i16> {
+        // SAFETY: the queries around the column, which live as long as the copy of the condition.
         unsafe {
             let level = self
                 .queries

@@ -9,6 +9,8 @@ use pgrx::pg_sys;
 /// # Safety
 /// It must be a condition of a policy of the table.
 pub unsafe fn written(condition: *mut pg_sys::Node, table: pg_sys::Oid) -> Option<String> {
+    // SAFETY: as the caller promises, a condition of a policy of the table; names are NULL or C strings in
+    // this memory context.
     unsafe {
         let name = pg_sys::get_rel_name(table);
         if name.is_null() {
