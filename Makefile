@@ -1,7 +1,7 @@
 # README.md, "Development", documents each target. The scripts in dev/ do the work. Without PG_CONFIG,
 # `install` takes the pg_config on PATH, and each other target takes a private PostgreSQL.
 
-.PHONY: install demo example test test-all test-clients test-drivers test-example test-monitoring test-policies test-image test-cassert bench soak fuzz fuzz-queries mutants miri lint spot plpgsql package checksums
+.PHONY: install demo example test test-all test-clients test-drivers test-example test-monitoring test-policies test-sqlsmith test-image test-cassert bench soak fuzz fuzz-queries mutants miri lint spot plpgsql package checksums
 
 install:
 	PG_CONFIG="$${PG_CONFIG:-pg_config}" dev/setup
@@ -33,6 +33,9 @@ test-monitoring:
 
 test-policies:
 	dev/test-policies
+
+test-sqlsmith:
+	dev/test-sqlsmith
 
 test-image:
 	dev/test-image

@@ -431,7 +431,13 @@ impl Simulator {
 
     /// The webhooks' messages so far, the oldest first, delivered or not.
     pub fn messages(&self) -> Vec<Message> {
-        self.shared.lock().outbox.messages().cloned().collect()
+        self.messages_after(0)
+    }
+
+    /// The messages after the oldest `count`.
+    pub fn messages_after(&self, count: usize) -> Vec<Message> {
+        let state = self.shared.lock();
+        state.outbox.messages().skip(count).cloned().collect()
     }
 
     /// The types of the events that became no message, the oldest first.

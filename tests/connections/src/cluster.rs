@@ -1,11 +1,11 @@
 //! A server of a test's own.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{self, Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -16,19 +16,27 @@ use crate::wait::eventually;
 
 const PORT: u16 = 5432;
 
+/// Names and values of variables.
+pub type Environment = Vec<(&'static str, String)>;
+
 /// A server in a temporary directory; stopped and removed with this.
 pub struct Cluster {
     directory: PathBuf,
     /// The most 512-byte blocks of a file that it may write.
     file_blocks: Cell<Option<u32>>,
     /// Variables of its environment.
-    environment: RefCell<Vec<(&'static str, String)>>,
+    environment: Environment,
 }
 
 impl Cluster {
     /// Starts a server with additional lines of `postgresql.conf`.
     pub fn start(configuration: &str) -> Self {
-        let cluster = Self::in_new_directory();
+        Self::with_environment(configuration, Environment::new())
+    }
+
+    /// The same, with additional variables in its environment.
+    pub fn with_environment(configuration: &str, environment: Environment) -> Self {
+        let cluster = Self::in_new_directory(environment);
         cluster.make(configuration);
         cluster.run();
         cluster
@@ -37,7 +45,7 @@ impl Cluster {
     /// Starts a server none of whose files can become larger than so many 512-byte blocks, until
     /// it is started again. Its WAL comes in segments of a megabyte.
     pub fn start_limited(file_blocks: u32) -> Self {
-        let cluster = Self::in_new_directory();
+        let cluster = Self::in_new_directory(Environment::new());
         cluster.make("");
         cluster.file_blocks.set(Some(file_blocks));
         cluster.run();
@@ -47,16 +55,8 @@ impl Cluster {
 
     /// Starts a server that is asked for all of Rust's backtraces.
     pub fn with_backtraces(configuration: &str) -> Self {
-        Self::with_environment(configuration, vec![("RUST_BACKTRACE", "full".to_owned())])
-    }
-
-    /// Starts a server with these variables in its environment.
-    pub fn with_environment(configuration: &str, environment: Vec<(&'static str, String)>) -> Self {
-        let cluster = Self::in_new_directory();
-        cluster.make(configuration);
-        cluster.environment.replace(environment);
-        cluster.run();
-        cluster
+        let full = vec![("RUST_BACKTRACE", "full".to_owned())];
+        Self::with_environment(configuration, full)
     }
 
     fn make(&self, configuration: &str) {
@@ -77,7 +77,12 @@ impl Cluster {
 
     /// Starts a hot standby of this server.
     pub fn start_standby(&self) -> Self {
-        let standby = Self::in_new_directory();
+        self.start_standby_with(&[])
+    }
+
+    /// The same, with additional arguments of pg_basebackup.
+    pub fn start_standby_with(&self, arguments: &[String]) -> Self {
+        let standby = Self::in_new_directory(self.environment.clone());
         succeed(
             unprivileged("pg_basebackup")
                 .arg("--pgdata")
@@ -85,7 +90,8 @@ impl Cluster {
                 .arg("--host")
                 .arg(&self.directory)
                 .args(["--port", &PORT.to_string(), "--username=postgres"])
-                .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]),
+                .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
+                .args(arguments),
         );
         standby.run();
         standby
@@ -98,7 +104,17 @@ impl Cluster {
     }
 
     pub fn server(&self) -> Server {
-        Server::new(&self.directory, PORT)
+        self.server_at(&self.directory)
+    }
+
+    /// The server as it is reached through another path of its directory.
+    pub fn server_at(&self, directory: &Path) -> Server {
+        Server::new(directory, PORT)
+    }
+
+    /// The directory of its socket, its data and its log.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Everything that the server has logged.
@@ -175,7 +191,7 @@ impl Cluster {
         });
     }
 
-    fn in_new_directory() -> Self {
+    fn in_new_directory(environment: Environment) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("neon_auth.{}.{number}", process::id());
@@ -184,7 +200,7 @@ impl Cluster {
         Self {
             directory,
             file_blocks: Cell::new(None),
-            environment: RefCell::default(),
+            environment,
         }
     }
 
@@ -232,7 +248,7 @@ impl Cluster {
             .args(["--options", &socket])
             .stdin(process::Stdio::null())
             .stdout(process::Stdio::null());
-        command.envs(self.environment.borrow().iter().cloned());
+        command.envs(self.environment.iter().cloned());
         match self.file_blocks.get() {
             Some(blocks) => limited(&command, blocks),
             None => command,

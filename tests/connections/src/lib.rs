@@ -4,7 +4,9 @@
 //! server of its own, so tests run side by side; what only a server of its own can show, such as
 //! a shutdown or a standby, starts a `Cluster`.
 
+mod activity;
 mod better_auth;
+mod better_auth_writes;
 mod cluster;
 mod database;
 mod dump;
@@ -26,15 +28,17 @@ mod wait;
 mod webhooks;
 mod world;
 
+pub use activity::{Activity, begin_activity};
 pub use better_auth::BetterAuth;
-pub use cluster::Cluster;
+pub use better_auth_writes::better_auth_transaction;
+pub use cluster::{Cluster, Environment};
 pub use database::Database;
 pub use dump::{Dump, run_program};
 pub use ids::{grant, id_of, membership, parsed};
 pub use issuer::Issuer;
 pub use library::library;
 pub use pgbouncer::PgBouncer;
-pub use process::{peak, threads, waits};
+pub use process::{Footprint, peak, threads, waits};
 pub use random::Random;
 pub use server::Server;
 pub use server_log::ServerLog;

@@ -37,6 +37,7 @@ impl PgBouncer {
 pool_mode = transaction
 default_pool_size = {connections}
 max_client_conn = 500
+server_login_retry = 1
 listen_port = {PORT}
 unix_socket_dir = {here}
 auth_type = trust

@@ -29,11 +29,35 @@ pub fn waits(pid: u32) -> u64 {
     waits.parse().expect("a number")
 }
 
+/// What a process has for itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Footprint {
+    /// Kilobytes of memory that it shares with no other process.
+    pub memory: u64,
+    pub open_files: usize,
+}
+
+impl Footprint {
+    /// That of a process, unless it has ended.
+    pub fn of(pid: u32) -> Option<Self> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let memory = member(&status, "RssAnon")?.strip_suffix(" kB")?;
+        Some(Self {
+            memory: memory.parse().ok()?,
+            open_files: fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count(),
+        })
+    }
+}
+
 #[track_caller]
 fn status(pid: u32, what: &str) -> String {
     let status = fs::read_to_string(format!("/proc/{pid}/status"));
     let status = status.expect("it is a process of this machine");
+    let value = member(&status, what);
+    value.expect("Linux tells it").to_owned()
+}
+
+fn member<'a>(status: &'a str, what: &str) -> Option<&'a str> {
     let mut lines = status.lines().filter_map(|line| line.split_once(':'));
-    let value = lines.find_map(|(name, value)| (name == what).then_some(value));
-    value.expect("Linux tells it").trim().to_owned()
+    lines.find_map(|(name, value)| (name == what).then_some(value.trim()))
 }

@@ -90,21 +90,27 @@ impl World {
         self.superuser().value(&query, &[])
     }
 
-    /// Fails unless the mirror is what the service has, with nothing left to be confirmed.
+    /// The first ten differences between the mirror, with what is left to be confirmed, and what the service has.
     #[track_caller]
-    pub fn assert_mirrored(&self) {
+    pub fn mirror_differences(&self) -> Vec<String> {
         let (mirror, source) = (self.mirror(), facts(&self.stack.everything()));
         let differing = mirror
             .keys()
             .chain(source.keys())
             .filter(|name| !is_mirrored(mirror.get(*name), source.get(*name)));
-        let differences: Vec<String> = differing
+        differing
             .take(10)
             .map(|name| {
                 let (here, there) = (mirror.get(name), source.get(name));
                 format!("{name}: here {here:?}, there {there:?}")
             })
-            .collect();
+            .collect()
+    }
+
+    /// Fails unless the mirror is what the service has, with nothing left to be confirmed.
+    #[track_caller]
+    pub fn assert_mirrored(&self) {
+        let differences = self.mirror_differences();
         assert!(differences.is_empty(), "{differences:#?}");
         for table in ["users_sync", "teams_sync"] {
             let unmarked = format!(

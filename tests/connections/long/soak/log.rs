@@ -1,0 +1,86 @@
+//! The servers' log: no process fails by itself, and no error is internal.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::thread::{self, Scope};
+use std::time::Duration;
+
+use crate::site::Site;
+use crate::watch::Watch;
+
+/// What no log may contain.
+const ALARMS: [&str; 9] = [
+    "PANIC:",
+    "TRAP:",
+    "stuck spinlock",
+    "invalid memory alloc",
+    "leak: ",
+    "was not closed",
+    "could not be recovered",
+    "corrupt",
+    "panicked",
+];
+
+/// Reads what a server has logged since the last time.
+#[derive(Default)]
+pub struct Reader {
+    path: PathBuf,
+    position: u64,
+    rest: String,
+}
+
+impl Reader {
+    pub fn read(&mut self, site: &Site, watch: &Watch) {
+        let path = site.cluster().directory().join("log");
+        if path != self.path {
+            *self = Self {
+                path,
+                ..Self::default()
+            };
+        }
+        let mut bytes = Vec::new();
+        let read = File::open(&self.path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(self.position))?;
+            file.read_to_end(&mut bytes)
+        });
+        self.position += read.unwrap_or_default() as u64;
+        self.rest += &String::from_utf8_lossy(&bytes);
+        while let Some((line, rest)) = self.rest.split_once('\n') {
+            if let Some(alarm) = alarm(line) {
+                watch.broken(format!("the server logs {alarm}: {line}"));
+            }
+            self.rest = rest.to_owned();
+        }
+        watch.checked("the server's log has no PANIC, internal error or signal");
+    }
+}
+
+/// What is wrong with a line.
+fn alarm(line: &str) -> Option<&str> {
+    // `log_line_prefix` ends with the SQLSTATE.
+    if line.contains(" XX00") {
+        return Some("an internal error");
+    }
+    // Only the faults of the plan kill processes, and with this signal.
+    if line.contains("was terminated by signal") && !line.contains("signal 9") {
+        return Some("a signal");
+    }
+    ALARMS.into_iter().find(|alarm| line.contains(alarm))
+}
+
+pub fn run<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    reader: &'scope mut Reader,
+    site: &'scope Site,
+    watch: &'scope Watch,
+) {
+    scope.spawn(move || {
+        watch.guard("the log", || {
+            while !watch.is_over() {
+                reader.read(site, watch);
+                thread::sleep(Duration::from_millis(200));
+            }
+        });
+    });
+}
