@@ -36,7 +36,7 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA neon_auth TO administrator;
 CREATE SCHEMA catalog;
 CREATE VIEW catalog.pg_proc AS
     SELECT p.* FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-     WHERE (n.nspname IN ('auth', 'neon_auth') OR p.oid % 20 = 0)
+     WHERE (n.nspname IN ('auth', 'neon_auth') OR p.oid::bigint % 20 = 0)
        -- Queries would end each other, write files, or wait.
        AND p.proname !~ '^(pg_sleep|pg_terminate|pg_cancel|pg_read|pg_ls|lo_|pg_reload|pg_rotate|pg_switch|pg_stat_reset)';
 GRANT USAGE ON SCHEMA catalog TO PUBLIC;
@@ -77,8 +77,17 @@ fn main() -> ExitCode {
         .expect("users have teams");
     let token = world.token_for(&user, 7200);
     // SQLsmith's only connection to the server is signed in before SQLsmith has it.
-    let sign_in = format!("SELECT auth.authenticate('{token}', false)");
-    let pooler = PgBouncer::start(&cluster.server(), world.database.name(), 1, &sign_in);
+    // A token is too long for the configuration of the pooler.
+    superuser.run(&format!(
+        "CREATE FUNCTION catalog.sign_in() RETURNS text LANGUAGE sql
+             RETURN auth.authenticate('{token}', false)"
+    ));
+    let pooler = PgBouncer::start(
+        &cluster.server(),
+        world.database.name(),
+        1,
+        "SELECT sign_in()",
+    );
     let mut succeeded = true;
     for (role, server) in [
         ("app", pooler.server()),
