@@ -50,7 +50,10 @@ const CALLS: &str =
     WHERE schemaname IN ('auth', 'neon_auth') AND funcname <> 'user_id' GROUP BY 1";
 
 /// Internal errors of PostgreSQL itself, and their reasons.
-const KNOWN: [(&str, &str); 0] = [];
+const KNOWN: [(&str, &str); 1] = [(
+    "invalid INTERVAL typmod",
+    "interval(interval, integer) expects a typmod, and any caller can pass another number",
+)];
 
 /// What no log may contain.
 const ALARMS: [&str; 4] = ["PANIC:", "TRAP:", "was terminated by signal", "panicked"];
@@ -109,7 +112,14 @@ fn main() -> ExitCode {
         }
         succeeded &= total > 0;
     }
-    let alarms = alarms(&cluster.log());
+    let log = cluster.log();
+    for (message, reason) in KNOWN {
+        println!(
+            "{} times of PostgreSQL: {message}: {reason}",
+            log.matches(message).count()
+        );
+    }
+    let alarms = alarms(&log);
     for alarm in &alarms {
         println!("\n{alarm}");
     }
