@@ -43,8 +43,11 @@ pub fn demand(provider: &Provider, subject: &str) -> Result<bool, Problem> {
     }
 }
 
-/// What each provider demands of a user, by the providers' names.
-pub fn demand_of_each(subject: &str) -> Result<Vec<(String, Result<(), Problem>)>, Problem> {
+/// A provider's name, and what it refuses about a user.
+pub type Demanded = (String, Result<(), Problem>);
+
+/// What each provider demands of a user.
+pub fn demand_of_each(subject: &str) -> Result<Vec<Demanded>, Problem> {
     let trust = trust::current()?;
     let outcome = |name: String| {
         let provider = trust.named(&name)?;

@@ -41,7 +41,7 @@ fn check(name: &str, set: &str, differs: &[Differs]) {
     compare(name, set, differs, keys, |keys, test| {
         let text = test["jws"].as_str().expect("a text");
         let is_signed = keys.as_ref().is_some_and(|keys| is_signed(text, keys));
-        let refusal = Token::parse(text, LONGEST).err().expect("it names no user");
+        let refusal = Token::parse(text, LONGEST).expect_err("it names no user");
         assert!(
             !is_signed || OF_CLAIMS.contains(&refusal.code()),
             "{refusal:?}"
