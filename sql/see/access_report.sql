@@ -310,7 +310,7 @@ RETURNS TABLE ("table" text, user_id text, selects bigint, inserts text, updates
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 100 AS 'MODULE_PATHNAME', 'neon_auth_access_report';
 COMMENT ON FUNCTION neon_auth.access_report(text[], name, name[]) IS
     'How many rows of each table users, and nobody, can read, change and delete, and which they may insert; changes '
-    'nothing';
+    'nothing except sequences';
 REVOKE ALL ON FUNCTION neon_auth.access_report(text[], name, name[]) FROM PUBLIC;
 
 CREATE FUNCTION neon_auth.access_map(user_ids text[] DEFAULT NULL, role name DEFAULT 'authenticated',

@@ -415,5 +415,5 @@ RETURNS TABLE (step text, name text, kind text, expression text, result boolean,
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'neon_auth_explain_policy';
 COMMENT ON FUNCTION neon_auth.explain_policy(regclass, text, jsonb, text, name, jsonb) IS
     'Explains why a user may, or may not, do something with a row: privileges, policies, constraints, and the verdict; '
-    'changes nothing';
+    'changes nothing except sequences';
 REVOKE ALL ON FUNCTION neon_auth.explain_policy(regclass, text, jsonb, text, name, jsonb) FROM PUBLIC;
