@@ -109,8 +109,8 @@ DECLARE
     changed_values jsonb;
     defaults jsonb;
     -- Columns of the new row with the null of JSON, and those whose values are not known.
-    json_nulls smallint[] := '{}';
-    unknown_columns smallint[] := '{}';
+    json_nulls smallint[] := '{}'::smallint[];
+    unknown_columns smallint[] := '{}'::smallint[];
     is_certain boolean;
     changes_rows boolean;
     failures text[];
@@ -118,6 +118,8 @@ DECLARE
     -- Of the first step that refuses, and whether it is about the new row, which a BEFORE trigger can change.
     refusal text;
     is_late boolean := false;
+    -- False if a step before it, whose result is not known, may be the one that refuses.
+    is_first boolean := true;
     has_trigger boolean := false;
     -- Why nothing is known of the whole command, and why the user cannot sign in.
     replaced text;
@@ -331,6 +333,7 @@ BEGIN
                 IF result IS NULL THEN
                     unknown := true;
                 ELSIF NOT result THEN
+                    is_first := is_first AND (refusal IS NOT NULL OR NOT unknown);
                     is_late := is_late OR refusal IS NULL;
                     refusal := coalesce(refusal, format('%s %s: %s', kind, name, reason));
                 END IF;
@@ -349,10 +352,12 @@ BEGIN
                     -- A key that gets the same value does not change.
                     CASE command WHEN 'UPDATE'
                                  THEN ARRAY(SELECT k FROM jsonb_object_keys(found -> 'keys') AS k
-                                             WHERE changed_values ->> k IS DISTINCT FROM stored_values ->> k) END)
+                                             WHERE changed_values ->> k IS DISTINCT FROM stored_values ->> k) END,
+                    changed_values)
             LOOP
                 unknown := unknown OR NOT is_certain;
                 IF NOT result THEN
+                    is_first := is_first AND (refusal IS NOT NULL OR NOT unknown);
                     is_late := is_late OR refusal IS NULL;
                     refusal := coalesce(refusal, format('%s %s: %s', CASE WHEN reason LIKE 'a row of %'
                                                                           THEN 'FOREIGN KEY' ELSE kind END,
@@ -393,7 +398,9 @@ BEGIN
                    WHEN replaced IS NOT NULL AND coalesce(refusal, '') NOT LIKE '42501: no privilege %' THEN replaced
                    WHEN is_late AND has_trigger
                    THEN 'refused, unless a BEFORE trigger changes the row: ' || refusal
-                   WHEN refusal IS NOT NULL THEN refusal
+                   WHEN refusal IS NOT NULL
+                   THEN refusal || CASE WHEN is_late AND NOT is_first
+                                        THEN '; or a step that is not known refuses first' ELSE '' END
                    WHEN relkind = 'v' THEN 'the relations behind the view decide: explain each as its role'
                    WHEN unknown AND given IS NULL THEN 'depends on the row'
                    WHEN unknown AND several IS NOT NULL THEN several

@@ -3,8 +3,8 @@
 -- Foreign keys on a table, in the order in which PostgreSQL applies them. Those on a partitioned table are also on each
 -- of its partitions.
 CREATE FUNCTION neon_auth_internal.referring_keys(target oid, key jsonb, written text[])
-RETURNS TABLE ("constraint" oid, referring oid, action "char", is_deferred boolean, set_columns text[], condition text,
-    arguments text[])
+RETURNS TABLE ("constraint" oid, referring oid, action "char", is_deferred boolean, set_columns text[],
+    key_columns text[], condition text, arguments text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT c.oid, c.conrelid, CASE WHEN written IS NULL THEN c.confdeltype ELSE c.confupdtype END, c.condeferred,
@@ -12,7 +12,8 @@ AS $$
                 THEN ARRAY(SELECT a.attname::text
                              FROM jsonb_array_elements_text(to_jsonb(c) -> 'confdelsetcols') AS n
                              JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = n::int)
-                ELSE array_agg(r.attname::text) END,
+                ELSE array_agg(r.attname::text ORDER BY k.place) END,
+           array_agg(t.attname::text ORDER BY k.place),
            string_agg(neon_auth_internal.key_condition(format('neon_auth_stored.%I', r.attname), k.operator, t.atttypid,
                                                        k.place, true), ' AND ' ORDER BY k.place),
            array_agg(key ->> t.attname::text ORDER BY k.place)
@@ -37,7 +38,7 @@ COMMENT ON FUNCTION neon_auth_internal.referring_keys(oid, jsonb, text[]) IS
 
 -- The rows are read with the rights of their table's owner, with which PostgreSQL itself changes them. What it does to
 -- them is followed, up to 100 rows: a row that is deleted as well may be one that others refer to.
-CREATE FUNCTION neon_auth_internal.explain_references(target oid, place text, key jsonb, written text[])
+CREATE FUNCTION neon_auth_internal.explain_references(target oid, place text, key jsonb, written text[], new jsonb)
 RETURNS TABLE (step text, name text, kind text, expression text, result boolean, reason text, is_certain boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -47,11 +48,14 @@ DECLARE
     keys jsonb[] := ARRAY[key];
     -- Of each row that changes: the changed columns, and NULL if it is deleted.
     changes jsonb[] := ARRAY[to_jsonb(written)];
+    -- Which of the changed columns become NULL.
+    nulls jsonb[] := ARRAY[to_jsonb(ARRAY(SELECT w FROM unnest(written) AS w WHERE new ->> w IS NULL))];
     deleted text[] := CASE WHEN written IS NULL THEN ARRAY[place] ELSE '{}' END;
     turn int := 1;
     changed text[];
     other record;
     referring_rows jsonb[];
+    null_columns text[];
     no_null text;
     has_default boolean;
 BEGIN
@@ -90,14 +94,19 @@ BEGIN
                                   ELSE 'also changes rows' END,
                              other.referring::regclass,
                              (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = other.referring));
+            -- CASCADE copies the new key.
+            null_columns := CASE WHEN other.action <> 'c' THEN other.set_columns
+                                 ELSE ARRAY(SELECT s.name
+                                              FROM unnest(other.set_columns, other.key_columns) AS s(name, key)
+                                             WHERE nulls[turn] ? s.key) END;
             SELECT string_agg(quote_ident(a.attname), ', ') FILTER (WHERE a.attnotnull),
                    coalesce(bool_or(a.atthasdef), false)
               INTO no_null, has_default
-              FROM pg_attribute a WHERE a.attrelid = other.referring AND a.attname = ANY (other.set_columns);
+              FROM pg_attribute a WHERE a.attrelid = other.referring AND a.attname = ANY (null_columns);
             IF other.action = 'd' AND has_default THEN
                 is_certain := false;
                 reason := reason || '; the default is not looked at';
-            ELSIF other.action <> 'c' AND no_null IS NOT NULL THEN
+            ELSIF no_null IS NOT NULL THEN
                 result := false;
                 reason := format('would set a column of %s to NULL that is NOT NULL: %s', other.referring::regclass,
                                  no_null);
@@ -106,6 +115,7 @@ BEGIN
                 reason := reason || '; there are too many to look at';
             ELSE
                 tables := tables || ARRAY(SELECT (f ->> 'table')::oid FROM unnest(referring_rows) AS f);
+                nulls := nulls || array_fill(to_jsonb(null_columns), ARRAY[cardinality(referring_rows)]);
                 keys := keys || ARRAY(SELECT f -> 'keys' FROM unnest(referring_rows) AS f);
                 IF other.action = 'c' AND changed IS NULL THEN
                     deleted := deleted || ARRAY(SELECT f ->> 'place' FROM unnest(referring_rows) AS f);
@@ -120,5 +130,5 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION neon_auth_internal.explain_references(oid, text, jsonb, text[]) IS
+COMMENT ON FUNCTION neon_auth_internal.explain_references(oid, text, jsonb, text[], jsonb) IS
     'Steps of explain_policy: rows that refer to one that is deleted or changed, and what becomes of them';

@@ -41,6 +41,12 @@ CREATE POLICY positive ON tickets USING (twice > 0 AND owner = auth.user_id());
 SELECT given, step, result, reason
   FROM unnest('{"{\"owner\": \"ann\"}","{\"owner\": \"ann\", \"id\": 3}","{\"owner\": \"bob\"}"}'::jsonb[]) AS given,
        neon_auth.explain_policy('tickets', 'INSERT', given, 'ann') WHERE step ~ 'pol|verdict';
+\echo '-- It may be a policy that refuses, before NOT NULL.'
+ALTER TABLE tickets ALTER owner SET NOT NULL;
+ALTER POLICY positive ON tickets USING (id > 0);
+SELECT given, result, reason
+  FROM unnest('{"{}","{\"id\": 3}"}'::jsonb[]) AS given, neon_auth.explain_policy('tickets', 'INSERT', given, 'ann')
+ WHERE step = 'verdict';
 CREATE TABLE checked (id serial PRIMARY KEY CHECK (id > 0), ticket serial REFERENCES tickets);
 GRANT ALL ON ALL SEQUENCES IN SCHEMA world TO authenticated;
 SELECT step, name, kind, result, reason FROM neon_auth.explain_policy('checked', 'INSERT', '{}', 'ann') WHERE step ~ 'cons|verdict';
@@ -71,6 +77,16 @@ SELECT id, step, name, kind, result, reason
 SELECT given, step, name, kind, result, reason
   FROM unnest('{"{\"id\": 5, \"code\": \"e\"}","{\"id\": 5, \"code\": \"x\"}","{\"id\": 6, \"code\": \"x\"}"}'::jsonb[]) AS given,
        neon_auth.explain_policy('orders', 'UPDATE', given, 'ann') WHERE step ~ 'ref|verdict';
+\echo '-- CASCADE copies a NULL, also to rows that refer to those, and one of them has NOT NULL.'
+CREATE TABLE codes (id int PRIMARY KEY, code text UNIQUE);
+CREATE TABLE copies (code text UNIQUE REFERENCES codes (code) ON UPDATE CASCADE);
+CREATE TABLE of_copies (code text NOT NULL REFERENCES copies (code) ON UPDATE CASCADE);
+INSERT INTO codes VALUES (1, 'a'), (2, 'b');
+INSERT INTO copies VALUES ('a'), ('b');
+INSERT INTO of_copies VALUES ('a');
+SELECT given, step, name, kind, result, reason
+  FROM unnest('{"{\"id\": 1, \"code\": null}","{\"id\": 2, \"code\": null}","{\"id\": 1, \"code\": \"x\"}"}'::jsonb[]) AS given,
+       neon_auth.explain_policy('codes', 'UPDATE', given, 'ann') WHERE step ~ 'ref|verdict';
 \echo '-- More rows than are looked at'
 INSERT INTO lines SELECT i, 2 FROM generate_series(100, 300) AS i;
 DELETE FROM orders WHERE id = 3;
