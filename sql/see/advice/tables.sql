@@ -73,23 +73,42 @@ AS $$
                     HAVING NOT bool_or(p.is_permissive)) AS c
              GROUP BY c."table") AS x ON x."table" = r.relation
     UNION ALL
+    -- Roles with the same conditions get one policy: the conditions of another role could show them other rows. Where
+    -- a condition lets users write rows that are not theirs, a policy that shows these rows is not the cure.
     SELECT 'warning', 'writes_without_select', r.object,
            format('Policies for %s apply to %s, but none for SELECT, so a statement with WHERE or RETURNING finds no '
                   'row.', x.commands, x.roles),
-           format('CREATE POLICY %I ON %s FOR SELECT TO %s USING (%s);',
-                  neon_auth_internal.free_policy_name(r.relation, 'read'), r.relation::regclass, x.roles, x.condition)
+           CASE WHEN x.opens THEN neon_auth_internal.as_comment(
+                    'These policies let users write rows that are not theirs. If they are to read these, too: ')
+                ELSE '' END
+           || format('CREATE POLICY %I ON %s FOR SELECT TO %s USING (%s);', neon_auth_internal.free_policy_name(
+                         r.relation, CASE WHEN x.is_only THEN 'read' ELSE 'read_' || x.first_role END),
+                     r.relation::regclass, x.roles, x.condition)
       FROM reached r
-      JOIN (SELECT p."table", string_agg(DISTINCT CASE p.command WHEN 'w' THEN 'UPDATE' ELSE 'DELETE' END, ', ')
-                       AS commands,
-                   string_agg(DISTINCT a.role_name, ', ') AS roles,
-                   string_agg(DISTINCT '(' || neon_auth_internal.condition_text(p.policy, false) || ')', ' OR ')
-                       AS condition
-              FROM policies p
-              JOIN neon_auth_internal.advised_relations() a ON a.relation = p."table" AND a.role = p.role AND a.selects
-             WHERE p.command IN ('w', 'd') AND p.is_permissive
-               AND NOT EXISTS (SELECT FROM policies s
-                                WHERE s."table" = p."table" AND s.role = p.role AND s.command IN ('r', '*'))
-             GROUP BY p."table") AS x ON x."table" = r.relation AND x.condition IS NOT NULL
+      JOIN (SELECT w."table", w.commands, w.condition, string_agg(w.role_name, ', ' ORDER BY w.role_name) AS roles,
+                   min(w.rolname) AS first_role, bool_or(w.opens) AS opens,
+                   count(*) OVER (PARTITION BY w."table") = 1 AS is_only
+              FROM (SELECT p."table", a.role_name, coalesce(o.rolname, 'public') AS rolname,
+                           string_agg(DISTINCT CASE p.command WHEN 'w' THEN 'UPDATE' ELSE 'DELETE' END, ', ')
+                               AS commands,
+                           string_agg(DISTINCT '(' || neon_auth_internal.condition_text(p.policy, false) || ')', ' OR ')
+                               AS condition,
+                           bool_or('all' IN (f.nobody, f.ownerless, f.signed_in) OR f.settings <> '{}'
+                                   OR f.hidden <> '{}') AS opens
+                      FROM policies p
+                      JOIN neon_auth_internal.advised_relations() a ON a.relation = p."table" AND a.role = p.role
+                                                                   AND a.selects
+                      JOIN pg_policy q ON q.oid = p.policy
+                      LEFT JOIN pg_roles o ON o.oid = p.role
+                     CROSS JOIN LATERAL neon_auth_internal.condition_facts(
+                            q.polqual, q.polrelid, nullif(p.role, 0),
+                            'auth.user_id()'::regprocedure, 'auth.uid()'::regprocedure) AS f
+                     WHERE p.command IN ('w', 'd') AND p.is_permissive
+                       AND NOT EXISTS (SELECT FROM policies s
+                                        WHERE s."table" = p."table" AND s.role = p.role AND s.command IN ('r', '*'))
+                     GROUP BY p."table", a.role_name, o.rolname) AS w
+             WHERE w.condition IS NOT NULL
+             GROUP BY w."table", w.commands, w.condition) AS x ON x."table" = r.relation
 $$;
 COMMENT ON FUNCTION neon_auth_internal.advise_tables() IS
     'Rows of neon_auth.advice: tables without row-level security, or without policies that let rows pass';

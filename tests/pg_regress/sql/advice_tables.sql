@@ -107,6 +107,14 @@ END
 $$;
 SELECT count(make_writes(name)) FROM unnest('{blind,blind_delete,with_select,with_all,without_grant,blind_inserts}'::text[]) AS name;
 DROP POLICY read ON blind_delete;
+-- The remedy shows no role the rows of another role's policy, and does not open what a mistaken policy opens.
+SELECT count(make_writes(name)) FROM unnest('{blind_roles,blind_open,blind_setting}'::text[]) AS name;
+DROP POLICY q ON blind_roles;
+ALTER POLICY read ON blind_roles TO authenticated;
+CREATE POLICY marked ON blind_roles FOR UPDATE TO anonymous USING (open);
+GRANT SELECT, UPDATE ON blind_roles TO anonymous;
+ALTER POLICY q ON blind_open USING (auth.user_id() IS NOT NULL);
+ALTER POLICY q ON blind_setting USING (user_id = current_setting('app.user_id', true));
 -- Alike: with one for SELECT, or ALL; roles that may not SELECT, so that WHERE is refused; only inserts.
 CREATE POLICY r ON with_select FOR SELECT USING (user_id = auth.user_id());
 CREATE POLICY r ON with_all USING (user_id = auth.user_id());
