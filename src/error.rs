@@ -574,8 +574,16 @@ impl From<&Problem> for ErrorReport {
             Problem::UnknownRole { role } => (
                 Code::ERRCODE_UNDEFINED_OBJECT,
                 "the role does not exist".to_owned(),
-                format!("No role has the name {}.", quoted(role)),
-                "SELECT rolname FROM pg_roles;".to_owned(),
+                if role.is_empty() {
+                    "The role is NULL or empty.".to_owned()
+                } else {
+                    format!("No role has the name {}.", quoted(role))
+                },
+                match role.as_str() {
+                    "authenticated" | "anonymous" => "SELECT neon_auth.setup_roles();",
+                    _ => "SELECT rolname FROM pg_roles;",
+                }
+                .to_owned(),
             ),
             Problem::RoleOfOthers { role, caller } => (
                 Code::ERRCODE_INSUFFICIENT_PRIVILEGE,

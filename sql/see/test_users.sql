@@ -24,7 +24,8 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the number of test users must be between 1 and 10000',
-            DETAIL = format('It is %s.', coalesce(number::text, 'NULL'));
+            DETAIL = format('It is %s.', coalesce(number::text, 'NULL')),
+            HINT = 'For example: SELECT * FROM neon_auth.make_test_users(2);';
     END IF;
     -- UUIDs, so that they are also found by auth.uid().
     ids := array(SELECT format('00000000-0000-4000-8000-%s', lpad(n::text, 12, '0'))

@@ -91,6 +91,12 @@ SELECT count(*) FROM neon_auth.explain_policy('written', 'SELECT', '{"what": "a"
 SELECT count(*) FROM neon_auth.explain_policy('odd', 'SELECT', '{"id": "one"}');
 SELECT count(*) FROM neon_auth.explain_policy('odd', 'DELETE', '{"id": 3000000000}');
 SELECT count(*) FROM neon_auth.explain_policy('odd', role => 'nobody_has_this');
+SELECT count(*) FROM neon_auth.explain_policy('odd', role => NULL);
+-- Before setup_roles.
+BEGIN;
+ALTER ROLE anonymous RENAME TO renamed;
+SELECT count(*) FROM neon_auth.explain_policy('odd', role => 'anonymous');
+ROLLBACK;
 SELECT count(*) FROM neon_auth.explain_policy('odd', user_id => '');
 -- Also where no policy would use the identity
 SELECT count(*) FROM neon_auth.explain_policy('parted', 'DELETE', user_id => '');
