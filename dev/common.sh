@@ -9,6 +9,14 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/neon_auth
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 die() { printf '\033[1merror:\033[0m %s\n' "$*" >&2; exit 1; }
 
+# Ends the script if one of these settings is not a whole number. A build of minutes would precede the test that reads it.
+numbers() { # NAME ...
+    local name
+    for name; do
+        [[ ${!name:-0} =~ ^[0-9]{1,18}$ ]] || die "$name must be a whole number, not ${!name}"
+    done
+}
+
 PGRX_VERSION=$(sed -n 's/^pgrx = "=\(.*\)"$/\1/p' "$ROOT/Cargo.toml")
 [ -n "$PGRX_VERSION" ] || die "Cargo.toml must name one version of pgrx, as in pgrx = \"=0.18.1\": cargo-pgrx must have the same version"
 
