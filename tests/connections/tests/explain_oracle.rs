@@ -10,7 +10,7 @@ use std::env;
 use neon_auth_connections::{Random, Session, World};
 
 const SEED: u64 = 5_000;
-const TABLES: usize = 30;
+const TABLES: usize = 40;
 /// How many questions are asked about each table.
 const QUESTIONS: usize = 20;
 /// Fewer than one in so many verdicts may be NULL.
@@ -30,7 +30,7 @@ const COMMANDS: [&str; 6] = [
     "UPDATE",
     "DELETE",
 ];
-const EXPRESSIONS: [&str; 29] = [
+const EXPRESSIONS: [&str; 31] = [
     "owner = auth.user_id()",
     "owner = auth.user_id()",
     "owner = auth.user_id()",
@@ -49,6 +49,8 @@ const EXPRESSIONS: [&str; 29] = [
     "auth.user_id() IS NOT NULL",
     "current_user = 'authenticated'",
     "10 / (n - 1) > 2",
+    "10 / (n - 1) > 2",
+    "10 / (n - 2) > 2",
     "10 / (n - 2) > 2",
     "10 / (n - 5) > 2",
     "EXISTS (SELECT FROM world.shares s WHERE s.doc = docs.id AND s.user_id = auth.user_id())",
