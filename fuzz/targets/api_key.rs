@@ -13,7 +13,7 @@ fn checksum(text: &str) -> String {
     for byte in text.bytes() {
         crc ^= u32::from(byte);
         for _ in 0..8 {
-            crc = crc >> 1 ^ 0xEDB8_8320 * (crc & 1);
+            crc = (crc >> 1) ^ (0xEDB8_8320 * (crc & 1));
         }
     }
     let number = u64::from(!crc);
