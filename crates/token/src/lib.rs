@@ -58,6 +58,7 @@ mod refusal;
 mod required;
 #[cfg(test)]
 mod rfc_vectors;
+mod roca;
 mod shown;
 mod signature_cache;
 mod small_order;

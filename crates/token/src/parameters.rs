@@ -5,7 +5,7 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve};
 use crate::left_out::{Kind, Reason};
 use crate::member::{bytes, malformed, string, unsupported};
 use crate::value::{Map, Value};
-use crate::{Algorithm, base64url, small_order};
+use crate::{Algorithm, base64url, roca, small_order};
 
 /// RSA moduli in bits: below, they can be factored; above, they cost too much.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
@@ -133,6 +133,9 @@ fn check_rsa(modulus: &[u8], exponent: &[u8]) -> Result<(), Reason> {
         return bad(format!(
             "its e must be odd, at least 3 and of at most {MAX_EXPONENT_BITS} bits"
         ));
+    }
+    if roca::is_weak(modulus) {
+        return bad("its n can be factored (CVE-2017-15361)".to_owned());
     }
     Ok(())
 }

@@ -57,6 +57,25 @@ fn refuses_bad_rsa_keys() {
     assert_eq!(left_out(rsa("", &common)), "bad_rsa_key");
 }
 
+/// CVE-2017-15361. Project Wycheproof's key is of such a chip, and its neighbour, also odd, is not.
+#[test]
+fn refuses_moduli_of_the_roca_kind() {
+    let sets: Value =
+        serde_json::from_str(include_str!("vectors/wycheproof/json_web_key.json")).expect("JSON");
+    let of_a_chip = sets["testGroups"]
+        .as_array()
+        .expect("groups of cases")
+        .iter()
+        .find(|group| group["comment"] == "jws_rsa_roca_key")
+        .expect("a key of the kind")["key"]["keys"][0]["n"]
+        .as_str()
+        .expect("a modulus");
+    assert_eq!(left_out(rsa(of_a_chip, &[1, 0, 1])), "bad_rsa_key");
+    let mut neighbour = URL_SAFE_NO_PAD.decode(of_a_chip).expect("base64url");
+    *neighbour.last_mut().expect("bytes") ^= 2;
+    assert_eq!(key_set(&[rsa(&encode(neighbour), &[1, 0, 1])]).len(), 1);
+}
+
 #[test]
 fn refuses_bad_points() {
     let mut point = ES256.public_point();

@@ -1,0 +1,35 @@
+//! RSA moduli of chips that made weak keys (ROCA, CVE-2017-15361).
+//!
+//! The primes of those chips were k · M + (65537^a mod M), where M is the product of the first primes, for keys of
+//! 2,048 bits of 126 of them. So their moduli are powers of 65537 modulo each of these primes, and can be factored
+//! (Nemec, Sys, Svenda, Klinec, Matyas: The Return of Coppersmith's Attack, section 2).
+
+const GENERATOR: u32 = 65537;
+
+/// Odd primes that divide M for each length of a key. For another modulus, the chance that all of them match is below
+/// one in two hundred million.
+const PRIMES: [u32; 38] = [
+    3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97,
+    101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
+];
+
+/// Whether a big-endian modulus is like those of the chips.
+pub(crate) fn is_weak(modulus: &[u8]) -> bool {
+    PRIMES
+        .iter()
+        .all(|prime| is_power(remainder(modulus, *prime), *prime))
+}
+
+/// The remainder of a big-endian integer.
+fn remainder(integer: &[u8], prime: u32) -> u32 {
+    integer
+        .iter()
+        .fold(0, |rest, byte| (rest << 8 | u32::from(*byte)) % prime)
+}
+
+/// Whether a remainder is a power of the generator modulo a prime.
+fn is_power(remainder: u32, prime: u32) -> bool {
+    std::iter::successors(Some(1), |power| Some(power * (GENERATOR % prime) % prime))
+        .take(prime as usize)
+        .any(|power| power == remainder)
+}
