@@ -2,39 +2,13 @@
 
 #![no_main]
 
-use std::sync::LazyLock;
-
-use aws_lc_rs::signature::Ed25519KeyPair;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use libfuzzer_sys::fuzz_target;
-use neon_auth_fuzz::{NOW, PROJECT};
-use neon_auth_token::{KeySet, LONGEST, Policy, StackRules, Token, inspect, verify};
+use neon_auth_fuzz::{KEYS, NOW, PLAIN, STACK, sign};
+use neon_auth_token::{LONGEST, Token, inspect, verify};
 use serde_json::Value;
 
-const SEED: &str = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
-
-static PAIR: LazyLock<Ed25519KeyPair> = LazyLock::new(|| {
-    let seed = URL_SAFE_NO_PAD.decode(SEED).expect("a seed");
-    Ed25519KeyPair::from_seed_unchecked(&seed).expect("a key pair")
-});
-static KEYS: LazyLock<KeySet> = LazyLock::new(neon_auth_fuzz::keys);
-static PLAIN: LazyLock<Policy> = LazyLock::new(|| neon_auth_fuzz::policy(None));
-static STACK: LazyLock<Policy> = LazyLock::new(|| {
-    neon_auth_fuzz::policy(Some(StackRules {
-        project_id: PROJECT.to_owned(),
-    }))
-});
-
-fn sign(payload: &[u8]) -> String {
-    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"EdDSA","kid":"k"}"#);
-    let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(payload));
-    let signature = URL_SAFE_NO_PAD.encode(PAIR.sign(signed.as_bytes()));
-    format!("{signed}.{signature}")
-}
-
 fuzz_target!(|payload: &[u8]| {
-    let text = sign(payload);
+    let text = sign(br#"{"alg":"EdDSA","kid":"k"}"#, payload);
     for policy in [&*PLAIN, &*STACK] {
         let verdict =
             Token::parse(&text, LONGEST).and_then(|token| verify(&token, &KEYS, policy, NOW, None));
