@@ -4,19 +4,18 @@ use std::{env, fs};
 
 use neon_auth_connections::{Database, Dump, World, eventually, run_program};
 
-/// A copy is compared with its source by this: every row of every table that a dump carries, and the
-/// foreign keys of the application's tables.
-const FINGERPRINT: &str = "
-SELECT string_agg(line, E'\\n' ORDER BY line COLLATE \"C\") FROM (
-    SELECT format('%s %s %s', tables.relation,
-                  (xpath('//c/text()', query_to_xml(format('SELECT count(*) AS c FROM %s', tables.relation), true, true, '')))[1],
-                  (xpath('//m/text()', query_to_xml(format('SELECT md5(string_agg(t::text, chr(10) ORDER BY t::text COLLATE \"C\")) AS m FROM %s t', tables.relation), true, true, '')))[1])
-      FROM (SELECT c::regclass AS relation FROM pg_extension e, unnest(e.extconfig) AS c WHERE e.extname = 'neon_auth'
-            UNION ALL SELECT c.oid FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace) AS tables
-    UNION ALL
-    SELECT format('%s %s', c.conrelid::regclass, pg_get_constraintdef(c.oid))
-      FROM pg_constraint c WHERE c.contype = 'f' AND c.convalidated
-) AS lines(line)";
+/// The tables that a dump carries.
+const TABLES: &str = "
+SELECT relation::text
+  FROM (SELECT c::regclass AS relation FROM pg_extension e, unnest(e.extconfig) AS c WHERE e.extname = 'neon_auth'
+        UNION ALL
+        SELECT c.oid FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace) AS tables
+ ORDER BY relation::text COLLATE \"C\"";
+
+/// The foreign keys of the application's tables.
+const FOREIGN_KEYS: &str = "
+SELECT string_agg(c.conrelid::regclass || pg_get_constraintdef(c.oid), E'\n' ORDER BY c.conrelid::regclass::text, c.conname)
+  FROM pg_constraint c WHERE c.contype = 'f' AND c.convalidated";
 
 /// Rows in every table that a dump carries.
 const FILL: &str = "
@@ -57,10 +56,23 @@ fn world() -> World {
     world
 }
 
+/// A copy is compared with its source by this: the rows of every table, and foreign keys.
 #[track_caller]
-fn fingerprint(database: &Database) -> String {
-    let found = database.superuser().value(FINGERPRINT, &[]);
-    found.expect("there are tables")
+fn fingerprint(database: &Database) -> Vec<String> {
+    let mut superuser = database.superuser();
+    let mut found: Vec<String> = superuser
+        .values(TABLES, &[])
+        .into_iter()
+        .map(|table| {
+            let table = table.expect("tables have names");
+            let rows = format!(
+                "SELECT count(*) || ' ' || md5(string_agg(t::text, chr(10) ORDER BY t::text COLLATE \"C\")) FROM {table} t"
+            );
+            format!("{table} {:?}", superuser.value(&rows, &[]))
+        })
+        .collect();
+    found.extend(superuser.value(FOREIGN_KEYS, &[]));
+    found
 }
 
 /// Fails unless a dump is whole after each of eight restores.
