@@ -2,12 +2,12 @@
 //!
 //! Each key is read on its own, so that a key that is not strict JSON affects no other key.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::bad_key_set::{BadKeySet, Kind};
+use crate::json::{self, Members};
+use crate::shown;
 use crate::value::Value;
-use crate::{json, shown};
 
 /// Most bytes in a set.
 const MAX_BYTES: usize = 256 * 1024;
@@ -51,36 +51,6 @@ pub(crate) fn text(json: &[u8]) -> Result<&str, BadKeySet> {
         };
         BadKeySet::new(Kind::BadJson, detail)
     })
-}
-
-/// The members of an object in their order, repeated ones included.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<Members<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(Visitor)
-    }
 }
 
 /// What a document that is not a JSON object looks like.

@@ -126,7 +126,7 @@ fn without_nul(text: String) -> Result<String, Fault> {
 }
 
 /// An object's members in the order of the text, repeated ones too.
-struct Members<'t>(Vec<(String, &'t RawValue)>);
+pub(crate) struct Members<'t>(pub(crate) Vec<(String, &'t RawValue)>);
 
 impl<'t> Deserialize<'t> for Members<'t> {
     fn deserialize<D: Deserializer<'t>>(deserializer: D) -> Result<Self, D::Error> {

@@ -100,9 +100,6 @@ fn refuse_secrets(jwk: &Map<String, Value>) -> Result<(), Reason> {
             Kind::PrivateKey,
             format!("it is a private key in a published set: {name} is present"),
         )),
-        None if member(jwk, "kty").and_then(Value::as_str) == Some("oct") => {
-            Err(unsupported("kty", "oct"))
-        }
         None => Ok(()),
     }
 }
@@ -111,17 +108,13 @@ fn refuse_secrets(jwk: &Map<String, Value>) -> Result<(), Reason> {
 /// parameters of each type of key.
 ///
 /// It is handed strings where strings belong, because its enumerations also take `{"EC": null}`
-/// for `"EC"`. It is not handed `alg`, of which it keeps only the names that it knows, nor
-/// certificates, whose types it would insist on although they are not used.
+/// for `"EC"`. It is not handed certificates, whose types it would insist on although they are not
+/// used.
 fn typed(members: &Map<String, Value>) -> Result<Jwk, Reason> {
     string(members, "use")?;
     let typed = MEMBERS.iter().filter_map(|name| {
         let value = member(members, name)?;
-        let is_read = match *name {
-            "alg" => false,
-            "key_ops" => true,
-            _ => value.is_string(),
-        };
+        let is_read = *name == "key_ops" || value.is_string();
         is_read.then(|| ((*name).to_owned(), value.clone()))
     });
     // Nothing but key_ops can have another type, since the rest are strings.

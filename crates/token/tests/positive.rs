@@ -39,6 +39,7 @@ fn accepts_both_names_of_ed25519() {
     }
     for unknown in ["ed25519", "ED25519", "Ed448", "EdDsa"] {
         assert_eq!(unknown.parse::<Algorithm>(), Err(UnknownAlgorithm));
+        assert!(UnknownAlgorithm.to_string().contains("not supported"));
     }
 }
 
