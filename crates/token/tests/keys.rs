@@ -145,6 +145,26 @@ fn refuses_small_order_ed25519_keys() {
 }
 
 #[test]
+fn a_report_names_the_keys_and_counts_those_without_kid() {
+    let nameless = |signer: &Signer| {
+        let mut jwk = signer.jwk();
+        jwk.as_object_mut().expect("an object").remove("kid");
+        jwk
+    };
+    let (first, second) = (nameless(&ES256), nameless(&ES384));
+    for (keys, expected) in [
+        (vec![EDDSA.jwk()], format!("\"{}\"", EDDSA.kid)),
+        (
+            vec![EDDSA.jwk(), first.clone()],
+            format!("\"{}\", and 1 without kid", EDDSA.kid),
+        ),
+        (vec![first, second], "2 without kid".to_owned()),
+    ] {
+        assert_eq!(key_set(&keys).describe(), expected);
+    }
+}
+
+#[test]
 fn refuses_alg_that_does_not_fit_the_key() {
     for (signer, alg) in [
         (&ES256, "ES384"),
