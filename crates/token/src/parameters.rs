@@ -60,13 +60,13 @@ pub(crate) fn check(
 /// Why aws-lc does not accept checked parameters.
 pub(crate) fn why_no_key(parameters: &AlgorithmParameters) -> Reason {
     match parameters {
-        AlgorithmParameters::RSA(_) => {
-            Reason::new(Kind::BadRsaKey, "its n and e are not a valid key")
-        }
         AlgorithmParameters::EllipticCurve(_) => {
             Reason::new(Kind::BadEcKey, "its x and y are not a point on the curve")
         }
-        _ => Reason::new(Kind::BadEdKey, "its x is not a valid point"),
+        AlgorithmParameters::OctetKeyPair(_) => {
+            Reason::new(Kind::BadEdKey, "its x is not a valid point")
+        }
+        _ => Reason::new(Kind::BadRsaKey, "its n and e are not a valid key"),
     }
 }
 

@@ -415,6 +415,7 @@ fn accepts_an_unknown_type_beside_a_good_key() {
         RS256.jwk_with("alg", json!("RSA-OAEP")),
         RS256.jwk_with("alg", json!("rs256")),
         ES256.jwk_with("kty", json!("ec")),
+        EDDSA.jwk_with("crv", json!("P-256")),
     ] {
         assert_eq!(left_out(jwk), "unsupported");
     }
