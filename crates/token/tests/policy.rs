@@ -97,6 +97,9 @@ fn a_path_leads_to_one_value_whatever_the_token() {
     ] {
         assert!(bad.parse::<ClaimPath>().is_err(), "{bad:?}");
     }
+    let too_long = long.parse::<ClaimPath>().expect_err("a limit");
+    assert!(too_long.to_string().contains("1000 bytes"));
+    assert!(long[1..].parse::<ClaimPath>().is_ok());
 }
 
 #[test]
