@@ -24,12 +24,12 @@ pub(crate) fn is_weak(modulus: &[u8]) -> bool {
 fn remainder(integer: &[u8], prime: u32) -> u32 {
     integer
         .iter()
-        .fold(0, |rest, byte| (rest << 8 | u32::from(*byte)) % prime)
+        .fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % prime)
 }
 
 /// Whether a remainder is a power of the generator modulo a prime.
 fn is_power(remainder: u32, prime: u32) -> bool {
-    std::iter::successors(Some(1), |power| Some(power * (GENERATOR % prime) % prime))
+    std::iter::successors(Some(1), |power| Some(power * GENERATOR % prime))
         .take(prime as usize)
         .any(|power| power == remainder)
 }

@@ -19,7 +19,11 @@ pub fn is_host(entry: &str) -> bool {
         let is_inner = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
         !name.is_empty() && name.chars().all(is_inner)
     };
-    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    // Rust's own parser also takes a sign.
+    let is_port = |port: &str| {
+        port.bytes().all(|digit| digit.is_ascii_digit())
+            && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
     let ip = host.strip_prefix('[').and_then(|ip| ip.strip_suffix(']'));
     let is_host = ip.map_or_else(|| is_name(host), |ip| ip.parse::<Ipv6Addr>().is_ok());
     is_host && port.is_none_or(is_port)

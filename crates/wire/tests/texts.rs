@@ -47,7 +47,20 @@ fn accepts_hosts_with_and_without_a_port() {
         assert!(hosts::is_host(host), "{host}");
     }
     for text in [
-        "", "a/b", "http://a", "a:0", "a:65536", "a:b", "[::1", "[x]:1", "a@b", "::1", "a b",
+        "",
+        "a/b",
+        "http://a",
+        "a:0",
+        "a:65536",
+        "a:b",
+        "a:+80",
+        "a:-80",
+        "[::1]:+80",
+        "[::1",
+        "[x]:1",
+        "a@b",
+        "::1",
+        "a b",
     ] {
         assert!(!hosts::is_host(text), "{text}");
     }
