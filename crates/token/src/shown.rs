@@ -89,3 +89,58 @@ pub(crate) fn value(value: Option<&Value>) -> String {
 pub(crate) fn seconds(value: Option<i64>) -> String {
     value.map_or_else(|| "absent".to_owned(), |seconds| seconds.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Value {
+        crate::json::document(json).unwrap_or_else(|_| panic!("{json}"))
+    }
+
+    #[test]
+    fn a_value_is_shown_by_its_type_unless_it_is_a_string_or_a_boolean() {
+        for (json, as_kind, as_value) in [
+            ("null", "null", "null"),
+            ("false", "a boolean", "false"),
+            ("1.50", "a number", "a number"),
+            ("\"a\"", "a string", "\"a\""),
+            ("[1]", "an array", "an array"),
+            ("{}", "an object", "an object"),
+        ] {
+            let read = read(json);
+            assert_eq!((kind(&read), &*value(Some(&read))), (as_kind, as_value));
+        }
+        assert_eq!(value(None), "absent");
+        assert_eq!([None, Some(-1)].map(seconds), ["absent", "-1"]);
+        assert_eq!([None, Some("a")].map(optional), ["absent", "\"a\""]);
+    }
+
+    #[test]
+    fn lists_are_cut_when_they_are_too_long() {
+        let values = |json: &[&str]| {
+            let read: Vec<Value> = json.iter().copied().map(read).collect();
+            super::values(&read)
+        };
+        assert_eq!(values(&["\"a\"", "1.50", "true"]), "\"a\", 1.50, true");
+        assert_eq!(values(&[&"1".repeat(101)]), "1".repeat(LIMIT));
+        // With the comma after it the first item has one byte less than the limit, as many, or one more.
+        for (length, is_cut) in [(97, false), (98, false), (99, true)] {
+            let long = "1".repeat(length);
+            let rest = if is_cut { "…" } else { "2" };
+            assert_eq!(values(&[&long, "2"]), format!("{long}, {rest}"));
+        }
+        assert_eq!(list([]), "none");
+        assert_eq!(list(["a", "b\n"]), "\"a\", \"b\\n\"");
+    }
+
+    #[test]
+    fn texts_and_lines_are_bounded() {
+        assert_eq!(text(&"x".repeat(LIMIT)).chars().count(), LIMIT + 2);
+        assert_eq!(
+            text(&"x".repeat(LIMIT + 1)),
+            format!("\"{}…\"", "x".repeat(LIMIT))
+        );
+        assert_eq!(line(&"é\n".repeat(300)), "é".repeat(150));
+    }
+}
