@@ -236,4 +236,11 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn an_entry_from_far_ahead_is_the_oldest() {
+        assert_eq!(age(100, 160), 60);
+        assert_eq!(age(160, 100), -60);
+        assert_eq!(age(161, 100), i64::MAX);
+    }
 }
