@@ -332,11 +332,13 @@ fn tells_what_was_signed() {
     let mut claims = claims();
     claims["nested"] = json!({"list": [1, -2, 2.5, "é", null, true], "empty": {}});
     claims["nbf"] = json!(NOW - 5);
+    claims["aud"] = json!(["other", "app"]);
     let payload = serde_json::to_string_pretty(&claims).expect("JSON");
     let token = ES256.raw_token(ES256.header().to_string(), &payload);
     let unverified = Token::parse(&token, LONGEST).expect("a sound form");
     assert_eq!(unverified.issuer(), ISSUER);
     assert_eq!(unverified.subject(), "user-1");
+    assert!(unverified.audiences().eq(["other", "app"]));
     assert_eq!(unverified.key_id(), Some("key-1"));
     assert_eq!(unverified.algorithm().name(), "ES256");
     let verified = judge(&token).expect("accepted");

@@ -253,3 +253,24 @@ fn writes_strings_as_json() {
         assert_eq!(again[text].as_str(), Some(text));
     }
 }
+
+#[test]
+fn only_a_boolean_is_one_and_texts_of_one_are_true_or_false() {
+    for (json, as_bool, truth, restricts) in [
+        ("true", Some(true), Some(true), Some(true)),
+        ("false", Some(false), Some(false), Some(false)),
+        ("\"true\"", None, Some(true), Some(true)),
+        ("\"false\"", None, Some(false), Some(false)),
+        ("\"no\"", None, None, Some(true)),
+        ("1", None, None, Some(true)),
+        ("null", None, None, None),
+    ] {
+        let claims = read(&format!("{{\"flag\": {json}}}")).expect("an object");
+        let flag = claims.get("flag").expect("it is there");
+        assert_eq!(
+            (flag.as_bool(), flag.truth(), flag.restricts()),
+            (as_bool, truth, restricts),
+            "{json}"
+        );
+    }
+}
