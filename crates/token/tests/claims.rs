@@ -344,6 +344,7 @@ fn tells_what_was_signed() {
     let verified = judge(&token).expect("accepted");
     assert_eq!(verified.subject(), "user-1");
     assert_eq!(verified.issuer(), ISSUER);
+    assert!(verified.audiences().eq(["other", "app"]));
     assert_eq!(verified.key_id(), Some("key-1"));
     assert_eq!(verified.algorithm().name(), "ES256");
     assert_eq!(verified.issued_at(), Some(NOW));

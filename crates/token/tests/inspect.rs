@@ -1,6 +1,6 @@
 //! What `inspect` reports. Every other test asserts that it agrees with `verify`.
 
-use neon_auth_token::{LONGEST, Policy, Refusal, Step, inspect};
+use neon_auth_token::{Algorithm, LONGEST, Policy, Refusal, Step, TokenType, inspect};
 use serde_json::json;
 
 use crate::common::*;
@@ -45,6 +45,80 @@ fn lists_every_check_in_order() {
     );
     assert!(failed(&steps).is_empty());
     assert!(steps.iter().all(|step| !step.detail.is_empty()));
+}
+
+/// The report as text, a line for each step.
+fn report(token: &str, policy: &Policy) -> String {
+    let steps = inspect_by(token, policy);
+    let lines = steps.iter().map(|step| {
+        format!(
+            "{} {}: {}\n",
+            if step.ok { "+" } else { "-" },
+            step.name,
+            step.detail
+        )
+    });
+    lines.collect()
+}
+
+#[test]
+fn each_step_says_what_was_found_and_what_is_expected() {
+    let mut claims = claims_with("aud", json!(["a", "app"]));
+    claims["nbf"] = json!(NOW - 1);
+    claims["plan"] = json!("pro");
+    let strict = Policy {
+        max_lifetime: Some(600),
+        required_claims: required(json!({"plan": ["free", 1], "tenant.id": null})),
+        typ: TokenType::Named("at+jwt".to_owned()),
+        algorithms: vec![Algorithm::ES256, Algorithm::EdDSA],
+        ..policy()
+    };
+    let expected = r#"
++ form: 301 bytes, 64 of signature
++ header: alg is ES256, kid is "key-1"
++ claims: 7 claims of the right types
++ provider: iss is "https://issuer.example/"
++ issuer: iss is "https://issuer.example/"; expected: "https://issuer.example/"
++ algorithm: alg is ES256; allowed: "ES256", "EdDSA"
+- type: the provider does not accept the token's type: typ is absent; expected: "at+jwt"
++ clock: now is 1700000000 seconds after 1970
++ expiry: exp is 1700000600; now is 1700000000 with 30 seconds of leeway
++ not before: nbf is 1699999999; now is 1700000000 with 30 seconds of leeway
++ issued at: iat is 1700000000; now is 1700000000 with 30 seconds of leeway
++ time order: exp is 1700000600; expected after nbf, which is 1699999999, and iat, which is 1700000000
++ lifetime: exp is 1700000600 and iat is 1700000000; accepted seconds between them: at most 600
++ key: kid is "key-1", alg is ES256; keys of that name: one for ES256; usable keys in the set: "key-1"
++ signature: 64 bytes checked with ES256
++ audience: aud is "a", "app"; expected: one of "app"
+- required claims: the token has a claim with a value that the provider does not accept: required: "plan", "tenant.id"; absent or null: "tenant.id"; "plan" is "pro"; expected: one of "free", 1
++ anonymous users: is_anonymous is absent; the user is not anonymous; such users are not accepted
++ restricted users: the user is not restricted; such users are not accepted
+"#;
+    assert_eq!(
+        report(&ES256.token(&claims), &strict),
+        expected.trim_start()
+    );
+
+    // What the provider does not restrict, and a key that is not there.
+    let open = Policy {
+        audiences: vec![],
+        ..policy()
+    };
+    let steps = inspect_by(&EDDSA.token(&claims_without("aud")), &open);
+    let detail = |name: &str| {
+        let step = steps.iter().find(|step| step.name == name);
+        step.map_or("", |step| step.detail.as_str())
+    };
+    assert_eq!(detail("audience"), "aud is absent; expected: any");
+    assert_eq!(
+        detail("type"),
+        "typ is absent; expected: \"JWT\", \"at+jwt\" or absent"
+    );
+    assert_eq!(
+        detail("lifetime"),
+        "exp is 1700000600 and iat is 1700000000; accepted seconds between them: any"
+    );
+    assert!(detail("signature").ends_with("64 bytes, and no key to verify them with"));
 }
 
 #[test]

@@ -274,3 +274,12 @@ fn only_a_boolean_is_one_and_texts_of_one_are_true_or_false() {
         );
     }
 }
+
+#[test]
+fn members_and_elements_are_found_in_objects_and_arrays_only() {
+    let claims = read(r#"{"o": {"a": [1]}, "t": "a"}"#).expect("an object");
+    let found = claims["o"].get("a").and_then(Value::as_array);
+    assert_eq!(found, Some(&vec![number("1")]));
+    assert_eq!((claims["o"].as_array(), claims["o"].get("b")), (None, None));
+    assert_eq!((claims["t"].as_array(), claims["t"].get("a")), (None, None));
+}

@@ -1,6 +1,6 @@
 //! The access tokens of a Stack Auth project.
 
-use neon_auth_token::{Policy, StackRules};
+use neon_auth_token::{LONGEST, Policy, StackRules, inspect};
 use serde_json::{Value, json};
 
 use crate::common::*;
@@ -216,4 +216,29 @@ fn refuses_issuers_of_another_shape() {
         ..stack_policy(false, false)
     };
     assert_eq!(code_by(&with(0, "iss", json!(hosted)), &listed), "ok");
+}
+
+#[test]
+fn each_step_says_what_was_found_and_what_is_expected() {
+    let keys = key_set(&[ES256.jwk()]);
+    let policy = stack_policy(true, true);
+    let mut claims = user(2);
+    claims["project_id"] = json!("another");
+    claims["role"] = json!(null);
+    claims["is_restricted"] = json!(false);
+    let token = ES256.token(&claims);
+    let steps = inspect(&token, LONGEST, |_| Some((Some(&keys), &policy)), NOW);
+    for found in [
+        format!(
+            "aud is \"{PROJECT}:anon\", project_id is \"another\"; expected project: \"{PROJECT}\""
+        ),
+        format!(
+            "iss is \"{}\", aud is \"{PROJECT}:anon\", is_anonymous is true, is_restricted is false; expected: all agree",
+            issuer(FAMILIES[2])
+        ),
+        "role is null; expected: \"authenticated\" or absent".to_owned(),
+    ] {
+        let is_said = steps.iter().any(|step| step.detail.ends_with(&found));
+        assert!(is_said, "{found}: {steps:?}");
+    }
 }
