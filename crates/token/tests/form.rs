@@ -64,7 +64,7 @@ fn refuses_another_number_of_parts() {
     assert_eq!(refusal(".."), "bad_json");
     // Only such a text may be another kind of credential.
     for (text, is_malformed) in [(&*header, true), ("..", false)] {
-        let refused = Token::parse(text, LONGEST).err().expect("no token");
+        let refused = Token::parse(text, LONGEST).expect_err("no token");
         assert_eq!(refused.is_malformed(), is_malformed, "{text}");
     }
 }
