@@ -21,10 +21,15 @@ use_work() {
 }
 
 end_namespaces() {
-    local status=$?
+    local status=$? first
     trap - EXIT INT TERM
-    # Ends all processes of the namespace.
-    [ -z "${namespaces:-}" ] || kill -9 "$namespaces" 2>/dev/null || true
+    if [ -n "${namespaces:-}" ] && [ ${#in_namespaces[@]} -eq 0 ]; then
+        kill "$namespaces" || true
+    elif [ -n "${namespaces:-}" ]; then
+        # The first process in the namespaces ends after all others, and unshare after it.
+        read -r first <"/proc/$namespaces/task/$namespaces/children" || true
+        kill -9 "${first:-$namespaces}" || true
+    fi
     wait || true
     rm -rf "$WORK"
     exit "$status"
