@@ -64,6 +64,24 @@ SELECT claim, auth.email_verified(), auth.is_anonymous()
   FROM unnest('{true,false,"\"true\"","\"false\"","\"no\"","\"\"",0,1,"{}","null"}'::text[]) AS claim
  CROSS JOIN LATERAL auth.impersonate('alice', jsonb_build_object('email_verified', claim::jsonb, 'is_anonymous', claim::jsonb));
 ROLLBACK;
+-- CVE-2026-53514: an unverified address was enough to accept an invitation. The membership that the server wrote counts;
+-- a policy that also asks for auth.email_verified() shows nothing to such a member.
+CREATE TABLE projects (organization_id text);
+INSERT INTO projects SELECT id FROM shop.organization;
+ALTER TABLE projects ENABLE ROW LEVEL SECURITY;
+CREATE POLICY members ON projects FOR SELECT USING (organization_id = ANY (auth.organization_ids()) AND auth.email_verified());
+GRANT SELECT ON projects TO app;
+CREATE VIEW seen AS SELECT cardinality(auth.organization_ids()) > 0 AS member, auth.email_verified();
+GRANT SELECT ON seen TO app;
+SELECT auth.authenticate(session('bob'), false) = user_of('bob') AS bob;
+SET ROLE app;
+SELECT *, (SELECT count(*) FROM projects) AS projects FROM seen;
+RESET ROLE;
+UPDATE shop."user" SET "emailVerified" = true WHERE id = user_of('bob');
+SELECT auth.authenticate(session('bob'), false) = user_of('bob') AS bob;
+SET ROLE app;
+SELECT *, (SELECT count(*) FROM projects) AS projects FROM seen;
+RESET ROLE;
 \c neon_auth_regress
 DROP DATABASE advisories_better_auth;
 DROP ROLE shop_owner;

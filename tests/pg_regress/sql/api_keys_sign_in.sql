@@ -54,6 +54,12 @@ SELECT key_refusal(overlay(:'key' PLACING '-' FROM 20 FOR 1)) AS "no letter";
 SELECT key_refusal(overlay(left(:'key', -1) PLACING 'é' FROM 20 FOR 1)) AS "two bytes";
 SELECT key_refusal(upper(:'key')) LIKE '28000 JWT refused%' AS "not the prefix";
 SELECT key_refusal('nak_.eyJ.eyJ') AS "dots";
+-- What a dump or pg_read_all_data shows of the key signs nobody in: the hash, and what has the form of a key and is made
+-- of it.
+SELECT shown, split_part(key_refusal(credential), E'\n', 1) AS refusal
+  FROM encode(sha256(convert_to(:'key', 'UTF8')), 'hex') AS hash,
+       unnest(ARRAY['hash', 'prefix and hash', 'hash cut to a key', 'id'],
+              ARRAY[hash, 'nak_' || hash, left(:'key', 8) || left(hash, 45), 'key-1']) AS s(shown, credential);
 -- Of the right form, and not in the table; the prefix is all that is shown of it.
 SELECT key_refusal('nak_000000000000000000000000000000000000000000c00wCQt') AS unknown;
 SELECT neon_auth.verify_jwt('nak_000000000000000000000000000000000000000000c00wCQt');

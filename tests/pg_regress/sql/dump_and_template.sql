@@ -40,6 +40,13 @@ $$;
 CREATE TABLE public.before AS SELECT * FROM public.fingerprint();
 SELECT what, md5 IS NOT NULL AS there FROM public.before ORDER BY what;
 
+-- No secret is in the text of a dump, in no table; the control is a text that is there.
+SELECT string_agg(value, E'\n') AS patterns FROM (SELECT value FROM neon_auth_internal.secrets UNION ALL VALUES (:'key'), (:'revoked_key')) AS s \gset
+SELECT count(*) AS secrets, bool_and(length(value) > 20) AS long_enough FROM neon_auth_internal.secrets;
+\setenv PATTERNS :patterns
+\! pg_dump --dbname neon_auth_source | grep --count --fixed-strings -e "$PATTERNS"
+\! pg_dump --dbname neon_auth_source | grep --count --fixed-strings -e 'Alice Example'
+
 CREATE DATABASE neon_auth_restored TEMPLATE template0;
 \! pg_dump --dbname neon_auth_source | psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --output /dev/null --dbname neon_auth_restored
 \c neon_auth_restored

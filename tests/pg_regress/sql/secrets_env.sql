@@ -54,5 +54,5 @@ SELECT neon_auth.sdk_env();
 SELECT neon_auth.set_secret('secret_server_key', 'ssk_example');
 \echo :SQLSTATE
 RESET SESSION AUTHORIZATION;
-SELECT grantee FROM information_schema.role_table_grants
- WHERE table_schema = 'neon_auth' AND table_name = 'secrets' AND grantee <> 'postgres';
+SELECT a.grantee::regrole, a.privilege_type FROM pg_class c, aclexplode(c.relacl) AS a
+ WHERE c.oid = 'neon_auth_internal.secrets'::regclass AND a.grantee <> c.relowner;
