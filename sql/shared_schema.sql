@@ -91,7 +91,8 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'insufficient_privilege',
             MESSAGE = 'only a superuser can rename the schema neon_auth',
-            DETAIL = 'It contains the tables of the extension neon_auth.';
+            DETAIL = 'It contains the tables of the extension neon_auth.',
+            HINT = 'Ask a superuser to run: ALTER SCHEMA neon_auth RENAME TO ...';
     END IF;
 END
 $$;

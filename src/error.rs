@@ -499,13 +499,13 @@ impl From<&Problem> for ErrorReport {
                 refused,
                 format!("JWT refused: {refusal}"),
                 refusal.detail(),
-                refusal.hint().unwrap_or_default().to_owned(),
+                refusal.hint().to_owned(),
             ),
             Problem::NotAJwt(refusal) => (
                 refused,
                 format!("JWT refused: {refusal}"),
                 refusal.detail(),
-                format!("{} If it is a session token of Better Auth: SELECT neon_auth.add_better_auth('<base URL>');", refusal.hint().unwrap_or_default()).trim_start().to_owned(),
+                format!("{} If it is a session token of Better Auth: SELECT neon_auth.add_better_auth('<base URL>');", refusal.hint()),
             ),
             Problem::UnknownKey {
                 refusal,
@@ -671,7 +671,7 @@ impl From<&Problem> for ErrorReport {
                     Some(provider) => format!("Provider {} rejects users whose deleted_at is set in neon_auth.users_sync.", quoted(provider)),
                     None => "The user's deleted_at is set in neon_auth.users_sync.".to_owned(),
                 },
-                String::new(),
+                "A deletion is final: sign up again, as a new user.".to_owned(),
             ),
             Problem::TokensRevoked { credential, user, issued_at, before } => (
                 refused,
@@ -709,7 +709,7 @@ impl From<&Problem> for ErrorReport {
                 refused,
                 format!("{} refused: the user does not exist", credential.name()),
                 "Better Auth's table of users has no row with this id.".to_owned(),
-                String::new(),
+                "The user was deleted, or the token is of another database: sign up or sign in again.".to_owned(),
             ),
             Problem::UserBanned { credential, until, in_mirror } => (
                 refused,
@@ -775,7 +775,7 @@ impl From<&Problem> for ErrorReport {
                 refused,
                 format!("API key refused: {refusal}"),
                 refusal.detail(),
-                refusal.hint().unwrap_or_default().to_owned(),
+                refusal.hint().to_owned(),
             ),
             Problem::SessionExpired { ago } => (
                 refused,
@@ -787,7 +787,7 @@ impl From<&Problem> for ErrorReport {
                 refused,
                 format!("session refused: {refusal}"),
                 refusal.detail(),
-                refusal.hint().unwrap_or_default().to_owned(),
+                refusal.hint().to_owned(),
             ),
             Problem::NoRole { credential, provider } => (
                 refused,
@@ -854,7 +854,7 @@ impl From<&Problem> for ErrorReport {
                     },
                     match provider {
                         Some(provider) => format!("UPDATE neon_auth.providers SET allow_{rule} = true WHERE name = {};", literal(provider)),
-                        None => String::new(),
+                        None => "Connect the auth service whose users these are, for example: SELECT neon_auth.configure('<response of the keys API>');".to_owned(),
                     },
                 )
             }
@@ -1171,7 +1171,7 @@ impl From<&Problem> for ErrorReport {
                 match status {
                     401 | 403 => "Check that the API key is valid and may manage the project.".to_owned(),
                     404 => "Pass the id of the project at Neon, not of the project at Stack Auth.".to_owned(),
-                    _ => String::new(),
+                    _ => "Retry later. If the status stays, check the setting neon_auth.neon_api_url.".to_owned(),
                 },
             ),
             Problem::ServiceRefused { status, code } => (

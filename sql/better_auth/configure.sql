@@ -260,7 +260,7 @@ BEGIN
             MESSAGE = 'only one provider can fill the mirror',
             DETAIL = format('Provider %I of kind %s fills it already.', other.provider, other.kind),
             HINT = format('To move its users to Better Auth: SELECT * FROM neon_auth.migrate_to_better_auth(); '
-                          'to leave them: SELECT neon_auth.drop_provider(%L);', other.provider);
+                          'to stop following it: SELECT neon_auth.drop_provider(%L);', other.provider);
     END IF;
     -- The former origin: in both columns, where the new one is in neither. Otherwise the new one replaces itself.
     SELECT p.name, p.issuers, p.audiences,

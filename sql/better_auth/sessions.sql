@@ -25,6 +25,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'null_value_not_allowed',
             MESSAGE = 'revoke_sessions needs a time',
+            DETAIL = 'The argument before is NULL.',
             HINT = 'Sessions that were created before it end: SELECT neon_auth.revoke_sessions(now());';
     END IF;
     SELECT b.* INTO sessions FROM neon_auth_internal.better_auth_tables b WHERE b.what = 'session';

@@ -29,7 +29,8 @@ BEGIN
                 ERRCODE = 'invalid_parameter_value',
                 MESSAGE = 'the response of the keys API is incomplete',
                 DETAIL = format('The member %s is missing, or is not a non-empty string.', member),
-                HINT = 'Pass the JSON object unchanged.';
+                HINT = 'Pass the JSON object unchanged. For a project of your own: {"auth_provider": "stack", '
+                       '"auth_provider_project_id": "...", "secret_server_key": "...", "jwks_url": "..."}.';
         END IF;
     END LOOP;
 
@@ -49,7 +50,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the response of the keys API contains a control character',
-            DETAIL = 'The project id and the keys must be without.',
+            DETAIL = 'The project id and the keys must not contain one.',
             HINT = 'Pass the JSON object unchanged.';
     END IF;
 
@@ -61,7 +62,8 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'the jwks_url is not that of the project',
             DETAIL = format('It must end in /api/v1/projects/%s/.well-known/jwks.json.', project),
-            HINT = 'For other issuers: SELECT neon_auth.add_provider(name => ..., issuers => ..., jwks_url => ...);';
+            HINT = 'Pass the JSON object unchanged, or correct the project id or the URL. For other issuers: '
+                   'SELECT neon_auth.add_provider(name => ..., issuers => ..., jwks_url => ...);';
     END IF;
     issuers_of_project := neon_auth_internal.stack_issuers(keys ->> 'jwks_url', project);
     IF issuers_of_project IS NULL THEN

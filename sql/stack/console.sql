@@ -15,6 +15,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'a Neon API key and the id of a Neon project are needed',
+            DETAIL = 'One of the arguments is NULL or empty.',
             HINT = 'Create both in the Neon console. Pass the key as a parameter, so that it is not logged.';
     END IF;
     answer := neon_auth_internal.call_console(call, neon_api_key, neon_project_id);
@@ -25,6 +26,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'protocol_violation',
             MESSAGE = 'the Neon console''s response is not JSON',
+            DETAIL = 'Its text is not shown, because it can contain keys.',
             HINT = 'Check the setting neon_auth.neon_api_url.';
     END;
 END
@@ -55,6 +57,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'protocol_violation',
             MESSAGE = 'the Neon console''s response contains no URL',
+            DETAIL = 'The JSON object has no member url.',
             HINT = 'Check the setting neon_auth.neon_api_url.';
     END IF;
     RETURN url;

@@ -62,6 +62,9 @@ fn impersonate(
     version::agree()?;
     // A test without a user must not continue as the previous one.
     let user_id = user_id.ok_or_else(|| bad_impersonation("The user_id is NULL."))?;
+    if user_id.is_empty() {
+        return Err(bad_impersonation("The user_id is empty.").into());
+    }
     let claims = claims.map(|claims| jsonb::text_of(&claims));
     let identity = impersonated(user_id, claims.as_deref())?;
     assume(Rc::new(identity), Scope::from(is_local.unwrap_or(true)))?;

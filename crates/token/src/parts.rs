@@ -18,7 +18,7 @@ impl<'a> Parts<'a> {
     /// Takes `text` of at most `longest` bytes apart and decodes the signature.
     pub(crate) fn split(text: &'a str, longest: usize) -> Result<Self, Refusal> {
         if text.is_empty() {
-            return Err(Refusal::new(Kind::Empty, ""));
+            return Err(Refusal::new(Kind::Empty, "it has 0 bytes"));
         }
         if text.len() > longest {
             let detail = format!("{} bytes; at most {longest} are accepted", text.len());

@@ -14,7 +14,7 @@ use crate::shown;
 pub struct Refusal {
     kind: Kind,
     detail: String,
-    hint: Option<&'static str>,
+    hint: &'static str,
 }
 
 impl Refusal {
@@ -28,10 +28,7 @@ impl Refusal {
 
     /// The same with a more specific hint than the kind's.
     pub(crate) fn with_hint(self, hint: &'static str) -> Self {
-        Self {
-            hint: Some(hint),
-            ..self
-        }
+        Self { hint, ..self }
     }
 
     /// The refusal of JSON text that `part` of the token consists of.
@@ -71,8 +68,8 @@ impl Refusal {
         self.detail.clone()
     }
 
-    /// What to do about it, if there is a known cure.
-    pub fn hint(&self) -> Option<&'static str> {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
         self.hint
     }
 
@@ -167,7 +164,7 @@ pub(crate) enum Kind {
 struct Words {
     code: &'static str,
     sentence: &'static str,
-    hint: Option<&'static str>,
+    hint: &'static str,
 }
 
 impl Kind {
@@ -222,234 +219,230 @@ impl Kind {
 
     const fn words(self) -> Words {
         let (code, sentence, hint) = match self {
-            Self::Empty => ("empty", "the token is empty", None),
+            Self::Empty => (
+                "empty",
+                "the token is empty",
+                "Pass the token of the request, or NULL if the request has none.",
+            ),
             Self::TooLarge => (
                 "too_large",
                 "the token is too large",
-                Some(
-                    "Raise neon_auth.max_token_size, or have the issuer put less into its tokens.",
-                ),
+                "Raise neon_auth.max_token_size, or have the issuer put less into its tokens.",
             ),
             Self::BearerPrefix => (
                 "bearer_prefix",
                 "the token carries an authorization scheme",
-                Some("Pass only the token, without \"Bearer \"."),
+                "Pass only the token, without \"Bearer \".",
             ),
             Self::Encrypted => (
                 "encrypted",
                 "the token is encrypted, not signed",
-                Some("Have the issuer send signed tokens (JWS)."),
+                "Have the issuer send signed tokens (JWS).",
             ),
             Self::Malformed => (
                 "malformed",
                 "the token does not consist of three parts",
-                Some(
-                    "This may be an opaque access token, which cannot be verified: have the issuer send a JWT (three base64url parts with dots between them).",
-                ),
+                "This may be an opaque access token, which cannot be verified: have the issuer send a JWT (three base64url parts with dots between them).",
             ),
             Self::BadBase64 => (
                 "bad_base64",
                 "a part of the token is not unpadded base64url",
-                Some("Pass the token exactly as issued, without spaces or line breaks."),
+                "Pass the token exactly as issued, without spaces or line breaks.",
             ),
-            Self::BadJson => ("bad_json", "a part of the token is not JSON", None),
+            Self::BadJson => (
+                "bad_json",
+                "a part of the token is not JSON",
+                "Pass the token exactly as issued. If it is, have the issuer send a JWT, whose first two parts are JSON.",
+            ),
             Self::NotAnObject => (
                 "not_an_object",
                 "a part of the token is not a JSON object",
-                None,
+                "Pass the token exactly as issued. If it is, have the issuer send a JWT, whose first two parts are JSON objects.",
             ),
             Self::DuplicateMember => (
                 "duplicate_member",
                 "the token has a JSON object with a repeated member",
-                None,
+                "Have the issuer write each member of an object once.",
             ),
-            Self::TooDeep => ("too_deep", "the token's JSON is nested too deeply", None),
+            Self::TooDeep => (
+                "too_deep",
+                "the token's JSON is nested too deeply",
+                "Have the issuer nest its claims less deeply.",
+            ),
             Self::NulCharacter => (
                 "nul_character",
                 "the token has a null character in its JSON",
-                None,
+                "Have the issuer leave it out: PostgreSQL cannot store a null character.",
             ),
             Self::LongNumber => (
                 "long_number",
                 "the token has a number with too many digits",
-                None,
+                "Have the issuer send the number as a string.",
             ),
             Self::CriticalHeader => (
                 "critical_header",
                 "the token requires an extension that is not supported",
-                None,
+                "Have the issuer send tokens without the header member crit.",
             ),
             Self::ForbiddenHeader => (
                 "forbidden_header",
                 "the token has a header member that is not accepted",
-                Some(
-                    "Keys are taken only from the provider, and the payload is read exactly as it was signed.",
-                ),
+                "Keys are taken only from the provider, and the payload is read exactly as it was signed.",
             ),
             Self::InvalidHeader => (
                 "invalid_header",
                 "the token has a header member of the wrong type",
-                None,
+                "Have the issuer send the header members alg and typ as strings.",
             ),
             Self::UnsupportedAlgorithm => (
                 "unsupported_algorithm",
                 "the token's signature algorithm is not supported",
-                Some(
-                    "Have the issuer sign with RS256 or ES256: symmetric algorithms and \"none\" are never accepted.",
-                ),
+                "Have the issuer sign with RS256 or ES256: symmetric algorithms and \"none\" are never accepted.",
             ),
             Self::AlgorithmNotAllowed => (
                 "algorithm_not_allowed",
                 "the provider does not allow the token's algorithm",
-                Some(
-                    "If the issuer is meant to sign with it, add it to the provider's algorithms: UPDATE neon_auth.providers SET algorithms = ...",
-                ),
+                "If the issuer is meant to sign with it, add it to the provider's algorithms: UPDATE neon_auth.providers SET algorithms = ...",
             ),
             Self::MissingKeyId => (
                 "missing_key_id",
                 "the token does not name its key, and more than one key fits",
-                Some(
-                    "Have the issuer name the key in the header's kid, or pin the one key as the provider's jwks.",
-                ),
+                "Have the issuer name the key in the header's kid, or pin the one key as the provider's jwks.",
             ),
-            Self::InvalidKeyId => ("invalid_key_id", "the token's key id is invalid", None),
+            Self::InvalidKeyId => (
+                "invalid_key_id",
+                "the token's key id is invalid",
+                "Have the issuer give its keys names that are accepted.",
+            ),
             Self::WrongType => (
                 "wrong_type",
                 "the provider does not accept the token's type",
-                Some(
-                    "Pass the issuer's access token, not an ID, logout or session token; if this type is right, set it as the provider's typ.",
-                ),
+                "Pass the issuer's access token, not an ID, logout or session token; if this type is right, set it as the provider's typ.",
             ),
             Self::MissingClaim => (
                 "missing_claim",
                 "the token lacks a required claim",
-                Some(
-                    "Have the issuer send the claim. If the provider requires it, you can change required_claims or max_lifetime of the provider instead.",
-                ),
+                "Have the issuer send the claim. If the provider requires it, you can change required_claims or max_lifetime of the provider instead.",
             ),
             Self::MissingAudience => (
                 "missing_audience",
                 "the token lacks a required claim",
-                Some(
-                    "If the issuer sends no aud, require another claim that names your client: UPDATE neon_auth.providers SET audiences = '{}', required_claims = '{\"client_id\": [\"<client id>\"]}' WHERE name = ...",
-                ),
+                "If the issuer sends no aud, require another claim that names your client: UPDATE neon_auth.providers SET audiences = '{}', required_claims = '{\"client_id\": [\"<client id>\"]}' WHERE name = ...",
             ),
             Self::InvalidClaim => (
                 "invalid_claim",
                 "the token has a claim with an invalid value",
-                None,
+                "Have the issuer send a value of the expected form.",
             ),
             Self::WrongClaim => (
                 "wrong_claim",
                 "the token has a claim with a value that the provider does not accept",
-                Some("Accepted values are in the column required_claims of the provider."),
+                "Accepted values are in the column required_claims of the provider.",
             ),
             Self::UnknownIssuer => (
                 "unknown_issuer",
                 "no provider trusts the token's issuer",
-                Some("Issuers are compared exactly, trailing slash included."),
+                "Issuers are compared exactly, trailing slash included.",
             ),
             Self::WrongIssuer => (
                 "wrong_issuer",
                 "the token was issued by another issuer",
-                Some("Issuers are compared exactly, trailing slash included."),
+                "Issuers are compared exactly, trailing slash included.",
             ),
-            Self::BadClock => ("bad_clock", "the clock of this server is not set", None),
+            Self::BadClock => (
+                "bad_clock",
+                "the clock of this server is not set",
+                "Set the clock of this server.",
+            ),
             Self::Expired => (
                 "expired",
                 "the token has expired",
-                Some(
-                    "Have the client refresh its token; if it has just done so, check the clock of this server.",
-                ),
+                "Have the client refresh its token; if it has just done so, check the clock of this server.",
             ),
             Self::NotYetValid => (
                 "not_yet_valid",
                 "the token is not valid yet",
-                Some("Check the clock of this server."),
+                "Check the clock of this server.",
             ),
             Self::IssuedInFuture => (
                 "issued_in_future",
                 "the token was issued in the future",
-                Some("Check the clock of this server."),
+                "Check the clock of this server.",
             ),
             Self::InconsistentTimes => (
                 "inconsistent_times",
                 "the token expires before it becomes valid",
-                None,
+                "Have the issuer send an exp that is later than nbf and iat.",
             ),
             Self::LifetimeTooLong => (
                 "lifetime_too_long",
                 "the token is valid for longer than the provider allows",
-                Some(
-                    "Have the issuer shorten the lifetime, or allow it: UPDATE neon_auth.providers SET max_lifetime = ...",
-                ),
+                "Have the issuer shorten the lifetime, or allow it: UPDATE neon_auth.providers SET max_lifetime = ...",
             ),
             Self::NoKeys => (
                 "no_keys",
                 "there are no keys to verify the token with",
-                None,
+                "Fetch the keys: SELECT neon_auth.refresh_jwks();",
             ),
             Self::LeftOutKey => (
                 "left_out_key",
                 "the token's key is in the provider's key set but cannot be used",
-                Some(
-                    "The issuer must publish a key that can be used. All that are left out: SELECT component, detail FROM neon_auth.status;",
-                ),
+                "The issuer must publish a key that can be used. All that are left out: SELECT component, detail FROM neon_auth.status;",
             ),
             Self::UnknownKey => (
                 "unknown_key",
                 "the token's key is not in the provider's key set",
-                None,
+                "If the issuer has replaced its keys, fetch them: SELECT neon_auth.refresh_jwks(); pinned keys: UPDATE neon_auth.providers SET jwks = ...",
             ),
             Self::UnusableKey => (
                 "unusable_key",
                 "the token's key is not for the token's algorithm",
-                None,
+                "Have the issuer name in the header's kid a key for this algorithm, or publish one.",
             ),
             Self::AmbiguousKey => (
                 "ambiguous_key",
                 "more than one key in the provider's key set matches the token",
-                None,
+                "Have the issuer give each of its keys a kid of its own.",
             ),
             Self::BadSignature => (
                 "bad_signature",
                 "the token's signature is wrong",
-                Some(
-                    "Pass the token exactly as issued, and see that the provider's keys are those of the issuer.",
-                ),
+                "Pass the token exactly as issued, and see that the provider's keys are those of the issuer.",
             ),
             Self::NotByOnlyKey => (
                 "not_by_only_key",
                 "the token does not name its key, and the only key that fits did not sign it",
-                None,
+                "If the issuer has replaced its key, fetch it: SELECT neon_auth.refresh_jwks(); pinned keys: UPDATE neon_auth.providers SET jwks = ...",
             ),
             Self::WrongAudience => (
                 "wrong_audience",
                 "the token is meant for another audience",
-                Some(
-                    "Pass the access token for this API, not the ID token. If this audience is yours, add it: UPDATE neon_auth.providers SET audiences = array_append(audiences, '<aud>') WHERE name = ...",
-                ),
+                "Pass the access token for this API, not the ID token. If this audience is yours, add it: UPDATE neon_auth.providers SET audiences = array_append(audiences, '<aud>') WHERE name = ...",
             ),
             Self::WrongProject => (
                 "wrong_project",
                 "the token belongs to another project",
-                None,
+                "Pass a token of the project that the provider is for: SELECT name, project_id FROM neon_auth.providers;",
             ),
             Self::InconsistentUser => (
                 "inconsistent_user",
                 "the token's claims disagree about the kind of the user",
-                None,
+                "Pass the token exactly as issued. If it is, report it to the operator of the auth service.",
             ),
-            Self::WrongRole => ("wrong_role", "the token has an unexpected role", None),
+            Self::WrongRole => (
+                "wrong_role",
+                "the token has an unexpected role",
+                "Pass an access token of Stack Auth; its role is always authenticated.",
+            ),
             Self::AnonymousRefused => (
                 "anonymous_refused",
                 "the provider does not accept anonymous users",
-                Some("Set allow_anonymous on the provider to accept them."),
+                "Set allow_anonymous on the provider to accept them.",
             ),
             Self::RestrictedRefused => (
                 "restricted_refused",
                 "the provider does not accept restricted users",
-                Some("Set allow_restricted on the provider to accept them."),
+                "Set allow_restricted on the provider to accept them.",
             ),
         };
         Words {

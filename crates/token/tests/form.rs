@@ -209,21 +209,19 @@ fn refuses_a_bearer_prefix() {
         "the token carries an authorization scheme"
     );
     assert_eq!(error.detail(), "it begins with \"Bearer\"");
-    assert_eq!(
-        error.hint(),
-        Some("Pass only the token, without \"Bearer \".")
-    );
+    assert_eq!(error.hint(), "Pass only the token, without \"Bearer \".");
 }
 
-/// Padding has a hint of its own; other refusals have that of their kind, or none.
+/// Padding has a hint of its own; other refusals have that of their kind.
 #[test]
 fn hints_at_the_cure() {
     let hint = |token: &str| Token::parse(token, LONGEST).expect_err("refused").hint();
-    let padded = hint("e30=.e30.AA").expect("a hint");
+    let padded = hint("e30=.e30.AA");
     assert!(padded.contains("padding"), "{padded}");
-    let spaced = hint("e30 .e30.AA").expect("a hint");
+    let spaced = hint("e30 .e30.AA");
     assert!(spaced.contains("line breaks"), "{spaced}");
-    assert_eq!(hint("AA.e30.AA"), None);
+    let not_json = hint("AA.e30.AA");
+    assert!(not_json.contains("JSON"), "{not_json}");
 }
 
 #[test]

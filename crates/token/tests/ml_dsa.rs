@@ -126,11 +126,7 @@ fn refuses_tokens_where_the_policy_does_not_name_the_algorithm() {
         let refusal = judge_by(&token, &keys, &others, NOW).expect_err("not accepted");
         assert_eq!(refusal.code(), "algorithm_not_allowed");
         assert!(refusal.detail().contains(algorithm.name()));
-        assert!(
-            refusal
-                .hint()
-                .is_some_and(|hint| hint.contains("algorithms"))
-        );
+        assert!(refusal.hint().contains("algorithms"));
     }
 }
 
