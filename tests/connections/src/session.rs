@@ -94,6 +94,22 @@ impl Session {
         self.value("SELECT auth.user_id()", &[])
     }
 
+    /// All rows of the extension's tables and views, except the secrets, as text.
+    #[track_caller]
+    pub fn everything_stored(&mut self) -> String {
+        let relations = self.values(
+            "SELECT format('SELECT r::text FROM %s AS r', c.oid::regclass) FROM pg_class c
+              WHERE c.relnamespace IN ('neon_auth'::regnamespace, 'neon_auth_internal'::regnamespace)
+                AND c.relkind IN ('r', 'v') AND c.oid <> 'neon_auth_internal.secrets'::regclass",
+            &[],
+        );
+        assert!(relations.len() > 20, "{relations:?}");
+        let rows = relations.into_iter().flatten();
+        rows.flat_map(|query| self.values(&query, &[]))
+            .flatten()
+            .collect()
+    }
+
     /// The process that serves this connection.
     #[track_caller]
     pub fn pid(&mut self) -> i32 {

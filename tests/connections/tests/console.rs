@@ -168,7 +168,8 @@ fn keys_reach_no_log_and_no_table_but_that_of_secrets() {
         &credentials.neon_api_key,
         "another-project",
     );
-    let text = log.text();
+    let mut superuser = world.superuser();
+    let (text, stored) = (log.text(), superuser.everything_stored());
     for secret in [
         &credentials.neon_api_key,
         credentials
@@ -178,7 +179,18 @@ fn keys_reach_no_log_and_no_table_but_that_of_secrets() {
         &credentials.secret_server_key,
     ] {
         assert!(!text.contains(secret.as_str()), "a key is in the log");
+        assert!(!stored.contains(secret.as_str()), "a key is in a table");
     }
+    // The project's keys are in the table of secrets; the key of Neon's API is stored nowhere.
+    let secrets = "SELECT string_agg(name, ' ' ORDER BY name) FROM neon_auth_internal.secrets";
+    let secrets = superuser.value(secrets, &[]);
+    assert_eq!(
+        secrets.as_deref(),
+        Some("publishable_client_key secret_server_key")
+    );
+    let api_key = "SELECT count(*)::text FROM neon_auth_internal.secrets WHERE value = $1";
+    let api_key = superuser.value(api_key, &[&credentials.neon_api_key]);
+    assert_eq!(api_key.as_deref(), Some("0"));
 }
 
 #[test]

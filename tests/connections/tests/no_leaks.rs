@@ -25,17 +25,6 @@ fn activity(session: &mut Session) -> String {
     rows.into_iter().flatten().collect()
 }
 
-/// Everything that the extension keeps in tables, secrets aside.
-fn tables(session: &mut Session) -> String {
-    let rows = session.values(
-        "SELECT c::text FROM neon_auth.jwks_cache c
-         UNION ALL SELECT p::text FROM neon_auth.providers p
-         UNION ALL SELECT u::text FROM neon_auth.users_sync u",
-        &[],
-    );
-    rows.into_iter().flatten().collect()
-}
-
 /// Tokens that are refused, each in another way.
 fn bad_tokens(world: &World) -> Vec<String> {
     let user = world.sign_up("bad");
@@ -77,17 +66,25 @@ fn a_good_token_is_nowhere_to_be_seen() {
     let world = World::new();
     world.database.set("neon_auth.log_authentication", "all");
     let (token, mut app) = (world.token(), world.app());
-    app.sign_in_for_session(&token);
+    let user = app.sign_in_for_session(&token);
     let mut superuser = world.superuser();
     assert_lacks_token(&activity(&mut superuser), &token);
-    assert_lacks_token(&tables(&mut superuser), &token);
+    assert_lacks_token(&superuser.everything_stored(), &token);
     // An error while somebody is signed in.
     app.run_refused("SELECT 1/0");
-    for shown in ["SHOW neon_auth.identity", "SHOW ALL"] {
-        if let Ok(rows) = superuser.simple_query(shown) {
+    // What the session itself is shown, with and without a superuser's rights.
+    superuser.sign_in_for_session(&token);
+    for session in [&mut app, &mut superuser] {
+        for shown in ["SHOW neon_auth.identity", "SHOW ALL"] {
+            let rows = session.simple_query(shown);
             assert_lacks_token(&format!("{rows:?}"), &token);
         }
+        let claims = session.value("SELECT concat(auth.jwt(), auth.actor())", &[]);
+        assert_lacks_token(&claims.unwrap_or_default(), &token);
     }
+    let lines = lines_of(&log, &world);
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert!(lines[0].contains(&user), "{lines:#?}");
     assert_lacks_token(&log.text(), &token);
 }
 
@@ -99,18 +96,23 @@ fn a_refused_token_is_nowhere_to_be_seen() {
         .database
         .set("neon_auth.log_authentication", "failures");
     let (mut app, mut superuser) = (world.app(), world.superuser());
-    for token in bad_tokens(&world) {
+    let tokens = bad_tokens(&world);
+    for token in &tokens {
         for call in [
             "SELECT auth.authenticate($1)",
             "SELECT auth.jwt_session_init($1)",
             "SELECT neon_auth.verify_jwt($1)::text",
         ] {
-            let refusal = app.refused(call, &[&token]);
-            assert_lacks_token(&format!("{refusal:?}"), &token);
+            let refusal = app.refused(call, &[token]);
+            assert_lacks_token(&format!("{refusal:?}"), token);
         }
-        assert_lacks_token(&activity(&mut superuser), &token);
-        assert_lacks_token(&tables(&mut superuser), &token);
-        assert_lacks_token(&log.text(), &token);
+        assert_lacks_token(&activity(&mut superuser), token);
+    }
+    // authenticate and jwt_session_init log one line each.
+    assert_eq!(lines_of(&log, &world).len(), 2 * tokens.len());
+    let everywhere = superuser.everything_stored() + &log.text();
+    for token in &tokens {
+        assert_lacks_token(&everywhere, token);
     }
 }
 
@@ -210,7 +212,8 @@ fn a_token_that_met_an_outage_is_nowhere_to_be_seen() {
     let token = world.token();
     let refusal = world.app().sign_in_refused(&token);
     assert_lacks_token(&format!("{refusal:?}"), &token);
-    assert_lacks_token(&tables(&mut world.superuser()), &token);
+    assert_lacks_token(&world.superuser().everything_stored(), &token);
+    assert_eq!(lines_of(&log, &world).len(), 1);
     assert_lacks_token(&log.text(), &token);
 }
 
@@ -263,7 +266,7 @@ fn secrets_given_as_parameters_are_nowhere_to_be_seen() {
     let seen = [
         format!("{errors:?}"),
         activity(&mut superuser),
-        tables(&mut superuser),
+        superuser.everything_stored(),
         log.text(),
     ]
     .concat();

@@ -244,6 +244,7 @@ fn the_secret_goes_nowhere_but_where_it_was_stored_for() {
     // Stored again, it is meant for that one.
     world.configure(&mut session);
     session.run(SYNC);
+    assert!(!world.stack.received("/api").is_empty());
 }
 
 /// To anybody but the machine itself, http tells the secret to all who listen.
