@@ -62,9 +62,6 @@ fn impersonate(
     version::agree()?;
     // A test without a user must not continue as the previous one.
     let user_id = user_id.ok_or_else(|| bad_impersonation("The user_id is NULL."))?;
-    if user_id.is_empty() {
-        return Err(bad_impersonation("The user_id is empty.").into());
-    }
     let claims = claims.map(|claims| jsonb::text_of(&claims));
     let identity = impersonated(user_id, claims.as_deref())?;
     assume(Rc::new(identity), Scope::from(is_local.unwrap_or(true)))?;
@@ -74,6 +71,13 @@ fn impersonate(
 
 /// The identity of a user who has no token, with these claims as JSON.
 pub fn impersonated(user_id: &str, claims: Option<&str>) -> Result<Identity, Problem> {
+    if user_id.is_empty() {
+        return Err(bad_impersonation("The user_id is empty."));
+    }
+    // pgrx takes text for UTF-8 unchecked. PostgreSQL checks what arrives, but not what each function makes.
+    if std::str::from_utf8(user_id.as_bytes()).is_err() {
+        return Err(bad_impersonation("The user_id is not valid UTF-8."));
+    }
     let mut claims = claims.and_then(claims_object).ok_or_else(|| {
         bad_impersonation("The claims are not a JSON object that a token can contain.")
     })?;

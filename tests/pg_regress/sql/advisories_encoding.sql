@@ -48,5 +48,11 @@ SELECT call, outcome, count(*)
        malformed, public.outcome(call, bytes::text) AS outcome
  GROUP BY call, outcome ORDER BY call COLLATE "C", outcome COLLATE "C";
 SELECT auth.user_id(), pg_backend_pid() = :backend AS "same process";
+-- Ids of users, which applications pass on, are refused too.
+\c - postgres
+SELECT call, outcome, count(*)
+  FROM unnest(ARRAY['auth.impersonate($1)', 'count(*) FROM neon_auth.explain_policy(''pg_class'', user_id => $1)']) AS call,
+       unnest('{"\\xff","\\xe282","\\x61f09f98"}'::bytea[]) AS bytes, outcome(call, bytes::text) AS outcome
+ GROUP BY call, outcome ORDER BY call COLLATE "C", outcome COLLATE "C";
 \c neon_auth_regress postgres
 DROP DATABASE advisories_encoding;
