@@ -21,7 +21,7 @@ const TABLES: &str = r#"CREATE TABLE ba."user" (id text PRIMARY KEY, name text N
             ba.organization ON DELETE CASCADE, role text NOT NULL, permission text NOT NULL);"#;
 
 /// What the mirror lacks, or has in excess, as plain SQL finds it from the tables; no row if nothing.
-const DIFFERENCES: &str = r#"
+pub const BETTER_AUTH_DIFFERENCES: &str = r#"
     WITH source AS (
         SELECT concat_ws('|', 'user', id, name, email, "emailVerified"::text, role) AS row FROM ba."user"
         UNION SELECT concat_ws('|', 'team', id, name) FROM ba.organization
@@ -86,7 +86,7 @@ impl BetterAuth {
 
     /// Everything in which the mirror differs from the tables.
     pub fn differences(&self) -> Vec<String> {
-        let rows = self.superuser().values(DIFFERENCES, &[]);
+        let rows = self.superuser().values(BETTER_AUTH_DIFFERENCES, &[]);
         rows.into_iter().flatten().collect()
     }
 

@@ -29,7 +29,7 @@ mod webhooks;
 mod world;
 
 pub use activity::{Activity, begin_activity};
-pub use better_auth::BetterAuth;
+pub use better_auth::{BETTER_AUTH_DIFFERENCES, BetterAuth};
 pub use better_auth_writes::better_auth_transaction;
 pub use cluster::{Cluster, Environment};
 pub use database::Database;

@@ -1,11 +1,11 @@
 //! The application with Better Auth: writers on its tables, and members who sign in with its session tokens.
 
-use neon_auth_connections::{Random, better_auth_transaction};
+use neon_auth_connections::{BETTER_AUTH_DIFFERENCES, Random, better_auth_transaction};
 use postgres::error::SqlState;
 
 use crate::client::{Connection, Lifetime, is_refused, sign_in, visit};
 use crate::site::Site;
-use crate::watch::{Tally, Trouble};
+use crate::watch::{Tally, Trouble, promise};
 
 /// Errors that an application's own statements have: they are random.
 fn is_own(code: &SqlState) -> bool {
@@ -44,7 +44,11 @@ impl Writer {
     }
 }
 
-/// Compares the mirror with the tables, as an administrator does.
+/// The tables that the mirror follows.
+const FOLLOWED: &str =
+    r#"ba."user", ba.organization, ba.member, ba.team, ba."teamMember", ba."organizationRole""#;
+
+/// Compares the mirror with the tables: what the triggers have left, and then as an administrator does.
 pub struct Comparison(Connection);
 
 impl Comparison {
@@ -56,6 +60,12 @@ impl Comparison {
 
     pub fn act(&mut self, tally: &Tally) {
         let deadlock = |code: &SqlState| *code == SqlState::T_R_DEADLOCK_DETECTED;
+        let compared = tally.attempt("what the triggers wrote", deadlock, || {
+            self.0.attempt(is_followed)
+        });
+        if compared == Some(true) {
+            tally.checked("the triggers lose no change without recording a gap");
+        }
         tally.attempt("sync() of Better Auth", deadlock, || {
             self.0.attempt(|client| {
                 client
@@ -64,6 +74,23 @@ impl Comparison {
             })
         });
     }
+}
+
+/// Fails if the mirror differs from the tables and nothing says so, before sync() repairs it; false if a gap is
+/// recorded. Meanwhile nobody writes the tables.
+fn is_followed(client: &mut postgres::Client) -> Result<bool, Trouble> {
+    let mut transaction = client.transaction()?;
+    transaction.batch_execute(&format!("LOCK TABLE {FOLLOWED} IN SHARE MODE"))?;
+    let has_gaps = transaction.query_one("SELECT neon_auth_internal.has_gaps()", &[])?;
+    if has_gaps.get(0) {
+        return Ok(false);
+    }
+    let differences = transaction.query(BETTER_AUTH_DIFFERENCES, &[])?;
+    let differences: Vec<String> = differences.iter().map(|row| row.get(0)).collect();
+    promise(differences.is_empty(), || {
+        format!("the mirror of Better Auth differs without a gap: {differences:#?}")
+    })?;
+    Ok(true)
 }
 
 /// Members who begin a session, use it and end it.

@@ -165,12 +165,18 @@ impl Plan {
             }
             Fault::ClockAhead | Fault::ClockBehind => {
                 let seconds = *self.random.pick(&[5, 20, 100, 700, 3600]);
-                site.clock.set_ahead(if fault == Fault::ClockAhead {
+                let ahead = if fault == Fault::ClockAhead {
                     seconds
                 } else {
                     -seconds
-                });
+                };
+                site.clock.set_ahead(ahead);
                 watch.pause(LASTING);
+                let found = site.seconds_ahead();
+                assert!(
+                    found.abs_diff(ahead) < 5,
+                    "the server is {found} s ahead instead of {ahead}"
+                );
                 site.clock.set_ahead(0);
                 cancel_waits(site, watch);
             }

@@ -44,15 +44,24 @@ impl Reader {
             file.seek(SeekFrom::Start(self.position))?;
             file.read_to_end(&mut bytes)
         });
-        self.position += read.unwrap_or_default() as u64;
+        self.position += read.expect("a server has a log") as u64;
         self.rest += &String::from_utf8_lossy(&bytes);
-        while let Some((line, rest)) = self.rest.split_once('\n') {
-            if let Some(alarm) = alarm(line) {
-                watch.broken(format!("the server logs {alarm}: {line}"));
-            }
-            self.rest = rest.to_owned();
+        let whole = self.rest.rfind('\n').map_or(0, |end| end + 1);
+        let rest = self.rest.split_off(whole);
+        examine(&std::mem::replace(&mut self.rest, rest), watch);
+        // A server that has logged nothing is not one that logs.
+        if self.position > 0 {
+            watch.checked("the server's log has no PANIC, internal error or signal");
         }
-        watch.checked("the server's log has no PANIC, internal error or signal");
+    }
+}
+
+/// Reports what is wrong with lines of a log.
+pub fn examine(lines: &str, watch: &Watch) {
+    for line in lines.lines() {
+        if let Some(alarm) = alarm(line) {
+            watch.broken(format!("the server logs {alarm}: {line}"));
+        }
     }
 }
 

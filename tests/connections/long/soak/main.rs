@@ -96,7 +96,8 @@ fn main() -> ExitCode {
     });
     if watch.promises_broken().is_empty() {
         site.settle(&mut relay, &watch);
+        log.read(&site, &watch);
+        report::demand_all(&watch);
     }
-    log.read(&site, &watch);
     report::print(&site, &watch, started.elapsed())
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use neon_auth_connections::{
     BetterAuth, Cluster, Database, PgBouncer, Server, Session, World, begin_activity, eventually,
@@ -17,6 +17,7 @@ use serde_json::json;
 
 use crate::clock::Clock;
 use crate::disk::Disk;
+use crate::log;
 use crate::relay::Relay;
 use crate::watch::{Trouble, Watch, lock, promise};
 
@@ -129,6 +130,17 @@ impl Site {
         ids.map(|id| id.expect("ids are UUIDs")).collect()
     }
 
+    /// By how many seconds the server's clock is ahead of this process's.
+    pub fn seconds_ahead(&self) -> i64 {
+        const NOW: &str = "SELECT extract(epoch FROM clock_timestamp())::bigint::text";
+        let theirs = self.cluster().administrator().value(NOW, &[]);
+        let theirs: i64 = theirs
+            .and_then(|now| now.parse().ok())
+            .expect("a time is a number");
+        let ours = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        theirs - ours.expect("a time after 1970").as_secs() as i64
+    }
+
     /// Lets a standby take the server's place; the server dies without a word.
     pub fn fail_over(&self, watch: &Watch) {
         let mut primary = self.cluster();
@@ -157,6 +169,8 @@ impl Site {
         symlink(standby.directory(), &link).expect("a link can be created");
         fs::rename(&link, &self.address).expect("a link can be replaced");
         let lost = std::mem::replace(&mut *primary, standby);
+        // The reader of the log goes on with that of the standby.
+        log::examine(&lost.log(), watch);
         // Its processes end when they find that their postmaster is dead.
         drop(lost);
         eventually("its tablespace can be removed", || {
