@@ -44,10 +44,15 @@ GRANT SELECT ON catalog.pg_proc TO PUBLIC;
 ALTER ROLE app SET search_path = catalog, pg_catalog, public;
 ALTER ROLE administrator SET search_path = catalog, pg_catalog, public";
 
-/// Calls of our functions by name, without the reader that policies call in every query on their tables.
+/// Calls of our functions by name, without the reader that policies call in every query on their tables, and without
+/// the function by which the pooler signs in.
 const CALLS: &str =
     "SELECT schemaname || '.' || funcname, sum(calls)::bigint FROM pg_stat_user_functions
-    WHERE schemaname IN ('auth', 'neon_auth') AND funcname <> 'user_id' GROUP BY 1";
+    WHERE schemaname IN ('auth', 'neon_auth') AND funcname NOT IN ('user_id', 'authenticate') GROUP BY 1";
+
+/// How often the pooler has signed the user in.
+const SIGN_INS: &str = "SELECT coalesce(sum(calls), 0)::text FROM pg_stat_user_functions
+    WHERE schemaname = 'catalog' AND funcname = 'sign_in'";
 
 /// Internal errors of PostgreSQL itself, and their reasons.
 const KNOWN: [(&str, &str); 1] = [(
@@ -79,16 +84,18 @@ fn main() -> ExitCode {
         .value("SELECT min(user_id) FROM neon_auth.team_members_sync", &[])
         .expect("users have teams");
     let token = world.token_for(&user, 7200);
-    // SQLsmith's only connection to the server is signed in before SQLsmith has it.
+    // SQLsmith's only connection to the server is signed in before SQLsmith has it, and again after each
+    // transaction: one refused credential leaves nobody signed in.
     // A token is too long for the configuration of the pooler.
     superuser.run(&format!(
-        "CREATE FUNCTION catalog.sign_in() RETURNS text LANGUAGE sql
-             RETURN auth.authenticate('{token}', false)"
+        "CREATE FUNCTION catalog.sign_in() RETURNS text LANGUAGE plpgsql
+             AS $$BEGIN RETURN auth.authenticate('{token}', false); END$$"
     ));
-    let pooler = PgBouncer::start(
+    let pooler = PgBouncer::start_with(
         &cluster.server(),
         world.database.name(),
         1,
+        "SELECT sign_in()",
         "SELECT sign_in()",
     );
     let mut succeeded = true;
@@ -112,6 +119,10 @@ fn main() -> ExitCode {
         }
         succeeded &= total > 0;
     }
+    // Only by the pooler's first connection, and so once, if it does not sign in again.
+    let sign_ins = superuser.value(SIGN_INS, &[]).expect("a sum is a number");
+    println!("The user was signed in {sign_ins} times.");
+    succeeded &= sign_ins.parse::<u64>().is_ok_and(|times| times > 1);
     let log = cluster.log();
     for (message, reason) in KNOWN {
         println!(
@@ -127,7 +138,9 @@ fn main() -> ExitCode {
         println!("\nNo crash and no internal error.");
         return ExitCode::SUCCESS;
     }
-    println!("\nFailed: no call of neon_auth's functions, or what is above.");
+    println!(
+        "\nFailed: no call of neon_auth's functions, or nobody was signed in again, or what is above."
+    );
     ExitCode::FAILURE
 }
 

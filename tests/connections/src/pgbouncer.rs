@@ -24,6 +24,17 @@ impl PgBouncer {
     /// Starts one for the role `app` and a database of a server, with so many connections to the
     /// server, each of which first runs `on_connect`.
     pub fn start(server: &Server, database: &str, connections: usize, on_connect: &str) -> Self {
+        Self::start_with(server, database, connections, on_connect, "")
+    }
+
+    /// The same; each connection also runs `after_each` when a transaction has ended.
+    pub fn start_with(
+        server: &Server,
+        database: &str,
+        connections: usize,
+        on_connect: &str,
+        after_each: &str,
+    ) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("pgbouncer.{}.{number}", process::id());
@@ -38,6 +49,8 @@ pool_mode = transaction
 default_pool_size = {connections}
 max_client_conn = 500
 server_login_retry = 1
+server_reset_query = {after_each}
+server_reset_query_always = 1
 listen_port = {PORT}
 unix_socket_dir = {here}
 auth_type = trust
