@@ -33,3 +33,46 @@ fn is_power(remainder: u32, prime: u32) -> bool {
         .take(prime as usize)
         .any(|power| power == remainder)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The big-endian powers of the generator, which are like the moduli of the chips modulo every prime.
+    fn powers() -> impl Iterator<Item = Vec<u8>> {
+        std::iter::successors(Some(vec![1]), |power| {
+            // times 2^16 + 1
+            let mut next = [power.as_slice(), &[0, 0]].concat();
+            let mut carry = 0;
+            for place in 1..=next.len() {
+                let added = power.len().checked_sub(place).map_or(0, |at| power[at]);
+                let at = next.len() - place;
+                let sum = u16::from(next[at]) + u16::from(added) + carry;
+                (next[at], carry) = (sum.to_le_bytes()[0], sum >> 8);
+            }
+            assert_eq!(carry, 0, "2^16 + 1 makes it at most 17 bits longer");
+            Some(next)
+        })
+    }
+
+    #[test]
+    fn finds_moduli_of_each_length() {
+        for (exponent, power) in powers().enumerate().skip(128).take(400) {
+            assert!(is_weak(&power), "65537^{exponent}");
+            let mut other = power;
+            *other.last_mut().expect("a byte") ^= 2;
+            assert!(!is_weak(&other), "near 65537^{exponent}");
+        }
+    }
+
+    /// A prime's powers of the generator are these parts of the remainders that other moduli can have.
+    #[test]
+    fn takes_one_other_modulus_of_200_million_for_weak() {
+        let share = |prime: &u32| {
+            let powers = (1..*prime).filter(|rest| is_power(*rest, *prime)).count();
+            powers as f64 / f64::from(prime - 1)
+        };
+        let chance: f64 = PRIMES.iter().map(share).product();
+        assert!(chance < 1.0 / 200e6, "{chance}");
+    }
+}
