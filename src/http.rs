@@ -133,11 +133,11 @@ impl PlainHttp {
         Self(Some(hosts::listed(&hosts).map(str::to_owned).collect()))
     }
 
-    /// Whether the setting names the URL's host, or its host and port.
+    /// Whether the setting names the URL's host, or its host and port: 80 if the URL has none.
     fn names(&self, authority: &str, host: &str) -> bool {
         let all = self.0.iter().flatten();
         let named = |name: &str| all.clone().any(|own| name.eq_ignore_ascii_case(own));
-        named(authority) || named(host)
+        named(authority) || named(host) || authority == host && named(&format!("{host}:80"))
     }
 }
 

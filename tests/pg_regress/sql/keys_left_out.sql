@@ -65,6 +65,8 @@ SELECT hosts, url, set_config('neon_auth.insecure_hosts', hosts, false) = hosts 
        ('keycloak', 'http://keycloak:8080/keys'),
        ('keycloak', 'http://keycloak/keys'),
        ('keycloak:8080', 'http://keycloak/keys'),
+       ('keycloak:80', 'http://keycloak/keys'),
+       ('keycloak:80', 'http://keycloak:8080/keys'),
        ('keycloak:8080', 'http://keycloak:8081/keys'),
        ('keycloak', 'http://keycloak.evil.example/keys'),
        ('keycloak', 'http://keycloak@evil.example/keys'),
