@@ -16,8 +16,8 @@ use crate::error;
 /// In a transaction. Between functions of PostgreSQL that are called without pgrx's guard, such as walkers of trees,
 /// the work must own nothing that needs dropping; what it owns may leak after their ERRORs.
 pub unsafe fn attempt<R>(role: pg_sys::Oid, work: impl FnOnce() -> R) -> Option<R> {
-    // SAFETY: as the caller promises, a transaction is active; after an ERROR the subtransaction is rolled
-    // back, and context and owner are set back to those from before it.
+    // SAFETY: as the caller promises, a transaction is active, and the work owns nothing where an ERROR can skip its
+    // frames; panics are caught inside the call. The subtransaction, which is rolled back, restores the user.
     unsafe {
         let outcome = rolled_back(|| {
             let pinned = Pinned::enter(role, pg_sys::SECURITY_RESTRICTED_OPERATION);

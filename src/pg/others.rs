@@ -325,7 +325,10 @@ unsafe fn is_visible_to_all(index: pg_sys::Relation) -> bool {
     unsafe {
         let header = &*(*(*index).rd_indextuple).t_data;
         let built_by = header.t_choice.t_heap.t_xmin;
-        pg_sys::TransactionIdPrecedes(built_by, pg_sys::TransactionXmin)
+        // A frozen row keeps its xmin, which can be of an earlier round of the counter.
+        let is_frozen =
+            u32::from(header.t_infomask) & pg_sys::HEAP_XMIN_FROZEN == pg_sys::HEAP_XMIN_FROZEN;
+        is_frozen || pg_sys::TransactionIdPrecedes(built_by, pg_sys::TransactionXmin)
     }
 }
 

@@ -73,7 +73,8 @@ impl Raised {
 /// Calls PostgreSQL code, whose ERROR is returned. A subtransaction must be rolled back then.
 ///
 /// # Safety
-/// The call must own nothing that needs dropping, and call no function with pgrx's guard.
+/// No panic may leave the call: it has no function with pgrx's guard, whose ERRORs are panics, or catches them. Between
+/// functions without that guard it must own nothing that needs dropping; what it owns may leak after their ERRORs.
 pub unsafe fn attempt<T>(call: impl FnOnce() -> T) -> Result<T, Raised> {
     // SAFETY: as the caller promises for the call; after an ERROR it is on PostgreSQL's stack, and is copied
     // before it is flushed.

@@ -72,8 +72,8 @@ unsafe extern "C-unwind" {
 /// # Safety
 /// Inside `raised::attempt`.
 pub unsafe fn prepare(statement: *const c_char) {
-    // SAFETY: as the caller promises, inside `raised::attempt`, which ends SPI after an ERROR too; the
-    // statement is a C string.
+    // SAFETY: as the caller promises, inside `raised::attempt`, after whose ERROR a subtransaction is rolled back,
+    // which ends SPI; the statement is a C string.
     unsafe {
         SPI_connect();
         SPI_prepare(statement, 0, std::ptr::null_mut());

@@ -82,6 +82,9 @@ unsafe fn report(call: pg_sys::FunctionCallInfo) -> Vec<Access> {
 }
 
 /// As `array_out` writes it.
+///
+/// # Safety
+/// The argument at the place must be an array.
 unsafe fn array_as_text(call: pg_sys::FunctionCallInfo, place: usize) -> Option<String> {
     // SAFETY: as the caller promises, the argument is an array; its text is in this memory context, and is
     // copied.

@@ -75,9 +75,10 @@ unsafe extern "C-unwind" fn look(node: *mut pg_sys::Node, context: *mut c_void) 
                 if let Some(expression) = only_expression(link)
                     && pg_sys::contain_vars_of_level(link.subselect, 1)
                 {
-                    looked.level += 1;
+                    // Each use through the pointer: the walk inside has references of its own.
+                    (*context.cast::<Looked>()).level += 1;
                     look(expression, context);
-                    looked.level -= 1;
+                    (*context.cast::<Looked>()).level -= 1;
                 }
                 return false;
             }

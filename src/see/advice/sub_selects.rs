@@ -69,7 +69,8 @@ unsafe extern "C-unwind" fn look(node: *mut pg_sys::Node, context: *mut c_void) 
                 inside.queries.push(query);
                 let flags = pg_sys::QTW_IGNORE_JOINALIASES as i32;
                 query_tree_walker(query, look, context, flags);
-                inside.queries.pop();
+                // Through the pointer again: the walk inside had references of its own.
+                (*context.cast::<Inside>()).queries.pop();
                 return false;
             }
             pg_sys::NodeTag::T_OpExpr => inside.compare(&*node.cast()),
