@@ -1,5 +1,7 @@
 //! A provider whose private key is public: the one of RFC 8037 appendix A.
 
+mod judge;
+
 use std::sync::LazyLock;
 
 use aws_lc_rs::signature::Ed25519KeyPair;
@@ -7,10 +9,18 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use neon_auth_token::{Algorithm, Flag, KeySet, Policy, StackRules, TokenType};
 
+pub use judge::is_acceptable;
+
 /// The time at which all tokens are judged.
 pub const NOW: i64 = 1_700_000_000;
 /// The Stack Auth project of the provider.
 const PROJECT: &str = "p1";
+/// The issuers of its normal, restricted and anonymous users.
+const ISSUERS: [&str; 3] = [
+    "https://a.example/api/v1/projects/p1",
+    "https://a.example/api/v1/projects-restricted-users/p1",
+    "https://a.example/api/v1/projects-anonymous-users/p1",
+];
 
 const KEY_SET: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k",
     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
@@ -27,6 +37,14 @@ pub static STACK: LazyLock<Policy> = LazyLock::new(|| {
         project_id: PROJECT.to_owned(),
     }))
 });
+/// A policy with an audience and a longest lifetime, for normal users only.
+pub static NARROW: LazyLock<Policy> = LazyLock::new(|| Policy {
+    audiences: vec!["a".to_owned(), "p1".to_owned()],
+    max_lifetime: Some(600),
+    allow_anonymous: false,
+    allow_restricted: false,
+    ..policy(None)
+});
 
 static PAIR: LazyLock<Ed25519KeyPair> = LazyLock::new(|| {
     let seed = URL_SAFE_NO_PAD.decode(SEED).expect("a seed");
@@ -42,15 +60,8 @@ pub fn sign(header: &[u8], payload: &[u8]) -> String {
 }
 
 fn policy(stack: Option<StackRules>) -> Policy {
-    let families = [
-        "projects",
-        "projects-restricted-users",
-        "projects-anonymous-users",
-    ];
     Policy {
-        issuers: families
-            .map(|family| format!("https://a.example/api/v1/{family}/{PROJECT}"))
-            .to_vec(),
+        issuers: ISSUERS.map(str::to_owned).to_vec(),
         issuer_templates: vec![],
         audiences: vec![],
         algorithms: Algorithm::ALL.to_vec(),
