@@ -7,7 +7,7 @@ use std::thread::{self, Scope};
 use std::time::Duration;
 
 use crate::site::Site;
-use crate::watch::Watch;
+use crate::watch::{NO_INIT_FILE, Watch};
 
 /// What no log may contain.
 const ALARMS: [&str; 9] = [
@@ -67,8 +67,9 @@ pub fn examine(lines: &str, watch: &Watch) {
 
 /// What is wrong with a line.
 fn alarm(line: &str) -> Option<&str> {
-    // `log_line_prefix` ends with the SQLSTATE.
-    if line.contains(" XX00") {
+    // `log_line_prefix` ends with the SQLSTATE, also of the line that says where an error was raised.
+    let is_known = line.contains(NO_INIT_FILE) || line.contains(" LOCATION:  ");
+    if line.contains(" XX00") && !is_known {
         return Some("an internal error");
     }
     // Only the faults of the plan kill processes, and with this signal.

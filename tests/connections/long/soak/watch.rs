@@ -14,6 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How long whoever failed waits before the next attempt.
 const PAUSE: Duration = Duration::from_millis(30);
 
+/// PostgreSQL's own internal error for a connection that begins while the disk is full.
+pub const NO_INIT_FILE: &str = "could not write init file";
+
 /// Why something was not done.
 #[derive(Debug)]
 pub enum Trouble {
@@ -95,7 +98,11 @@ impl Tally<'_> {
             Err(Trouble::Failed(error)) => {
                 let code = error.code().cloned();
                 let is_expected = code.as_ref().is_some_and(is_expected);
-                let may_fail = is_expected || !is_calm && may_be_disturbed(code.as_ref());
+                let is_refused_by_disk = error
+                    .as_db_error()
+                    .is_some_and(|error| error.message() == NO_INIT_FILE);
+                let may_fail = is_expected
+                    || !is_calm && (is_refused_by_disk || may_be_disturbed(code.as_ref()));
                 if !may_fail {
                     let weather = if is_calm {
                         "without a fault"
