@@ -49,14 +49,15 @@ fuzz_target!(|payload: &[u8]| {
         };
         assert_eq!(verified.claims_json().as_bytes(), payload);
         let again: Value = serde_json::from_slice(payload).expect("JSON");
+        let written = again.to_string();
         let told = neon_auth_token::Value::Object(verified.claims().clone()).to_string();
         // Other numbers are rounded by the second reader, such as a date beyond a second's end.
-        if told == again.to_string() {
+        if told == written {
             assert!(is_acceptable(again.as_object().expect("an object"), policy));
         }
         assert_eq!(serde_json::from_str::<Value>(&told).expect("JSON"), again);
         assert_eq!(again["sub"].as_str(), Some(verified.subject()));
-        assert!(!again.to_string().replace("\\\\", "").contains("\\u0000"));
+        assert!(!written.replace("\\\\", "").contains("\\u0000"));
         assert!(
             verified
                 .judge_time(policy, verified.expires_at() + 30)

@@ -22,6 +22,8 @@ const ALARMS: [&str; 9] = [
     "panicked",
 ];
 
+const LINES_AFTER_ALARM: usize = 60;
+
 /// Reads what a server has logged since the last time.
 #[derive(Default)]
 pub struct Reader {
@@ -58,9 +60,13 @@ impl Reader {
 
 /// Reports what is wrong with lines of a log.
 pub fn examine(lines: &str, watch: &Watch) {
-    for line in lines.lines() {
+    let lines: Vec<&str> = lines.lines().collect();
+    for (number, line) in lines.iter().enumerate() {
         if let Some(alarm) = alarm(line) {
-            watch.broken(format!("the server logs {alarm}: {line}"));
+            // A panic's message and backtrace come after its first line.
+            let end = lines.len().min(number + LINES_AFTER_ALARM);
+            let context = lines[number..end].join("\n    ");
+            watch.broken(format!("the server logs {alarm}: {context}"));
         }
     }
 }

@@ -70,7 +70,10 @@ impl Site {
         let clock = Clock::new();
         let disk = Disk::new();
         let configuration = format!("shared_preload_libraries = 'neon_auth'\n{CONFIGURATION}");
-        let cluster = Cluster::with_environment(&configuration, clock.environment());
+        let mut environment = clock.environment();
+        // What a thread writes that panics is all that is known of it afterwards.
+        environment.push(("RUST_BACKTRACE", "full".to_owned()));
+        let cluster = Cluster::with_environment(&configuration, environment);
         let address = env::temp_dir().join("server");
         symlink(cluster.directory(), &address).expect("a link can be created");
         let server = cluster.server_at(&address);
