@@ -55,10 +55,12 @@ const SIGN_INS: &str = "SELECT coalesce(sum(calls), 0)::text FROM pg_stat_user_f
     WHERE schemaname = 'catalog' AND funcname = 'sign_in'";
 
 /// Internal errors of PostgreSQL itself, and their reasons.
-const KNOWN: [(&str, &str); 1] = [(
-    "invalid INTERVAL typmod",
-    "interval(interval, integer) expects a typmod, and any caller can pass another number",
-)];
+const KNOWN: [(&str, &str); 2] = [
+    ("invalid INTERVAL typmod", NO_TYPMOD),
+    ("unrecognized interval typmod", NO_TYPMOD),
+];
+const NO_TYPMOD: &str =
+    "interval(interval, integer) expects a typmod, and any caller can pass another number";
 
 /// What no log may contain.
 const ALARMS: [&str; 4] = ["PANIC:", "TRAP:", "was terminated by signal", "panicked"];
