@@ -16,6 +16,7 @@ mod kind;
 mod mirror;
 mod old_servers;
 mod pg;
+mod process_local;
 mod provider;
 mod refused_for;
 mod relcache;

@@ -7,13 +7,14 @@
 
 use std::cell::{Cell, RefCell};
 
+use crate::process_local::process_local;
 use pgrx::{pg_guard, pg_sys};
 
 /// Called with the OID of a table that has changed, or with `InvalidOid` if any may have. Touches
 /// only this process's memory.
 type Listener = fn(pg_sys::Oid);
 
-thread_local! {
+process_local! {
     static LISTENERS: RefCell<Vec<Listener>> = const { RefCell::new(Vec::new()) };
     static LISTENING: Cell<bool> = const { Cell::new(false) };
 }

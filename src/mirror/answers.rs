@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
 
+use crate::process_local::process_local;
 use pgrx::prelude::*;
 
 /// Maximum number of cached results; when it is reached, the cache is cleared.
@@ -17,7 +18,7 @@ const MOST: usize = 1000;
 /// stored id, and looking it up again is as cheap as caching it.
 const LONGEST: usize = 1024;
 
-thread_local! {
+process_local! {
     static KNOWN: RefCell<Option<Known>> = const { RefCell::new(None) };
     /// Whether the callbacks for ends of transactions are registered.
     static LISTENING: Cell<bool> = const { Cell::new(false) };

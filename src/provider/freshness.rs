@@ -21,12 +21,13 @@ use neon_auth_token::KeySet;
 use super::trust::{CacheTimes, KeySource, Provider};
 use crate::clock::SECOND;
 use crate::error::Problem;
+use crate::process_local::process_local;
 use crate::settings;
 
 /// Number of URLs whose keys a session caches itself; the least recently used is evicted.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
-thread_local! {
+process_local! {
     /// Keys that this session fetched because they could not be stored, by URL.
     static LOCAL: RefCell<LruCache<String, Local>> = RefCell::new(LruCache::new(CAPACITY));
 }

@@ -17,6 +17,7 @@ use super::table_keys;
 use super::trust::{self, KeySource, Provider};
 use crate::clock;
 use crate::error::Problem;
+use crate::process_local::process_local;
 
 /// Number of cached results; the least recently used one is evicted.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(64).unwrap();
@@ -39,7 +40,7 @@ struct Seen {
     bytes: usize,
 }
 
-thread_local! {
+process_local! {
     static SEEN: RefCell<Seen> = RefCell::new(Seen {
         verdicts: LruCache::new(CAPACITY),
         bytes: 0,

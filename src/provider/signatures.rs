@@ -12,10 +12,11 @@ use pgrx::prelude::*;
 
 use crate::clock;
 use crate::pg::compat;
+use crate::process_local::process_local;
 use crate::settings::TOKEN_CACHE_SIZE;
 use crate::shared;
 
-thread_local! {
+process_local! {
     static MEMORY: Cell<Option<Memory>> = const { Cell::new(None) };
 }
 

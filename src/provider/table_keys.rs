@@ -16,6 +16,7 @@ use super::tables::{self, Bound, What};
 use crate::clock::{self, SECOND};
 use crate::error::{Problem, quoted};
 use crate::pg::others::OthersRow;
+use crate::process_local::process_local;
 
 /// Number of cached keys; the least recently used one is evicted.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(64).unwrap();
@@ -32,7 +33,7 @@ struct Content {
     algorithm: Option<String>,
 }
 
-thread_local! {
+process_local! {
     /// Parsed keys by the ids of their rows.
     static PARSED: RefCell<LruCache<String, (Content, Rc<KeySet>)>> =
         RefCell::new(LruCache::new(CAPACITY));

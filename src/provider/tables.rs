@@ -16,6 +16,7 @@ use crate::pg::functions;
 use crate::pg::heap;
 use crate::pg::others::{Column, OthersRow, OthersTable};
 use crate::pg::tables::BETTER_AUTH_TABLES;
+use crate::process_local::process_local;
 use crate::relcache;
 use crate::version;
 
@@ -86,7 +87,7 @@ impl What {
     }
 }
 
-thread_local! {
+process_local! {
     static TABLES: RefCell<Option<Rc<Tables>>> = const { RefCell::new(None) };
     /// Set by the invalidation callback, which may not read tables itself.
     static STALE: Cell<bool> = const { Cell::new(true) };

@@ -23,10 +23,11 @@ use crate::pg::heap;
 use crate::pg::jsonb::Jsonb;
 use crate::pg::row::Row;
 use crate::pg::tables::{JWKS_CACHE, PROVIDERS};
+use crate::process_local::process_local;
 use crate::relcache;
 use crate::version;
 
-thread_local! {
+process_local! {
     static TRUST: RefCell<Option<Rc<Trust>>> = const { RefCell::new(None) };
     /// Set by the invalidation callback, which may not read tables itself.
     static STALE: Cell<bool> = const { Cell::new(true) };

@@ -11,12 +11,13 @@ use super::standing::{self, Look};
 use super::{actor, hooks, role, setting, statement, wal};
 use crate::error::Problem;
 use crate::identity::Identity;
+use crate::process_local::process_local;
 use crate::provider;
 
 /// Prefixes in the setting of an identity that is not in force any more.
 const ENDINGS: [(Ending, &str); 2] = [(Ending::Expired, "expired "), (Ending::Ended, "ended ")];
 
-thread_local! {
+process_local! {
     /// The setting's value, parsed.
     static CURRENT: RefCell<Parsed> = const { RefCell::new(Parsed::NEVER) };
     /// The epoch of the next identity.

@@ -13,6 +13,7 @@ use pgrx::pg_sys;
 
 use crate::error::Problem;
 use crate::identity::Identity;
+use crate::process_local::process_local;
 use crate::provider;
 
 /// When to look.
@@ -23,7 +24,7 @@ pub enum Look {
     AtTheNextQuery,
 }
 
-thread_local! {
+process_local! {
     static CHECKED: Cell<Checked> = const { Cell::new(Checked::NOTHING) };
     /// Why the identity of `CHECKED` has ended, if it has.
     static WHY: RefCell<Option<String>> = const { RefCell::new(None) };

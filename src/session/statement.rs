@@ -21,6 +21,7 @@ use std::ffi::{c_int, c_void};
 use pgrx::pg_sys;
 
 use crate::clock;
+use crate::process_local::process_local;
 
 unsafe extern "C-unwind" {
     // Without pgrx's guard, which costs more than these functions: they only read variables.
@@ -41,7 +42,7 @@ struct Query {
     began: i64,
 }
 
-thread_local! {
+process_local! {
     /// The queries that began while somebody was signed in with an identity that can expire.
     static QUERIES: RefCell<Vec<Query>> = const { RefCell::new(Vec::new()) };
     /// The number of the next query.

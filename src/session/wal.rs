@@ -15,6 +15,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use crate::pg::compat;
+use crate::process_local::process_local;
 use crate::settings::ACTOR_IN_WAL;
 use crate::shared;
 
@@ -24,7 +25,7 @@ const NOBODY: &str = "{}";
 /// Returns who is signed in as JSON.
 type InForce = fn() -> Option<String>;
 
-thread_local! {
+process_local! {
     static IN_FORCE: Cell<Option<InForce>> = const { Cell::new(None) };
     /// The identities that went out of force in the transaction with this number, as JSON.
     static LEFT: RefCell<(pg_sys::TransactionId, Vec<String>)> =
