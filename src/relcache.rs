@@ -7,8 +7,9 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::process_local::process_local;
 use pgrx::{pg_guard, pg_sys};
+
+use crate::process_local::process_local;
 
 /// Called with the OID of a table that has changed, or with `InvalidOid` if any may have. Touches
 /// only this process's memory.

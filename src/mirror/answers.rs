@@ -9,8 +9,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
 
-use crate::process_local::process_local;
 use pgrx::prelude::*;
+
+use crate::process_local::process_local;
 
 /// Maximum number of cached results; when it is reached, the cache is cleared.
 const MOST: usize = 1000;
